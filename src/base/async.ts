@@ -1,0 +1,73 @@
+/** Waiting and bounding, all of it abortable. Times are in milliseconds. */
+
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Resolves after `ms`; rejects with the signal's reason when aborted first. */
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, signal ? { signal } : {});
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : error;
+  }
+}
+
+export class DeadlineError extends Error {
+  readonly timeoutMs: number;
+  constructor(what: string, timeoutMs: number) {
+    super(`${what} took longer than ${timeoutMs} ms`);
+    this.name = 'DeadlineError';
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** Rejects with DeadlineError when `work` is not done in time. The work itself is not stopped: pass it a signal for that. */
+export async function withDeadline<T>(what: string, timeoutMs: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new DeadlineError(what, timeoutMs)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Polls `probe` until it gives something other than undefined. */
+export async function until<T>(
+  what: string,
+  probe: () => Promise<T | undefined>,
+  options: { timeoutMs: number; intervalMs?: number; signal?: AbortSignal | undefined },
+): Promise<T> {
+  const started = performance.now();
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const found = await probe();
+    if (found !== undefined) return found;
+    if (performance.now() - started > options.timeoutMs) throw new DeadlineError(what, options.timeoutMs);
+    await sleep(options.intervalMs ?? 20, options.signal);
+  }
+}
+
+/** Runs `work` over the items, at most `width` at once. The first failure stops taking new items and is thrown once the running ones ended. */
+export async function inParallel<T>(
+  items: Iterable<T>,
+  width: number,
+  work: (item: T, worker: number) => Promise<void>,
+): Promise<void> {
+  const queue = items[Symbol.iterator]();
+  let failure: { error: unknown } | undefined;
+  const worker = async (index: number) => {
+    while (failure === undefined) {
+      const next = queue.next();
+      if (next.done) return;
+      try {
+        await work(next.value, index);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, width) }, (_, index) => worker(index)));
+  if (failure !== undefined) throw failure.error;
+}

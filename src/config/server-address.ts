@@ -1,0 +1,25 @@
+/** Where a server is and how to log in, after libpq's rules have been applied. */
+
+export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
+
+/** @see https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS */
+export interface ServerAddress {
+  /** Host name, IP address, or the folder of a Unix socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+  readonly password?: string | undefined;
+  readonly sslMode: SslMode;
+  /** Paths; undefined means libpq's default place, if it exists. */
+  readonly sslRootCert?: string | undefined;
+  readonly sslCert?: string | undefined;
+  readonly sslKey?: string | undefined;
+  /** `-c name=value ...`, sent in the start-up message. */
+  readonly options?: string | undefined;
+  readonly connectTimeoutMs: number;
+}
+
+/** "host:port/database", for messages; never the password. */
+export const describeAddress = (address: ServerAddress): string =>
+  `${address.host}:${address.port}/${address.database}`;

@@ -1,0 +1,32 @@
+/** What a migration moves: decided once, at the first sync, from the source's catalog. */
+
+import type { TableName } from './names.ts';
+
+/** A heap that holds rows: the table itself, or one leaf of a partition tree. */
+export interface Heap extends TableName {
+  /** pg_relation_size of the main fork plus TOAST. */
+  readonly bytes: number;
+  /** Main-fork blocks, for ctid ranges. */
+  readonly blocks: number;
+}
+
+/** A table as the publication lists it: an ordinary table or the root of a partition tree (never a leaf). */
+export interface PlannedTable extends TableName {
+  readonly isPartitioned: boolean;
+  /** Columns that COPY and replication carry, in attnum order: not the generated ones, not the dropped ones. */
+  readonly columns: readonly string[];
+  readonly heaps: readonly Heap[];
+  readonly rowEstimate: number;
+  /** How UPDATE and DELETE find their row: `default` primary key, `index` a unique one, `full` the whole row, `none` not at all. */
+  readonly replicaIdentity: 'default' | 'index' | 'full' | 'none';
+}
+
+export interface Plan {
+  readonly tables: readonly PlannedTable[];
+  readonly sequences: readonly TableName[];
+  /** Seen and not carried, with the reason; shown by plan and report. */
+  readonly notCarried: readonly { readonly object: string; readonly reason: string }[];
+}
+
+export const tableBytes = (table: PlannedTable): number =>
+  table.heaps.reduce((sum, heap) => sum + heap.bytes, 0);

@@ -1,0 +1,243 @@
+/** One session of ours on a server: pinned settings, typed rows, errors of our families. */
+
+import { readFileSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import type { ConnectionOptions } from 'node:tls';
+import pg from 'pg';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { describeAddress, type ServerAddress } from '../config/server-address.ts';
+import { UnreachableError } from '../domain/errors.ts';
+import { type Sql, sql } from './sql.ts';
+
+export interface ConnectOptions {
+  /** Shown in pg_stat_activity as "pgglide: <purpose>". */
+  readonly purpose: string;
+  /** Opens a logical replication session (CREATE_REPLICATION_SLOT ... EXPORT_SNAPSHOT). Such a session takes simple queries only. */
+  readonly replication?: boolean;
+}
+
+/**
+ * A role's or database's own time-outs would cancel long copies (idle and statement time-outs), its search_path
+ * would decide what our queries mean, and row security would silently hide rows: all pinned, where they exist.
+ */
+const PINNED_SETTINGS: Readonly<Record<string, string>> = {
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  idle_session_timeout: '0',
+  transaction_timeout: '0',
+  search_path: 'pg_catalog',
+  row_security: 'off',
+  default_transaction_read_only: 'off',
+  default_transaction_isolation: 'read committed',
+  client_min_messages: 'warning',
+  synchronous_commit: 'on',
+};
+
+const INT8 = 20;
+const types = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    // Counts and sizes: exact below 2^53. Values that may be larger (sequences, hashes) are selected as text.
+    if (oid === INT8 && format !== 'binary') return Number;
+    return pg.types.getTypeParser(oid, format as 'text');
+  },
+} as pg.CustomTypesConfig;
+
+export class Connection implements AsyncDisposable {
+  readonly address: ServerAddress;
+  readonly backendPid: number;
+  readonly #client: pg.Client;
+  #lost: Error | undefined;
+
+  private constructor(client: pg.Client, address: ServerAddress) {
+    this.#client = client;
+    this.address = address;
+    this.backendPid = (client as unknown as { processID: number }).processID;
+    client.on('error', (error) => {
+      this.#lost = error;
+    });
+  }
+
+  /** @throws {UnreachableError} `server_unreachable`, `login_failed`, `database_missing` */
+  static async open(address: ServerAddress, options: ConnectOptions): Promise<Connection> {
+    const client = await connectClient(address, options);
+    const connection = new Connection(client, address);
+    if (!options.replication) await connection.#pinSettings();
+    return connection;
+  }
+
+  /** Undefined while the session lives. */
+  get lost(): Error | undefined {
+    return this.#lost;
+  }
+
+  async query<Row extends object>(statement: Sql): Promise<Row[]> {
+    const result = await this.#client.query<Row>({ text: statement.text, values: [...statement.values] });
+    return result.rows;
+  }
+
+  /** The only row. */
+  async one<Row extends object>(statement: Sql): Promise<Row> {
+    const [row, ...more] = await this.query<Row>(statement);
+    if (row === undefined || more.length > 0) {
+      throw new Error(`Expected one row, got ${row === undefined ? 0 : more.length + 1}: ${statement.text}`);
+    }
+    return row;
+  }
+
+  /** Rows affected. */
+  async execute(statement: Sql): Promise<number> {
+    const result = await this.#client.query({ text: statement.text, values: [...statement.values] });
+    return result.rowCount ?? 0;
+  }
+
+  /**
+   * Several statements in one round trip over the simple protocol, in one implicit transaction
+   * unless they say BEGIN and COMMIT themselves. No parameters.
+   */
+  async script(statements: Sql): Promise<void> {
+    if (statements.values.length > 0) throw new Error('A script takes no parameters: use literal()');
+    await this.#client.query(statements.text);
+  }
+
+  /** BEGIN, work, COMMIT; ROLLBACK when it throws. */
+  async transaction<T>(work: () => Promise<T>, begin: Sql = sql`BEGIN`): Promise<T> {
+    await this.script(begin);
+    try {
+      const result = await work();
+      await this.script(sql`COMMIT`);
+      return result;
+    } catch (error) {
+      if (this.#lost === undefined) await this.script(sql`ROLLBACK`).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** COPY ... TO STDOUT as a byte stream. */
+  copyOut(statement: Sql): Readable {
+    return this.#client.query(copyTo(statement.text));
+  }
+
+  /** COPY ... FROM STDIN as a byte sink; `finish` has fired once the server has answered. */
+  copyIn(statement: Sql): Writable & { readonly rowCount: number } {
+    return this.#client.query(copyFrom(statement.text)) as unknown as Writable & {
+      readonly rowCount: number;
+    };
+  }
+
+  /** Ends the session; never throws. */
+  async close(): Promise<void> {
+    await this.#client.end().catch(() => undefined);
+  }
+
+  /** Cuts the socket without a goodbye: the server rolls back. */
+  destroy(): void {
+    (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #pinSettings(): Promise<void> {
+    await this.query(sql`
+      SELECT set_config(s.name, p.value, false)
+      FROM pg_catalog.json_each_text(${JSON.stringify(PINNED_SETTINGS)}::json) AS p(name, value)
+      JOIN pg_catalog.pg_settings s ON s.name = p.name`);
+  }
+}
+
+async function connectClient(address: ServerAddress, options: ConnectOptions): Promise<pg.Client> {
+  const attempts = tlsAttempts(address);
+  let failure: unknown;
+  for (const ssl of attempts) {
+    const client = new pg.Client({
+      host: address.host,
+      port: address.port,
+      user: address.user,
+      database: address.database,
+      password: address.password ?? '',
+      application_name: `pgglide: ${options.purpose}`,
+      connectionTimeoutMillis: address.connectTimeoutMs,
+      keepAlive: true,
+      ssl,
+      types,
+      ...(address.options === undefined ? {} : { options: address.options }),
+      ...(options.replication ? ({ replication: 'database' } as object) : {}),
+    });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      failure = error;
+      if (sqlState(error) !== undefined && sqlState(error) !== '28000') break;
+    }
+  }
+  throw loginFailure(address, failure);
+}
+
+/** libpq's meaning of sslmode: `prefer` tries TLS first and then without, `allow` the other way round. */
+function tlsAttempts(address: ServerAddress): (boolean | ConnectionOptions)[] {
+  if (address.host.startsWith('/')) return [false];
+  const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path, 'utf8'));
+  const files = {
+    ...(address.sslRootCert === undefined ? {} : { ca: read(address.sslRootCert) }),
+    ...(address.sslCert === undefined ? {} : { cert: read(address.sslCert) }),
+    ...(address.sslKey === undefined ? {} : { key: read(address.sslKey) }),
+  } as ConnectionOptions;
+  const unverified = { ...files, rejectUnauthorized: false };
+  switch (address.sslMode) {
+    case 'disable':
+      return [false];
+    case 'allow':
+      return [false, unverified];
+    case 'prefer':
+      return [unverified, false];
+    case 'require':
+      return [
+        address.sslRootCert === undefined ? unverified : { ...files, checkServerIdentity: () => undefined },
+      ];
+    case 'verify-ca':
+      return [{ ...files, checkServerIdentity: () => undefined }];
+    case 'verify-full':
+      return [{ ...files, servername: address.host }];
+  }
+}
+
+/** The five-character SQLSTATE of a server's error; undefined for anything else. */
+export function sqlState(error: unknown): string | undefined {
+  if (!(error instanceof pg.DatabaseError)) return undefined;
+  return error.code;
+}
+
+function loginFailure(address: ServerAddress, cause: unknown): UnreachableError {
+  const where = describeAddress(address);
+  const facts = { host: address.host, port: address.port, user: address.user, database: address.database };
+  const state = sqlState(cause);
+  const reason =
+    cause instanceof Error ? cause.message || String((cause as { code?: string }).code) : String(cause);
+  if (state === '3D000') {
+    return new UnreachableError(
+      'database_missing',
+      `Database "${address.database}" does not exist at ${where}`,
+      {
+        hint: `Create it there, or name another database in the connection string.`,
+        facts,
+        cause,
+      },
+    );
+  }
+  if (state?.startsWith('28')) {
+    return new UnreachableError('login_failed', `${where} does not let "${address.user}" in: ${reason}`, {
+      hint: 'Check user and password (PGPASSWORD, .pgpass, passwordFrom) and the server’s pg_hba.conf.',
+      facts,
+      cause,
+    });
+  }
+  return new UnreachableError('server_unreachable', `Cannot reach PostgreSQL at ${where}: ${reason}`, {
+    hint: 'Check host, port and network; is the server running?',
+    facts,
+    cause,
+  });
+}

@@ -1,0 +1,34 @@
+import { defineConfig } from 'vitest/config';
+
+/** unit: no server. pg: real servers, started once by test/support/global-servers.ts. e2e: whole migrations with load. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{src,lab,bench,scripts,test/unit}/**/*.test.ts'],
+          exclude: ['**/*.pg.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'pg',
+          include: ['{src,lab,test}/**/*.pg.test.ts'],
+          globalSetup: ['test/support/global-servers.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.e2e.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
