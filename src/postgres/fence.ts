@@ -1,0 +1,80 @@
+/**
+ * The fence: statement-level triggers that refuse writes on the side that is not active. Unlike a setting, a
+ * session cannot undo it, and it does not fire for apply workers. It is raised by CREATE or ENABLE and lifted by
+ * DISABLE, because DISABLE lets readers go on (SHARE ROW EXCLUSIVE) where DROP would wait for them (ACCESS EXCLUSIVE).
+ */
+
+import type { TableName } from '../domain/names.ts';
+import type { Connection } from './connection.ts';
+import { ident, list, literal, type Sql, sql } from './sql.ts';
+
+export const FENCE_TRIGGER = 'pgglide_fence';
+
+export interface FencedRelation extends TableName {
+  readonly fence: 'absent' | 'lifted' | 'raised';
+}
+
+/** Every relation a write could name: the planned tables and all their partitions. */
+export async function fenceState(
+  connection: Connection,
+  tables: readonly TableName[],
+): Promise<FencedRelation[]> {
+  return connection.query<FencedRelation>(sql`
+    WITH RECURSIVE planned AS (
+      SELECT c.oid FROM json_to_recordset(${JSON.stringify(tables)}::json) AS t(schema text, name text)
+      JOIN pg_namespace n ON n.nspname = t.schema
+      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
+      UNION
+      SELECT i.inhrelid FROM planned p JOIN pg_inherits i ON i.inhparent = p.oid
+    )
+    SELECT n.nspname AS schema, c.relname AS name,
+      CASE WHEN t.oid IS NULL THEN 'absent' WHEN t.tgenabled = 'D' THEN 'lifted' ELSE 'raised' END AS fence
+    FROM planned p
+    JOIN pg_class c ON c.oid = p.oid AND c.relkind IN ('r', 'p')
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = ${FENCE_TRIGGER}
+    ORDER BY 1, 2`);
+}
+
+function raiseOne(relation: FencedRelation): Sql {
+  const table = ident(relation.schema, relation.name);
+  if (relation.fence === 'lifted')
+    return sql`ALTER TABLE ONLY ${table} ENABLE TRIGGER ${ident(FENCE_TRIGGER)}`;
+  return sql`CREATE TRIGGER ${ident(FENCE_TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${table}
+    FOR EACH STATEMENT EXECUTE FUNCTION pgglide.fence()`;
+}
+
+/** Statements for all that is not raised yet; undefined when there is nothing to do. */
+export function raiseFenceSql(relations: readonly FencedRelation[]): Sql | undefined {
+  const open = relations.filter((relation) => relation.fence !== 'raised');
+  return open.length === 0 ? undefined : list(open.map(raiseOne), '; ');
+}
+
+/** Lets writes in again. In one implicit transaction: all tables or none. */
+export function liftFenceSql(relations: readonly FencedRelation[]): Sql | undefined {
+  const raised = relations.filter((relation) => relation.fence === 'raised');
+  if (raised.length === 0) return undefined;
+  return list(
+    raised.map(
+      (relation) =>
+        sql`ALTER TABLE ONLY ${ident(relation.schema, relation.name)} DISABLE TRIGGER ${ident(FENCE_TRIGGER)}`,
+    ),
+    '; ',
+  );
+}
+
+/** For `complete` and `abort`. Waits at most `lockTimeoutMs` for readers of each table. */
+export async function dropFence(
+  connection: Connection,
+  tables: readonly TableName[],
+  lockTimeoutMs: number,
+): Promise<void> {
+  const present = (await fenceState(connection, tables)).filter((relation) => relation.fence !== 'absent');
+  for (const relation of present) {
+    await connection.script(sql`
+      BEGIN;
+      SET LOCAL lock_timeout = ${literal(`${lockTimeoutMs}ms`)};
+      DROP TRIGGER IF EXISTS ${ident(FENCE_TRIGGER)} ON ${ident(relation.schema, relation.name)};
+      COMMIT`);
+  }
+}

@@ -1,0 +1,39 @@
+/** Publications. https://www.postgresql.org/docs/current/logical-replication-publication.html */
+
+import type { TableName } from '../domain/names.ts';
+import type { Connection } from './connection.ts';
+import { ident, list, type Sql, sql } from './sql.ts';
+
+const tableList = (tables: readonly TableName[]): Sql =>
+  list(tables.map((table) => sql`${ident(table.schema, table.name)}`));
+
+/** Partition trees are published as their root: leaves may differ between the sides. */
+export const createPublicationSql = (name: string, tables: readonly TableName[]): Sql =>
+  sql`CREATE PUBLICATION ${ident(name)} FOR TABLE ${tableList(tables)} WITH (publish_via_partition_root = true)`;
+
+export const addTablesSql = (name: string, tables: readonly TableName[]): Sql =>
+  sql`ALTER PUBLICATION ${ident(name)} ADD TABLE ${tableList(tables)}`;
+
+export const dropTablesSql = (name: string, tables: readonly TableName[]): Sql =>
+  sql`ALTER PUBLICATION ${ident(name)} DROP TABLE ${tableList(tables)}`;
+
+export const dropPublicationSql = (name: string): Sql => sql`DROP PUBLICATION IF EXISTS ${ident(name)}`;
+
+/** Tables listed in the publication; undefined when there is no such publication. */
+export async function publishedTables(
+  connection: Connection,
+  name: string,
+): Promise<TableName[] | undefined> {
+  const rows = await connection.query<{ schema: string | null; name: string | null }>(sql`
+    SELECT n.nspname AS schema, c.relname AS name
+    FROM pg_publication p
+    LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid
+    LEFT JOIN pg_class c ON c.oid = r.prrelid
+    LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE p.pubname = ${name}
+    ORDER BY 1, 2`);
+  if (rows.length === 0) return undefined;
+  return rows.flatMap((row) =>
+    row.schema === null || row.name === null ? [] : [{ schema: row.schema, name: row.name }],
+  );
+}

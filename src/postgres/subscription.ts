@@ -1,0 +1,114 @@
+/** Subscriptions. https://www.postgresql.org/docs/current/logical-replication-subscription.html */
+
+import { ReplicationError } from '../domain/errors.ts';
+import type { LaneNames } from '../domain/names.ts';
+import type { Connection } from './connection.ts';
+import { ident, literal, type Sql, sql, trusted } from './sql.ts';
+
+export interface SubscriptionState {
+  readonly name: string;
+  readonly oid: number;
+  readonly isEnabled: boolean;
+  /** An apply worker is running now. */
+  readonly isRunning: boolean;
+  /** Errors while applying since the subscription's statistics began; undefined before PostgreSQL 15. */
+  readonly applyErrors: number | undefined;
+}
+
+/** The replication origin whose position says how far a subscription has come. */
+export const originName = (state: SubscriptionState): string => `pg_${state.oid}`;
+
+/**
+ * A subscription that starts where its slot stands and copies nothing. The connection string holds the
+ * password, so it is kept out of the server's log for this session where we may say so.
+ */
+export async function createSubscription(
+  subscriber: Connection,
+  lane: LaneNames,
+  publisherConninfo: string,
+  options: { enabled: boolean },
+): Promise<void> {
+  await quietLog(subscriber);
+  const version = await serverVersion(subscriber);
+  // 15 is the first that can stop at a conflict; before it, the error count tells.
+  const stopAtConflict = trusted(version >= 150000 ? ', disable_on_error = true' : '');
+  const streaming = trusted(version >= 140000 ? ', streaming = on' : '');
+  await subscriber.script(sql`
+    CREATE SUBSCRIPTION ${ident(lane.subscription)} CONNECTION ${literal(publisherConninfo)}
+    PUBLICATION ${ident(lane.publication)}
+    WITH (copy_data = false, create_slot = false, slot_name = ${literal(lane.slot)},
+          enabled = ${trusted(options.enabled ? 'true' : 'false')}${stopAtConflict}${streaming})`);
+}
+
+export const enableSubscriptionSql = (name: string): Sql => sql`ALTER SUBSCRIPTION ${ident(name)} ENABLE`;
+export const disableSubscriptionSql = (name: string): Sql => sql`ALTER SUBSCRIPTION ${ident(name)} DISABLE`;
+
+/** Drops the subscription and leaves its slot alone, so that it works with the publisher gone. */
+export async function dropSubscription(subscriber: Connection, name: string): Promise<void> {
+  if ((await subscriptionState(subscriber, name)) === undefined) return;
+  await subscriber.script(disableSubscriptionSql(name));
+  await subscriber.script(sql`ALTER SUBSCRIPTION ${ident(name)} SET (slot_name = NONE)`);
+  await subscriber.script(sql`DROP SUBSCRIPTION ${ident(name)}`);
+}
+
+/** Undefined when there is no such subscription in this database. */
+export async function subscriptionState(
+  subscriber: Connection,
+  name: string,
+): Promise<SubscriptionState | undefined> {
+  const hasStats = (await serverVersion(subscriber)) >= 150000;
+  const errors = hasStats
+    ? sql`(SELECT e.apply_error_count FROM pg_stat_subscription_stats e WHERE e.subid = s.oid)`
+    : sql`NULL::bigint`;
+  const [row] = await subscriber.query<{
+    oid: number;
+    enabled: boolean;
+    running: boolean;
+    errors: number | null;
+  }>(sql`
+    SELECT s.oid::bigint AS oid, s.subenabled AS enabled, ${errors} AS errors,
+      EXISTS (SELECT 1 FROM pg_stat_subscription a WHERE a.subid = s.oid AND a.pid IS NOT NULL) AS running
+    FROM pg_subscription s
+    WHERE s.subname = ${name} AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`);
+  if (row === undefined) return undefined;
+  return {
+    name,
+    oid: row.oid,
+    isEnabled: row.enabled,
+    isRunning: row.running,
+    applyErrors: row.errors ?? undefined,
+  };
+}
+
+/**
+ * @throws {ReplicationError} `apply_stopped`: the worker met a row it cannot apply and the subscription is disabled.
+ */
+export function assertApplying(state: SubscriptionState | undefined, name: string): void {
+  if (state?.isEnabled) return;
+  throw new ReplicationError(
+    'apply_stopped',
+    state === undefined
+      ? `Subscription ${name} is missing`
+      : `Subscription ${name} is disabled after ${state.applyErrors ?? 'an unknown number of'} apply error(s)`,
+    {
+      hint: 'The subscriber’s server log names the row and the LSN. Mend it, then run: pgglide sync',
+      facts: { subscription: name, applyErrors: state?.applyErrors },
+    },
+  );
+}
+
+async function serverVersion(connection: Connection): Promise<number> {
+  const { v } = await connection.one<{ v: number }>(
+    sql`SELECT current_setting('server_version_num')::int AS v`,
+  );
+  return v;
+}
+
+/** Statement logging and error logging would write the password down; only superusers may turn them off. */
+async function quietLog(connection: Connection): Promise<void> {
+  await connection.query(sql`
+    SELECT set_config(name, value, false)
+    FROM (VALUES ('log_statement', 'none'), ('log_min_duration_statement', '-1'), ('log_min_error_statement', 'panic'))
+      AS quiet(name, value)
+    WHERE (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)`);
+}

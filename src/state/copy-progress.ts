@@ -1,0 +1,69 @@
+/** Which tables have been copied, in which lane. A table is copied when all its parts are. */
+
+import type { TableName } from '../domain/names.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { sql } from '../postgres/sql.ts';
+
+export interface TableCopyState extends TableName {
+  readonly lane: number;
+  readonly parts: number;
+  readonly partsDone: number;
+  readonly rowCount: number;
+  readonly bytes: number;
+}
+
+export const isCopied = (table: TableCopyState): boolean => table.partsDone === table.parts;
+
+export async function readCopyProgress(target: Connection, migration: string): Promise<TableCopyState[]> {
+  return target.query<TableCopyState>(sql`
+    SELECT t.schema_name AS schema, t.table_name AS name, t.lane, t.parts, count(p.part) AS "partsDone",
+      coalesce(sum(p.row_count), 0)::bigint AS "rowCount", coalesce(sum(p.bytes), 0)::bigint AS bytes
+    FROM pgglide.copy_table t LEFT JOIN pgglide.copied_part p USING (migration, schema_name, table_name)
+    WHERE t.migration = ${migration}
+    GROUP BY t.schema_name, t.table_name, t.lane, t.parts`);
+}
+
+/** Forgets every table that is not copied whole and notes the new parts: one statement, before the new lane copies. */
+export async function planCopy(
+  target: Connection,
+  migration: string,
+  lane: number,
+  tables: readonly (TableName & { readonly parts: number })[],
+): Promise<void> {
+  await target.transaction(async () => {
+    await target.execute(sql`
+      DELETE FROM pgglide.copy_table t USING json_to_recordset(${JSON.stringify(tables)}::json) AS n(schema text, name text)
+      WHERE t.migration = ${migration} AND t.schema_name = n.schema AND t.table_name = n.name`);
+    await target.execute(sql`
+      INSERT INTO pgglide.copy_table (migration, schema_name, table_name, lane, parts)
+      SELECT ${migration}, n.schema, n.name, ${lane}::int, n.parts
+      FROM json_to_recordset(${JSON.stringify(tables)}::json) AS n(schema text, name text, parts int)`);
+  });
+}
+
+export interface CopiedPart {
+  readonly table: TableName;
+  /** Unique within the table. */
+  readonly part: string;
+  readonly rowCount: number;
+  readonly bytes: number;
+}
+
+/** Call it inside the transaction that copied the parts. */
+export async function recordParts(
+  target: Connection,
+  migration: string,
+  parts: readonly CopiedPart[],
+): Promise<void> {
+  const rows = parts.map(({ table, part, rowCount, bytes }) => ({
+    s: table.schema,
+    t: table.name,
+    p: part,
+    r: rowCount,
+    b: bytes,
+  }));
+  await target.execute(sql`
+    INSERT INTO pgglide.copied_part (migration, schema_name, table_name, part, row_count, bytes)
+    SELECT ${migration}, n.s, n.t, n.p, n.r, n.b
+    FROM json_to_recordset(${JSON.stringify(rows)}::json) AS n(s text, t text, p text, r bigint, b bigint)`);
+}
