@@ -1,0 +1,131 @@
+/** Reads from the source's catalogs what a migration moves. */
+
+import type { TableName } from '../domain/names.ts';
+import type { Heap, Plan, PlannedTable } from '../domain/plan.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { type Sql, sql } from '../postgres/sql.ts';
+import { readNotCarried } from './not-carried.ts';
+import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from './scope.ts';
+
+/**
+ * Tables (ordinary ones, partition roots and inheritance children; never a leaf), sequences, and what stays behind.
+ * Reads only; takes no lock but ACCESS SHARE on catalogs.
+ *
+ * @see https://www.postgresql.org/docs/current/logical-replication-restrictions.html
+ */
+export async function planTables(connection: Connection, scope: Scope = {}): Promise<Plan> {
+  const tables = await connection.query<TableRow>(tablesSql(scope));
+  const heaps = await connection.query<HeapRow>(heapsSql(scope));
+  const sequences = await connection.query<TableName>(sequencesSql(scope));
+  const heapsByRoot = groupByRoot(heaps);
+  return {
+    tables: tables.map((row) => plannedTable(row, heapsByRoot.get(row.oid) ?? [])),
+    sequences: sequences.map(({ schema, name }) => ({ schema, name })),
+    notCarried: await readNotCarried(connection, scope),
+  };
+}
+
+type ReplicaIdentity = PlannedTable['replicaIdentity'];
+
+interface TableRow extends TableName {
+  readonly oid: number;
+  readonly isPartitioned: boolean;
+  readonly columns: string[];
+  readonly identity: ReplicaIdentity;
+}
+
+interface HeapRow extends Heap {
+  readonly root: number;
+  readonly rows: number;
+  readonly identity: ReplicaIdentity;
+}
+
+function groupByRoot(heaps: readonly HeapRow[]): Map<number, HeapRow[]> {
+  const groups = new Map<number, HeapRow[]>();
+  for (const heap of heaps) {
+    const group = groups.get(heap.root);
+    if (group) group.push(heap);
+    else groups.set(heap.root, [heap]);
+  }
+  return groups;
+}
+
+function plannedTable(row: TableRow, heaps: readonly HeapRow[]): PlannedTable {
+  return {
+    schema: row.schema,
+    name: row.name,
+    isPartitioned: row.isPartitioned,
+    columns: row.columns,
+    heaps: heaps.map(({ schema, name, bytes, blocks }) => ({ schema, name, bytes, blocks })),
+    rowEstimate: heaps.reduce((sum, heap) => sum + heap.rows, 0),
+    replicaIdentity: weakest([row.identity, ...heaps.map((heap) => heap.identity)]),
+  };
+}
+
+/** The server checks the leaf before it lets an UPDATE through, and describes rows by the root: a tree is as good as its worst member. */
+function weakest(identities: readonly ReplicaIdentity[]): ReplicaIdentity {
+  const order: readonly ReplicaIdentity[] = ['none', 'full', 'index', 'default'];
+  return order.find((identity) => identities.includes(identity)) ?? 'none';
+}
+
+/** A deferrable or invalid index, or a dropped one, identifies no row: UPDATE fails as soon as the table is published. */
+const identityOf = (relation: Sql): Sql => sql`
+  CASE ${relation}.relreplident
+    WHEN 'f' THEN 'full'
+    WHEN 'd' THEN CASE WHEN EXISTS (
+      SELECT FROM pg_index i
+      WHERE i.indrelid = ${relation}.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate)
+      THEN 'default' ELSE 'none' END
+    WHEN 'i' THEN CASE WHEN EXISTS (
+      SELECT FROM pg_index i
+      WHERE i.indrelid = ${relation}.oid AND i.indisreplident AND i.indisvalid AND i.indimmediate)
+      THEN 'index' ELSE 'none' END
+    ELSE 'none'
+  END`;
+
+const carriedRoots = (scope: Scope): Sql => sql`
+  c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+  AND ${schemaInScope(scope)}
+  AND c.oid NOT IN (${excludedRelations(scope)})
+  AND NOT ${belongsToExtension(sql`'pg_class'::regclass`, sql`c.oid`)}`;
+
+const tablesSql = (scope: Scope): Sql => sql`
+  SELECT c.oid::int8 AS oid, n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS "isPartitioned",
+    ARRAY(
+      SELECT a.attname::text FROM pg_attribute a
+      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+      ORDER BY a.attnum) AS columns,
+    ${identityOf(sql`c`)} AS identity
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE ${carriedRoots(scope)}
+  ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"`;
+
+/** Rows per block as last counted; a table never counted is taken for 80 rows a block (about 100 bytes a row). */
+const heapsSql = (scope: Scope): Sql => sql`
+  SELECT heaps.*,
+    (CASE WHEN "knownRows" >= 0 AND "knownBlocks" > 0 THEN "knownRows" / "knownBlocks" * blocks
+      ELSE 80 * blocks END)::int8 AS rows
+  FROM (
+    SELECT c.oid::int8 AS root, ln.nspname AS schema, leaf.relname AS name,
+      coalesce(pg_relation_size(leaf.oid), 0)
+        + CASE WHEN leaf.reltoastrelid = 0 THEN 0 ELSE coalesce(pg_relation_size(leaf.reltoastrelid), 0) END AS bytes,
+      coalesce(pg_relation_size(leaf.oid), 0) / current_setting('block_size')::int AS blocks,
+      leaf.reltuples AS "knownRows", leaf.relpages AS "knownBlocks",
+      ${identityOf(sql`leaf`)} AS identity
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL (
+      SELECT c.oid AS leaf WHERE c.relkind = 'r'
+      UNION ALL
+      SELECT t.relid FROM pg_partition_tree(c.oid) t WHERE c.relkind = 'p' AND t.isleaf) AS tree
+    JOIN pg_class leaf ON leaf.oid = tree.leaf AND leaf.relkind = 'r' AND leaf.relpersistence = 'p'
+    JOIN pg_namespace ln ON ln.oid = leaf.relnamespace
+    WHERE ${carriedRoots(scope)} AND leaf.oid NOT IN (${excludedRelations(scope)})
+    ORDER BY ln.nspname COLLATE "C", leaf.relname COLLATE "C") AS heaps`;
+
+const sequencesSql = (scope: Scope): Sql => sql`
+  SELECT n.nspname AS schema, c.relname AS name
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND ${schemaInScope(scope)}
+    AND c.oid NOT IN (${excludedRelations(scope)})
+    AND NOT ${belongsToExtension(sql`'pg_class'::regclass`, sql`c.oid`)}
+  ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"`;
