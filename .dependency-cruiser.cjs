@@ -43,6 +43,7 @@ const floorRules = Object.entries(rooms).map(([room, allowed]) => ({
     pathNot: [
       `^src/(${[room, ...allowed].join('|')})/`,
       ...(room === 'traffic' ? ['^src/proxy/control-types\\.ts$'] : []),
+      ...(room === 'engine' ? ['^src/traffic/traffic-switch\\.ts$'] : []),
     ],
   },
 }));

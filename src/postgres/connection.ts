@@ -7,6 +7,7 @@ import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { describeAddress, type ServerAddress } from '../config/server-address.ts';
 import { UnreachableError } from '../domain/errors.ts';
+import { RawExchange } from './raw-exchange.ts';
 import { type Sql, sql } from './sql.ts';
 
 export interface ConnectOptions {
@@ -72,8 +73,7 @@ export class Connection implements AsyncDisposable {
   }
 
   async query<Row extends object>(statement: Sql): Promise<Row[]> {
-    const result = await this.#client.query<Row>({ text: statement.text, values: [...statement.values] });
-    return result.rows;
+    return (await this.#run<Row>(statement)).rows;
   }
 
   /** The only row. */
@@ -87,8 +87,7 @@ export class Connection implements AsyncDisposable {
 
   /** Rows affected. */
   async execute(statement: Sql): Promise<number> {
-    const result = await this.#client.query({ text: statement.text, values: [...statement.values] });
-    return result.rowCount ?? 0;
+    return (await this.#run(statement)).rowCount ?? 0;
   }
 
   /**
@@ -97,7 +96,7 @@ export class Connection implements AsyncDisposable {
    */
   async script(statements: Sql): Promise<void> {
     if (statements.values.length > 0) throw new Error('A script takes no parameters: use literal()');
-    await this.#client.query(statements.text);
+    await this.#guarded(this.#client.query(statements.text));
   }
 
   /** BEGIN, work, COMMIT; ROLLBACK when it throws. */
@@ -125,6 +124,13 @@ export class Connection implements AsyncDisposable {
     };
   }
 
+  /** Sends frontend messages that end in Query or Sync as they are; resolves to the server's bytes up to ReadyForQuery. */
+  async exchange(messages: Uint8Array): Promise<Uint8Array> {
+    const exchange = new RawExchange(messages);
+    this.#client.query(exchange);
+    return exchange.answer;
+  }
+
   /** Ends the session; never throws. */
   async close(): Promise<void> {
     await this.#client.end().catch(() => undefined);
@@ -137,6 +143,29 @@ export class Connection implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #run<Row extends object>(statement: Sql): Promise<pg.QueryResult<Row>> {
+    return this.#guarded(this.#client.query<Row>({ text: statement.text, values: [...statement.values] }));
+  }
+
+  /** A session that ended under us is the server's unreachability, not a failed statement. */
+  async #guarded<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (!isSessionLoss(error)) throw error;
+      this.#lost ??= error instanceof Error ? error : new Error(String(error));
+      throw new UnreachableError(
+        'server_lost',
+        `The session with ${describeAddress(this.address)} ended: ${this.#lost.message}`,
+        {
+          hint: 'When the server is back, run the same command again; it goes on where it stopped.',
+          facts: { host: this.address.host, port: this.address.port },
+          cause: error,
+        },
+      );
+    }
   }
 
   async #pinSettings(): Promise<void> {
@@ -203,6 +232,13 @@ function tlsAttempts(address: ServerAddress): (boolean | ConnectionOptions)[] {
     case 'verify-full':
       return [{ ...files, servername: address.host }];
   }
+}
+
+/** Everything but a server's own verdict on a statement, and the verdicts that say goodbye (57P01..57P05: shutdown, crash, ...). */
+function isSessionLoss(error: unknown): boolean {
+  if (error instanceof TypeError || error instanceof RangeError) return false;
+  const state = sqlState(error);
+  return state === undefined || /^57P0[1-5]$/.test(state);
 }
 
 /** The five-character SQLSTATE of a server's error; undefined for anything else. */

@@ -1,0 +1,83 @@
+/** May we switch now? Pure: facts and thresholds in, one line per guardrail out. */
+
+export interface LongTransaction {
+  readonly pid: number;
+  readonly user: string;
+  readonly state: string;
+  readonly ageMs: number;
+  readonly query: string;
+}
+
+export interface ReadinessFacts {
+  /** Every subscription of the link is enabled and its worker runs. */
+  readonly linkRuns: boolean;
+  /** A marker's way from the old side to the new one; undefined: it did not arrive. */
+  readonly lagMs: number | undefined;
+  readonly longTransactions: readonly LongTransaction[];
+  readonly preparedTransactions: readonly string[];
+  /** Vacuums running on replicated tables: not a reason to refuse, the barrier makes them yield. */
+  readonly vacuums: readonly string[];
+}
+
+export interface Guardrail {
+  readonly id: 'link' | 'lag' | 'long-transactions' | 'prepared-transactions' | 'vacuum';
+  readonly isOk: boolean;
+  readonly text: string;
+  readonly hint: string;
+}
+
+export const blocking = (guardrails: readonly Guardrail[]): Guardrail[] =>
+  guardrails.filter((guardrail) => !guardrail.isOk);
+
+export function readiness(facts: ReadinessFacts, limits: { readonly maxLagMs: number }): Guardrail[] {
+  return [link(facts), lag(facts, limits.maxLagMs), ...transactions(facts), vacuum(facts)];
+}
+
+function link({ linkRuns }: ReadinessFacts): Guardrail {
+  return {
+    id: 'link',
+    isOk: linkRuns,
+    text: linkRuns ? 'link runs' : 'the link does not run',
+    hint: 'pgglide status tells why the link stands still.',
+  };
+}
+
+function lag({ linkRuns, lagMs }: ReadinessFacts, maxLagMs: number): Guardrail {
+  const isOk = !linkRuns || (lagMs !== undefined && lagMs <= maxLagMs);
+  const text = lagMs === undefined ? 'a marker did not arrive' : `lag ${Math.round(lagMs)} ms`;
+  return {
+    id: 'lag',
+    isOk,
+    text: isOk ? text : `${text}, more than ${Math.round(maxLagMs)} ms`,
+    hint: 'Wait until the new side has caught up (pgglide status -w), then try again.',
+  };
+}
+
+function transactions({ longTransactions, preparedTransactions }: ReadinessFacts): Guardrail[] {
+  const long = longTransactions.map(
+    (t) =>
+      `pid ${t.pid} (${t.user}, ${t.state}) for ${Math.round(t.ageMs / 1000)} s: ${t.query.slice(0, 60)}`,
+  );
+  return [
+    {
+      id: 'long-transactions',
+      isOk: long.length === 0,
+      text: long.length === 0 ? 'no long transactions' : `long transactions: ${long.join('; ')}`,
+      hint: 'Let them finish, or end them with SELECT pg_terminate_backend(pid).',
+    },
+    {
+      id: 'prepared-transactions',
+      isOk: preparedTransactions.length === 0,
+      text:
+        preparedTransactions.length === 0
+          ? 'no prepared transactions'
+          : `prepared transactions: ${preparedTransactions.join(', ')}`,
+      hint: 'Finish them with COMMIT PREPARED or ROLLBACK PREPARED.',
+    },
+  ];
+}
+
+function vacuum({ vacuums }: ReadinessFacts): Guardrail {
+  const text = vacuums.length === 0 ? 'no vacuum in the way' : `vacuum of ${vacuums.join(', ')} will yield`;
+  return { id: 'vacuum', isOk: true, text, hint: '' };
+}

@@ -1,0 +1,88 @@
+/** Observe, act, observe ... until the step is satisfied. */
+
+import { DeadlineError, sleep } from '../base/async.ts';
+import { PgglideError, UnexpectedError } from '../domain/errors.ts';
+import { sqlState } from '../postgres/connection.ts';
+import type { Action, Step, StepContext } from './step.ts';
+
+/** lock_not_available, deadlock_detected, serialization_failure: nothing happened, so again. */
+const TRY_AGAIN: ReadonlySet<string> = new Set(['55P03', '40P01', '40001']);
+const POLL_MS = 100;
+
+export type Outcome = 'changed' | 'unchanged';
+
+/** @throws whatever the step throws, after a `step-failed` event */
+export async function reconcile<Facts, Context extends StepContext>(
+  step: Step<Facts, Context>,
+  context: Context,
+): Promise<Outcome> {
+  const started = performance.now();
+  const { id, title } = step;
+  try {
+    const outcome = await run(step, context);
+    const ms = Math.round(performance.now() - started);
+    await context.events.emit('step-finished', { step: id, title, outcome, ms });
+    return outcome;
+  } catch (error) {
+    const code = error instanceof PgglideError ? error.code : 'unexpected';
+    const message = error instanceof Error ? error.message : String(error);
+    await context.events.emit('step-failed', { step: id, title, code, message }).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function run<Facts, Context extends StepContext>(
+  step: Step<Facts, Context>,
+  context: Context,
+): Promise<Outcome> {
+  const started = performance.now();
+  let observation = await step.observe(context);
+  if (observation.satisfied) return 'unchanged';
+  await context.events.emit('step-started', { step: step.id, title: step.title });
+  let shown: string | undefined;
+  while (!observation.satisfied) {
+    context.signal.throwIfAborted();
+    const actions = step.actions(context, observation.facts);
+    for (const action of actions) await performPatiently(action, context, step.id);
+    if (actions.length === 0) {
+      if (observation.waitingFor !== undefined && observation.waitingFor !== shown) {
+        shown = observation.waitingFor;
+        await context.events.emit('step-waiting', { step: step.id, waitingFor: shown });
+      }
+      await sleep(POLL_MS, context.signal);
+    }
+    if (step.deadlineMs !== undefined && performance.now() - started > step.deadlineMs) {
+      throw new UnexpectedError(
+        'step_timeout',
+        `"${step.title}" did not come true within ${step.deadlineMs / 1000} s${observation.waitingFor ? `, waiting for ${observation.waitingFor}` : ''}`,
+        {
+          hint: 'Run the same command again; it goes on where it stopped.',
+          cause: new DeadlineError(step.id, step.deadlineMs),
+        },
+      );
+    }
+    observation = await step.observe(context);
+  }
+  return 'changed';
+}
+
+async function performPatiently(action: Action, context: StepContext, step: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      context.signal.throwIfAborted();
+      return await perform(action, context);
+    } catch (error) {
+      if (attempt >= 20 || !TRY_AGAIN.has(sqlState(error) ?? '')) throw error;
+      await context.events.emit('step-waiting', { step, waitingFor: 'a lock that another session holds' });
+      await sleep(Math.min(2000, 100 * attempt), context.signal);
+    }
+  }
+}
+
+/** Runs one action. Statements without parameters may be several, in one implicit transaction. */
+export async function perform(action: Action, context: StepContext): Promise<void> {
+  if ('does' in action) return action.run();
+  const connection = action.on === 'source' ? context.source : context.target;
+  if (action.statement.values.length > 0) await connection.execute(action.statement);
+  else await connection.script(action.statement);
+}

@@ -1,0 +1,48 @@
+/** A step makes one thing true and can be run again at any time. */
+
+import type { ServerAddress } from '../config/server-address.ts';
+import type { Side } from '../domain/names.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { Connection } from '../postgres/connection.ts';
+import type { Sql } from '../postgres/sql.ts';
+import type { EventStream } from './event-stream.ts';
+
+/** Read-only for steps: who we are, the two servers, and the plan. */
+export interface StepContext {
+  readonly migration: string;
+  readonly source: Connection;
+  readonly target: Connection;
+  readonly addresses: Readonly<Record<Side, ServerAddress>>;
+  /** How the other server reaches this one: the text of CREATE SUBSCRIPTION ... CONNECTION. Secret. */
+  readonly linkConninfo: Readonly<Record<Side, string>>;
+  readonly plan: Plan;
+  readonly events: EventStream;
+  readonly signal: AbortSignal;
+}
+
+/** What `plan` prints and the run executes. */
+export type Action =
+  | { readonly on: Side; readonly statement: Sql; readonly shown?: string }
+  | { readonly on: Side | 'both' | 'traffic'; readonly does: string; run(): Promise<void> };
+
+export interface Observation<Facts> {
+  readonly satisfied: boolean;
+  readonly facts: Facts;
+  /** Shown while there is nothing to do but wait. */
+  readonly waitingFor?: string;
+}
+
+export interface Step<Facts, Context extends StepContext = StepContext> {
+  readonly id: string;
+  readonly title: string;
+  /** Gives up after this long without becoming satisfied, ms. Undefined: as long as it makes its own progress. */
+  readonly deadlineMs?: number;
+  /** Reads only, looks at the servers: safe at any time, by anyone. */
+  observe(context: Context): Promise<Observation<Facts>>;
+  /** Pure. Empty: nothing to do but wait. */
+  actions(context: Context, facts: Facts): readonly Action[];
+}
+
+/** One line for people. Never shows a secret: statements that hold one say what is shown instead. */
+export const describeAction = (action: Action): string =>
+  'does' in action ? action.does : (action.shown ?? action.statement.text).replace(/\s+/g, ' ').trim();

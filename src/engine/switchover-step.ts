@@ -1,0 +1,66 @@
+/** The switchover's own kind of step: run once, in order, undone in reverse until the commit point, repeatable after it. */
+
+import type { SwitchoverDirection } from '../domain/event.ts';
+import type { LaneNames, Side, TableName } from '../domain/names.ts';
+import type { Connection } from '../postgres/connection.ts';
+import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
+import type { StepContext } from './step.ts';
+
+/** What the steps find out for each other. Each names the step that fills it. */
+export interface SwitchoverFacts {
+  /** prepare-return-link */
+  returnLanes: readonly LaneNames[] | undefined;
+  /** open-sessions */
+  barrier: Connection | undefined;
+  pins: Readonly<Record<Side, Connection>> | undefined;
+  lift: Connection | undefined;
+  /** raise-barrier: whether the lock is held now. */
+  barrierHeld: boolean;
+  /** open-new-side: the fence is lifted in a transaction that waits for the commit point. */
+  liftHeld: boolean;
+  /** drain-replication: the old side's position that has arrived on the new side. */
+  drainedLsn: string;
+  /** pin-snapshots */
+  snapshots: Readonly<Record<Side, string>> | undefined;
+  /** carry-sequences */
+  sequenceCount: number;
+  /** pause-traffic / resume-traffic, for the report */
+  pauseStartedMs: number | undefined;
+  waits: import('../domain/event.ts').TrafficWaits | undefined;
+  pauseMs: number;
+}
+
+export interface SwitchoverContext extends StepContext {
+  readonly direction: SwitchoverDirection;
+  /** The old side, active until the commit point. */
+  readonly from: Side;
+  /** The new side. */
+  readonly to: Side;
+  readonly oldSide: Connection;
+  readonly newSide: Connection;
+  /** The epoch that the commit point writes. */
+  readonly epoch: number;
+  /** Lanes of the link from the old side to the new one. */
+  readonly outLanes: readonly LaneNames[];
+  readonly tables: readonly TableName[];
+  readonly traffic: TrafficSwitch;
+  readonly pauseBudgetMs: number;
+  readonly facts: SwitchoverFacts;
+  /** What is left of the pause budget, ms; never negative. */
+  remainingMs(): number;
+  open(side: Side, purpose: string): Promise<Connection>;
+}
+
+export interface SwitchoverStep {
+  readonly id: string;
+  readonly title: string;
+  /** For `--dry-run`: what it would do, one line each. Pure. */
+  describe(
+    context: Pick<SwitchoverContext, 'from' | 'to' | 'tables' | 'outLanes' | 'plan'>,
+  ): readonly string[];
+  /** @returns a note for the view, such as "4 tables" */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a step without a note simply returns
+  run(context: SwitchoverContext): Promise<string | void>;
+  /** Before the commit point only. Must work when run() failed half-way. */
+  undo?(context: SwitchoverContext): Promise<void>;
+}

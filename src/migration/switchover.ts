@@ -1,0 +1,189 @@
+/**
+ * Moves the active side. Cutover and rollback are this one piece of code with the sides swapped; a rehearsal is its
+ * first half. BEFORE the commit point everything is undone in reverse order; AFTER it everything is repeated until done.
+ */
+
+import { DeadlineError, withDeadline } from '../base/async.ts';
+import { PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
+import type { StepTime } from '../domain/event.ts';
+import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
+import { armReturnLink } from '../steps/arm-return-link.ts';
+import { checkReadiness } from '../steps/check-readiness.ts';
+import { commitSwitch } from '../steps/commit-switch.ts';
+import { drainReplication } from '../steps/drain-replication.ts';
+import { fenceOldSide } from '../steps/fence-old-side.ts';
+import { liftFence } from '../steps/lift-fence.ts';
+import { openNewSide } from '../steps/open-new-side.ts';
+import { openSessions } from '../steps/open-sessions.ts';
+import { LEASE_MS, pauseTraffic } from '../steps/pause-traffic.ts';
+import { pinAndCarrySequences } from '../steps/pin-and-carry-sequences.ts';
+import { prepareReturnLink } from '../steps/prepare-return-link.ts';
+import { prepareTraffic } from '../steps/prepare-traffic.ts';
+import { raiseBarrierStep } from '../steps/raise-barrier.ts';
+import { resumeTraffic } from '../steps/resume-traffic.ts';
+import { retireOutLink } from '../steps/retire-out-link.ts';
+import { startReturnLink } from '../steps/start-return-link.ts';
+
+/** No stall yet; all of it may be slow. */
+export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
+  checkReadiness,
+  prepareReturnLink,
+  openSessions,
+  prepareTraffic,
+];
+/** Requests wait while these run: nothing slow, ended by the pause budget. */
+export const PAUSED: readonly SwitchoverStep[] = [
+  pauseTraffic,
+  raiseBarrierStep,
+  drainReplication,
+  pinAndCarrySequences,
+  openNewSide,
+  armReturnLink,
+  commitSwitch,
+];
+/** After the commit point. Each can be repeated, and is, by the next command after a crash. */
+export const AFTER_COMMIT: readonly SwitchoverStep[] = [
+  liftFence,
+  resumeTraffic,
+  fenceOldSide,
+  startReturnLink,
+  retireOutLink,
+];
+
+const REHEARSED_BEFORE: readonly SwitchoverStep[] = [checkReadiness, openSessions, prepareTraffic];
+const REHEARSED_PAUSED: readonly SwitchoverStep[] = [
+  pauseTraffic,
+  raiseBarrierStep,
+  drainReplication,
+  pinAndCarrySequences,
+  openNewSide,
+];
+
+/** Runs up to the commit point and through it, or back. Returns the time of every step. */
+export async function switchOver(context: SwitchoverContext): Promise<StepTime[]> {
+  return whileRenewing(context, async () => {
+    const times = await upToCommit(context, BEFORE_PAUSE, PAUSED);
+    times.push(...(await rollForward(context)));
+    return times;
+  });
+}
+
+/** The stall, measured on the real system, without switching. */
+export async function rehearse(context: SwitchoverContext): Promise<StepTime[]> {
+  const done: SwitchoverStep[] = [];
+  return whileRenewing(context, async () => {
+    const times = await upToCommit(context, REHEARSED_BEFORE, REHEARSED_PAUSED, done);
+    await goBack(context, done);
+    return times;
+  });
+}
+
+async function upToCommit(
+  context: SwitchoverContext,
+  before: readonly SwitchoverStep[],
+  paused: readonly SwitchoverStep[],
+  begun: SwitchoverStep[] = [],
+): Promise<StepTime[]> {
+  const times: StepTime[] = [];
+  let current: SwitchoverStep | undefined;
+  try {
+    for (const step of before) {
+      context.signal.throwIfAborted();
+      current = step;
+      begun.push(step);
+      times.push(await timed(step, context, false));
+    }
+    context.signal.throwIfAborted();
+    for (const step of paused) {
+      current = step;
+      begun.push(step);
+      times.push(await withinBudget(step, context));
+    }
+    return times;
+  } catch (error) {
+    // Where the commit point's outcome is unknown, going back could split the writes.
+    if (error instanceof PgglideError && error.exitCode === 20) throw error;
+    await goBack(context, begun);
+    throw asAborted(error, current, context);
+  }
+}
+
+/** Every step is tried, also after one failed: traffic must not wait for a fence, nor the fence for the traffic. */
+export async function rollForward(context: SwitchoverContext): Promise<StepTime[]> {
+  const times: StepTime[] = [];
+  let failure: unknown;
+  for (const step of AFTER_COMMIT) {
+    try {
+      times.push(await timed(step, context, step === liftFence || step === resumeTraffic));
+    } catch (error) {
+      failure ??= error;
+      // Nothing may be sent back, and no slot given up, before the old side is fenced and traffic has moved.
+      if (step === fenceOldSide || step === startReturnLink) break;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return times;
+}
+
+async function goBack(context: SwitchoverContext, begun: readonly SwitchoverStep[]): Promise<void> {
+  // Traffic first: what else there is to undo must not make requests wait longer.
+  const order = [...begun].reverse();
+  const urgent = order.filter((step) => step === raiseBarrierStep || step === pauseTraffic);
+  const rest = order.filter((step) => !urgent.includes(step));
+  for (const step of [...urgent, ...rest]) {
+    await step.undo?.(context).catch((error: unknown) =>
+      context.events.emit('warning', {
+        code: 'undo_failed',
+        message: `${step.title}: ${error instanceof Error ? error.message : String(error)}`,
+        hint: 'The next pgglide command tries it again.',
+      }),
+    );
+  }
+}
+
+async function timed(step: SwitchoverStep, context: SwitchoverContext, paused: boolean): Promise<StepTime> {
+  const started = performance.now();
+  const note = await step.run(context);
+  const ms = Math.round((performance.now() - started) * 100) / 100;
+  const time = { id: step.id, title: step.title, ms, paused, ...(note ? { note } : {}) };
+  await context.events.emit('switchover-step', { direction: context.direction, step: time });
+  return time;
+}
+
+/** A server that does not answer must not hold requests past the budget. The commit point resolves itself, so it is not cut. */
+async function withinBudget(step: SwitchoverStep, context: SwitchoverContext): Promise<StepTime> {
+  const work = timed(step, context, true);
+  if (step === commitSwitch) return work;
+  // The step's own limits (lock_timeout, drain time) end first and say more.
+  return withDeadline(step.title, context.remainingMs() + 250, work);
+}
+
+/** From the pause to the resume the traffic switch hears from us, or it goes on by itself. */
+async function whileRenewing<T>(context: SwitchoverContext, work: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => {
+    const { pauseStartedMs, waits } = context.facts;
+    if (pauseStartedMs !== undefined && waits === undefined) {
+      context.traffic.renew(LEASE_MS).catch(() => undefined);
+    }
+  }, LEASE_MS / 5);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function asAborted(error: unknown, step: SwitchoverStep | undefined, context: SwitchoverContext): unknown {
+  if (error instanceof SwitchoverAbortedError || context.signal.aborted) return error;
+  if (error instanceof PgglideError && error.exitCode !== 1) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const isLate = error instanceof DeadlineError;
+  return new SwitchoverAbortedError(
+    isLate ? 'pause_budget_spent' : 'switchover_failed',
+    `${context.direction} given up at "${step?.title ?? 'start'}": ${reason}`,
+    {
+      hint: `Traffic goes on, on the ${context.from}. ${isLate ? 'Try again when the servers answer faster, or raise cutover.pauseBudget.' : 'Mend the cause, then try again.'}`,
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,40 @@
+/** Who else works on a server. https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW */
+
+import { qualified, type TableName } from '../domain/names.ts';
+import type { LongTransaction } from '../domain/readiness.ts';
+import type { Connection } from './connection.ts';
+import { sql } from './sql.ts';
+
+/** Transactions of this database that have written and are older than `olderThanMs`; ours are left out. Readers never stand in the way. */
+export async function longTransactions(
+  connection: Connection,
+  olderThanMs: number,
+): Promise<LongTransaction[]> {
+  return connection.query<LongTransaction>(sql`
+    SELECT pid, usename AS user, coalesce(state, '?') AS state,
+      (extract(epoch FROM clock_timestamp() - xact_start) * 1000)::bigint AS "ageMs", left(query, 200) AS query
+    FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND datname = current_database() AND backend_xid IS NOT NULL
+      AND application_name NOT LIKE 'pgglide: %'
+      AND xact_start < clock_timestamp() - make_interval(secs => ${olderThanMs / 1000})
+    ORDER BY xact_start`);
+}
+
+/** "name (age)" of each prepared transaction of this database. */
+export async function preparedTransactions(connection: Connection): Promise<string[]> {
+  const rows = await connection.query<{ gid: string }>(
+    sql`SELECT gid FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared`,
+  );
+  return rows.map((row) => row.gid);
+}
+
+/** Planned tables that a vacuum works on now. */
+export async function vacuumsOn(connection: Connection, tables: readonly TableName[]): Promise<string[]> {
+  const rows = await connection.query<TableName>(sql`
+    SELECT n.nspname AS schema, c.relname AS name
+    FROM pg_stat_progress_vacuum v
+    JOIN pg_class c ON c.oid = v.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE v.datname = current_database()`);
+  const planned = new Set(tables.map(qualified));
+  return rows.map(qualified).filter((name) => planned.has(name));
+}

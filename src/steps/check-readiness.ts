@@ -1,0 +1,65 @@
+import { SwitchoverAbortedError } from '../domain/errors.ts';
+import { blocking, type ReadinessFacts, readiness } from '../domain/readiness.ts';
+import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
+import { longTransactions, preparedTransactions, vacuumsOn } from '../postgres/activity.ts';
+import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
+import { subscriptionState } from '../postgres/subscription.ts';
+
+/** Longer than this on the old side and the drain would not end within any sensible budget. */
+const LONG_TRANSACTION_MS = 1000;
+
+/**
+ * Refuses a switch that would not go through quickly: link broken or behind, a long or prepared transaction.
+ * Reads only, but for one marker round trip, which measures the lag. Locks nothing.
+ *
+ * @throws {SwitchoverAbortedError} `not_ready`, listing every reason
+ */
+export const checkReadiness: SwitchoverStep = {
+  id: 'check-readiness',
+  title: 'Guardrails: link, lag, long transactions',
+  describe: ({ from }) => [
+    `measure the lag with a marker; look for long and prepared transactions on the ${from}`,
+  ],
+
+  async run(context) {
+    const findings = readiness(await gatherFacts(context), { maxLagMs: context.pauseBudgetMs / 2 });
+    const reasons = blocking(findings);
+    if (reasons.length === 0) return findings.map((finding) => finding.text).join(', ');
+    throw new SwitchoverAbortedError(
+      'not_ready',
+      `Not ready: ${reasons.map((reason) => reason.text).join('; ')}`,
+      {
+        hint: reasons.map((reason) => reason.hint).join(' '),
+        facts: { reasons: reasons.map((reason) => reason.id) },
+      },
+    );
+  },
+};
+
+async function gatherFacts(context: SwitchoverContext): Promise<ReadinessFacts> {
+  const states = await Promise.all(
+    context.outLanes.map((lane) => subscriptionState(context.newSide, lane.subscription)),
+  );
+  const linkRuns = states.length > 0 && states.every((state) => state?.isEnabled && state.isRunning);
+  return {
+    linkRuns,
+    lagMs: linkRuns ? await markerRoundTripMs(context) : undefined,
+    longTransactions: await longTransactions(context.oldSide, LONG_TRANSACTION_MS),
+    preparedTransactions: await preparedTransactions(context.oldSide),
+    vacuums: await vacuumsOn(context.oldSide, context.tables),
+  };
+}
+
+/** Undefined when it does not arrive within the budget. */
+async function markerRoundTripMs(context: SwitchoverContext): Promise<number | undefined> {
+  const markers = context.outLanes.map((lane) => lane.marker);
+  const token = `readiness-${process.pid}-${performance.now()}`;
+  const started = performance.now();
+  await writeMarkers(context.oldSide, markers, token);
+  const arrived = await awaitMarkers(context.newSide, markers, token, {
+    timeoutMs: Math.max(5000, context.pauseBudgetMs),
+    intervalMs: 2,
+    signal: context.signal,
+  });
+  return arrived ? performance.now() - started : undefined;
+}

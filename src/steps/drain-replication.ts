@@ -1,0 +1,33 @@
+import { randomUUID } from 'node:crypto';
+import { SwitchoverAbortedError } from '../domain/errors.ts';
+import type { SwitchoverStep } from '../engine/switchover-step.ts';
+import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
+
+/**
+ * Writes the marker behind the last write of the old side and waits until it shows on the new side: then all
+ * has arrived. Never judged by sent_lsn, which says nothing about what was applied.
+ *
+ * @throws {SwitchoverAbortedError} `link_too_slow`
+ */
+export const drainReplication: SwitchoverStep = {
+  id: 'drain-replication',
+  title: 'Everything has arrived on the new side',
+  describe: ({ from, to }) => [`write the marker on the ${from}; wait for it on the ${to}`],
+
+  async run(context) {
+    const markers = context.outLanes.map((lane) => lane.marker);
+    const token = randomUUID();
+    context.facts.drainedLsn = await writeMarkers(context.oldSide, markers, token);
+    const arrived = await awaitMarkers(context.newSide, markers, token, {
+      timeoutMs: context.remainingMs(),
+      intervalMs: 1,
+      signal: context.signal,
+    });
+    if (arrived) return context.facts.drainedLsn;
+    throw new SwitchoverAbortedError(
+      'link_too_slow',
+      `The ${context.to} had not applied everything within ${context.pauseBudgetMs} ms`,
+      { hint: 'Try again when the lag is smaller (pgglide status -w), or raise cutover.pauseBudget.' },
+    );
+  },
+};

@@ -1,0 +1,45 @@
+import { sleep } from '../base/async.ts';
+import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
+import { fenceState, liftFenceSql } from '../postgres/fence.ts';
+import { sql } from '../postgres/sql.ts';
+
+/** A new side that crashed just after the commit point gets this long to come back while requests wait. */
+const RETRY_MS = 30_000;
+
+/**
+ * Lets writes into the new side, after the commit point only, so that never both sides take writes: commits what
+ * open-new-side has prepared, or does it anew after a crash.
+ */
+export const liftFence: SwitchoverStep = {
+  id: 'lift-fence',
+  title: 'New side takes writes',
+  describe: ({ to }) => [`COMMIT the lifted fence on the ${to}`],
+
+  async run(context) {
+    const started = performance.now();
+    if (await committedWhatWasPrepared(context)) return;
+    for (;;) {
+      try {
+        return await liftAnew(context);
+      } catch (error) {
+        if (performance.now() - started > RETRY_MS) throw error;
+        await sleep(200);
+      }
+    }
+  },
+};
+
+async function committedWhatWasPrepared({ facts }: SwitchoverContext): Promise<boolean> {
+  if (!facts.liftHeld || facts.lift === undefined) return false;
+  facts.liftHeld = false;
+  return facts.lift.script(sql`COMMIT`).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function liftAnew(context: SwitchoverContext): Promise<void> {
+  await using session = await context.open(context.to, 'fence');
+  const statement = liftFenceSql(await fenceState(session, context.tables));
+  if (statement) await session.script(statement);
+}
