@@ -3,10 +3,10 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep, withDeadline } from '../base/async.ts';
+import { withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
-import { PrerequisiteError, RefusedError, UnexpectedError } from '../domain/errors.ts';
-import { runnableBinaries } from './binaries.ts';
+import { PrerequisiteError, RefusedError } from '../domain/errors.ts';
+import { installedBinaries, runnableBinaries } from './binaries.ts';
 import { binariesVersion, configureCluster, initCluster, SERVER_ENVIRONMENT } from './cluster.ts';
 import {
   disown,
@@ -21,6 +21,7 @@ import {
 } from './home.ts';
 import { freePort } from './port.ts';
 import { killTree } from './process-tree.ts';
+import { untilReady } from './readiness.ts';
 import { type Account, serverAccount } from './server-account.ts';
 import { renderSettings, type Settings } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
@@ -42,7 +43,6 @@ export interface StartServerOptions {
   readonly locale?: string;
 }
 
-const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 30_000;
 const PORT_ATTEMPTS = 5;
 
@@ -194,7 +194,8 @@ export class EmbeddedServer implements AsyncDisposable {
   async #launch(): Promise<void> {
     const { dataDirectory, logPath, path, temporary } = this.#home;
     configureCluster(this.#home, this.#account, renderSettings(this.#settings, this.#port));
-    writeRecord(this.#home, this);
+    const { majorVersion, port, user, password } = this;
+    writeRecord(this.#home, { majorVersion, port, user, password });
     const logStart = existsSync(logPath) ? readFileSync(logPath).length : 0;
     const supervisor = await Supervisor.start({
       command: [join(this.#binaries, 'bin', 'postgres'), '-D', dataDirectory],
@@ -231,7 +232,7 @@ async function prepare(
   home: Home,
   account: Account | undefined,
 ): Promise<ServerParts> {
-  const binaries = runnableBinaries(options.majorVersion, account, () => home.path);
+  const binaries = runnableBinaries(installedBinaries(options.majorVersion), account, home.path);
   const version = await binariesVersion(binaries);
   const record = existsSync(join(home.dataDirectory, 'PG_VERSION')) ? readRecord(home) : undefined;
   const settings = options.settings ?? {};
@@ -284,42 +285,6 @@ function refuseUnlessOurs(found: number, wanted: number, home: Home): void {
       facts: { pid },
     });
   }
-}
-
-/** The last line of postmaster.pid says `ready` once connections are taken: what pg_ctl -w waits for, too. */
-async function untilReady(
-  supervisor: Supervisor,
-  dataDirectory: string,
-  log: () => string,
-  port: number,
-): Promise<void> {
-  const started = performance.now();
-  const pidFile = join(dataDirectory, 'postmaster.pid');
-  while (!isReady(pidFile, supervisor.pid)) {
-    if (supervisor.hasEnded) throw startFailure(log(), port);
-    if (performance.now() - started > START_TIMEOUT_MS) {
-      supervisor.signal('QUIT');
-      throw startFailure(log(), port);
-    }
-    await sleep(5);
-  }
-}
-
-function isReady(pidFile: string, pid: number): boolean {
-  if (!existsSync(pidFile)) return false;
-  const lines = readFileSync(pidFile, 'utf8').split('\n');
-  return lines[0] === String(pid) && lines[7]?.trim() === 'ready';
-}
-
-function startFailure(log: string, port: number): PrerequisiteError | UnexpectedError {
-  if (/could not bind .*(in use|EADDRINUSE)/i.test(log)) {
-    return new PrerequisiteError('embedded_server_port_taken', `Port ${port} of 127.0.0.1 is taken`, {
-      hint: 'Name another port, or none for a free one.',
-      facts: { port },
-    });
-  }
-  const end = log.trim().split('\n').slice(-8).join('\n');
-  return new UnexpectedError('embedded_server_failed', `The embedded server did not start:\n${end}`);
 }
 
 const isPortTaken = (error: unknown): boolean =>

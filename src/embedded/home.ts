@@ -41,6 +41,8 @@ export interface Home {
   readonly path: string;
   readonly dataDirectory: string;
   readonly logPath: string;
+  /** The folder that the caller named, when it is another: it only says where. */
+  readonly pointer: string | undefined;
   /** True: the folder goes when the server goes. */
   readonly temporary: boolean;
 }
@@ -63,7 +65,7 @@ export function persistentHome(directory: string, account: Account | undefined):
   const path = resolve(directory);
   mkdirSync(path, { recursive: true });
   const pointer = join(path, 'elsewhere');
-  if (existsSync(pointer)) return layout(readFileSync(pointer, 'utf8'), false);
+  if (existsSync(pointer)) return layout(readFileSync(pointer, 'utf8'), false, path);
   if (account === undefined) return layout(path, false);
   if (accountMay(account, '-x', [path])) {
     give(path, account);
@@ -72,11 +74,12 @@ export function persistentHome(directory: string, account: Account | undefined):
   const elsewhere = mkdtempSync(join(tmpdir(), 'pgglide-home-'));
   give(elsewhere, account);
   writeFileSync(pointer, elsewhere);
-  return layout(elsewhere, false);
+  return layout(elsewhere, false, path);
 }
 
-const layout = (path: string, temporary: boolean): Home => ({
+const layout = (path: string, temporary: boolean, pointer?: string): Home => ({
   path,
+  pointer,
   dataDirectory: join(path, 'data'),
   logPath: join(path, 'server.log'),
   temporary,
@@ -106,7 +109,9 @@ export function disown(home: Home): void {
 }
 
 export function removeHome(home: Home): void {
-  rmSync(home.path, { recursive: true, force: true, maxRetries: 3 });
+  for (const path of [home.path, home.pointer]) {
+    if (path !== undefined) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  }
 }
 
 /**
