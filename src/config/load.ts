@@ -1,0 +1,170 @@
+/** File -> environment -> flags -> Settings. */
+
+import { homedir } from 'node:os';
+import { isAbsolute, resolve } from 'node:path';
+import { UsageError } from '../domain/errors.ts';
+import { checkConfig } from './check-config.ts';
+import { readConfigFile } from './config-file.ts';
+import { resolveKeywords } from './conninfo.ts';
+import { type Keywords, parseConninfo } from './conninfo-text.ts';
+import { type ConfigFlags, layer } from './layers.ts';
+import { type PasswordSource, readPassword } from './password-source.ts';
+import type { Config } from './schema.ts';
+import { environmentName } from './schema-keys.ts';
+import { seenByServer } from './seen-by-server.ts';
+import type { ServerAddress } from './server-address.ts';
+import type { Settings } from './settings.ts';
+
+export interface LoadInput {
+  readonly flags: ConfigFlags;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly home?: string;
+  readonly osUser?: string;
+  readonly warn?: (message: string) => void;
+}
+
+/**
+ * @throws {UsageError} what is wrong with the configuration: `config_*`, `conninfo_*`, `service_*`,
+ *   `password_in_flag`, `password_unavailable`, `source_missing`, `target_missing`
+ */
+export async function loadSettings(input: LoadInput): Promise<Settings> {
+  const file = readConfigFile(input.flags.config ?? (input.env.PGGLIDE_CONFIG || undefined), input.cwd);
+  const { content, origins } = layer(file.content, input.env, input.flags);
+  const config = checkConfig(content, (path) => origins.get(path.join('.')) ?? file.locate(path));
+  const source = await loadServer(config, 'source', file.folder, input);
+  const target = await loadServer(config, 'target', file.folder, input);
+  checkTraffic(config);
+  return toSettings(config, { source, target }, file.folder, input);
+}
+
+/** A server section as keywords of libpq plus what libpq does not know. */
+interface Server {
+  readonly keywords: Keywords;
+  readonly passwordFrom: PasswordSource | undefined;
+}
+
+const KEYWORDS: Readonly<Record<string, string>> = {
+  service: 'service',
+  host: 'host',
+  port: 'port',
+  user: 'user',
+  database: 'dbname',
+  sslmode: 'sslmode',
+  sslrootcert: 'sslrootcert',
+  sslcert: 'sslcert',
+  sslkey: 'sslkey',
+  options: 'options',
+  password: 'password',
+};
+
+const FILES: readonly string[] = ['sslrootcert', 'sslcert', 'sslkey'];
+
+function readServer(
+  section: Readonly<Record<string, unknown>>,
+  side: 'source' | 'target',
+  folder: string,
+): Server {
+  const { uri, conninfo } = section as { uri?: string; conninfo?: string };
+  if (uri !== undefined && conninfo !== undefined) {
+    throw new UsageError('config_bad_value', `${side} has both uri and conninfo`, {
+      hint: 'Keep one of them.',
+    });
+  }
+  const keywords = new Map(parseConninfo(uri ?? conninfo ?? ''));
+  for (const [key, keyword] of Object.entries(KEYWORDS)) {
+    const value = section[key];
+    if (value === undefined) continue;
+    const isFile = FILES.includes(key) && value !== 'system';
+    keywords.set(keyword, isFile ? resolve(folder, String(value)) : String(value));
+  }
+  const timeoutMs = section.connectTimeout as number | undefined;
+  if (timeoutMs !== undefined) keywords.set('connect_timeout', String(Math.ceil(timeoutMs / 1000)));
+  return { keywords, passwordFrom: section.passwordFrom as PasswordSource | undefined };
+}
+
+async function loadServer(
+  config: Config,
+  side: 'source' | 'target',
+  folder: string,
+  input: LoadInput,
+): Promise<ServerAddress> {
+  const { keywords, passwordFrom } = readServer(config[side], side, folder);
+  const isNamed = [...keywords.keys()].some((keyword) => keyword !== 'password');
+  const isInEnvironment =
+    side === 'source' && ['PGHOST', 'PGHOSTADDR', 'PGSERVICE', 'PGDATABASE'].some((name) => input.env[name]);
+  if (!isNamed && !isInEnvironment) throw missing(side);
+  const warn = input.warn ?? (() => undefined);
+  const password =
+    passwordFrom === undefined
+      ? undefined
+      : await readPassword(passwordFrom, { env: input.env, folder, warn });
+  return resolveKeywords(keywords, { ...input, environmentDefaults: side === 'source', password, warn });
+}
+
+/** What one key's schema cannot see: a driver without the thing it drives. */
+function checkTraffic({ traffic }: Config): void {
+  const needed = traffic.driver === 'hook' ? 'hook' : traffic.driver === 'pgbouncer' ? 'proxies' : undefined;
+  if (needed === undefined || traffic[needed] !== undefined) return;
+  throw new UsageError('config_bad_value', `traffic.driver ${traffic.driver} needs traffic.${needed}`, {
+    hint: 'docs/config.md describes every key.',
+  });
+}
+
+const missing = (side: 'source' | 'target'): UsageError =>
+  new UsageError(`${side}_missing`, `No ${side} server is configured`, {
+    hint: `Write pgglide.yaml with pgglide init, or give --${side} or ${environmentName(side)}.`,
+  });
+
+function toSettings(
+  config: Config,
+  servers: { readonly source: ServerAddress; readonly target: ServerAddress },
+  folder: string,
+  input: LoadInput,
+): Settings {
+  const { copy, throttle, verify, cutover, traffic, proxy } = config;
+  const home = input.home ?? homedir();
+  const path = (text: string | undefined) => (text === undefined ? undefined : resolve(folder, text));
+  const seen = (side: 'source' | 'target', key: 'seenByTarget' | 'seenBySource') =>
+    seenByServer(servers[side], parseConninfo(String(config[side][key] ?? '')), home);
+  const control = absoluteSocket(proxy.control, folder);
+  return {
+    migration: config.migration ?? servers.source.database,
+    ...servers,
+    sourceForTarget: seen('source', 'seenByTarget'),
+    targetForSource: seen('target', 'seenBySource'),
+    scope: { schemas: config.scope.schemas, exclude: config.scope.exclude },
+    copy: {
+      jobs: copy.jobs,
+      indexJobs: copy.indexJobs ?? copy.jobs,
+      splitTablesLargerThanBytes: copy.splitTablesLargerThan,
+      rateLimitBytesPerSecond: copy.rateLimit,
+    },
+    throttle: {
+      maxReplicaLagMs: throttle.maxReplicaLag,
+      maxWalRetainedBytes: throttle.maxWalRetained,
+      flagFile: path(throttle.flagFile),
+    },
+    verify: { bits: verify.bits, jobs: verify.jobs, staleAfterMs: verify.staleAfter },
+    cutover: {
+      pauseBudgetMs: cutover.pauseBudget,
+      maxLagBytes: cutover.guard.maxLag,
+      requireVerified: cutover.guard.verified,
+    },
+    traffic: {
+      driver: traffic.driver,
+      proxies: traffic.proxies?.map((address) => absoluteSocket(address, folder)) ?? [control],
+      hook: path(traffic.hook),
+    },
+    proxy: { listen: proxy.listen, control, workers: proxy.workers },
+    hooks: { dir: path(config.hooks.dir) },
+    dashboard: config.dashboard,
+  };
+}
+
+/** unix:./x means a file beside the configuration, whatever folder we run in. */
+function absoluteSocket(address: string, folder: string): string {
+  if (!address.startsWith('unix:')) return address;
+  const path = address.slice('unix:'.length);
+  return isAbsolute(path) ? address : `unix:${resolve(folder, path)}`;
+}

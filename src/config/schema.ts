@@ -1,0 +1,298 @@
+/**
+ * Every configuration key: its check, its default and its description. docs/config.md, the file that
+ * `pgglide init` writes, the PGGLIDE_* variables and --set are all made from this one schema.
+ */
+
+import { z } from 'zod';
+import { parseBytes, parseDurationMs, parseRate } from './units.ts';
+
+export type KeyKind =
+  | 'text'
+  | 'list'
+  | 'number'
+  | 'boolean'
+  | 'size'
+  | 'rate'
+  | 'duration'
+  | 'choice'
+  | 'map';
+
+/** What the manual says about a key; kept with its schema. */
+export interface KeyDoc {
+  readonly kind: KeyKind;
+  readonly description: string;
+  /** As people write it. */
+  readonly default?: string | number | boolean | readonly string[];
+  readonly example?: string;
+}
+
+function withDefault<S extends z.ZodType>(
+  schema: S,
+  doc: KeyDoc & { default: NonNullable<KeyDoc['default']> },
+) {
+  return schema.prefault(doc.default as z.input<S>).meta({ ...doc });
+}
+const optional = <S extends z.ZodType>(schema: S, doc: Omit<KeyDoc, 'default'>) =>
+  schema.optional().meta({ ...doc });
+
+/** A number with a unit, kept as a plain number; `wanted` names the form in the error. */
+const amount = (parse: (value: string | number) => number | undefined, wanted: string) =>
+  z.unknown().transform((value, context) => {
+    const parsed = typeof value === 'string' || typeof value === 'number' ? parse(value) : undefined;
+    if (parsed !== undefined) return parsed;
+    context.issues.push({ code: 'custom', message: `expected ${wanted}`, input: value });
+    return z.NEVER;
+  });
+const size = amount(parseBytes, 'a size such as 2GB');
+const rate = amount(parseRate, 'a rate such as 200MB/s');
+const duration = amount(parseDurationMs, 'a duration such as 2s, 10min or 24h');
+
+const text = z.string().min(1);
+const count = z.number().int().min(1).max(256);
+const relation = z.string().regex(/^[^.].*\.[^.]|^"/, 'expected schema.relation');
+const hostAndPort = z.string().regex(/^(\S+:)?\d{1,5}$/, 'expected host:port');
+const control = z.string().regex(/^(unix:.+|https?:\/\/\S+)$/, 'expected unix:PATH or http://HOST:PORT');
+
+const passwordFrom = z
+  .strictObject({
+    file: optional(text, {
+      kind: 'text',
+      description: 'The first line of this file.',
+      example: '/run/secrets/password',
+    }),
+    env: optional(text, {
+      kind: 'text',
+      description: 'This environment variable.',
+      example: 'SHOP_PASSWORD',
+    }),
+    command: optional(text, {
+      kind: 'text',
+      description: 'The first line that this shell command prints.',
+      example: 'pass show pg/shop',
+    }),
+  })
+  .refine((value) => Object.values(value).filter((item) => item !== undefined).length === 1, {
+    message: 'expected exactly one of file, env and command',
+  });
+
+const port = z.union([z.number(), z.string()]).transform(String);
+
+/** A server: `uri` or `conninfo` or `service`, and single keywords that override what those say. */
+const server = (side: 'source' | 'target', other: 'source' | 'target') =>
+  z.strictObject({
+    uri: optional(text, { kind: 'text', description: 'postgresql://user@host:port/database?sslmode=...' }),
+    conninfo: optional(text, { kind: 'text', description: 'libpq’s keyword=value form.' }),
+    service: optional(text, { kind: 'text', description: 'A section of pg_service.conf.' }),
+    host: optional(text, { kind: 'text', description: 'Name, address, or the folder of a Unix socket.' }),
+    port: optional(port, { kind: 'number', description: 'TCP port, or the number in the socket’s name.' }),
+    user: optional(text, { kind: 'text', description: 'The role to log in as.' }),
+    database: optional(text, { kind: 'text', description: 'The database to migrate.' }),
+    sslmode: optional(text, { kind: 'text', description: 'As in libpq; verify-full is the safe one.' }),
+    sslrootcert: optional(text, { kind: 'text', description: 'A file, or `system`.' }),
+    sslcert: optional(text, { kind: 'text', description: 'The client certificate’s file.' }),
+    sslkey: optional(text, {
+      kind: 'text',
+      description: 'The client key’s file, readable by its owner only.',
+    }),
+    options: optional(text, { kind: 'text', description: 'Sent at the start of a session: -c name=value.' }),
+    connectTimeout: optional(duration, {
+      kind: 'duration',
+      description: 'Per attempt; 10s when nothing says otherwise.',
+    }),
+    password: optional(text, {
+      kind: 'text',
+      description: 'Better: `passwordFrom`, .pgpass or the environment.',
+    }),
+    passwordFrom: passwordFrom.optional(),
+    [side === 'source' ? 'seenByTarget' : 'seenBySource']: optional(text, {
+      kind: 'text',
+      description: `A connection string with what differs when the ${other}’s server connects to this one (it subscribes): other host, other port, certificate files over there.`,
+      example: `host=${side}.internal port=5432`,
+    }),
+  });
+
+export const configSchema = z.strictObject({
+  migration: optional(text, {
+    kind: 'text',
+    description:
+      'The migration’s name: everything we create is named after it. When nothing is given, the name of the source’s database.',
+    example: 'shop-15-to-16',
+  }),
+  source: server('source', 'target').prefault({}).meta({
+    description:
+      'The server to leave. A connection string, or these keys. PG* variables fill what is left open.',
+  }),
+  target: server('target', 'source').prefault({}).meta({
+    description:
+      'The server to move to: a connection string, or these keys. PG* variables do not apply to it.',
+  }),
+  scope: z
+    .strictObject({
+      schemas: optional(z.array(text).min(1), {
+        kind: 'list',
+        description: 'Only these schemas; otherwise all but the system’s.',
+        example: '[public, billing]',
+      }),
+      exclude: withDefault(z.array(relation), {
+        kind: 'list',
+        description: 'Tables to leave behind, as schema.table, with what they own.',
+        default: [],
+        example: '[public.audit_2019]',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'What to migrate.' }),
+  copy: z
+    .strictObject({
+      jobs: withDefault(count, {
+        kind: 'number',
+        description: 'Tables and parts of tables copied at once; each is a session on both servers.',
+        default: 4,
+      }),
+      indexJobs: optional(count, {
+        kind: 'number',
+        description: 'Indexes and constraints built at once. As many as `jobs` when not given.',
+      }),
+      splitTablesLargerThan: withDefault(size, {
+        kind: 'size',
+        description: 'A larger table is copied in several parts at once.',
+        default: '256MB',
+      }),
+      rateLimit: optional(rate, {
+        kind: 'rate',
+        description: 'All jobs together read at most this much from the source.',
+        example: '200MB/s',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'The initial copy.' }),
+  throttle: z
+    .strictObject({
+      maxReplicaLag: optional(duration, {
+        kind: 'duration',
+        description: 'The copy waits while a physical replica of the source is further behind.',
+        example: '10s',
+      }),
+      maxWalRetained: withDefault(size, {
+        kind: 'size',
+        description: 'How much WAL our slots may keep on the source before the copy is slowed, then stopped.',
+        default: '20GB',
+      }),
+      flagFile: optional(text, {
+        kind: 'text',
+        description: 'The copy stands still while this file exists.',
+        example: './pgglide.throttle',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'Kindness to the source.' }),
+  verify: z
+    .strictObject({
+      bits: withDefault(z.union([z.literal(64), z.literal(128)], { error: 'expected 64 or 128' }), {
+        kind: 'choice',
+        description: 'Width of a row’s hash: 64 or 128.',
+        default: 64,
+      }),
+      jobs: withDefault(count, { kind: 'number', description: 'Ranges compared at once.', default: 2 }),
+      staleAfter: withDefault(duration, {
+        kind: 'duration',
+        description: 'A verification older than this no longer counts for the cutover.',
+        default: '24h',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'The comparison of both sides.' }),
+  cutover: z
+    .strictObject({
+      pauseBudget: withDefault(duration, {
+        kind: 'duration',
+        description:
+          'How long requests may wait. Past it, traffic goes on where it was and the command ends with exit code 6.',
+        default: '2s',
+      }),
+      guard: z
+        .strictObject({
+          maxLag: withDefault(size, {
+            kind: 'size',
+            description: 'Do not start while the target is further behind.',
+            default: '1MB',
+          }),
+          verified: withDefault(z.boolean(), {
+            kind: 'boolean',
+            description: 'Do not start unless a verification has found both sides equal.',
+            default: true,
+          }),
+        })
+        .prefault({})
+        .meta({ description: 'What must be true before traffic is paused.' }),
+    })
+    .prefault({})
+    .meta({ description: 'The switch, there and back.' }),
+  traffic: z
+    .strictObject({
+      driver: withDefault(
+        z.enum(['proxy', 'pgbouncer', 'hook', 'none'], { error: 'expected proxy, pgbouncer, hook or none' }),
+        {
+          kind: 'choice',
+          description: 'What holds requests: proxy (ours), pgbouncer, hook (a program of yours) or none.',
+          default: 'proxy',
+        },
+      ),
+      proxies: optional(z.array(text), {
+        kind: 'list',
+        description:
+          'Control addresses of all proxies (unix:PATH, http://HOST:PORT), or connection strings of PgBouncer’s admin consoles. The one in `proxy.control` when not given.',
+        example: '[unix:./pgglide-proxy.sock]',
+      }),
+      hook: optional(text, {
+        kind: 'text',
+        description: 'The program of the hook driver.',
+        example: './switch.sh',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'What stands between the application and the servers.' }),
+  proxy: z
+    .strictObject({
+      listen: withDefault(hostAndPort, {
+        kind: 'text',
+        description: 'Where applications connect.',
+        default: '127.0.0.1:6432',
+      }),
+      control: withDefault(control, {
+        kind: 'text',
+        description: 'Where the proxy takes commands: unix:PATH or http://HOST:PORT.',
+        default: 'unix:./pgglide-proxy.sock',
+      }),
+      workers: withDefault(count, {
+        kind: 'number',
+        description: 'Processes that share the work.',
+        default: 1,
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'The built-in proxy (`pgglide proxy`).' }),
+  hooks: z
+    .strictObject({
+      dir: optional(text, {
+        kind: 'text',
+        description:
+          'Folder with programs named on-validated, on-following, before-cutover, on-switched, on-failure.',
+        example: './hooks',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'Your programs, run at turning points.' }),
+  dashboard: z
+    .strictObject({
+      listen: withDefault(hostAndPort, {
+        kind: 'text',
+        description: 'Where the live page is served.',
+        default: '127.0.0.1:8433',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'The live page.' }),
+});
+
+export type Config = z.output<typeof configSchema>;
