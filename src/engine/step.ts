@@ -1,6 +1,6 @@
 /** A step makes one thing true and can be run again at any time. */
 
-import type { ServerAddress } from '../config/server-address.ts';
+import type { Settings } from '../config/settings.ts';
 import type { Side } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Connection } from '../postgres/connection.ts';
@@ -12,12 +12,14 @@ export interface StepContext {
   readonly migration: string;
   readonly source: Connection;
   readonly target: Connection;
-  readonly addresses: Readonly<Record<Side, ServerAddress>>;
+  readonly settings: Settings;
   /** How the other server reaches this one: the text of CREATE SUBSCRIPTION ... CONNECTION. Secret. */
   readonly linkConninfo: Readonly<Record<Side, string>>;
   readonly plan: Plan;
   readonly events: EventStream;
   readonly signal: AbortSignal;
+  /** One more session; the caller closes it. */
+  open(side: Side, purpose: string): Promise<Connection>;
 }
 
 /** What `plan` prints and the run executes. */

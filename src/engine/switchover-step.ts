@@ -48,7 +48,6 @@ export interface SwitchoverContext extends StepContext {
   readonly facts: SwitchoverFacts;
   /** What is left of the pause budget, ms; never negative. */
   remainingMs(): number;
-  open(side: Side, purpose: string): Promise<Connection>;
 }
 
 export interface SwitchoverStep {

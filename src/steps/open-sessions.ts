@@ -1,39 +1,33 @@
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { yieldQuickly } from '../postgres/barrier.ts';
-import { fenceState } from '../postgres/fence.ts';
 
 /**
- * Opens every session that the pause will need, so that no log-in happens inside it: one for the barrier and
- * one on each side for the pinned snapshots. Also reads where the fences stand. Locks nothing.
+ * Opens every session that the pause will need, so that no log-in happens inside it: one for the barrier, one that
+ * will lift the new side's fence, and one on each side for the pinned snapshots. Locks nothing.
  */
 export const openSessions: SwitchoverStep = {
   id: 'open-sessions',
   title: 'Open the sessions the switch will need',
-  describe: ({ from }) => [
-    `open one session for the barrier on the ${from}, and one on each side for snapshots`,
-  ],
+  describe: ({ from, to }) => [`open sessions: barrier on the ${from}, fence on the ${to}, a snapshot on each`],
 
   async run(context) {
-    const [barrier, source, target] = await Promise.all([
+    const [barrier, lift, source, target] = await Promise.all([
       context.open(context.from, 'barrier'),
+      context.open(context.to, 'fence'),
       context.open('source', 'snapshot'),
       context.open('target', 'snapshot'),
     ]);
     context.facts.barrier = barrier;
+    context.facts.lift = lift;
     context.facts.pins = { source, target };
-    const [oldFence, newFence] = await Promise.all([
-      fenceState(context.oldSide, context.tables),
-      fenceState(context.newSide, context.tables),
-      yieldQuickly(barrier),
-    ]);
-    context.facts.oldFence = oldFence;
-    context.facts.newFence = newFence;
+    await Promise.all([yieldQuickly(barrier), yieldQuickly(lift)]);
   },
 
   async undo({ facts }) {
-    const { barrier, pins } = facts;
+    const { barrier, lift, pins } = facts;
     facts.barrier = undefined;
+    facts.lift = undefined;
     facts.pins = undefined;
-    await Promise.all([barrier?.close(), pins?.source.close(), pins?.target.close()]);
+    await Promise.all([barrier?.close(), lift?.close(), pins?.source.close(), pins?.target.close()]);
   },
 };

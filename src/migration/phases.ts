@@ -1,0 +1,34 @@
+/**
+ * THE MAIN PATH. A migration goes
+ *
+ *   check -> sync (below) -> verify -> cutover -> [rollback <-> cutover] -> complete
+ *
+ * or `abort` at any time before the cutover. `sync` makes these steps true, in this order; each looks at the servers
+ * first, so the same command after a crash goes on where it stopped. Cutover and rollback are in switchover.ts.
+ */
+
+import type { Step } from '../engine/step.ts';
+import { analyzeTarget } from '../steps/analyze-target.ts';
+import { buildIndexes } from '../steps/build-indexes.ts';
+import { carryRoles } from '../steps/carry-roles.ts';
+import { catchUp } from '../steps/catch-up.ts';
+import { copyTables } from '../steps/copy-tables.ts';
+import { fenceTarget } from '../steps/fence-target.ts';
+import { installOwnSchema } from '../steps/install-own-schema.ts';
+import { loadSchema } from '../steps/load-schema.ts';
+import { subscribe } from '../steps/subscribe.ts';
+
+/** Before anything else, because the plan and the journal are kept in it. */
+export const FIRST_STEP = installOwnSchema;
+
+/** What `sync` makes true, in order. After the last one the migration is `following`. */
+export const SYNC_STEPS: readonly Step<never>[] = [
+  carryRoles, // roles with their verifiers, memberships, settings
+  loadSchema, // types, tables without indexes, functions
+  copyTables, // publication, slot with a snapshot, parallel COPY
+  buildIndexes, // keys, indexes, constraints, triggers
+  subscribe, // the target follows from the slot's position
+  catchUp,
+  fenceTarget, // the target takes no other writes
+  analyzeTarget,
+] as unknown as readonly Step<never>[];

@@ -1,0 +1,71 @@
+/**
+ * After a crash in a switchover: the migration's row tells whether its commit point was written. Before it everything
+ * goes back, after it everything goes forward. Every command that changes something does this first.
+ */
+
+import { linkFrom } from '../domain/names.ts';
+import type { Plan } from '../domain/plan.ts';
+import { fenceState, liftFenceSql } from '../postgres/fence.ts';
+import { existingLanes } from '../postgres/lane.ts';
+import { dropSlot } from '../postgres/replication-slot.ts';
+import { disableSubscriptionSql, enableSubscriptionSql, subscriptionState } from '../postgres/subscription.ts';
+import { type MigrationRow, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
+import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
+import type { Session } from './session.ts';
+import { switchoverContext } from './switch.ts';
+import { rollForward } from './switchover.ts';
+
+/** @returns whether there was anything to recover */
+export async function recover(session: Session, traffic: TrafficSwitch): Promise<boolean> {
+  const row = await session.row();
+  if (row?.switchover === undefined || row.plan === undefined) return false;
+  const intent = row.switchover;
+  const wasCommitted = row.epoch >= intent.epoch;
+  await session.events.emit('warning', {
+    code: wasCommitted ? 'switchover_finished_late' : 'switchover_undone_late',
+    message: wasCommitted
+      ? `The ${intent.direction} that was interrupted had passed its commit point: finishing it`
+      : `The ${intent.direction} that was interrupted had not passed its commit point: undoing it`,
+  });
+  if (wasCommitted) await finish(session, traffic, row, intent, row.plan);
+  else await undo(session, traffic, intent, row.plan);
+  await saveIntent(session.target, session.migration, undefined);
+  return true;
+}
+
+async function finish(
+  session: Session,
+  traffic: TrafficSwitch,
+  row: MigrationRow,
+  intent: SwitchoverIntent,
+  plan: Plan,
+): Promise<void> {
+  const before = { plan, epoch: intent.epoch - 1, activeSide: intent.from };
+  // Going forward is not interrupted: half-way is no place to stop.
+  const context = await switchoverContext(session, before, intent.direction, traffic, new AbortController().signal);
+  try {
+    await rollForward(context);
+  } finally {
+    await context.facts.barrier?.close();
+  }
+  await session.changePhase(row.phase, intent.to === 'target' ? 'switched' : 'following');
+}
+
+/** The crash has already released locks and pins; what is left is the link, the fence and the traffic switch's hold. */
+async function undo(session: Session, traffic: TrafficSwitch, intent: SwitchoverIntent, plan: Plan): Promise<void> {
+  const { from, to } = intent;
+  const oldSide = session.side(from);
+  const newSide = session.side(to);
+  await traffic.resume(from, intent.epoch - 1);
+  for (const lane of await existingLanes(newSide, session.migration, linkFrom(to))) {
+    if (await subscriptionState(oldSide, lane.subscription)) {
+      await oldSide.script(disableSubscriptionSql(lane.subscription));
+    }
+    await dropSlot(newSide, lane.slot, { timeoutMs: 30_000 });
+  }
+  for (const lane of await existingLanes(oldSide, session.migration, linkFrom(from))) {
+    await newSide.script(enableSubscriptionSql(lane.subscription));
+  }
+  const lift = liftFenceSql(await fenceState(oldSide, plan.tables));
+  if (lift) await oldSide.script(lift);
+}

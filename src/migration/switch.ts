@@ -1,0 +1,191 @@
+/** Cutover, rollback and rehearsal as commands: guards, the switchover itself, what is recorded, the exact comparison after it. */
+
+import { PgglideError, RefusedError, UnexpectedError } from '../domain/errors.ts';
+import type { StepTime, SwitchoverDirection, SwitchoverSummary, TrafficWaits, VerificationSummary } from '../domain/event.ts';
+import { linkFrom, otherSide, type Side } from '../domain/names.ts';
+import type { Phase } from '../domain/phase.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { SwitchoverContext, SwitchoverFacts } from '../engine/switchover-step.ts';
+import { existingLanes } from '../postgres/lane.ts';
+import { openSessions } from '../steps/open-sessions.ts';
+import { readJournal } from '../state/journal.ts';
+import { type MigrationRow, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
+import { takeRunnerLock } from '../state/runner-lock.ts';
+import { openTraffic } from '../traffic/open-traffic.ts';
+import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
+import { verifyPinnedSnapshots } from './pinned.ts';
+import { recover } from './recover.ts';
+import { mayRun, type Session } from './session.ts';
+import { rehearse, switchOver } from './switchover.ts';
+
+export interface SwitchResult {
+  readonly summary: SwitchoverSummary;
+  /** Undefined after a rehearsal. */
+  readonly verification: VerificationSummary | undefined;
+}
+
+export interface SwitchOptions {
+  /** Cut over although no fresh verification found both sides equal. */
+  readonly unverified?: boolean;
+}
+
+const NO_WAITS: TrafficWaits = {
+  heldRequests: 0,
+  longestWaitMs: 0,
+  p50Ms: 0,
+  p95Ms: 0,
+  p99Ms: 0,
+  failedRequests: 0,
+  sessionsMoved: 0,
+};
+
+/** The active side goes to `direction`'s end; undefined when it is there already. */
+export async function runSwitch(
+  session: Session,
+  direction: SwitchoverDirection,
+  options: SwitchOptions = {},
+): Promise<SwitchResult> {
+  await takeRunnerLock(session.target, session.migration);
+  await session.openJournal();
+  await using traffic = openTraffic(session.settings, session.migration);
+  await recover(session, traffic);
+  const row = await requireRow(session, direction);
+  if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
+    await requireVerified(session);
+  }
+  const context = await switchoverContext(session, row, direction, traffic);
+  try {
+    return direction === 'rehearsal' ? await runRehearsal(session, context) : await runReal(session, context, row.phase);
+  } finally {
+    await openSessions.undo?.(context);
+    await session.events.release();
+  }
+}
+
+export async function requireRow(
+  session: Session,
+  direction: SwitchoverDirection,
+): Promise<MigrationRow & { readonly plan: Plan }> {
+  const row = await session.row();
+  mayRun(direction === 'rehearsal' ? 'rehearse' : direction, row?.phase ?? 'new');
+  if (row?.plan === undefined) throw new UnexpectedError('plan_missing', 'The migration has no plan', {});
+  return { ...row, plan: row.plan };
+}
+
+/** @throws {RefusedError} `not_verified` */
+async function requireVerified(session: Session): Promise<void> {
+  const journal = await readJournal(session.target, session.migration);
+  const last = journal.map((entry) => entry.event).findLast((event) => event.type === 'verification-finished');
+  const ageMs = last === undefined ? Number.POSITIVE_INFINITY : Date.now() - Date.parse(last.at);
+  if (last?.data.equal && ageMs <= session.settings.verify.staleAfterMs) return;
+  const why =
+    last === undefined
+      ? 'no verification was made'
+      : last.data.equal
+        ? 'the last verification is too old'
+        : 'the last verification found differences';
+  throw new RefusedError('not_verified', `Cutover refused: ${why}`, {
+    hint: 'Run pgglide verify first. To switch without it: pgglide cutover --unverified',
+  });
+}
+
+export async function switchoverContext(
+  session: Session,
+  row: { readonly plan: Plan; readonly epoch: number; readonly activeSide: Side },
+  direction: SwitchoverDirection,
+  traffic: TrafficSwitch,
+  signal: AbortSignal = session.signal,
+): Promise<SwitchoverContext> {
+  const from = row.activeSide;
+  const to = otherSide(from);
+  const oldSide = session.side(from);
+  const { pauseBudgetMs } = session.settings.cutover;
+  const facts = emptyFacts();
+  return {
+    ...session.context(row.plan),
+    signal,
+    direction,
+    from,
+    to,
+    oldSide,
+    newSide: session.side(to),
+    epoch: row.epoch + 1,
+    outLanes: await existingLanes(oldSide, session.migration, linkFrom(from)),
+    tables: row.plan.tables.map(({ schema, name }) => ({ schema, name })),
+    traffic,
+    pauseBudgetMs,
+    facts,
+    remainingMs: () =>
+      Math.max(0, pauseBudgetMs - (performance.now() - (facts.pauseStartedMs ?? performance.now()))),
+  };
+}
+
+const emptyFacts = (): SwitchoverFacts => ({
+  returnLanes: undefined,
+  barrier: undefined,
+  lift: undefined,
+  pins: undefined,
+  barrierHeld: false,
+  liftHeld: false,
+  drainedLsn: '0/0',
+  snapshots: undefined,
+  sequenceCount: 0,
+  pauseStartedMs: undefined,
+  waits: undefined,
+  pauseMs: 0,
+});
+
+async function runRehearsal(session: Session, context: SwitchoverContext): Promise<SwitchResult> {
+  await announce(context);
+  session.events.hold();
+  const steps = await rehearse(context).catch((error: unknown) => reportAbort(context, error));
+  const summary = summarize(context, steps);
+  await session.events.emit('switchover-finished', summary);
+  return { summary, verification: undefined };
+}
+
+async function runReal(session: Session, context: SwitchoverContext, phase: Phase): Promise<SwitchResult> {
+  const { direction, from, to, epoch } = context;
+  const intent: SwitchoverIntent = { direction, from, to, epoch, startedAt: new Date().toISOString() };
+  await saveIntent(session.target, session.migration, intent);
+  await announce(context);
+  session.events.hold();
+  let steps: StepTime[];
+  try {
+    steps = await switchOver(context);
+  } catch (error) {
+    return reportAbort(context, error);
+  }
+  await session.events.release();
+  await session.changePhase(phase, to === 'target' ? 'switched' : 'following');
+  await saveIntent(session.target, session.migration, undefined);
+  const summary = summarize(context, steps);
+  await session.events.emit('switchover-finished', summary);
+  return { summary, verification: await verifyPinnedSnapshots(session, context) };
+}
+
+const announce = ({ events, direction, from, to, epoch }: SwitchoverContext): Promise<void> =>
+  events.emit('switchover-started', { direction, from, to, epoch });
+
+async function reportAbort(context: SwitchoverContext, error: unknown): Promise<never> {
+  const { direction, facts, events } = context;
+  const code = error instanceof PgglideError ? error.code : 'unexpected';
+  const message = error instanceof Error ? error.message : String(error);
+  await events.emit('switchover-aborted', { direction, step: '', code, message, pauseMs: facts.pauseMs });
+  throw error;
+}
+
+function summarize(context: SwitchoverContext, steps: readonly StepTime[]): SwitchoverSummary {
+  const { direction, from, to, epoch, facts } = context;
+  return {
+    direction,
+    from,
+    to,
+    epoch,
+    pauseMs: facts.pauseMs,
+    waits: facts.waits ?? NO_WAITS,
+    steps,
+    sequences: facts.sequenceCount,
+    drainedLsn: facts.drainedLsn,
+  };
+}
