@@ -1,0 +1,171 @@
+/** The source's schema as named, ordered, restartable statements. */
+
+import type { ServerAddress } from '../config/server-address.ts';
+import { PrerequisiteError, UsageError } from '../domain/errors.ts';
+import { OWN_SCHEMA } from '../domain/names.ts';
+import { Connection, sqlState } from '../postgres/connection.ts';
+import { FENCE_TRIGGER } from '../postgres/fence.ts';
+import { sql } from '../postgres/sql.ts';
+import { nativePgDumpMajor, runNativePgDump } from './native-pg-dump.ts';
+import { excludedRelations, type Scope, schemaInScope } from './scope.ts';
+import { type SplitOptions, sectionsOf, splitDump } from './split-dump.ts';
+import { splitKeys } from './split-keys.ts';
+import { ownName, referencedTable, tableOf } from './sql-text.ts';
+import type { SchemaStatement } from './statement.ts';
+import { runWasmPgDump } from './wasm-pg-dump.ts';
+
+export interface DumpOptions extends Scope, SplitOptions {
+  /** A snapshot exported by another session of the source. */
+  readonly snapshot?: string | undefined;
+  /** `wasm`, or the path of a pg_dump; undefined: PGGLIDE_PG_DUMP, else the installed one if it is new enough, else wasm. */
+  readonly pgDump?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Dumps definitions only, of the scope, without what is ours (schema pgglide, fences, publications). Waits at most
+ * 30 s for ACCESS SHARE on each table. Materialized views that are populated on the source end with a REFRESH.
+ *
+ * @throws {PrerequisiteError} `schema_dump_failed`, with what pg_dump said.
+ * @throws {UsageError} `pg_dump_unusable` when the pg_dump asked for cannot be run or is older than the source.
+ */
+export async function dumpSchema(
+  source: ServerAddress,
+  options: DumpOptions = {},
+): Promise<SchemaStatement[]> {
+  await using connection = await Connection.open(source, { purpose: 'schema dump' });
+  const facts = await readFacts(connection, options);
+  const args = pgDumpArguments(options, facts);
+  const pgDump = await choosePgDump(options.pgDump ?? process.env.PGGLIDE_PG_DUMP, facts.major);
+  const script = await run(pgDump, connection, args, options.signal);
+  const entries = splitDump(script, options).flatMap((entry) => refreshed(entry, facts.populated));
+  const kept = moveRefreshesLast(entries).filter((entry) => isWanted(entry, facts.outside));
+  const sections = sectionsOf(kept);
+  return splitKeys(
+    kept.map((entry, n) => {
+      const table = tableOf(entry.kind, entry.sql);
+      return { ...entry, n, section: sections[n] ?? 'pre-data', ...(table === undefined ? {} : { table }) };
+    }),
+  );
+}
+
+type Entry = ReturnType<typeof splitDump>[number];
+
+interface Facts {
+  readonly major: number;
+  /** Quoted names of relations left out by name. */
+  readonly excluded: readonly string[];
+  /** Quoted names of all tables that the dump will not hold: a foreign key to them cannot be made. */
+  readonly outside: ReadonlySet<string>;
+  readonly populated: ReadonlySet<string>;
+}
+
+async function readFacts(connection: Connection, scope: Scope): Promise<Facts> {
+  const row = await connection.one<{
+    major: number;
+    excluded: string[];
+    outside: string[];
+    populated: string[];
+  }>(sql`
+    WITH relation AS (
+      SELECT '"' || replace(n.nspname, '"', '""') || '"."' || replace(c.relname, '"', '""') || '"' AS name,
+        c.relkind AS kind, c.relispopulated AS populated,
+        c.oid IN (${excludedRelations(scope)}) AS excluded, ${schemaInScope(scope)} AS in_scope
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND n.nspname !~ '^pg_toast')
+    SELECT current_setting('server_version_num')::int / 10000 AS major,
+      ARRAY(SELECT name FROM relation WHERE excluded) AS excluded,
+      ARRAY(SELECT name FROM relation WHERE kind IN ('r', 'p') AND (excluded OR NOT in_scope)) AS outside,
+      ARRAY(SELECT name FROM relation WHERE kind = 'm' AND populated) AS populated`);
+  return { ...row, outside: new Set(row.outside), populated: new Set(row.populated) };
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+function pgDumpArguments(options: DumpOptions, facts: Facts): string[] {
+  const schemas = (options.schemas ?? []).map((schema) => `--schema=${quoted(schema)}`);
+  return [
+    '--schema-only',
+    '--quote-all-identifiers',
+    '--no-publications',
+    '--no-subscriptions',
+    '--encoding=UTF8',
+    '--lock-wait-timeout=30s',
+    `--exclude-schema=${quoted(OWN_SCHEMA)}`,
+    // A schema may use types and operators of any extension.
+    ...(schemas.length > 0 ? [...schemas, '--extension=*'] : []),
+    ...facts.excluded.map((name) => `--exclude-table=${name}`),
+    ...(options.snapshot === undefined ? [] : [`--snapshot=${options.snapshot}`]),
+  ];
+}
+
+/** `--extension` came with 14. */
+const OLDEST_NATIVE_MAJOR = 14;
+
+async function choosePgDump(asked: string | undefined, sourceMajor: number): Promise<string> {
+  if (asked === 'wasm') return asked;
+  const major = await nativePgDumpMajor(asked ?? 'pg_dump');
+  if (major !== undefined && major >= Math.max(sourceMajor, OLDEST_NATIVE_MAJOR)) return asked ?? 'pg_dump';
+  if (asked === undefined) return 'wasm';
+  const found = major === undefined ? 'cannot be run' : `is of version ${major}, older than the source`;
+  throw new UsageError('pg_dump_unusable', `${asked} ${found}`, {
+    hint: 'Unset PGGLIDE_PG_DUMP, or set it to "wasm" to use the built-in pg_dump.',
+  });
+}
+
+async function run(
+  pgDump: string,
+  connection: Connection,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  try {
+    if (pgDump !== 'wasm') return await runNativePgDump(pgDump, connection.address, args, signal);
+    await connection.script(sql`SET TimeZone = 'UTC'; SET lc_monetary = 'C'`);
+    return await runWasmPgDump(connection, args, signal);
+  } catch (error) {
+    if (signal?.aborted || sqlState(error) !== undefined) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new PrerequisiteError('schema_dump_failed', `The source's schema cannot be dumped: ${message}`, {
+      hint: 'The source’s role must be able to read every table in scope (GRANT pg_read_all_data, or ownership).',
+      cause: error,
+    });
+  }
+}
+
+const MATERIALIZED_VIEW = /^CREATE MATERIALIZED VIEW ("(?:[^"]|"")*"\."(?:[^"]|"")*")/m;
+
+/** A materialized view, followed by the REFRESH that a dump with data would hold. */
+function refreshed(entry: Entry, populated: ReadonlySet<string>): Entry[] {
+  const name = MATERIALIZED_VIEW.exec(entry.sql)?.[1];
+  if (entry.kind !== 'MATERIALIZED VIEW' || name === undefined || !populated.has(name)) return [entry];
+  const refresh = `REFRESH MATERIALIZED VIEW ${name};`;
+  return [entry, { ...entry, kind: 'MATERIALIZED VIEW DATA', sql: refresh }];
+}
+
+/** After the grants, which a view may need, and before the event triggers, as pg_dump has it. */
+function moveRefreshesLast(entries: readonly Entry[]): Entry[] {
+  const isLate = (entry: Entry) => entry.kind === 'EVENT TRIGGER' || entry.name.startsWith('EVENT TRIGGER ');
+  const isRefresh = (entry: Entry) => entry.kind === 'MATERIALIZED VIEW DATA';
+  return [
+    ...entries.filter((entry) => !isRefresh(entry) && !isLate(entry)),
+    ...entries.filter(isRefresh),
+    ...entries.filter(isLate),
+  ];
+}
+
+function isWanted(entry: Entry, outside: ReadonlySet<string>): boolean {
+  switch (entry.kind) {
+    case 'TRIGGER':
+      return ownName('TRIGGER', entry.sql) !== FENCE_TRIGGER;
+    case 'INDEX':
+      return !ownName('INDEX', entry.sql)?.startsWith(`${OWN_SCHEMA}_`);
+    case 'FK CONSTRAINT':
+      return !outside.has(referencedTable(entry.sql) ?? '');
+    // Come with CREATE EXTENSION and CREATE DATABASE; to say them again would need the ownership.
+    case 'COMMENT':
+      return !entry.name.startsWith('EXTENSION ') && !entry.sql.endsWith("IS 'standard public schema';");
+    default:
+      return true;
+  }
+}

@@ -1,0 +1,205 @@
+/** Executes a stage of the schema on the target, statement by statement, so that a killed restore goes on where it was. */
+
+import { PrerequisiteError } from '../domain/errors.ts';
+import { type Connection, sqlState } from '../postgres/connection.ts';
+import { sql, trusted } from '../postgres/sql.ts';
+import type { RestoreStage, RestoreTask } from './classify-restore.ts';
+import type { SchemaStatement } from './statement.ts';
+import { TaskQueue } from './task-queue.ts';
+
+export interface RestoreTuning {
+  /** Like "512MB"; of each connection, and of each parallel worker's share. */
+  readonly maintenanceWorkMem?: string | undefined;
+  readonly maxParallelMaintenanceWorkers?: number | undefined;
+  /** How long a statement waits for a lock before it is tried again. */
+  readonly lockTimeoutMs?: number | undefined;
+}
+
+export interface RestoreOptions {
+  readonly stage: RestoreStage;
+  /** Opens a session on the target; the stage opens and closes up to `width` + 1 of them. */
+  readonly connect: () => Promise<Connection>;
+  readonly width: number;
+  /** Marks statements as done; called in the very transaction that executed them. */
+  readonly record: (connection: Connection, statements: readonly SchemaStatement[]) => Promise<void>;
+  readonly onProgress?: (progress: RestoreProgress) => void;
+  readonly tuning?: RestoreTuning;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RestoreProgress {
+  readonly done: number;
+  readonly total: number;
+  /** "INDEX orders_body", ... */
+  readonly running: readonly string[];
+}
+
+/**
+ * Leave out of `stage.tasks` what is done already. Each statement and its record are one transaction (cheap ones
+ * share a transaction), so after a crash exactly the unrecorded ones are missing.
+ *
+ * @throws {PrerequisiteError} `schema_statement_failed` with the statement's name and the server's message.
+ */
+export async function restoreStage(options: RestoreOptions): Promise<void> {
+  const { stage, signal } = options;
+  if (stage.tasks.length === 0) return;
+  const width = stage.mode === 'serial' ? 1 : Math.min(options.width, stage.tasks.length);
+  const queue = new TaskQueue(stage);
+  const progress = new ProgressCounter(options);
+  const connections: Connection[] = [];
+  const cancel = () => void cancelAll(options.connect, connections);
+  signal?.addEventListener('abort', cancel, { once: true });
+  const work = async () => {
+    const connection = await options.connect();
+    connections.push(connection);
+    await prepareRestoreSession(connection, options.tuning);
+    for (let batch = await queue.take(); batch.length > 0; batch = await queue.take()) {
+      signal?.throwIfAborted();
+      await progress.during(batch, () => runBatch(connection, batch, options));
+      queue.finish(batch);
+    }
+  };
+  const workers = Array.from({ length: Math.max(1, width) }, () =>
+    work().catch((error: unknown) => {
+      queue.fail();
+      throw error;
+    }),
+  );
+  try {
+    const results = await Promise.allSettled(workers);
+    signal?.throwIfAborted();
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+    await Promise.all(connections.map((connection) => connection.close()));
+  }
+}
+
+/** An index build does not notice that its client is gone: it is cancelled by name. */
+async function cancelAll(
+  connect: RestoreOptions['connect'],
+  connections: readonly Connection[],
+): Promise<void> {
+  try {
+    await using control = await connect();
+    const pids = connections.map((connection) => connection.backendPid);
+    await control.query(sql`SELECT pg_cancel_backend(pid) FROM unnest(${pids}::int[]) AS b(pid)`);
+  } catch {
+    for (const connection of connections) connection.destroy();
+  }
+}
+
+/**
+ * The settings that a dump's statements expect, for a session that executes nothing else. A crash of the server may
+ * lose the last transactions, but each with its record: losing both is no loss.
+ */
+export async function prepareRestoreSession(
+  connection: Connection,
+  tuning: RestoreTuning = {},
+): Promise<void> {
+  const settings: Record<string, string> = {
+    check_function_bodies: 'off',
+    xmloption: 'content',
+    default_tablespace: '',
+    default_table_access_method: 'heap',
+    DateStyle: 'ISO',
+    IntervalStyle: 'postgres',
+    lc_monetary: 'C',
+    TimeZone: 'UTC',
+    synchronous_commit: 'off',
+    lock_timeout: `${tuning.lockTimeoutMs ?? 10_000}ms`,
+  };
+  if (tuning.maintenanceWorkMem !== undefined) settings.maintenance_work_mem = tuning.maintenanceWorkMem;
+  if (tuning.maxParallelMaintenanceWorkers !== undefined)
+    settings.max_parallel_maintenance_workers = String(tuning.maxParallelMaintenanceWorkers);
+  await connection.query(sql`
+    SELECT set_config(key, value, false) FROM json_each_text(${JSON.stringify(settings)}::json)`);
+}
+
+const MAX_ATTEMPTS = 5;
+const DEADLOCK_DETECTED = '40P01';
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** Others may hold a table for a while (autovacuum does): what timed out on a lock is tried again. */
+async function runBatch(
+  connection: Connection,
+  batch: readonly RestoreTask[],
+  options: RestoreOptions,
+): Promise<void> {
+  const statements = batch.map((task) => task.statement);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await runStatements(connection, statements, options.record);
+    } catch (error) {
+      const state = error instanceof PrerequisiteError ? sqlState(error.cause) : undefined;
+      const mayPass = state === DEADLOCK_DETECTED || state === LOCK_NOT_AVAILABLE;
+      if (!mayPass || attempt === MAX_ATTEMPTS || options.signal?.aborted) throw error;
+    }
+  }
+}
+
+/** Executes the statements and their record in one transaction. */
+export async function runStatements(
+  connection: Connection,
+  statements: readonly SchemaStatement[],
+  record: RestoreOptions['record'],
+): Promise<void> {
+  await connection.transaction(async () => {
+    for (const statement of statements) {
+      await connection.script(trusted(statement.sql)).catch((error: unknown) => {
+        throw sqlState(error) === undefined ? error : statementFailure(statement, error as Error);
+      });
+    }
+    await record(connection, statements);
+  });
+}
+
+function statementFailure(statement: SchemaStatement, cause: Error): PrerequisiteError {
+  const what = `${statement.kind} ${statement.name}`;
+  return new PrerequisiteError('schema_statement_failed', `The target refuses ${what}: ${cause.message}`, {
+    hint: hintFor(sqlState(cause)),
+    facts: { statement: statement.sql.slice(0, 2000), n: statement.n },
+    cause,
+  });
+}
+
+function hintFor(state: string | undefined): string {
+  switch (state) {
+    case '42883':
+    case '42P01':
+      return 'A function that this statement calls finds its own names by search_path. Mend it on the source: ALTER FUNCTION ... SET search_path = ...; then run the same command again.';
+    case '42501':
+      return 'The target’s role may not do this: make it a member of the owners’ roles, or use a superuser; then run the same command again.';
+    case '58P01':
+    case '0A000':
+      return 'An extension or feature is missing on the target: install it there, then run the same command again.';
+    default:
+      return 'Change it on the source, or exclude it, then run the same command again; "pgglide check" loads the schema into a scratch database first.';
+  }
+}
+
+class ProgressCounter {
+  readonly #options: RestoreOptions;
+  readonly #running = new Set<string>();
+  #done = 0;
+
+  constructor(options: RestoreOptions) {
+    this.#options = options;
+  }
+
+  async during(batch: readonly RestoreTask[], work: () => Promise<void>): Promise<void> {
+    const names = batch.map(({ statement }) => `${statement.kind} ${statement.name}`);
+    for (const name of names) this.#running.add(name);
+    this.#report();
+    await work();
+    for (const name of names) this.#running.delete(name);
+    this.#done += batch.length;
+    this.#report();
+  }
+
+  #report(): void {
+    const total = this.#options.stage.tasks.length;
+    this.#options.onProgress?.({ done: this.#done, total, running: [...this.#running] });
+  }
+}

@@ -1,0 +1,66 @@
+/** Hands out a stage's tasks to workers so that none waits for another's table lock. */
+
+import type { RestoreStage, RestoreTask } from './classify-restore.ts';
+
+/** Cheap statements share a transaction: a commit costs more than most of them. */
+const BATCH = 50;
+
+export class TaskQueue {
+  readonly #mode: RestoreStage['mode'];
+  readonly #pending: RestoreTask[];
+  readonly #busyTables = new Set<string>();
+  #waiting: (() => void)[] = [];
+  #hasFailed = false;
+
+  constructor(stage: RestoreStage) {
+    this.#mode = stage.mode;
+    this.#pending = [...stage.tasks];
+  }
+
+  /** The next tasks, to be executed in one transaction; empty at the end. Waits while every pending task's table is busy. */
+  async take(): Promise<RestoreTask[]> {
+    while (!this.#hasFailed && this.#pending.length > 0) {
+      const batch = this.#mode === 'serial' ? this.#nextSerial() : this.#nextFree();
+      if (batch.length > 0) return batch;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    return [];
+  }
+
+  finish(batch: readonly RestoreTask[]): void {
+    for (const table of batch.flatMap((task) => task.excludes)) this.#busyTables.delete(table);
+    this.#wake();
+  }
+
+  /** No more tasks are handed out. */
+  fail(): void {
+    this.#hasFailed = true;
+    this.#wake();
+  }
+
+  /** A REFRESH may take long, and shares its transaction with nothing. */
+  #nextSerial(): RestoreTask[] {
+    const isSlow = (task: RestoreTask) => task.statement.kind === 'MATERIALIZED VIEW DATA';
+    const slow = this.#pending.findIndex(isSlow);
+    const end = slow < 0 ? BATCH : Math.max(1, Math.min(slow, BATCH));
+    return this.#pending.splice(0, end);
+  }
+
+  #nextFree(): RestoreTask[] {
+    const index = this.#pending.findIndex((task) => !this.#isBusy(task));
+    if (index < 0) return [];
+    const batch = this.#pending.splice(index, 1);
+    for (const table of batch.flatMap((task) => task.excludes)) this.#busyTables.add(table);
+    return batch;
+  }
+
+  #isBusy(task: RestoreTask): boolean {
+    return task.excludes.some((table) => this.#busyTables.has(table));
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}
