@@ -1,0 +1,127 @@
+/** Fingerprints of whole tables, on both sides at once, inside the sides' snapshots. */
+
+import { inParallel } from '../base/async.ts';
+import { qualified, type Side } from '../domain/names.ts';
+import type { Heap } from '../domain/plan.ts';
+import { type BothSides, onBothSides } from './both-sides.ts';
+import type { ComparedTable } from './compared-table.ts';
+import {
+  addFingerprints,
+  type Bits,
+  emptyFingerprint,
+  type Fingerprint,
+  fingerprintPart,
+  sameFingerprint,
+} from './fingerprint.ts';
+import { type HeapPart, heapParts } from './heap-part.ts';
+import type { HashMethod } from './row-hash.ts';
+import type { SnapshotSessions } from './snapshot-sessions.ts';
+import type { VerifyProgress } from './verification.ts';
+
+/** Two pinned sides and how their rows are hashed. */
+export interface Comparison {
+  readonly sessions: BothSides<SnapshotSessions>;
+  readonly method: HashMethod;
+  readonly bits: Bits;
+  readonly splits: BothSides<boolean>;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface TableComparison {
+  readonly table: ComparedTable;
+  readonly equal: boolean;
+  readonly fingerprints: BothSides<Fingerprint>;
+  readonly ms: number;
+}
+
+/** Compares the tables, the largest first, so that the last part to end is a small one. Constant memory. */
+export async function compareTables(
+  comparison: Comparison,
+  tables: readonly ComparedTable[],
+  progress: ProgressCounter,
+): Promise<TableComparison[]> {
+  const largestFirst = [...tables].sort((a, b) => blocksOf(b) - blocksOf(a));
+  const runs = new Map(largestFirst.map((table) => [table, new TableRun(table, comparison)]));
+  await onBothSides(async (side, signal) => {
+    const sessions = comparison.sessions[side];
+    const parts = largestFirst.flatMap((table) => runs.get(table)?.partsOf(side) ?? []);
+    await inParallel(parts, sessions.connections.length, async ({ run, part }, worker) => {
+      signal.throwIfAborted();
+      run.started();
+      const rows = { columns: run.table.columns, method: comparison.method, bits: comparison.bits };
+      run.add(side, await fingerprintPart(sessions.at(worker), part, rows), progress);
+    });
+  }, comparison.signal);
+  return [...runs.values()].map((run) => run.result(progress));
+}
+
+const blocksOf = (table: ComparedTable): number => {
+  const sum = (heaps: readonly Heap[]) => heaps.reduce((blocks, heap) => blocks + heap.blocks, 0);
+  return Math.max(sum(table.heaps.source), sum(table.heaps.target));
+};
+
+/** Cumulative over all tables of a verification. */
+export class ProgressCounter {
+  #rows = 0;
+  #done = new Set<ComparedTable>();
+  readonly #tables: number;
+  readonly #report: VerifyProgress;
+
+  constructor(tables: number, report: VerifyProgress = () => undefined) {
+    this.#tables = tables;
+    this.#report = report;
+  }
+
+  add(table: ComparedTable, rows: number, isDone: boolean): void {
+    this.#rows += rows;
+    if (isDone) this.#done.add(table);
+    const tablesDone = this.#done.size;
+    this.#report({ tablesDone, tables: this.#tables, rows: this.#rows, table: qualified(table) });
+  }
+}
+
+class TableRun {
+  readonly table: ComparedTable;
+  readonly #parts: BothSides<readonly HeapPart[]>;
+  readonly #sums: Record<Side, Fingerprint>;
+  #left: number;
+  #startedAt: number | undefined;
+  #ms = 0;
+
+  constructor(table: ComparedTable, { bits, splits }: Comparison) {
+    this.table = table;
+    this.#parts = {
+      source: heapParts(table.heaps.source, splits.source),
+      target: heapParts(table.heaps.target, splits.target),
+    };
+    this.#left = this.#parts.source.length + this.#parts.target.length;
+    this.#sums = { source: emptyFingerprint(bits), target: emptyFingerprint(bits) };
+  }
+
+  partsOf(side: Side): { run: TableRun; part: HeapPart }[] {
+    return this.#parts[side].map((part) => ({ run: this, part }));
+  }
+
+  started(): void {
+    this.#startedAt ??= performance.now();
+  }
+
+  add(side: Side, fingerprint: Fingerprint, progress: ProgressCounter): void {
+    this.#sums[side] = addFingerprints(this.#sums[side], fingerprint);
+    this.#left -= 1;
+    this.#ms = performance.now() - (this.#startedAt ?? 0);
+    progress.add(this.table, side === 'source' ? fingerprint.rows : 0, this.#left === 0);
+  }
+
+  result(progress: ProgressCounter): TableComparison {
+    // A partition tree without leaves has nothing to scan.
+    if (this.#startedAt === undefined) progress.add(this.table, 0, true);
+    const { source, target } = this.#sums;
+    return {
+      table: this.table,
+      equal: sameFingerprint(source, target),
+      fingerprints: { source, target },
+      ms: Math.round(this.#ms),
+    };
+  }
+}

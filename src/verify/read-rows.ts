@@ -1,0 +1,68 @@
+/** Rows read again, by key or by hash, with all their values. */
+
+import type { Connection } from '../postgres/connection.ts';
+import { ident, list, type Sql, sql, trusted } from '../postgres/sql.ts';
+import type { ComparedTable, KeyColumn } from './compared-table.ts';
+import { hashedPart } from './fingerprint.ts';
+import type { HeapPart } from './heap-part.ts';
+import { type HashMethod, rowHashSql } from './row-hash.ts';
+import { fromTable, textsOf } from './row-text.ts';
+
+export interface ReadRow {
+  readonly hash: string;
+  /** In the order of the table's columns. */
+  readonly values: readonly (string | null)[];
+}
+
+const KEYS_A_QUERY = 1_000;
+
+/** The rows with these keys, in the order of the keys; undefined where there is none. Goes by the key's index. */
+export async function readRowsByKey(
+  connection: Connection,
+  table: ComparedTable,
+  method: HashMethod,
+  keys: readonly (readonly string[])[],
+): Promise<(ReadRow | undefined)[]> {
+  const rows: (ReadRow | undefined)[] = keys.map(() => undefined);
+  for (let start = 0; start < keys.length; start += KEYS_A_QUERY) {
+    const found = await connection.query<ReadRow & { n: number }>(
+      byKeySql(table, method, keys.slice(start, start + KEYS_A_QUERY)),
+    );
+    for (const { n, hash, values } of found) rows[start + n] = { hash, values };
+  }
+  return rows;
+}
+
+function byKeySql(table: ComparedTable, method: HashMethod, keys: readonly (readonly string[])[]): Sql {
+  const names = table.key.map((_, index) => ident(`k${index}`));
+  const arrays = table.key.map((_, index) => sql`${keys.map((key) => key[index] ?? null)}::text[]`);
+  const casts = table.key.map(
+    (column, index) => sql`u.${ident(`k${index}`)}::${trusted(column.type)} AS ${ident(`k${index}`)}`,
+  );
+  const joins = table.key.map((column, index) => keyEquals(column, sql`w.${ident(`k${index}`)}`));
+  return sql`
+    SELECT w.n, ${rowHashSql(table.columns, method, 0)}::text AS hash, ${textsOf(sql`t`, table.columns)} AS values
+    FROM (SELECT (u.n - 1)::int AS n, ${list(casts)}
+          FROM unnest(${list(arrays)}) WITH ORDINALITY AS u(${list(names)}, n) OFFSET 0) AS w
+    JOIN ${fromTable(table)} ON ${list(joins, ' AND ')}`;
+}
+
+/** By the index's own operator, which need not be on the search path. */
+export const keyEquals = (column: KeyColumn, value: Sql): Sql =>
+  sql`t.${ident(column.name)} OPERATOR(${ident(column.equals.schema)}.${trusted(column.equals.name)}) ${value}`;
+
+/** The values of one row of each of these hashes, as far as the part holds them. */
+export async function readRowsByHash(
+  connection: Connection,
+  table: ComparedTable,
+  method: HashMethod,
+  part: HeapPart,
+  hashes: readonly string[],
+): Promise<ReadRow[]> {
+  const rows = { columns: table.columns, method, bits: 64 as const };
+  const names = table.columns.map((_, index) => ({ name: `c${index}` }));
+  const columns = table.columns.map(({ name }, index) => sql`t.${ident(name)} AS ${ident(`c${index}`)}`);
+  return connection.query<ReadRow>(sql`
+    SELECT DISTINCT ON (r.h0) r.h0::text AS hash, ${textsOf(sql`r`, names)} AS values
+    FROM ${hashedPart(part, rows, columns)} WHERE r.h0 = ANY (${hashes}::bigint[])`);
+}

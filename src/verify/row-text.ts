@@ -1,0 +1,18 @@
+/** Values as texts, for people, for keys and for repair. */
+
+import type { TableName } from '../domain/names.ts';
+import { ident, list, type Sql, sql } from '../postgres/sql.ts';
+
+/** By the type's output function: a cast to text would strip the blanks of char(n). num_nulls() because a row of NULLs IS NULL. */
+export const textOf = (value: Sql): Sql =>
+  sql`CASE WHEN num_nulls(${value}) = 0 THEN format('%s', ${value}) END`;
+
+/** text[] of the named columns of `relation`. */
+export const textsOf = (relation: Sql, columns: readonly { readonly name: string }[]): Sql =>
+  sql`ARRAY[${list(columns.map((column) => textOf(sql`${relation}.${ident(column.name)}`)))}]::text[]`;
+
+/** The whole table: all leaves of a partition tree, but not the children of an inheritance parent. */
+export const fromTable = (table: TableName & { readonly isPartitioned: boolean }): Sql =>
+  table.isPartitioned
+    ? sql`${ident(table.schema, table.name)} AS t`
+    : sql`ONLY ${ident(table.schema, table.name)} AS t`;
