@@ -7,8 +7,10 @@ export interface TableName {
   readonly schema: string;
   readonly name: string;
 }
-/** For people and as a map key; not for SQL (that is `ident()`'s work). */
-export const qualified = (table: TableName): string => `${table.schema}.${table.name}`;
+const readable = (name: string): string =>
+  /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+/** For people and as a map key, unambiguous whatever the names hold; not for SQL (that is `ident()`'s work). */
+export const qualified = (table: TableName): string => `${readable(table.schema)}.${readable(table.name)}`;
 
 /** One direction of logical replication. */
 export type LinkName = 'forward' | 'reverse';

@@ -1,6 +1,6 @@
 /** The switchover's own kind of step: run once, in order, undone in reverse until the commit point, repeatable after it. */
 
-import type { SwitchoverDirection } from '../domain/event.ts';
+import type { SwitchoverDirection, TrafficWaits } from '../domain/event.ts';
 import type { LaneNames, Side, TableName } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
@@ -26,8 +26,14 @@ export interface SwitchoverFacts {
   sequenceCount: number;
   /** pause-traffic / resume-traffic, for the report */
   pauseStartedMs: number | undefined;
-  waits: import('../domain/event.ts').TrafficWaits | undefined;
+  waits: TrafficWaits | undefined;
   pauseMs: number;
+  /** The step that runs or ran last. */
+  lastStep: string;
+  /** commit-switch */
+  isCommitted: boolean;
+  /** Given up, and everything that was begun has been undone. */
+  isUndone: boolean;
 }
 
 export interface SwitchoverContext extends StepContext {

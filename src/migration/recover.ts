@@ -8,12 +8,16 @@ import type { Plan } from '../domain/plan.ts';
 import { fenceState, liftFenceSql } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { dropSlot } from '../postgres/replication-slot.ts';
-import { disableSubscriptionSql, enableSubscriptionSql, subscriptionState } from '../postgres/subscription.ts';
+import {
+  disableSubscriptionSql,
+  enableSubscriptionSql,
+  subscriptionState,
+} from '../postgres/subscription.ts';
 import { type MigrationRow, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import type { Session } from './session.ts';
-import { switchoverContext } from './switch.ts';
 import { rollForward } from './switchover.ts';
+import { switchoverContext } from './switchover-context.ts';
 
 /** @returns whether there was anything to recover */
 export async function recover(session: Session, traffic: TrafficSwitch): Promise<boolean> {
@@ -42,7 +46,13 @@ async function finish(
 ): Promise<void> {
   const before = { plan, epoch: intent.epoch - 1, activeSide: intent.from };
   // Going forward is not interrupted: half-way is no place to stop.
-  const context = await switchoverContext(session, before, intent.direction, traffic, new AbortController().signal);
+  const context = await switchoverContext(
+    session,
+    before,
+    intent.direction,
+    traffic,
+    new AbortController().signal,
+  );
   try {
     await rollForward(context);
   } finally {
@@ -52,11 +62,21 @@ async function finish(
 }
 
 /** The crash has already released locks and pins; what is left is the link, the fence and the traffic switch's hold. */
-async function undo(session: Session, traffic: TrafficSwitch, intent: SwitchoverIntent, plan: Plan): Promise<void> {
+async function undo(
+  session: Session,
+  traffic: TrafficSwitch,
+  intent: SwitchoverIntent,
+  plan: Plan,
+): Promise<void> {
   const { from, to } = intent;
   const oldSide = session.side(from);
   const newSide = session.side(to);
-  await traffic.resume(from, intent.epoch - 1);
+  // A traffic switch that cannot be reached holds nothing for longer than its lease.
+  await traffic
+    .resume(from, intent.epoch - 1)
+    .catch((error: unknown) =>
+      session.events.emit('warning', { code: 'traffic_unreachable', message: String(error) }),
+    );
   for (const lane of await existingLanes(newSide, session.migration, linkFrom(to))) {
     if (await subscriptionState(oldSide, lane.subscription)) {
       await oldSide.script(disableSubscriptionSql(lane.subscription));

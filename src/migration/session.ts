@@ -122,10 +122,14 @@ export class Session implements AsyncDisposable {
       row.targetSystemIdentifier === target.systemIdentifier
     )
       return;
-    throw new PrerequisiteError('other_servers', `Migration "${row.name}" was begun between other servers than these`, {
-      hint: 'Check source and target in the configuration, or name another migration with --migration.',
-      facts: { expected: [row.sourceSystemIdentifier, row.targetSystemIdentifier] },
-    });
+    throw new PrerequisiteError(
+      'other_servers',
+      `Migration "${row.name}" was begun between other servers than these`,
+      {
+        hint: 'Check source and target in the configuration, or name another migration with --migration.',
+        facts: { expected: [row.sourceSystemIdentifier, row.targetSystemIdentifier] },
+      },
+    );
   }
 }
 

@@ -1,22 +1,26 @@
 /** Cutover, rollback and rehearsal as commands: guards, the switchover itself, what is recorded, the exact comparison after it. */
 
-import { PgglideError, RefusedError, UnexpectedError } from '../domain/errors.ts';
-import type { StepTime, SwitchoverDirection, SwitchoverSummary, TrafficWaits, VerificationSummary } from '../domain/event.ts';
-import { linkFrom, otherSide, type Side } from '../domain/names.ts';
+import { PgglideError, RefusedError } from '../domain/errors.ts';
+import type {
+  StepTime,
+  SwitchoverDirection,
+  SwitchoverSummary,
+  TrafficWaits,
+  VerificationSummary,
+} from '../domain/event.ts';
 import type { Phase } from '../domain/phase.ts';
-import type { Plan } from '../domain/plan.ts';
-import type { SwitchoverContext, SwitchoverFacts } from '../engine/switchover-step.ts';
-import { existingLanes } from '../postgres/lane.ts';
-import { openSessions } from '../steps/open-sessions.ts';
+import type { SwitchoverContext } from '../engine/switchover-step.ts';
 import { readJournal } from '../state/journal.ts';
-import { type MigrationRow, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
+import { type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
+import { openSessions } from '../steps/open-sessions.ts';
 import { openTraffic } from '../traffic/open-traffic.ts';
-import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
-import { mayRun, type Session } from './session.ts';
+import { requireRow } from './rows.ts';
+import type { Session } from './session.ts';
 import { rehearse, switchOver } from './switchover.ts';
+import { switchoverContext } from './switchover-context.ts';
 
 export interface SwitchResult {
   readonly summary: SwitchoverSummary;
@@ -49,33 +53,27 @@ export async function runSwitch(
   await session.openJournal();
   await using traffic = openTraffic(session.settings, session.migration);
   await recover(session, traffic);
-  const row = await requireRow(session, direction);
+  const row = await requireRow(session, direction === 'rehearsal' ? 'rehearse' : direction);
   if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
     await requireVerified(session);
   }
   const context = await switchoverContext(session, row, direction, traffic);
   try {
-    return direction === 'rehearsal' ? await runRehearsal(session, context) : await runReal(session, context, row.phase);
+    return direction === 'rehearsal'
+      ? await runRehearsal(session, context)
+      : await runReal(session, context, row.phase);
   } finally {
     await openSessions.undo?.(context);
     await session.events.release();
   }
 }
 
-export async function requireRow(
-  session: Session,
-  direction: SwitchoverDirection,
-): Promise<MigrationRow & { readonly plan: Plan }> {
-  const row = await session.row();
-  mayRun(direction === 'rehearsal' ? 'rehearse' : direction, row?.phase ?? 'new');
-  if (row?.plan === undefined) throw new UnexpectedError('plan_missing', 'The migration has no plan', {});
-  return { ...row, plan: row.plan };
-}
-
 /** @throws {RefusedError} `not_verified` */
 async function requireVerified(session: Session): Promise<void> {
   const journal = await readJournal(session.target, session.migration);
-  const last = journal.map((entry) => entry.event).findLast((event) => event.type === 'verification-finished');
+  const last = journal
+    .map((entry) => entry.event)
+    .findLast((event) => event.type === 'verification-finished');
   const ageMs = last === undefined ? Number.POSITIVE_INFINITY : Date.now() - Date.parse(last.at);
   if (last?.data.equal && ageMs <= session.settings.verify.staleAfterMs) return;
   const why =
@@ -88,52 +86,6 @@ async function requireVerified(session: Session): Promise<void> {
     hint: 'Run pgglide verify first. To switch without it: pgglide cutover --unverified',
   });
 }
-
-export async function switchoverContext(
-  session: Session,
-  row: { readonly plan: Plan; readonly epoch: number; readonly activeSide: Side },
-  direction: SwitchoverDirection,
-  traffic: TrafficSwitch,
-  signal: AbortSignal = session.signal,
-): Promise<SwitchoverContext> {
-  const from = row.activeSide;
-  const to = otherSide(from);
-  const oldSide = session.side(from);
-  const { pauseBudgetMs } = session.settings.cutover;
-  const facts = emptyFacts();
-  return {
-    ...session.context(row.plan),
-    signal,
-    direction,
-    from,
-    to,
-    oldSide,
-    newSide: session.side(to),
-    epoch: row.epoch + 1,
-    outLanes: await existingLanes(oldSide, session.migration, linkFrom(from)),
-    tables: row.plan.tables.map(({ schema, name }) => ({ schema, name })),
-    traffic,
-    pauseBudgetMs,
-    facts,
-    remainingMs: () =>
-      Math.max(0, pauseBudgetMs - (performance.now() - (facts.pauseStartedMs ?? performance.now()))),
-  };
-}
-
-const emptyFacts = (): SwitchoverFacts => ({
-  returnLanes: undefined,
-  barrier: undefined,
-  lift: undefined,
-  pins: undefined,
-  barrierHeld: false,
-  liftHeld: false,
-  drainedLsn: '0/0',
-  snapshots: undefined,
-  sequenceCount: 0,
-  pauseStartedMs: undefined,
-  waits: undefined,
-  pauseMs: 0,
-});
 
 async function runRehearsal(session: Session, context: SwitchoverContext): Promise<SwitchResult> {
   await announce(context);
@@ -150,18 +102,21 @@ async function runReal(session: Session, context: SwitchoverContext, phase: Phas
   await saveIntent(session.target, session.migration, intent);
   await announce(context);
   session.events.hold();
-  let steps: StepTime[];
-  try {
-    steps = await switchOver(context);
-  } catch (error) {
-    return reportAbort(context, error);
-  }
+  const steps = await switchOver(context).catch((error: unknown) => giveUp(session, context, error));
   await session.events.release();
   await session.changePhase(phase, to === 'target' ? 'switched' : 'following');
   await saveIntent(session.target, session.migration, undefined);
   const summary = summarize(context, steps);
   await session.events.emit('switchover-finished', summary);
   return { summary, verification: await verifyPinnedSnapshots(session, context) };
+}
+
+/** Undone or unfinished: the intent stays for the next command wherever something is left to do. */
+async function giveUp(session: Session, context: SwitchoverContext, error: unknown): Promise<never> {
+  const { isCommitted, isUndone } = context.facts;
+  if (isCommitted) throw error;
+  if (isUndone) await saveIntent(session.target, session.migration, undefined).catch(() => undefined);
+  return reportAbort(context, error);
 }
 
 const announce = ({ events, direction, from, to, epoch }: SwitchoverContext): Promise<void> =>
@@ -171,7 +126,13 @@ async function reportAbort(context: SwitchoverContext, error: unknown): Promise<
   const { direction, facts, events } = context;
   const code = error instanceof PgglideError ? error.code : 'unexpected';
   const message = error instanceof Error ? error.message : String(error);
-  await events.emit('switchover-aborted', { direction, step: '', code, message, pauseMs: facts.pauseMs });
+  await events.emit('switchover-aborted', {
+    direction,
+    step: facts.lastStep,
+    code,
+    message,
+    pauseMs: facts.pauseMs,
+  });
   throw error;
 }
 

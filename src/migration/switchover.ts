@@ -59,6 +59,8 @@ const REHEARSED_PAUSED: readonly SwitchoverStep[] = [
   openNewSide,
 ];
 
+const UNDO_TIMEOUT_MS = 10_000;
+
 /** Runs up to the commit point and through it, or back. Returns the time of every step. */
 export async function switchOver(context: SwitchoverContext): Promise<StepTime[]> {
   return whileRenewing(context, async () => {
@@ -85,17 +87,14 @@ async function upToCommit(
   begun: SwitchoverStep[] = [],
 ): Promise<StepTime[]> {
   const times: StepTime[] = [];
-  let current: SwitchoverStep | undefined;
   try {
     for (const step of before) {
       context.signal.throwIfAborted();
-      current = step;
       begun.push(step);
       times.push(await timed(step, context, false));
     }
     context.signal.throwIfAborted();
     for (const step of paused) {
-      current = step;
       begun.push(step);
       times.push(await withinBudget(step, context));
     }
@@ -104,7 +103,7 @@ async function upToCommit(
     // Where the commit point's outcome is unknown, going back could split the writes.
     if (error instanceof PgglideError && error.exitCode === 20) throw error;
     await goBack(context, begun);
-    throw asAborted(error, current, context);
+    throw asAborted(error, begun.at(-1), context);
   }
 }
 
@@ -130,19 +129,24 @@ async function goBack(context: SwitchoverContext, begun: readonly SwitchoverStep
   const order = [...begun].reverse();
   const urgent = order.filter((step) => step === raiseBarrierStep || step === pauseTraffic);
   const rest = order.filter((step) => !urgent.includes(step));
+  context.facts.isUndone = true;
   for (const step of [...urgent, ...rest]) {
-    await step.undo?.(context).catch((error: unknown) =>
-      context.events.emit('warning', {
+    const undoing = step.undo?.(context) ?? Promise.resolve();
+    // A server that stands still must not keep the others from being put back.
+    await withDeadline(`undoing "${step.title}"`, UNDO_TIMEOUT_MS, undoing).catch((error: unknown) => {
+      context.facts.isUndone = false;
+      return context.events.emit('warning', {
         code: 'undo_failed',
         message: `${step.title}: ${error instanceof Error ? error.message : String(error)}`,
         hint: 'The next pgglide command tries it again.',
-      }),
-    );
+      });
+    });
   }
 }
 
 async function timed(step: SwitchoverStep, context: SwitchoverContext, paused: boolean): Promise<StepTime> {
   const started = performance.now();
+  context.facts.lastStep = step.id;
   const note = await step.run(context);
   const ms = Math.round((performance.now() - started) * 100) / 100;
   const time = { id: step.id, title: step.title, ms, paused, ...(note ? { note } : {}) };

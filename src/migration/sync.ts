@@ -34,10 +34,14 @@ async function refuseBlockers(session: Session): Promise<void> {
   const blockers = (await check(session)).filter((finding) => finding.severity === 'blocker');
   if (blockers.length === 0) return;
   const lines = blockers.map(({ id, title, object }) => `${id} ${title}${object ? ` (${object})` : ''}`);
-  throw new PrerequisiteError('preflight_failed', `The check found ${blockers.length} blocker(s): ${lines.join('; ')}`, {
-    hint: 'pgglide check shows each with the SQL that mends it. Nothing was created.',
-    facts: { blockers },
-  });
+  throw new PrerequisiteError(
+    'preflight_failed',
+    `The check found ${blockers.length} blocker(s): ${lines.join('; ')}`,
+    {
+      hint: 'pgglide check shows each with the SQL that mends it. Nothing was created.',
+      facts: { blockers },
+    },
+  );
 }
 
 async function createRow(session: Session): Promise<MigrationRow> {

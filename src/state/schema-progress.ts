@@ -24,8 +24,14 @@ export async function readStatements<S>(
     FROM pgglide.schema_statement WHERE migration = ${migration} ORDER BY n`);
 }
 
-/** Call it inside the statement's own transaction. */
-export async function markStatementDone(target: Connection, migration: string, n: number): Promise<void> {
+/** Call it inside the statements' own transaction. */
+export async function markStatementsDone(
+  target: Connection,
+  migration: string,
+  statements: readonly { readonly n: number }[],
+): Promise<void> {
+  const numbers = statements.map((statement) => statement.n);
   await target.execute(sql`
-    UPDATE pgglide.schema_statement SET done_at = clock_timestamp() WHERE migration = ${migration} AND n = ${n}`);
+    UPDATE pgglide.schema_statement SET done_at = clock_timestamp()
+    WHERE migration = ${migration} AND n = ANY (${numbers}::int[])`);
 }

@@ -29,6 +29,7 @@ export const commitSwitch: SwitchoverStep = {
       if (context.target.lost === undefined) throw error;
       if (!(await wasCommitted(context))) throw error;
     }
+    context.facts.isCommitted = true;
   },
 };
 

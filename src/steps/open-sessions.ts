@@ -8,7 +8,9 @@ import { yieldQuickly } from '../postgres/barrier.ts';
 export const openSessions: SwitchoverStep = {
   id: 'open-sessions',
   title: 'Open the sessions the switch will need',
-  describe: ({ from, to }) => [`open sessions: barrier on the ${from}, fence on the ${to}, a snapshot on each`],
+  describe: ({ from, to }) => [
+    `open sessions: barrier on the ${from}, fence on the ${to}, a snapshot on each`,
+  ],
 
   async run(context) {
     const [barrier, lift, source, target] = await Promise.all([

@@ -1,0 +1,136 @@
+/** The two ends of a migration: `complete` gives up the way back, `abort` takes away everything we made. */
+
+import { type LinkName, publisherOf, type Side, subscriberOf } from '../domain/names.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { dropFence } from '../postgres/fence.ts';
+import { existingLanes } from '../postgres/lane.ts';
+import { dropMarkerSql } from '../postgres/marker.ts';
+import { dropPublicationSql } from '../postgres/publication.ts';
+import { dropSlot } from '../postgres/replication-slot.ts';
+import { sql } from '../postgres/sql.ts';
+import { dropSubscription } from '../postgres/subscription.ts';
+import { dropLoadedSchema } from '../schema/drop-loaded.ts';
+import type { SchemaStatement } from '../schema/statement.ts';
+import { createdRoles } from '../state/created-role.ts';
+import { dropOwnSchema, tableExists } from '../state/install.ts';
+import { takeRunnerLock } from '../state/runner-lock.ts';
+import { readStatements } from '../state/schema-progress.ts';
+import { openTraffic } from '../traffic/open-traffic.ts';
+import { recover } from './recover.ts';
+import { requireRow } from './rows.ts';
+import { mayRun, type Session } from './session.ts';
+
+const LINKS: readonly LinkName[] = ['forward', 'reverse'];
+const LOCK_TIMEOUT_MS = 10_000;
+
+export interface CompleteResult {
+  /** The old server still refuses writes to the migrated tables. */
+  readonly fenceKept: boolean;
+}
+
+/**
+ * Irreversible: drops both links and what belongs to them. The fence on the old server stays unless asked otherwise,
+ * because a client that still writes there would lose its writes without knowing.
+ *
+ * @throws {RefusedError} `wrong_phase`
+ */
+export async function complete(
+  session: Session,
+  options: { readonly dropFence: boolean },
+): Promise<CompleteResult> {
+  await takeRunnerLock(session.target, session.migration);
+  await session.openJournal();
+  await using traffic = openTraffic(session.settings, session.migration);
+  await recover(session, traffic);
+  const row = await session.row();
+  const fenceKept = !options.dropFence;
+  if (!mayRun('complete', row?.phase ?? 'new')) return { fenceKept };
+  const { plan } = await requireRow(session, 'complete');
+  await dropLinks(session);
+  await dropFence(session.target, plan.tables, LOCK_TIMEOUT_MS);
+  if (options.dropFence) {
+    await dropFence(session.source, plan.tables, LOCK_TIMEOUT_MS);
+    await dropOwnSchema(session.source);
+  }
+  await session.changePhase('switched', 'completed');
+  return { fenceKept };
+}
+
+export interface AbortResult {
+  /** What was looked for and is still there, with the reason where one is known; empty: nothing is left. */
+  readonly leftovers: readonly string[];
+}
+
+/**
+ * Before the cutover only: everything we made goes, on both servers, the copied rows on the target included.
+ * Says what is left after looking.
+ */
+export async function abort(session: Session): Promise<AbortResult> {
+  await takeRunnerLock(session.target, session.migration);
+  await session.openJournal();
+  const row = await session.row();
+  if (!mayRun('abort', row?.phase ?? 'new')) return { leftovers: await lookForLeftovers(session) };
+  if (row?.switchover !== undefined) {
+    await using traffic = openTraffic(session.settings, session.migration);
+    await recover(session, traffic);
+    mayRun('abort', (await session.row())?.phase ?? 'new');
+  }
+  await dropLinks(session);
+  const kept = row?.plan === undefined ? [] : await dropCopy(session, row.plan);
+  await dropOwnSchema(session.target);
+  await dropOwnSchema(session.source);
+  return { leftovers: [...kept, ...(await lookForLeftovers(session))] };
+}
+
+/** Subscriptions first: a slot in use cannot be dropped. */
+async function dropLinks(session: Session): Promise<void> {
+  for (const link of LINKS) {
+    const publisher = session.side(publisherOf(link));
+    const subscriber = session.side(subscriberOf(link));
+    for (const lane of await existingLanes(publisher, session.migration, link)) {
+      await dropSubscription(subscriber, lane.subscription);
+      await dropSlot(publisher, lane.slot, { timeoutMs: 30_000 });
+      await publisher.script(dropPublicationSql(lane.publication));
+      await publisher.script(dropMarkerSql(lane.marker));
+      await subscriber.script(dropMarkerSql(lane.marker));
+    }
+  }
+}
+
+/** @returns what could not be dropped */
+async function dropCopy(session: Session, plan: Plan): Promise<string[]> {
+  const { source, target, migration } = session;
+  await dropFence(source, plan.tables, LOCK_TIMEOUT_MS);
+  await dropFence(target, plan.tables, LOCK_TIMEOUT_MS);
+  if (!(await tableExists(target, 'schema_statement'))) return [];
+  const done = (await readStatements<SchemaStatement>(target, migration)).filter((row) => row.isDone);
+  const kept = await dropLoadedSchema(
+    target,
+    done.map((row) => row.statement),
+  );
+  for (const role of await createdRoles(target, migration)) {
+    const failure = await role.drop();
+    if (failure !== undefined) kept.push(failure);
+  }
+  return kept;
+}
+
+async function lookForLeftovers(session: Session): Promise<string[]> {
+  const found = await Promise.all(
+    (['source', 'target'] as const).map((side) => leftoversOn(side, session.side(side))),
+  );
+  return found.flat();
+}
+
+async function leftoversOn(side: Side, connection: Connection): Promise<string[]> {
+  const rows = await connection.query<{ what: string }>(sql`
+    SELECT 'publication ' || pubname AS what FROM pg_publication WHERE starts_with(pubname, 'pgglide_')
+    UNION ALL SELECT 'subscription ' || subname FROM pg_subscription
+      WHERE starts_with(subname, 'pgglide_') AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    UNION ALL SELECT 'replication slot ' || slot_name FROM pg_replication_slots
+      WHERE starts_with(slot_name, 'pgglide_') AND database = current_database()
+    UNION ALL SELECT 'trigger pgglide_fence on ' || tgrelid::regclass FROM pg_trigger WHERE tgname = 'pgglide_fence'
+    UNION ALL SELECT 'schema pgglide' FROM pg_namespace WHERE nspname = 'pgglide'`);
+  return rows.map(({ what }) => `${side}: ${what}`);
+}

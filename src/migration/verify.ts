@@ -1,0 +1,64 @@
+/** The comparison of both sides under load, before a cutover or after it. */
+
+import { randomUUID } from 'node:crypto';
+import { DifferenceError, ReplicationError } from '../domain/errors.ts';
+import { linkFrom, otherSide } from '../domain/names.ts';
+import { existingLanes } from '../postgres/lane.ts';
+import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
+import { takeRunnerLock } from '../state/runner-lock.ts';
+import type { Verification } from '../verify/verification.ts';
+import { verifyOnline } from '../verify/verify-online.ts';
+import { requireRow } from './rows.ts';
+import type { Session } from './session.ts';
+
+const ARRIVAL_TIMEOUT_MS = 60_000;
+
+/** @throws {ReplicationError} `link_too_slow` when a marker does not arrive: there is nothing to compare with */
+export async function verify(session: Session): Promise<Verification> {
+  await takeRunnerLock(session.target, session.migration);
+  await session.openJournal();
+  const { plan, activeSide } = await requireRow(session, 'verify');
+  const verification = await verifyOnline({
+    source: session.settings.source,
+    target: session.settings.target,
+    tables: plan.tables,
+    bits: session.settings.verify.bits,
+    jobs: session.settings.verify.jobs,
+    waitForArrival: await arrival(session, activeSide),
+    onProgress: (progress) => void session.events.emit('verify-progress', progress),
+    signal: session.signal,
+  });
+  await session.events.emit('verification-finished', verification.summary);
+  return verification;
+}
+
+/** Resolves when everything committed on the active side so far shows on the other one. */
+async function arrival(session: Session, activeSide: 'source' | 'target'): Promise<() => Promise<void>> {
+  const publisher = session.side(activeSide);
+  const subscriber = session.side(otherSide(activeSide));
+  const lanes = await existingLanes(publisher, session.migration, linkFrom(activeSide));
+  const markers = lanes.map((lane) => lane.marker);
+  return async () => {
+    const token = randomUUID();
+    await writeMarkers(publisher, markers, token);
+    const options = { timeoutMs: ARRIVAL_TIMEOUT_MS, intervalMs: 5, signal: session.signal };
+    if (await awaitMarkers(subscriber, markers, token, options)) return;
+    throw new ReplicationError(
+      'link_too_slow',
+      'A marker did not arrive within 60 s: the sides cannot be compared',
+      {
+        hint: 'pgglide status tells whether the link runs and how far it is behind.',
+      },
+    );
+  };
+}
+
+/** For the command: differences are an exit code of their own. */
+export function assertEqual({ summary }: Verification): void {
+  if (summary.equal) return;
+  const tables = summary.tables.filter((table) => !table.equal).map((table) => table.table);
+  throw new DifferenceError('sides_differ', `${tables.length} table(s) differ: ${tables.join(', ')}`, {
+    hint: 'The rows are listed above. Do not cut over before the cause is known.',
+    facts: { tables },
+  });
+}

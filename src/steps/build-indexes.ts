@@ -1,0 +1,64 @@
+import { tableBytes } from '../domain/plan.ts';
+import type { Step, StepContext } from '../engine/step.ts';
+import { ident } from '../postgres/sql.ts';
+import { classifyRestore, type RestoreStage } from '../schema/classify-restore.ts';
+import { restoreStage } from '../schema/restore-stage.ts';
+import type { SchemaStatement } from '../schema/statement.ts';
+import { markStatementsDone, readStatements } from '../state/schema-progress.ts';
+
+interface Facts {
+  readonly total: number;
+  readonly done: number;
+  /** The first stage that is not finished. */
+  readonly stage: RestoreStage | undefined;
+}
+
+/**
+ * What waits for the rows: keys and indexes in parallel, dearest first, then foreign keys, triggers, policies,
+ * materialized views. Nobody but us uses the target's tables yet. Each statement and its record are one transaction.
+ *
+ * @throws {PrerequisiteError} `schema_statement_failed`
+ */
+export const buildIndexes: Step<Facts> = {
+  id: 'build-indexes',
+  title: 'Keys, indexes, constraints, triggers',
+
+  async observe({ target, migration, plan }) {
+    const rows = await readStatements<SchemaStatement>(target, migration);
+    const sizes = new Map(
+      plan.tables.map((table) => [ident(table.schema, table.name).text, tableBytes(table)]),
+    );
+    const open = rows.filter((row) => !row.isDone).map((row) => row.statement);
+    const stage = classifyRestore(open, sizes).find(({ tasks }) => tasks.length > 0);
+    const postData = rows.filter((row) => row.statement.section === 'post-data');
+    const done = postData.filter((row) => row.isDone).length;
+    return { satisfied: stage === undefined, facts: { total: postData.length, done, stage } };
+  },
+
+  actions(context, facts) {
+    const { stage } = facts;
+    if (stage === undefined) return [];
+    const names = stage.tasks.map((task) => `${task.statement.kind} ${task.statement.name}`);
+    return [
+      {
+        on: 'target',
+        does: `${stage.name}: ${names.join(', ')}`,
+        run: () => runStage(context, stage, facts),
+      },
+    ];
+  },
+};
+
+async function runStage(context: StepContext, stage: RestoreStage, facts: Facts): Promise<void> {
+  await restoreStage({
+    stage,
+    connect: () => context.open('target', 'indexes'),
+    width: context.settings.copy.indexJobs,
+    record: (session, done) => markStatementsDone(session, context.migration, done),
+    onProgress: ({ done, running }) => {
+      void context.events.emit('index-progress', { done: facts.done + done, total: facts.total, running });
+    },
+    tuning: { maintenanceWorkMem: '512MB', maxParallelMaintenanceWorkers: 2 },
+    signal: context.signal,
+  });
+}

@@ -1,0 +1,162 @@
+import { copyParts } from '../copy/copy-tables.ts';
+import { chooseFormats } from '../copy/formats.ts';
+import { type CopyPart, planParts } from '../copy/parts.ts';
+import { type LaneNames, laneNames, qualified, type TableName } from '../domain/names.ts';
+import type { PlannedTable } from '../domain/plan.ts';
+import type { Step, StepContext } from '../engine/step.ts';
+import { existingLanes } from '../postgres/lane.ts';
+import { createMarkerSql, dropMarkerSql } from '../postgres/marker.ts';
+import {
+  createPublicationSql,
+  dropPublicationSql,
+  dropTablesSql,
+  publishedTables,
+} from '../postgres/publication.ts';
+import { createSlotWithSnapshot, dropSlot } from '../postgres/replication-slot.ts';
+import { ident, list, sql } from '../postgres/sql.ts';
+import { isCopied, planCopy, readCopyProgress, recordParts } from '../state/copy-progress.ts';
+
+interface Facts {
+  readonly lanes: readonly LaneNames[];
+  readonly missing: readonly PlannedTable[];
+}
+
+const SLOT_TIMEOUT_MS = 10 * 60_000;
+
+/**
+ * Copies every planned table inside one snapshot of the source, which is also where its replication slot begins: no
+ * change is missed, none comes twice. Tables copied by an earlier, killed run stay in that run's lane, whose slot has
+ * kept their place; the rest are emptied and copied anew in a lane of their own.
+ *
+ * On the source: CREATE PUBLICATION takes SHARE UPDATE EXCLUSIVE on each table, COPY takes ACCESS SHARE; no reader or
+ * writer waits. The slot holds WAL from here on.
+ *
+ * @throws {PrerequisiteError} `slot_waits_for_transaction`, `no_free_slot`
+ * @see https://www.postgresql.org/docs/current/protocol-replication.html (EXPORT_SNAPSHOT)
+ */
+export const copyTables: Step<Facts> = {
+  id: 'copy-tables',
+  title: 'Rows, in one snapshot',
+
+  async observe({ source, target, migration, plan }) {
+    const progress = await readCopyProgress(target, migration);
+    const copied = new Set(progress.filter(isCopied).map(qualified));
+    const missing = plan.tables.filter((table) => !copied.has(qualified(table)));
+    return {
+      satisfied: missing.length === 0,
+      facts: { missing, lanes: await existingLanes(source, migration, 'forward') },
+    };
+  },
+
+  actions(context, { lanes, missing }) {
+    const lane = laneNames(
+      context.migration,
+      'forward',
+      Math.max(0, ...lanes.map((known) => known.lane)) + 1,
+    );
+    return [
+      ...(lanes.length === 0
+        ? []
+        : [
+            {
+              on: 'both' as const,
+              does: `take ${missing.length} unfinished tables out of earlier lanes and empty them`,
+              run: () => leaveToNewLane(context, lanes, missing),
+            },
+          ]),
+      {
+        on: 'both',
+        does: `publication and slot ${lane.slot}; COPY ${missing.map(qualified).join(', ')}`,
+        run: () => copyInLane(context, lane, missing),
+      },
+    ];
+  },
+};
+
+/** Earlier lanes keep their finished tables; a lane without any is given up, so that its slot holds no WAL. */
+async function leaveToNewLane(
+  { source, target }: StepContext,
+  lanes: readonly LaneNames[],
+  missing: readonly PlannedTable[],
+): Promise<void> {
+  const unfinished = new Set(missing.map(qualified));
+  for (const lane of lanes) {
+    const published = (await publishedTables(source, lane.publication)) ?? [];
+    const tables = published.filter((table) => qualified(table) !== qualified(lane.marker));
+    const leaving = tables.filter((table) => unfinished.has(qualified(table)));
+    if (leaving.length < tables.length) {
+      if (leaving.length > 0) await source.script(dropTablesSql(lane.publication, leaving));
+    } else {
+      await dropSlot(source, lane.slot, { timeoutMs: 30_000 });
+      await source.script(dropPublicationSql(lane.publication));
+      await Promise.all([
+        source.script(dropMarkerSql(lane.marker)),
+        target.script(dropMarkerSql(lane.marker)),
+      ]);
+    }
+  }
+  await target.script(sql`TRUNCATE ${list(missing.map((table) => ident(table.schema, table.name)))}`);
+}
+
+async function copyInLane(
+  context: StepContext,
+  lane: LaneNames,
+  tables: readonly PlannedTable[],
+): Promise<void> {
+  const { source, target, migration, settings, events, signal } = context;
+  await Promise.all([
+    source.script(createMarkerSql(lane.marker)),
+    target.script(createMarkerSql(lane.marker)),
+  ]);
+  await source.script(createPublicationSql(lane.publication, [lane.marker, ...tables]));
+  await using slot = await createSlotWithSnapshot(settings.source, lane.slot, {
+    timeoutMs: SLOT_TIMEOUT_MS,
+    signal,
+  });
+  const parts = await partsOf(context, tables);
+  await planCopy(target, migration, lane.lane, countParts(tables, parts));
+  const { rateLimitBytesPerSecond, jobs } = settings.copy;
+  const result = await copyParts({
+    source: settings.source,
+    target: settings.target,
+    snapshot: slot.snapshotName,
+    parts,
+    jobs: () => jobs,
+    rateLimit: () => rateLimitBytesPerSecond,
+    recordParts: (session, done) =>
+      recordParts(
+        session,
+        migration,
+        done.map(({ part, rows, bytes }) => ({ table: part.table, part: part.id, rowCount: rows, bytes })),
+      ),
+    onProgress: (progress) => void events.emit('copy-progress', progress),
+    signal,
+  });
+  await events.emit('copy-finished', { tables: tables.length, ...result });
+}
+
+async function partsOf(
+  { source, target, settings }: StepContext,
+  tables: readonly PlannedTable[],
+): Promise<CopyPart[]> {
+  const { v } = await source.one<{ v: number }>(sql`SELECT current_setting('server_version_num')::int AS v`);
+  return planParts(tables, {
+    jobs: settings.copy.jobs,
+    splitBytes: settings.copy.splitTablesLargerThanBytes,
+    mayUseRanges: v >= 140000,
+    formatOf: await chooseFormats(source, target),
+  });
+}
+
+function countParts(
+  tables: readonly PlannedTable[],
+  parts: readonly CopyPart[],
+): (TableName & { readonly parts: number })[] {
+  const counts = new Map<string, number>();
+  for (const { table } of parts) counts.set(qualified(table), (counts.get(qualified(table)) ?? 0) + 1);
+  return tables.map(({ schema, name }) => ({
+    schema,
+    name,
+    parts: counts.get(qualified({ schema, name })) ?? 1,
+  }));
+}

@@ -1,0 +1,64 @@
+import type { Step } from '../engine/step.ts';
+import { classifyRestore, type RestoreStage } from '../schema/classify-restore.ts';
+import { dumpSchema } from '../schema/dump-schema.ts';
+import { restoreStage } from '../schema/restore-stage.ts';
+import type { SchemaStatement } from '../schema/statement.ts';
+import { markStatementsDone, readStatements, saveStatements } from '../state/schema-progress.ts';
+
+interface Facts {
+  readonly isDumped: boolean;
+  /** What of pre-data is still to be executed. */
+  readonly preData: RestoreStage | undefined;
+}
+
+/**
+ * Dumps the source's definitions once, keeps them in the state, and executes on the target what must be there before
+ * rows come: types, functions, tables with columns, defaults and NOT NULL only. pg_dump takes ACCESS SHARE on every
+ * table of the source: nobody waits for it, it may wait for DDL.
+ *
+ * @throws {PrerequisiteError} `schema_dump_failed`, `schema_statement_failed`
+ * @see https://www.postgresql.org/docs/current/app-pgdump.html
+ */
+export const loadSchema: Step<Facts> = {
+  id: 'load-schema',
+  title: 'Schema, without keys and indexes',
+
+  async observe({ target, migration }) {
+    const rows = await readStatements<SchemaStatement>(target, migration);
+    const open = rows.filter((row) => !row.isDone).map((row) => row.statement);
+    const preData = classifyRestore(open).find((stage) => stage.name === 'pre-data');
+    const satisfied = rows.length > 0 && (preData?.tasks.length ?? 0) === 0;
+    return { satisfied, facts: { isDumped: rows.length > 0, preData } };
+  },
+
+  actions(context, { isDumped, preData }) {
+    const { target, migration, settings, signal } = context;
+    if (!isDumped) {
+      return [
+        {
+          on: 'source',
+          does: 'pg_dump --schema-only, split into statements',
+          run: async () => {
+            const statements = await dumpSchema(settings.source, { ...settings.scope, signal });
+            await saveStatements(target, migration, statements);
+          },
+        },
+      ];
+    }
+    if (preData === undefined) return [];
+    return [
+      {
+        on: 'target',
+        does: `execute ${preData.tasks.length} statements (types, functions, tables)`,
+        run: () =>
+          restoreStage({
+            stage: preData,
+            connect: () => context.open('target', 'schema'),
+            width: 1,
+            record: (session, done) => markStatementsDone(session, migration, done),
+            signal,
+          }),
+      },
+    ];
+  },
+};
