@@ -1,0 +1,59 @@
+/** One event as one line for people; samples have none. Pure. */
+
+import type { MigrationEvent } from '../domain/event.ts';
+import { formatBytes, formatCount, formatDuration } from './quantity.ts';
+import { type Painter, printable } from './style.ts';
+import { finalLines, startedLine, stepLine } from './switchover-lines.ts';
+import type { View } from './view.ts';
+
+/** What a run prints for good; `before` is the view without the event. Empty for samples and for what only the live block shows. */
+export function eventLines(event: MigrationEvent, before: View, paint: Painter): readonly string[] {
+  switch (event.type) {
+    case 'phase-changed':
+      return [`${paint.running} ${paint.bold(event.data.to)}`];
+    case 'step-finished': {
+      const { title, ms, outcome } = event.data;
+      const took = outcome === 'unchanged' ? 'already so' : formatDuration(ms);
+      return [`${paint.ok} ${printable(title)}   ${paint.dim(took)}`];
+    }
+    case 'step-failed':
+      return [
+        `${paint.failed} ${printable(event.data.title)}   ${event.data.code}: ${printable(event.data.message)}`,
+      ];
+    case 'copy-finished': {
+      const { tables, rows, bytes, seconds } = event.data;
+      const rate = seconds > 0 ? `, ${formatBytes(bytes / seconds)}/s` : '';
+      return [
+        `${paint.ok} copied ${formatCount(rows)} rows of ${formatCount(tables)} tables, ${formatBytes(bytes)} in ${formatDuration(seconds * 1000)}${rate}`,
+      ];
+    }
+    case 'verification-finished': {
+      const { equal, tables, seconds } = event.data;
+      const different = tables.filter((table) => !table.equal).length;
+      return [
+        equal
+          ? `${paint.ok} verified: ${tables.length} of ${tables.length} tables equal   ${paint.dim(formatDuration(seconds * 1000))}`
+          : `${paint.failed} verified: ${different} of ${tables.length} tables differ`,
+      ];
+    }
+    case 'switchover-started':
+      return [startedLine(event.data, paint)];
+    case 'switchover-finished':
+    case 'switchover-aborted':
+      return finalLines(event, paint);
+    case 'warning':
+      return [
+        `${paint.warning} ${printable(event.data.message)}   ${paint.dim(event.data.code)}`,
+        ...(event.data.hint === undefined ? [] : [`    ${printable(event.data.hint)}`]),
+      ];
+    case 'switchover-step':
+      return [stepLine(event.data.step, before.switchover?.steps ?? [], paint)];
+    case 'step-started':
+    case 'step-waiting':
+    case 'copy-progress':
+    case 'index-progress':
+    case 'lag-sampled':
+    case 'verify-progress':
+      return [];
+  }
+}

@@ -1,0 +1,11 @@
+/** A reader of the event stream. It can show and write, and reaches no database. */
+
+import type { MigrationEvent } from '../domain/event.ts';
+
+export interface Observer {
+  onEvent(event: MigrationEvent): void;
+  /** The last line is written, the terminal is as it was. */
+  close(): void;
+}
+
+export type Sink = Pick<NodeJS.WriteStream, 'write'>;

@@ -1,0 +1,51 @@
+/** A switchover as numbered steps, each with its time since the first request waited. Pure. */
+
+import type { EventMap, MigrationEvent, StepTime, SwitchoverDirection } from '../domain/event.ts';
+import { formatDuration } from './quantity.ts';
+import { type Painter, padEnd, printable } from './style.ts';
+
+const TITLE_WIDTH = 24;
+const NOTE_WIDTH = 36;
+
+export function startedLine(data: EventMap['switchover-started'], paint: Painter): string {
+  const { direction, from, to } = data;
+  return paint.bold(`${direction}: ${from} ${paint.arrow} ${to}`);
+}
+
+/** " 5 target caught up      ✔ 5/8A21F3C8 applied                +0.094 s"; `before` are the steps already shown. */
+export function stepLine(step: StepTime, before: readonly StepTime[], paint: Painter): string {
+  const number = String(before.length + 1).padStart(2);
+  const head = `${number} ${padEnd(printable(step.title), TITLE_WIDTH)} ${paint.ok} ${padEnd(printable(step.note ?? ''), NOTE_WIDTH)}`;
+  if (!step.paused) return `${head} ${paint.dim(formatDuration(step.ms))}`.trimEnd();
+  const heldMs = before.reduce((sum, item) => (item.paused ? sum + item.ms : sum), step.ms);
+  return `${head} +${(heldMs / 1000).toFixed(3)} s`;
+}
+
+/** All steps of one that is over, for the report. */
+export const stepLines = (steps: readonly StepTime[], paint: Painter): readonly string[] =>
+  steps.map((step, index) => stepLine(step, steps.slice(0, index), paint));
+
+const NEXT: Readonly<Record<SwitchoverDirection, string>> = {
+  cutover: 'Roll back: pgglide rollback',
+  rollback: 'Next: pgglide cutover, or pgglide abort',
+  rehearsal: 'Next: pgglide cutover',
+};
+
+export function finalLines(
+  event: Extract<MigrationEvent, { type: 'switchover-finished' | 'switchover-aborted' }>,
+  paint: Painter,
+): readonly string[] {
+  if (event.type === 'switchover-aborted') {
+    const { direction, step, code, message, pauseMs } = event.data;
+    return [
+      `${paint.failed} ${direction} given up at "${printable(step)}": ${printable(message)} (${code})`,
+      `  Requests waited ${formatDuration(pauseMs)} and went on where they were; nothing lost.`,
+    ];
+  }
+  const { direction, to, waits, pauseMs } = event.data;
+  const verb =
+    direction === 'rehearsal' ? 'Rehearsed, nothing switched.' : `Traffic is on the ${to.toUpperCase()}.`;
+  return [
+    `${verb} Held ${formatDuration(pauseMs)}, longest wait ${formatDuration(waits.longestWaitMs)}, failed requests ${waits.failedRequests}. ${NEXT[direction]}`,
+  ];
+}
