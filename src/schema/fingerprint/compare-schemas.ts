@@ -1,0 +1,52 @@
+/** The differences between two fingerprints of a schema. Pure. */
+
+import type { SchemaObjects } from './schema-fingerprint.ts';
+
+export interface SchemaDifference {
+  /** "tables", "columns", "indexes", ... */
+  readonly class: string;
+  /** Quoted and qualified. */
+  readonly object: string;
+  readonly change: 'added' | 'dropped' | 'changed';
+  readonly was?: string;
+  readonly is?: string;
+}
+
+/** Classes whose definitions hold a query, which versions before 16 print with the tables' names and later ones without. */
+const DEPARSED: ReadonlySet<string> = new Set(['views', 'rules', 'policies', 'functions']);
+
+/**
+ * From `was` to `is`: the source at two times (drift), or the source and the target (parity). Between two major
+ * versions, queries are compared without the names that qualify their columns; which columns they use is compared
+ * apart ("view dependencies").
+ */
+export function compareSchemas(was: SchemaObjects, is: SchemaObjects): SchemaDifference[] {
+  const acrossVersions = was.majorVersion !== is.majorVersion;
+  const names = new Set([...Object.keys(was.classes), ...Object.keys(is.classes)]);
+  return [...names].flatMap((name) => {
+    const form = acrossVersions && DEPARSED.has(name) ? withoutQualifiers : (text: string) => text;
+    return compareClass(name, was.classes[name] ?? {}, is.classes[name] ?? {}, form);
+  });
+}
+
+function compareClass(
+  name: string,
+  was: Readonly<Record<string, string>>,
+  is: Readonly<Record<string, string>>,
+  form: (definition: string) => string,
+): SchemaDifference[] {
+  const keys = [...new Set([...Object.keys(was), ...Object.keys(is)])];
+  return keys.flatMap((object): SchemaDifference[] => {
+    const before = was[object];
+    const now = is[object];
+    if (before === undefined)
+      return [{ class: name, object, change: 'added', ...(now === undefined ? {} : { is: now }) }];
+    if (now === undefined) return [{ class: name, object, change: 'dropped', was: before }];
+    if (form(before) === form(now)) return [];
+    return [{ class: name, object, change: 'changed', was: before, is: now }];
+  });
+}
+
+/** "public"."orders"."id" -> "id"; white space and parentheses are the printer's too. */
+const withoutQualifiers = (definition: string): string =>
+  definition.replace(/(?:\\?"(?:[^"\\]|"")*\\?"\.)+(?=\\?")/g, '').replace(/[\s()]+/g, '');

@@ -1,0 +1,45 @@
+/** What a class of catalog objects is to the schema's fingerprint. */
+
+import { OWN_SCHEMA } from '../../domain/names.ts';
+import { type Sql, sql } from '../../postgres/sql.ts';
+import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../scope.ts';
+
+export interface ObjectClass {
+  /** Plural, as people say it: "foreign keys". */
+  readonly name: string;
+  /**
+   * Rows of (key text, definition text), both the same on every version for the same object. Runs with
+   * quote_all_identifiers on, so that a new version's new keywords change nothing, and with an empty search_path.
+   */
+  readonly objects: (scope: Scope) => Sql;
+  /** True for what belongs to the whole database; left out when the scope names schemas. */
+  readonly isGlobal?: true;
+}
+
+/** Relations in scope as a CTE body with oid, key and pg_class's columns. */
+export const relations = (scope: Scope): Sql => sql`
+  SELECT c.*, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS key
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relpersistence <> 't' AND ${schemaInScope(scope)}
+    AND c.oid NOT IN (${excludedRelations(scope)})
+    AND NOT ${belongsToExtension(sql`'pg_class'::regclass`, sql`c.oid`)}`;
+
+/** The names of what we add to a server: replica identity helper indexes and the like. */
+export const isOurs = (name: Sql): Sql => sql`starts_with(${name}, ${`${OWN_SCHEMA}_`})`;
+
+/** Null values left out, keys in one order: the same text on every version. */
+export const definition = (pairs: Sql): Sql => sql`jsonb_strip_nulls(jsonb_build_object(${pairs}))::text`;
+
+/**
+ * Grants as a sorted text; what an owner may do by default is the same as nothing said. MAINTAIN came with 17 and is
+ * in every owner's default from then on.
+ */
+export const grants = (acl: Sql, kind: Sql, owner: Sql): Sql => sql`(
+  SELECT string_agg(
+    CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END || '=' || a.privilege_type
+      || CASE WHEN a.is_grantable THEN '*' ELSE '' END || '/' || pg_get_userbyid(a.grantor)::text,
+    ', ' ORDER BY
+      CASE WHEN a.grantee = 0 THEN '' ELSE pg_get_userbyid(a.grantee)::text END COLLATE "C",
+      a.privilege_type COLLATE "C", pg_get_userbyid(a.grantor)::text COLLATE "C")
+  FROM aclexplode(coalesce(${acl}, acldefault(${kind}, ${owner}))) AS a
+  WHERE a.privilege_type <> 'MAINTAIN')`;

@@ -1,0 +1,230 @@
+/** Types, routines and what else lives in a schema or in the whole database. */
+
+import { OWN_SCHEMA } from '../../domain/names.ts';
+import { type Sql, sql } from '../../postgres/sql.ts';
+import { belongsToExtension, type Scope, schemaInScope } from '../scope.ts';
+import { definition, grants, type ObjectClass } from './object-class.ts';
+
+/** FROM and WHERE for objects of `catalog` (alias o) in the schemas of the scope, that no extension brought. */
+const inScope = (catalog: Sql, namespaceColumn: Sql, scope: Scope): Sql => sql`
+  FROM ${catalog} o JOIN pg_namespace n ON n.oid = o.${namespaceColumn}
+  WHERE ${schemaInScope(scope)}
+    AND NOT ${belongsToExtension(sql`o.tableoid`, sql`o.oid`)}`;
+
+const notOfExtension = sql`NOT ${belongsToExtension(sql`o.tableoid`, sql`o.oid`)}`;
+const KEY = (name: Sql): Sql => sql`quote_ident(n.nspname) || '.' || quote_ident(${name})`;
+
+const schemas: ObjectClass = {
+  name: 'schemas',
+  objects: (scope) => sql`
+    SELECT quote_ident(n.nspname), ${definition(sql`
+      'owner', pg_get_userbyid(n.nspowner),
+      'grants', ${grants(sql`n.nspacl`, sql`'n'::"char"`, sql`n.nspowner`)}`)}
+    FROM pg_namespace n WHERE ${schemaInScope(scope)}
+      AND NOT ${belongsToExtension(sql`'pg_namespace'::regclass`, sql`n.oid`)}`,
+};
+
+/** Row types of tables and array types come with what they belong to. */
+const types: ObjectClass = {
+  name: 'types',
+  objects: (scope) => sql`
+    SELECT ${KEY(sql`o.typname`)}, ${definition(sql`
+      'kind', o.typtype, 'owner', pg_get_userbyid(o.typowner),
+      'grants', ${grants(sql`o.typacl`, sql`'T'::"char"`, sql`o.typowner`)},
+      'labels', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = o.oid),
+      'base', CASE WHEN o.typtype = 'd' THEN format_type(o.typbasetype, o.typtypmod) END,
+      'not null', nullif(o.typnotnull, false), 'default', o.typdefault,
+      'collation', CASE WHEN o.typtype = 'd' AND o.typcollation <> 0 THEN o.typcollation::regcollation::text END,
+      'checks', (SELECT jsonb_object_agg(k.conname, pg_get_constraintdef(k.oid)) FROM pg_constraint k
+        WHERE k.contypid = o.oid AND k.contype = 'c'),
+      'range', (SELECT jsonb_build_array(g.rngsubtype::regtype::text, nullif(g.rngcollation, 0)::regcollation::text,
+          nullif(g.rngcanonical, 0)::regproc::text, nullif(g.rngsubdiff, 0)::regproc::text)
+        FROM pg_range g WHERE g.rngtypid = o.oid),
+      'input', CASE WHEN o.typtype = 'b' THEN o.typinput::text END`)}
+    ${inScope(sql`pg_type`, sql`typnamespace`, scope)}
+      AND o.typtype IN ('b', 'c', 'd', 'e', 'r')
+      AND NOT EXISTS (SELECT FROM pg_type array_of WHERE array_of.typarray = o.oid)
+      AND (o.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c'))`,
+};
+
+const ROUTINE_KEY = sql`${KEY(sql`o.proname`)} || '(' || pg_get_function_identity_arguments(o.oid) || ')'`;
+
+/** The body of an SQL-standard function (BEGIN ATOMIC) is deparsed as views are. */
+const routines: ObjectClass = {
+  name: 'functions',
+  objects: (scope) => sql`
+    SELECT ${ROUTINE_KEY}, pg_get_functiondef(o.oid)
+    ${inScope(sql`pg_proc`, sql`pronamespace`, scope)} AND o.prokind <> 'a'`,
+};
+
+const aggregates: ObjectClass = {
+  name: 'aggregates',
+  objects: (scope) => sql`
+    SELECT ${ROUTINE_KEY}, (
+      SELECT (to_jsonb(a) - 'aggfnoid' - 'aggtranstype' - 'aggmtranstype' - 'aggsortop'
+        || jsonb_build_object('result', o.prorettype::regtype::text, 'state', a.aggtranstype::regtype::text,
+          'parallel', o.proparallel))::text
+      FROM pg_aggregate a WHERE a.aggfnoid = o.oid)
+    ${inScope(sql`pg_proc`, sql`pronamespace`, scope)} AND o.prokind = 'a'`,
+};
+
+const routineGrants: ObjectClass = {
+  name: 'grants on functions',
+  objects: (scope) => sql`
+    SELECT ${ROUTINE_KEY}, ${definition(sql`'owner', pg_get_userbyid(o.proowner),
+      'grants', ${grants(sql`o.proacl`, sql`'f'::"char"`, sql`o.proowner`)}`)}
+    ${inScope(sql`pg_proc`, sql`pronamespace`, scope)}`,
+};
+
+const operators: ObjectClass = {
+  name: 'operators',
+  objects: (scope) => sql`
+    SELECT o.oid::regoperator::text, ${definition(sql`
+      'function', o.oprcode::text, 'result', o.oprresult::regtype::text, 'hashes', o.oprcanhash,
+      'merges', o.oprcanmerge, 'commutator', nullif(o.oprcom, 0)::regoperator::text,
+      'negator', nullif(o.oprnegate, 0)::regoperator::text, 'owner', pg_get_userbyid(o.oprowner)`)}
+    ${inScope(sql`pg_operator`, sql`oprnamespace`, scope)}`,
+};
+
+const operatorClasses: ObjectClass = {
+  name: 'operator classes',
+  objects: (scope) => sql`
+    SELECT ${KEY(sql`o.opcname`)} || ' ' || am.amname, ${definition(sql`
+      'type', o.opcintype::regtype::text, 'default', o.opcdefault, 'owner', pg_get_userbyid(o.opcowner),
+      'operators', (SELECT jsonb_agg(p.amopstrategy || ' ' || p.amopopr::regoperator::text ORDER BY p.amopstrategy,
+        p.amopopr::regoperator::text COLLATE "C") FROM pg_amop p WHERE p.amopfamily = o.opcfamily),
+      'functions', (SELECT jsonb_agg(p.amprocnum || ' ' || p.amproc::regprocedure::text ORDER BY p.amprocnum,
+        p.amproc::regprocedure::text COLLATE "C") FROM pg_amproc p WHERE p.amprocfamily = o.opcfamily)`)}
+    FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace JOIN pg_am am ON am.oid = o.opcmethod
+    WHERE ${schemaInScope(scope)} AND ${notOfExtension}`,
+};
+
+/** The locale's column has had three names from 15 to 17. */
+const collations: ObjectClass = {
+  name: 'collations',
+  objects: (scope) => sql`
+    SELECT ${KEY(sql`o.collname`)}, ${definition(sql`
+      'provider', o.collprovider, 'deterministic', o.collisdeterministic, 'owner', pg_get_userbyid(o.collowner),
+      'locale', coalesce(to_jsonb(o)->>'colllocale', to_jsonb(o)->>'colliculocale', o.collcollate),
+      'rules', to_jsonb(o)->>'collicurules'`)}
+    ${inScope(sql`pg_collation`, sql`collnamespace`, scope)}`,
+};
+
+const textSearch: ObjectClass = {
+  name: 'text search objects',
+  objects: (scope) => sql`
+    SELECT 'configuration ' || ${KEY(sql`o.cfgname`)}, ${definition(sql`
+      'parser', o.cfgparser::text, 'owner', pg_get_userbyid(o.cfgowner),
+      'mappings', (SELECT jsonb_agg(m.maptokentype || ' ' || m.mapdict::regdictionary::text ORDER BY m.maptokentype, m.mapseqno)
+        FROM pg_ts_config_map m WHERE m.mapcfg = o.oid)`)}
+    ${inScope(sql`pg_ts_config`, sql`cfgnamespace`, scope)}
+    UNION ALL
+    SELECT 'dictionary ' || ${KEY(sql`o.dictname`)}, ${definition(sql`
+      'owner', pg_get_userbyid(o.dictowner), 'options', o.dictinitoption`)}
+    ${inScope(sql`pg_ts_dict`, sql`dictnamespace`, scope)}`,
+};
+
+const defaultPrivileges: ObjectClass = {
+  name: 'default privileges',
+  objects: (scope) => sql`
+    SELECT pg_get_userbyid(o.defaclrole) || ' in ' || coalesce(quote_ident(n.nspname), 'every schema') || ' for ' || o.defaclobjtype::text,
+      ${grants(sql`o.defaclacl`, sql`o.defaclobjtype`, sql`o.defaclrole`)}
+    FROM pg_default_acl o LEFT JOIN pg_namespace n ON n.oid = o.defaclnamespace
+    WHERE CASE WHEN n.oid IS NULL THEN ${scope.schemas === undefined}::boolean ELSE ${schemaInScope(scope)} END`,
+};
+
+const extensions: ObjectClass = {
+  name: 'extensions',
+  isGlobal: true,
+  objects: () => sql`
+    SELECT quote_ident(o.extname), 'in ' || quote_ident(n.nspname)
+    FROM pg_extension o JOIN pg_namespace n ON n.oid = o.extnamespace`,
+};
+
+const eventTriggers: ObjectClass = {
+  name: 'event triggers',
+  isGlobal: true,
+  objects: () => sql`
+    SELECT quote_ident(o.evtname), ${definition(sql`
+      'event', o.evtevent, 'function', o.evtfoid::regprocedure::text, 'enabled', o.evtenabled,
+      'tags', to_jsonb(o.evttags), 'owner', pg_get_userbyid(o.evtowner)`)}
+    FROM pg_event_trigger o WHERE ${notOfExtension} AND NOT starts_with(o.evtname, ${`${OWN_SCHEMA}_`})`,
+};
+
+const casts: ObjectClass = {
+  name: 'casts',
+  isGlobal: true,
+  objects: () => sql`
+    SELECT format_type(o.castsource, NULL) || ' AS ' || format_type(o.casttarget, NULL), ${definition(sql`
+      'function', nullif(o.castfunc, 0)::regprocedure::text, 'context', o.castcontext, 'method', o.castmethod`)}
+    FROM pg_cast o WHERE o.oid >= 16384 AND ${notOfExtension}`,
+};
+
+/** Options of user mappings hold passwords: only that there is one is looked at. */
+const foreignServers: ObjectClass = {
+  name: 'foreign servers',
+  isGlobal: true,
+  objects: () => sql`
+    SELECT 'wrapper ' || quote_ident(o.fdwname), ${definition(sql`
+      'handler', nullif(o.fdwhandler, 0)::regproc::text, 'options', to_jsonb(o.fdwoptions),
+      'grants', ${grants(sql`o.fdwacl`, sql`'F'::"char"`, sql`o.fdwowner`)}`)}
+    FROM pg_foreign_data_wrapper o WHERE ${notOfExtension}
+    UNION ALL
+    SELECT 'server ' || quote_ident(o.srvname), ${definition(sql`
+      'wrapper', w.fdwname, 'type', o.srvtype, 'version', o.srvversion, 'options', to_jsonb(o.srvoptions),
+      'grants', ${grants(sql`o.srvacl`, sql`'S'::"char"`, sql`o.srvowner`)}`)}
+    FROM pg_foreign_server o JOIN pg_foreign_data_wrapper w ON w.oid = o.srvfdw WHERE ${notOfExtension}
+    UNION ALL
+    SELECT 'user mapping ' || quote_ident(m.srvname) || ' ' || quote_ident(m.usename), 'present'
+    FROM pg_user_mappings m`,
+};
+
+const languages: ObjectClass = {
+  name: 'languages',
+  isGlobal: true,
+  objects: () => sql`
+    SELECT quote_ident(o.lanname), ${definition(sql`'trusted', o.lanpltrusted,
+      'grants', ${grants(sql`o.lanacl`, sql`'l'::"char"`, sql`o.lanowner`)}`)}
+    FROM pg_language o WHERE o.lanispl AND ${notOfExtension}`,
+};
+
+/** Of everything in the scope that is not an extension's own; the standard comments come with initdb. */
+const comments: ObjectClass = {
+  name: 'comments',
+  objects: (scope) => sql`
+    SELECT i.type || ' ' || i.identity, d.description
+    FROM pg_description d
+    CROSS JOIN LATERAL pg_identify_object(d.classoid, d.objoid, d.objsubid) AS i
+    LEFT JOIN pg_class c ON d.classoid = 'pg_class'::regclass AND c.oid = d.objoid
+    WHERE d.objoid >= 16384
+      AND d.classoid <> 'pg_extension'::regclass
+      AND NOT ${belongsToExtension(sql`d.classoid`, sql`d.objoid`)}
+      AND NOT starts_with(coalesce(c.relname, ''), ${`${OWN_SCHEMA}_`})
+      AND CASE WHEN i.schema IS NULL THEN i.type <> 'schema' AND ${scope.schemas === undefined}::boolean
+          AND i.identity !~ ${`(^|[ .])"?${OWN_SCHEMA}"?[.]`}
+        ELSE EXISTS (SELECT FROM pg_namespace n
+          WHERE quote_ident(n.nspname) = i.schema AND ${schemaInScope(scope)}) END
+    UNION ALL
+    SELECT 'schema ' || quote_ident(n.nspname), d.description
+    FROM pg_namespace n JOIN pg_description d ON d.classoid = 'pg_namespace'::regclass AND d.objoid = n.oid
+    WHERE ${schemaInScope(scope)}`,
+};
+
+export const SCHEMA_CLASSES: readonly ObjectClass[] = [
+  schemas,
+  types,
+  routines,
+  aggregates,
+  routineGrants,
+  operators,
+  operatorClasses,
+  collations,
+  textSearch,
+  defaultPrivileges,
+  extensions,
+  eventTriggers,
+  casts,
+  foreignServers,
+  languages,
+  comments,
+];
