@@ -131,6 +131,11 @@ export class Connection implements AsyncDisposable {
     return exchange.answer;
   }
 
+  /** Lets a query object of ours talk on the session's own socket (the bulk copy); node-postgres calls it back. */
+  submit(query: pg.Submittable): void {
+    this.#client.query(query);
+  }
+
   /** Ends the session; never throws. */
   async close(): Promise<void> {
     await this.#client.end().catch(() => undefined);

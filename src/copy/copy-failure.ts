@@ -1,0 +1,78 @@
+/** Turns what went wrong in a copy into an error that says where and what to do. */
+
+import { describeAddress } from '../config/server-address.ts';
+import { PgglideError, PrerequisiteError, ReplicationError, UnreachableError } from '../domain/errors.ts';
+import { qualified, type Side } from '../domain/names.ts';
+import { type Connection, sqlState } from '../postgres/connection.ts';
+import { PipeError } from './copy-pipe.ts';
+import type { CopyPart } from './parts.ts';
+
+const CONTINUE = 'run the same command again: tables that are complete are not copied again.';
+
+/**
+ * @returns
+ * - UnreachableError `source_lost`, `target_lost`: a session ended.
+ * - PrerequisiteError `copy_not_permitted`: a privilege is missing, or row security would hide rows.
+ * - PrerequisiteError `disk_full`.
+ * - ReplicationError `snapshot_gone`: the session that exported the snapshot ended.
+ * - ReplicationError `copy_failed`: a server refused a statement or a row.
+ */
+export function copyFailure(
+  error: unknown,
+  parts: readonly CopyPart[],
+  sessions: Readonly<Record<Side, Connection>>,
+): unknown {
+  if (error instanceof PgglideError || !(error instanceof PipeError)) return error;
+  const { cause, side, index } = error;
+  const where = describeAddress(sessions[side].address);
+  const part = parts[index] ?? parts.at(-1);
+  const table = part === undefined ? 'a table' : qualified(part.table);
+  const state = sqlState(cause);
+  const facts = { side, table, sqlState: state, ...serverFacts(cause) };
+  const details = (hint: string) => ({ hint, facts, cause });
+  const message = error.message;
+  if (state === undefined || /^(08|57P0[1-5])/.test(state)) {
+    return new UnreachableError(
+      `${side}_lost`,
+      `The ${side} at ${where} ended the session that copied ${table}: ${message}`,
+      details(`See the server’s log; when it is back, ${CONTINUE}`),
+    );
+  }
+  if (state === '42501') {
+    return new PrerequisiteError(
+      'copy_not_permitted',
+      `${table} cannot be copied in whole: ${message} (${where})`,
+      details(
+        side === 'source'
+          ? 'Grant SELECT on it; where row-level security is on, also ALTER ROLE ... BYPASSRLS, or connect as the owner.'
+          : 'The target’s role must own the table, or have INSERT on it and no row-level security against it.',
+      ),
+    );
+  }
+  if (state === '53100') {
+    return new PrerequisiteError(
+      'disk_full',
+      `The disk of the ${side} at ${where} is full: ${message}`,
+      details(`Make room, then ${CONTINUE}`),
+    );
+  }
+  if (side === 'source' && index === 0 && ['22023', '42704', '58P01'].includes(state)) {
+    return new ReplicationError(
+      'snapshot_gone',
+      `The snapshot of the copy no longer exists on ${where}: ${message}`,
+      details(`The session that held it ended; ${CONTINUE}`),
+    );
+  }
+  return new ReplicationError(
+    'copy_failed',
+    `${table} could not be copied, the ${side} says: ${message}`,
+    details(`Mend what it says, then ${CONTINUE}`),
+  );
+}
+
+/** Where in the data: "COPY orders, line 3, column total". A row's own values stay out of it. */
+function serverFacts(cause: unknown): Readonly<Record<string, unknown>> {
+  const { where } = cause as { where?: string };
+  if (typeof where !== 'string') return {};
+  return { context: where.replace(/: ".*$/s, '') };
+}

@@ -1,0 +1,27 @@
+/** From planned tables to the parts that copyParts takes. */
+
+import type { PlannedTable } from '../domain/plan.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { sql } from '../postgres/sql.ts';
+import { chooseFormats } from './formats.ts';
+import { type CopyPart, planParts } from './parts.ts';
+
+/** The first version that reads a range of row addresses without reading the whole table. */
+const FIRST_WITH_TID_RANGE_SCAN = 14;
+
+/**
+ * Reads both catalogs (the target's tables exist already) and changes nothing. Plan the tables inside the snapshot
+ * of the copy, or after it was taken: a partition that is missing from the plan is not copied.
+ */
+export async function planCopy(
+  source: Connection,
+  target: Connection,
+  tables: readonly PlannedTable[],
+  options: { readonly jobs: number; readonly splitBytes: number },
+): Promise<CopyPart[]> {
+  const formatOf = await chooseFormats(source, target);
+  const { major } = await source.one<{ major: number }>(
+    sql`SELECT current_setting('server_version_num')::int / 10000 AS major`,
+  );
+  return planParts(tables, { ...options, formatOf, mayUseRanges: major >= FIRST_WITH_TID_RANGE_SCAN });
+}

@@ -1,0 +1,178 @@
+import { expect } from 'vitest';
+import { test } from '../../test/support/fixture.ts';
+import { until } from '../base/async.ts';
+import { PgglideError } from '../domain/errors.ts';
+import { Connection } from './connection.ts';
+import { advanceSlot, createSlot, createSlotWithSnapshot, dropSlot, slotState } from './replication-slot.ts';
+import { ident, literal, sql } from './sql.ts';
+
+const failureOf = async (work: Promise<unknown>): Promise<PgglideError> => {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof PgglideError)) throw new Error(`Expected a PgglideError, got ${error}`);
+  return error;
+};
+
+test('the snapshot shows what was there when the slot began, and nothing later', async ({ source }) => {
+  await source.exec('CREATE TABLE t (n int); INSERT INTO t VALUES (1)');
+  const name = `${source.name}_s`;
+  {
+    await using slot = await createSlotWithSnapshot(source.address, name, { timeoutMs: 10_000 });
+    await source.exec('INSERT INTO t VALUES (2)');
+    await using reader = await Connection.open(source.address, { purpose: 'test' });
+    await reader.script(
+      sql`BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT ${literal(slot.snapshotName)}`,
+    );
+    expect(await reader.query(sql`SELECT n FROM public.t`)).toEqual([{ n: 1 }]);
+    expect(slot.consistentPoint).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
+    expect(slot.lost).toBeUndefined();
+  }
+  const state = await slotState(source.connection, name);
+  expect(state).toMatchObject({ name, isActive: false, walStatus: 'reserved', safeWalBytes: undefined });
+  expect(state?.retainedBytes).toBeGreaterThan(0);
+  await dropSlot(source.connection, name, { timeoutMs: 5000 });
+  expect(await slotState(source.connection, name)).toBeUndefined();
+});
+
+test('a role with idle and statement time-outs keeps its snapshot', async ({ source }) => {
+  const role = `${source.name}_role`;
+  await source.exec(`CREATE ROLE ${role} LOGIN REPLICATION PASSWORD 'secret';
+    ALTER ROLE ${role} SET idle_in_transaction_session_timeout = '50ms';
+    ALTER ROLE ${role} SET statement_timeout = '50ms'`);
+  const address = { ...source.address, user: role, password: 'secret' };
+  await using slot = await createSlotWithSnapshot(address, `${source.name}_s`, { timeoutMs: 10_000 });
+  await source.exec('SELECT pg_sleep(0.3)');
+  await using reader = await Connection.open(source.address, { purpose: 'test' });
+  await reader.script(
+    sql`BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT ${literal(slot.snapshotName)}`,
+  );
+  await slot[Symbol.asyncDispose]();
+  await dropSlot(source.connection, slot.name, { timeoutMs: 5000 });
+});
+
+test('case 15: a long transaction makes slot creation time out, is named, and no slot is left', async ({
+  source,
+}) => {
+  const name = `${source.name}_s`;
+  await source.exec('CREATE TABLE t (n int); BEGIN; INSERT INTO t VALUES (1)');
+  const [me] = await source.rows<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const error = await failureOf(createSlotWithSnapshot(source.address, name, { timeoutMs: 300 }));
+  expect(error.code).toBe('slot_waits_for_transaction');
+  expect(error.message).toContain(`pid ${me?.pid}`);
+  expect(error.hint).toContain(`pg_terminate_backend(${me?.pid})`);
+  expect(await slotState(source.connection, name)).toBeUndefined();
+
+  const again = await failureOf(createSlot(source.connection, name, { timeoutMs: 300 }));
+  expect(again.code).toBe('slot_waits_for_transaction');
+  expect(again.message).toContain(`pid ${me?.pid}`);
+  expect(await slotState(source.connection, name)).toBeUndefined();
+  const [setting] = await source.connection.query(
+    sql`SELECT current_setting('statement_timeout') AS timeout`,
+  );
+  expect(setting).toEqual({ timeout: '0' });
+  await source.exec('ROLLBACK');
+});
+
+test('case 15: a prepared transaction is named with how to end it', async ({ source }) => {
+  const name = `${source.name}_s`;
+  await source.exec(`CREATE TABLE t (n int); BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION '${name}'`);
+  const error = await failureOf(createSlotWithSnapshot(source.address, name, { timeoutMs: 300 }));
+  expect(error.code).toBe('slot_waits_for_transaction');
+  expect(error.hint).toContain(`ROLLBACK PREPARED '${name}'`);
+  expect(await slotState(source.connection, name)).toBeUndefined();
+  await source.exec(`ROLLBACK PREPARED '${name}'`);
+});
+
+test('an abort while waiting leaves neither slot nor session', async ({ source }) => {
+  const name = `${source.name}_s`;
+  await source.exec('CREATE TABLE t (n int); BEGIN; INSERT INTO t VALUES (1)');
+  for (const create of [
+    (signal: AbortSignal) => createSlotWithSnapshot(source.address, name, { timeoutMs: 30_000, signal }),
+    (signal: AbortSignal) => createSlot(source.connection, name, { timeoutMs: 30_000, signal }),
+  ]) {
+    const abort = new AbortController();
+    const creating = create(abort.signal);
+    creating.catch(() => undefined);
+    await until(
+      'the half-made slot',
+      async () =>
+        (await source.rows(`SELECT FROM pg_replication_slots WHERE slot_name = '${name}'`)).length > 0
+          ? true
+          : undefined,
+      { timeoutMs: 10_000 },
+    );
+    abort.abort(new Error('stop'));
+    await expect(creating).rejects.toThrow('stop');
+    expect(await slotState(source.connection, name)).toBeUndefined();
+  }
+  await source.exec('ROLLBACK');
+});
+
+test('a name that is taken is refused, and the slot of that name stays', async ({ source }) => {
+  const name = `${source.name}_s`;
+  await createSlot(source.connection, name, { timeoutMs: 10_000 });
+  const error = await failureOf(createSlotWithSnapshot(source.address, name, { timeoutMs: 10_000 }));
+  expect(error.code).toBe('slot_exists');
+  expect(await slotState(source.connection, name)).toBeDefined();
+  await dropSlot(source.connection, name, { timeoutMs: 5000 });
+});
+
+test('a server without free slots, or without logical decoding, is told what to change', async ({
+  ownServers,
+}) => {
+  const [full] = await ownServers([15], { max_replication_slots: '1' });
+  const [plain] = await ownServers([15], { wal_level: 'replica' });
+  if (!full || !plain) throw new Error('no server');
+  await using connection = await Connection.open(full.address(), { purpose: 'test' });
+  await createSlot(connection, 'first', { timeoutMs: 10_000 });
+  expect(
+    (await failureOf(createSlotWithSnapshot(full.address(), 'second', { timeoutMs: 10_000 }))).code,
+  ).toBe('no_free_slot');
+  expect((await failureOf(createSlotWithSnapshot(plain.address(), 's', { timeoutMs: 10_000 }))).code).toBe(
+    'wal_level_not_logical',
+  );
+});
+
+test('a role without REPLICATION is told so', async ({ source }) => {
+  const role = `${source.name}_role`;
+  await source.exec(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`);
+  const address = { ...source.address, user: role, password: 'secret' };
+  const error = await failureOf(createSlotWithSnapshot(address, `${source.name}_s`, { timeoutMs: 10_000 }));
+  expect(error.code).toBe('replication_not_permitted');
+});
+
+test('a slot in use is named with its pid, and dropped once it is free', async ({ source }) => {
+  const name = `${source.name}_s`;
+  await createSlot(source.connection, name, { timeoutMs: 10_000 });
+  await source.exec(`CREATE PUBLICATION p`);
+  const walsender = await Connection.open(source.address, { purpose: 'test', replication: true });
+  walsender
+    .script(sql`START_REPLICATION SLOT ${ident(name)} LOGICAL 0/0 (proto_version '1', publication_names 'p')`)
+    .catch(() => undefined);
+  await until(
+    'the walsender',
+    async () => ((await slotState(source.connection, name))?.isActive ? true : undefined),
+    { timeoutMs: 10_000 },
+  );
+  const error = await failureOf(dropSlot(source.connection, name, { timeoutMs: 100 }));
+  expect(error.code).toBe('slot_in_use');
+  expect(error.message).toContain(`pid ${walsender.backendPid}`);
+  walsender.destroy();
+  await dropSlot(source.connection, name, { timeoutMs: 10_000 });
+  expect(await slotState(source.connection, name)).toBeUndefined();
+});
+
+test('advancing lets WAL go', async ({ source }) => {
+  const name = `${source.name}_s`;
+  await createSlot(source.connection, name, { timeoutMs: 10_000 });
+  await source.exec('CREATE TABLE t (n int); INSERT INTO t SELECT generate_series(1, 1000)');
+  const [end] = await source.rows<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
+  const before = await slotState(source.connection, name);
+  await advanceSlot(source.connection, name, end?.lsn ?? '');
+  const after = await slotState(source.connection, name);
+  expect(after?.confirmedFlushLsn).not.toBe(before?.confirmedFlushLsn);
+  expect(after?.lagBytes).toBeLessThan(before?.lagBytes ?? 0);
+  await dropSlot(source.connection, name, { timeoutMs: 5000 });
+});
