@@ -11,11 +11,9 @@ import { dropSlot } from '../postgres/replication-slot.ts';
 import { sql } from '../postgres/sql.ts';
 import { dropSubscription } from '../postgres/subscription.ts';
 import { dropLoadedSchema } from '../schema/drop-loaded.ts';
-import type { SchemaStatement } from '../schema/statement.ts';
-import { createdRoles } from '../state/created-role.ts';
-import { dropOwnSchema, tableExists } from '../state/install.ts';
+import { createdRoles, dropRoles } from '../state/created-role.ts';
+import { dropOwnSchema } from '../state/install.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
-import { readStatements } from '../state/schema-progress.ts';
 import { openTraffic } from '../traffic/open-traffic.ts';
 import { recover } from './recover.ts';
 import { requireRow } from './rows.ts';
@@ -103,17 +101,9 @@ async function dropCopy(session: Session, plan: Plan): Promise<string[]> {
   const { source, target, migration } = session;
   await dropFence(source, plan.tables, LOCK_TIMEOUT_MS);
   await dropFence(target, plan.tables, LOCK_TIMEOUT_MS);
-  if (!(await tableExists(target, 'schema_statement'))) return [];
-  const done = (await readStatements<SchemaStatement>(target, migration)).filter((row) => row.isDone);
-  const kept = await dropLoadedSchema(
-    target,
-    done.map((row) => row.statement),
-  );
-  for (const role of await createdRoles(target, migration)) {
-    const failure = await role.drop();
-    if (failure !== undefined) kept.push(failure);
-  }
-  return kept;
+  const roles = await createdRoles(target, migration);
+  const kept = await dropLoadedSchema(target);
+  return [...kept, ...(await dropRoles(target, roles))];
 }
 
 async function lookForLeftovers(session: Session): Promise<string[]> {

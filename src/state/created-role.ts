@@ -1,0 +1,42 @@
+/** Roles that this migration created on the target. */
+
+import type { Connection } from '../postgres/connection.ts';
+import { ident, sql } from '../postgres/sql.ts';
+import { tableExists } from './install.ts';
+
+export async function recordCreatedRoles(
+  target: Connection,
+  migration: string,
+  roles: readonly string[],
+): Promise<void> {
+  await target.execute(sql`
+    INSERT INTO pgglide.created_role (migration, role_name)
+    SELECT ${migration}, r FROM unnest(${roles}::text[]) AS r ON CONFLICT DO NOTHING`);
+}
+
+export async function createdRoles(target: Connection, migration: string): Promise<string[]> {
+  if (!(await tableExists(target, 'created_role'))) return [];
+  const rows = await target.query<{ name: string }>(
+    sql`SELECT role_name AS name FROM pgglide.created_role WHERE migration = ${migration} ORDER BY 1`,
+  );
+  return rows.map((row) => row.name);
+}
+
+/** @returns what could not be dropped: a role that owns something in another database stays */
+export async function dropRoles(target: Connection, roles: readonly string[]): Promise<string[]> {
+  const kept: string[] = [];
+  for (const role of roles) {
+    await target
+      .transaction(async () => {
+        const { there } = await target.one<{ there: boolean }>(
+          sql`SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = ${role}) AS there`,
+        );
+        if (!there) return;
+        await target.script(sql`DROP OWNED BY ${ident(role)}; DROP ROLE ${ident(role)}`);
+      })
+      .catch((error: Error) => {
+        kept.push(`target: role ${role}: ${error.message}`);
+      });
+  }
+  return kept;
+}
