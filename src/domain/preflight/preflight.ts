@@ -1,0 +1,48 @@
+/** Every rule of the check, and the check itself: facts in, findings out. */
+
+import type { Finding, RuleText, Severity } from '../finding.ts';
+import { activityRules } from './activity.ts';
+import { capacityRules } from './capacity.ts';
+import type { PreflightFacts } from './facts.ts';
+import type { Rule } from './rule.ts';
+import { serverRules } from './servers.ts';
+import { tableRules } from './tables.ts';
+import { targetRules } from './target.ts';
+import { DEFAULT_THRESHOLDS, type Thresholds } from './thresholds.ts';
+import { walRules } from './wal.ts';
+
+const checks: readonly Rule[] = [
+  ...serverRules,
+  ...walRules,
+  ...capacityRules,
+  ...tableRules,
+  ...activityRules,
+  ...targetRules,
+].sort(byId);
+
+/** All rules there are, in the order of their ids: for `explain` and docs/checks.md. */
+export const rules: readonly RuleText[] = checks;
+
+/** One `ok` finding for every rule that passed, in the order of ids; what was found, one each. */
+export function preflight(facts: PreflightFacts, thresholds: Partial<Thresholds> = {}): Finding[] {
+  const all = { ...DEFAULT_THRESHOLDS, ...thresholds };
+  return checks.flatMap((rule) => findings(rule, facts, all));
+}
+
+function findings(rule: Rule, facts: PreflightFacts, thresholds: Thresholds): Finding[] {
+  const reports = rule.check(facts, thresholds);
+  if (reports.length === 0) {
+    return [{ id: rule.id, severity: 'ok', title: rule.passed?.(facts) ?? rule.title }];
+  }
+  return reports.map((report) => ({ id: rule.id, ...report, severity: report.severity ?? rule.severity }));
+}
+
+export const countBySeverity = (found: readonly Finding[]): Record<Severity, number> => {
+  const counts = { ok: 0, note: 0, warning: 0, blocker: 0 };
+  for (const { severity } of found) counts[severity] += 1;
+  return counts;
+};
+
+function byId(a: RuleText, b: RuleText): number {
+  return a.id.localeCompare(b.id);
+}

@@ -1,0 +1,52 @@
+/** Looks at both servers, changes neither. */
+
+import type { PreflightFacts, Scope, SourceFacts, TargetFacts } from '../../domain/preflight/facts.ts';
+import type { Connection } from '../connection.ts';
+import { readActivity } from './activity.ts';
+import { readSourceObjects } from './objects.ts';
+import { readPasswords } from './passwords.ts';
+import { inspectServer } from './server.ts';
+import { readAvailableExtensions, readTargetObjects } from './target.ts';
+
+export interface InspectOptions {
+  readonly source: Connection;
+  readonly target: Connection;
+  readonly migration: string;
+  readonly scope?: Scope;
+}
+
+/**
+ * The facts for `preflight()`. About forty short SELECTs a server on catalogs and statistics views, both servers
+ * at once; no lock but ACCESS SHARE on catalogs, nothing written, no privilege needed but CONNECT.
+ * 10,000 tables take about a second.
+ */
+export async function inspectServers(options: InspectOptions): Promise<PreflightFacts> {
+  const scope = options.scope ?? {};
+  const looks = await Promise.allSettled([
+    inspectSource(options.source, scope),
+    inspectTarget(options.target, scope),
+  ]);
+  const [source, target] = looks;
+  if (source.status === 'rejected') throw source.reason;
+  if (target.status === 'rejected') throw target.reason;
+  return { migration: options.migration, source: source.value, target: target.value };
+}
+
+async function inspectSource(connection: Connection, scope: Scope): Promise<SourceFacts> {
+  const server = await inspectServer(connection);
+  return {
+    ...server,
+    objects: await readSourceObjects(connection, scope),
+    activity: await readActivity(connection, server.role.seesAllActivity),
+    passwords: await readPasswords(connection),
+  };
+}
+
+async function inspectTarget(connection: Connection, scope: Scope): Promise<TargetFacts> {
+  const server = await inspectServer(connection);
+  return {
+    ...server,
+    availableExtensions: await readAvailableExtensions(connection),
+    objects: await readTargetObjects(connection, scope),
+  };
+}
