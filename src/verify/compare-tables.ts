@@ -34,7 +34,7 @@ export interface TableComparison {
   readonly ms: number;
 }
 
-/** Compares the tables, the largest first, so that the last part to end is a small one. Constant memory. */
+/** Compares the tables, the largest first, so that the last part to end is a small one; answers in the given order. Constant memory. */
 export async function compareTables(
   comparison: Comparison,
   tables: readonly ComparedTable[],
@@ -52,7 +52,7 @@ export async function compareTables(
       run.add(side, await fingerprintPart(sessions.at(worker), part, rows), progress);
     });
   }, comparison.signal);
-  return [...runs.values()].map((run) => run.result(progress));
+  return tables.flatMap((table) => runs.get(table)?.result(progress) ?? []);
 }
 
 const blocksOf = (table: ComparedTable): number => {
@@ -63,7 +63,7 @@ const blocksOf = (table: ComparedTable): number => {
 /** Cumulative over all tables of a verification. */
 export class ProgressCounter {
   #rows = 0;
-  #done = new Set<ComparedTable>();
+  #done = new Set<string>();
   readonly #tables: number;
   readonly #report: VerifyProgress;
 
@@ -74,7 +74,7 @@ export class ProgressCounter {
 
   add(table: ComparedTable, rows: number, isDone: boolean): void {
     this.#rows += rows;
-    if (isDone) this.#done.add(table);
+    if (isDone) this.#done.add(qualified(table));
     const tablesDone = this.#done.size;
     this.#report({ tablesDone, tables: this.#tables, rows: this.#rows, table: qualified(table) });
   }

@@ -50,9 +50,11 @@ export class SnapshotSessions implements AsyncDisposable {
     await Promise.all(importing.map((connection) => importSnapshot(connection, name)));
   }
 
-  /** Lets the snapshot go: vacuum may clean up behind it again. */
+  /** Lets the snapshot go: vacuum may clean up behind it again. A session that is lost has let go already. */
   async unpin(): Promise<void> {
-    await Promise.all(this.connections.map((connection) => releaseSnapshot(connection)));
+    await Promise.all(
+      this.connections.map((connection) => releaseSnapshot(connection).catch(() => undefined)),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

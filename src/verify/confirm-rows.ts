@@ -1,0 +1,121 @@
+/**
+ * Under load two snapshots of the two sides never show the same instant: rows on their way look different. Here they
+ * are read again until each is proven equal, or proven different.
+ */
+
+import { sleep } from '../base/async.ts';
+import type { Connection } from '../postgres/connection.ts';
+import type { ComparedTable } from './compared-table.ts';
+import { type ReadRow, readRowsByKey } from './read-rows.ts';
+import type { HashMethod } from './row-hash.ts';
+
+export interface LinkReading {
+  readonly publisher: Connection;
+  readonly subscriber: Connection;
+  readonly method: HashMethod;
+  /** Resolves when everything committed on the publisher before the call shows on the subscriber. */
+  readonly waitForArrival: () => Promise<void>;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface ConfirmedRow {
+  readonly key: readonly string[];
+  readonly publisher: ReadRow | undefined;
+  readonly subscriber: ReadRow | undefined;
+}
+
+export interface ConfirmedRows {
+  readonly differing: readonly ConfirmedRow[];
+  /** Keys of rows that changed in every round. */
+  readonly unsettled: readonly (readonly string[])[];
+}
+
+/** A row that went from A to B and back to A within a round can look different while it is not: twice is proof. */
+const ROUNDS_TO_BELIEVE = 2;
+const MAX_ROUNDS = 30;
+/** So few that reading them over and over, to see every version of a busy row, costs nothing. */
+const WATCHED_KEYS = 100;
+const WATCH_INTERVAL_MS = 2;
+
+interface Candidate {
+  readonly key: readonly string[];
+  disagreements: number;
+}
+
+/** Reads the rows with these keys on both sides until it is clear which differ. */
+export async function confirmRows(
+  link: LinkReading,
+  table: ComparedTable,
+  keys: readonly (readonly string[])[],
+): Promise<ConfirmedRows> {
+  const differing: ConfirmedRow[] = [];
+  let open: Candidate[] = keys.map((key) => ({ key, disagreements: 0 }));
+  for (let round = 0; round < MAX_ROUNDS && open.length > 0; round += 1) {
+    link.signal?.throwIfAborted();
+    const reading = await readRound(link, table, open);
+    open = open.filter((candidate, index) => {
+      const verdict = judge(reading[index], candidate);
+      if (typeof verdict === 'object') differing.push(verdict);
+      return verdict === 'open';
+    });
+  }
+  return { differing, unsettled: open.map(({ key }) => key) };
+}
+
+interface Reading {
+  /** Every version that the publisher showed from before the marker until after the subscriber was read. */
+  readonly versions: ReadonlySet<string>;
+  readonly publisher: ReadRow | undefined;
+  readonly subscriber: ReadRow | undefined;
+}
+
+const versionOf = (row: ReadRow | undefined): string => row?.hash ?? 'absent';
+
+/** What the subscriber shows must be one of the versions that the publisher had since the marker was written. */
+function judge(reading: Reading | undefined, candidate: Candidate): ConfirmedRow | 'equal' | 'open' {
+  if (reading === undefined || reading.versions.has(versionOf(reading.subscriber))) return 'equal';
+  if (reading.versions.size > 1) return 'open';
+  candidate.disagreements += 1;
+  if (candidate.disagreements < ROUNDS_TO_BELIEVE) return 'open';
+  return { key: candidate.key, publisher: reading.publisher, subscriber: reading.subscriber };
+}
+
+async function readRound(
+  link: LinkReading,
+  table: ComparedTable,
+  candidates: readonly Candidate[],
+): Promise<Reading[]> {
+  const keys = candidates.map(({ key }) => key);
+  const versions = keys.map(() => new Set<string>());
+  const readPublisher = async () => {
+    const rows = await readRowsByKey(link.publisher, table, link.method, keys);
+    rows.forEach((row, index) => {
+      versions[index]?.add(versionOf(row));
+    });
+    return rows;
+  };
+  await readPublisher();
+  await arrival(link, keys.length <= WATCHED_KEYS ? readPublisher : undefined);
+  const subscriber = await readRowsByKey(link.subscriber, table, link.method, keys);
+  const publisher = await readPublisher();
+  return versions.map((seen, index) => ({
+    versions: seen,
+    publisher: publisher[index],
+    subscriber: subscriber[index],
+  }));
+}
+
+/** Waits for the marker, and meanwhile watches the publisher's rows. */
+async function arrival(link: LinkReading, watch: (() => Promise<unknown>) | undefined): Promise<void> {
+  let isOver = false;
+  const arrived = link.waitForArrival().finally(() => {
+    isOver = true;
+  });
+  const watching = async () => {
+    while (watch !== undefined && !isOver) {
+      await watch();
+      await sleep(WATCH_INTERVAL_MS, link.signal);
+    }
+  };
+  await Promise.all([arrived, watching()]);
+}
