@@ -1,0 +1,129 @@
+/** The proxy with its two questions answered by connections of ours: whose verifier, and which side is active. */
+
+import type { ServerAddress } from '../config/server-address.ts';
+import { UsageError } from '../domain/errors.ts';
+import type { Side } from '../domain/names.ts';
+import { Connection } from '../postgres/connection.ts';
+import { sql } from '../postgres/sql.ts';
+import type { ControlListen, Direction } from '../proxy/options.ts';
+import { type RunningProxy, startProxy } from '../proxy/start-proxy.ts';
+
+export interface RunProxyOptions {
+  /** `HOST:PORT`; port 0 takes a free one. */
+  readonly listen: string;
+  readonly source: ServerAddress;
+  readonly target: ServerAddress;
+  /** `unix:PATH` or `http://HOST:PORT`. */
+  readonly control: string;
+  readonly workers?: number;
+  readonly stateFile?: string;
+  readonly signal: AbortSignal;
+  /** Called once clients can connect. */
+  readonly onReady?: (proxy: RunningProxy) => void;
+}
+
+/** Serves until the signal is aborted. @throws {UsageError} `bad_address` */
+export async function runProxy(options: RunProxyOptions): Promise<void> {
+  const servers = { source: options.source, target: options.target };
+  await using asked = new AskedServers(servers);
+  const proxy = await startProxy({
+    listen: hostAndPort(options.listen),
+    servers,
+    initial: { side: 'source', epoch: 0 },
+    lookupVerifier: (user, side) => asked.verifierOf(user, side),
+    askActiveSide: () => asked.activeSide(),
+    control: controlListen(options.control),
+    stateFile: options.stateFile,
+  });
+  try {
+    options.onReady?.(proxy);
+    await new Promise<void>((resolve) => {
+      if (options.signal.aborted) resolve();
+      else options.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  } finally {
+    await proxy.close();
+  }
+}
+
+function hostAndPort(text: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
+  if (match === null || Number(match[3]) > 65_535) {
+    throw new UsageError('bad_address', `Not an address: ${text}`, {
+      hint: 'Write HOST:PORT, or [IPV6]:PORT.',
+    });
+  }
+  return { host: match[1] ?? (match[2] || '127.0.0.1'), port: Number(match[3]) };
+}
+
+function controlListen(text: string): ControlListen {
+  if (text.startsWith('unix:')) return { unixPath: text.slice('unix:'.length) };
+  if (!text.startsWith('http://')) {
+    throw new UsageError('bad_address', `Not a control address: ${text}`, {
+      hint: 'Write unix:PATH or http://HOST:PORT.',
+    });
+  }
+  return hostAndPort(text.slice('http://'.length).replace(/\/$/, ''));
+}
+
+/** A role's password may be changed at any time: not longer than this until the proxy knows. */
+const VERIFIER_CACHE_MS = 2_000;
+const MAX_CACHED = 10_000;
+
+/** Keeps one connection to each side, and opens it again when it is lost. */
+class AskedServers implements AsyncDisposable {
+  readonly #servers: Readonly<Record<Side, ServerAddress>>;
+  readonly #connections = new Map<Side, Promise<Connection>>();
+  readonly #verifiers = new Map<string, { readonly text: string | undefined; readonly untilMs: number }>();
+
+  constructor(servers: Readonly<Record<Side, ServerAddress>>) {
+    this.#servers = servers;
+  }
+
+  async verifierOf(user: string, side: Side): Promise<string | undefined> {
+    const key = `${side} ${user}`;
+    const known = this.#verifiers.get(key);
+    if (known !== undefined && known.untilMs > performance.now()) return known.text;
+    const connection = await this.#connection(side);
+    const [row] = await connection.query<{ text: string | null }>(
+      sql`SELECT rolpassword AS text FROM pg_catalog.pg_authid
+          WHERE rolname = ${user} AND rolcanlogin AND (rolvaliduntil IS NULL OR rolvaliduntil > now())`,
+    );
+    const text = row?.text ?? undefined;
+    if (this.#verifiers.size >= MAX_CACHED) this.#verifiers.clear();
+    this.#verifiers.set(key, { text, untilMs: performance.now() + VERIFIER_CACHE_MS });
+    return text;
+  }
+
+  /** The migration row on the target; undefined when there is none, or no way to read it. */
+  async activeSide(): Promise<Direction | undefined> {
+    try {
+      const connection = await this.#connection('target');
+      const [row] = await connection.query<{ side: Side; epoch: number }>(
+        sql`SELECT active_side AS side, epoch FROM pgglide.migration ORDER BY created_at DESC LIMIT 1`,
+      );
+      return row === undefined ? undefined : { side: row.side, epoch: Number(row.epoch) };
+    } catch {
+      return undefined;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const connections = await Promise.allSettled(this.#connections.values());
+    for (const opened of connections) if (opened.status === 'fulfilled') await opened.value.close();
+  }
+
+  async #connection(side: Side): Promise<Connection> {
+    const existing = this.#connections.get(side);
+    if (existing !== undefined) {
+      const connection = await existing.catch(() => undefined);
+      if (connection !== undefined && connection.lost === undefined) return connection;
+      // Someone else may have replaced it while we waited.
+      const now = this.#connections.get(side);
+      if (now !== undefined && now !== existing) return await now;
+    }
+    const opening = Connection.open(this.#servers[side], { purpose: 'proxy' });
+    this.#connections.set(side, opening);
+    return await opening;
+  }
+}

@@ -1,0 +1,25 @@
+/** A control request that is understood and not carried out. */
+
+import type { ControlError } from './control-types.ts';
+
+export class ControlRefusal extends Error {
+  readonly status: 400 | 401 | 404 | 405 | 409 | 503;
+  readonly code: string;
+  readonly hint: string | undefined;
+
+  constructor(status: ControlRefusal['status'], code: string, message: string, hint?: string) {
+    super(message);
+    this.name = 'ControlRefusal';
+    this.status = status;
+    this.code = code;
+    this.hint = hint;
+  }
+
+  toJSON(): ControlError {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+    };
+  }
+}

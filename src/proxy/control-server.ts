@@ -1,0 +1,150 @@
+/** The control API over HTTP: on a Unix socket or loopback. Who can reach it, rules the traffic. */
+
+import { chmodSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import { z } from 'zod';
+import { ControlRefusal } from './control-refusal.ts';
+import type { ProxyState, SessionSummary } from './control-types.ts';
+import type { ControlListen } from './options.ts';
+import type { Traffic } from './traffic.ts';
+
+/** What the control API can see and do. */
+export interface Controlled {
+  readonly traffic: Traffic;
+  state(): ProxyState;
+  sessions(): SessionSummary[];
+  metrics(): string;
+}
+
+const side = z.enum(['source', 'target']);
+const owner = z.string().min(1).max(200);
+const ms = z.number().int().min(0).max(86_400_000);
+const leaseMs = ms.min(1);
+const epoch = z.number().int().min(0);
+
+const requests = {
+  prepare: z.strictObject({ owner, to: side, timeoutMs: ms.min(1) }),
+  pause: z.strictObject({ owner, reason: z.string().max(500), leaseMs, drainTimeoutMs: ms }),
+  renew: z.strictObject({ owner, leaseMs }),
+  committing: z.strictObject({ owner, to: side, epoch, refuseAfterMs: ms }),
+  resume: z.strictObject({ owner, side, epoch }),
+};
+
+type Route = (body: unknown) => unknown;
+
+function read<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new ControlRefusal(
+    400,
+    'bad_request',
+    `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`,
+  );
+}
+
+function routes(controlled: Controlled): Readonly<Record<string, Route>> {
+  const { traffic } = controlled;
+  return {
+    'GET /v1/state': () => controlled.state(),
+    'GET /v1/sessions': () => controlled.sessions(),
+    'POST /v1/prepare': (body) => traffic.prepare(read(requests.prepare, body)),
+    'POST /v1/pause': (body) => traffic.pause(read(requests.pause, body)),
+    'POST /v1/renew': (body) => traffic.renew(read(requests.renew, body)),
+    'POST /v1/committing': (body) => traffic.committing(read(requests.committing, body)),
+    'POST /v1/resume': (body) => traffic.resume(read(requests.resume, body)),
+    'GET /healthz': () => ({ ok: true }),
+  };
+}
+
+export interface ControlServer {
+  /** As a client names it: `unix:PATH` or `http://HOST:PORT`. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+const MAX_BODY_BYTES = 65_536;
+
+export async function startControlServer(
+  listen: ControlListen,
+  controlled: Controlled,
+): Promise<ControlServer> {
+  const table = routes(controlled);
+  const server = http.createServer((request, response) => {
+    void answer(table, controlled, request, response);
+  });
+  // A client keeps its connection between the commands of a switchover, which may be a minute apart.
+  server.keepAliveTimeout = 600_000;
+  if ('unixPath' in listen) rmSync(listen.unixPath, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    const done = () => resolve();
+    if ('unixPath' in listen) server.listen(listen.unixPath, done);
+    else server.listen(listen.port, listen.host, done);
+  });
+  if ('unixPath' in listen) chmodSync(listen.unixPath, 0o600);
+  return {
+    address: addressOf(listen, server),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function addressOf(listen: ControlListen, server: http.Server): string {
+  if ('unixPath' in listen) return `unix:${listen.unixPath}`;
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : listen.port;
+  return `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`;
+}
+
+async function answer(
+  table: Readonly<Record<string, Route>>,
+  controlled: Controlled,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+  try {
+    if (request.method === 'GET' && path === '/metrics') {
+      response.setHeader('content-type', 'text/plain; version=0.0.4');
+      response.end(controlled.metrics());
+      return;
+    }
+    const route = table[`${request.method} ${path}`];
+    if (route === undefined)
+      throw new ControlRefusal(404, 'unknown_route', `No such route: ${request.method} ${path}`);
+    const body = request.method === 'POST' ? await readJson(request) : undefined;
+    reply(response, 200, (await route(body)) ?? {});
+  } catch (error) {
+    if (error instanceof ControlRefusal) reply(response, error.status, error);
+    else
+      reply(response, 500, {
+        code: 'proxy_failed',
+        message: error instanceof Error ? error.message : String(error),
+      });
+  }
+}
+
+function reply(response: http.ServerResponse, status: number, body: unknown): void {
+  response.statusCode = status;
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(body));
+}
+
+async function readJson(request: http.IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > MAX_BODY_BYTES) throw new ControlRefusal(400, 'bad_request', 'The request is too large');
+    parts.push(part);
+  }
+  try {
+    return JSON.parse(Buffer.concat(parts).toString('utf8'));
+  } catch {
+    throw new ControlRefusal(400, 'bad_request', 'The request is not JSON');
+  }
+}

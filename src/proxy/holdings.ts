@@ -1,0 +1,194 @@
+/**
+ * What a session holds on its server beyond the current transaction, asked of the server itself,
+ * and the statements that rebuild it elsewhere.
+ */
+
+import { readDataRow } from '../wire/backend.ts';
+import { bind, execute, parse, query, sync } from '../wire/frontend.ts';
+import type { Answer } from './server-connection.ts';
+
+export interface Holdings {
+  /** Settings with source = 'session', and those of custom names that the session was seen to set. */
+  readonly settings: readonly (readonly [name: string, value: string])[];
+  readonly sessionUser: string;
+  /** `none` when SET ROLE is not in force. */
+  readonly role: string;
+  readonly channels: readonly string[];
+  /** Statements of SQL's PREPARE, as their text. */
+  readonly sqlPrepared: readonly (readonly [name: string, statement: string])[];
+  /** Names of statements prepared by Parse. */
+  readonly parsed: readonly string[];
+  readonly advisoryLocks: readonly AdvisoryLock[];
+  readonly temporaryTables: readonly string[];
+  readonly holdCursors: readonly string[];
+}
+
+export interface AdvisoryLock {
+  readonly classId: number;
+  readonly objectId: number;
+  /** 1: one bigint key; 2: two integer keys. */
+  readonly keys: number;
+  readonly shared: boolean;
+}
+
+/** In hexadecimal, so that neither client_encoding nor bytea_output matter. */
+const utf8Hex = (text: string): string => Buffer.from(text, 'utf8').toString('hex');
+
+/** One row, one column. Everything is qualified: the session's search_path is the client's business. */
+const STATE_QUERY = `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.json_build_object(
+'settings', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, setting)) FROM pg_catalog.pg_settings WHERE source = 'session'),
+'custom', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(n, pg_catalog.current_setting(n, true))) FROM pg_catalog.unnest($1::pg_catalog.text[]) n),
+'sessionUser', session_user,
+'role', pg_catalog.current_setting('role'),
+'channels', (SELECT pg_catalog.json_agg(c) FROM pg_catalog.pg_listening_channels() c),
+'prepared', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, statement, from_sql)) FROM pg_catalog.pg_prepared_statements),
+'locks', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(classid::pg_catalog.int8, objid::pg_catalog.int8, objsubid, mode)) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid()),
+'temporary', CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN NULL ELSE (SELECT pg_catalog.json_agg(relname) FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema() AND relkind IN ('r', 'p', 'v', 'S')) END,
+'cursors', (SELECT pg_catalog.json_agg(name) FROM pg_catalog.pg_cursors WHERE is_holdable)
+)::pg_catalog.text, 'UTF8'), 'hex')`;
+
+const arrayLiteral = (items: readonly string[]): string =>
+  `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
+
+/** The messages that ask; they end in one Sync. `customNames`: settings with a dot, which pg_settings does not show. */
+export function askHoldings(customNames: Iterable<string>): Buffer {
+  return Buffer.concat([
+    parse('', STATE_QUERY),
+    bind('', [arrayLiteral([...customNames])]),
+    execute(),
+    sync(),
+  ]);
+}
+
+interface StateRow {
+  settings: [string, string][] | null;
+  custom: [string, string | null][] | null;
+  sessionUser: string;
+  role: string;
+  channels: string[] | null;
+  prepared: [string, string, boolean][] | null;
+  locks: [number, number, number, string][] | null;
+  temporary: string[] | null;
+  cursors: string[] | null;
+}
+
+export function readHoldings(answer: Answer | undefined): Holdings {
+  const [row] = answer?.rows ?? [];
+  if (row === undefined)
+    throw new Error(`The session does not say what it holds: ${answer?.error?.message ?? ''}`);
+  const hex = readDataRow(row)[0] ?? '';
+  const state = JSON.parse(Buffer.from(hex, 'hex').toString('utf8')) as StateRow;
+  const prepared = state.prepared ?? [];
+  return {
+    settings: [
+      ...(state.settings ?? []),
+      ...(state.custom ?? []).flatMap(([name, value]) =>
+        value === null || value === '' ? [] : [[name, value] as const],
+      ),
+    ],
+    sessionUser: state.sessionUser,
+    role: state.role,
+    channels: state.channels ?? [],
+    sqlPrepared: prepared.flatMap(([name, text, fromSql]) => (fromSql ? [[name, text] as const] : [])),
+    parsed: prepared.flatMap(([name, , fromSql]) => (fromSql ? [] : [name])),
+    advisoryLocks: (state.locks ?? []).map(([classId, objectId, keys, mode]) => ({
+      classId,
+      objectId,
+      keys,
+      shared: mode.startsWith('Share'),
+    })),
+    temporaryTables: state.temporary ?? [],
+    holdCursors: state.cursors ?? [],
+  };
+}
+
+/** Why such a session cannot be rebuilt elsewhere; undefined when it can. */
+export function immovableBecause(holdings: Holdings): string | undefined {
+  if (holdings.temporaryTables.length > 0) return `temporary tables: ${holdings.temporaryTables.join(', ')}`;
+  if (holdings.holdCursors.length > 0) return `cursors WITH HOLD: ${holdings.holdCursors.join(', ')}`;
+  return undefined;
+}
+
+/** One thing to rebuild: its messages end in one Sync or are one Query. */
+export interface Rebuild {
+  /** For people, when it fails. */
+  readonly what: string;
+  readonly messages: Buffer;
+}
+
+const call = (what: string, text: string, values: readonly string[]): Rebuild => ({
+  what,
+  messages: Buffer.concat([parse('', text), bind('', values), execute(), sync()]),
+});
+
+const fromHex = (position: number): string =>
+  `pg_catalog.convert_from(pg_catalog.decode($${position}, 'hex'), 'UTF8')`;
+const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;
+
+/** What `applied` lacks of `wanted`, in an order that works: settings and locks as the login role, then the roles. */
+export function rebuild(wanted: Holdings, applied: Holdings): Rebuild[] {
+  const has = new Map(applied.settings);
+  const steps: Rebuild[] = [];
+  for (const [name, value] of wanted.settings) {
+    if (has.get(name) === value) continue;
+    steps.push(
+      call(`setting ${name}`, `SELECT pg_catalog.set_config(${fromHex(1)}, ${fromHex(2)}, false)`, [
+        utf8Hex(name),
+        utf8Hex(value),
+      ]),
+    );
+  }
+  const locked = new Set(applied.advisoryLocks.map(lockKey));
+  for (const lock of wanted.advisoryLocks) if (!locked.has(lockKey(lock))) steps.push(takeLock(lock));
+  for (const channel of wanted.channels) {
+    if (!applied.channels.includes(channel)) {
+      steps.push({ what: `LISTEN ${channel}`, messages: query(`LISTEN ${quoted(channel)}`) });
+    }
+  }
+  const prepared = new Map(applied.sqlPrepared);
+  for (const [name, statement] of wanted.sqlPrepared) {
+    if (prepared.get(name) !== statement) steps.push({ what: `PREPARE ${name}`, messages: query(statement) });
+  }
+  if (wanted.sessionUser !== applied.sessionUser) {
+    steps.push({
+      what: `SESSION AUTHORIZATION ${wanted.sessionUser}`,
+      messages: query(`SET SESSION AUTHORIZATION ${quoted(wanted.sessionUser)}`),
+    });
+  }
+  if (wanted.role !== applied.role) {
+    steps.push({ what: `ROLE ${wanted.role}`, messages: query(`SET ROLE ${quoted(wanted.role)}`) });
+  }
+  return steps;
+}
+
+const lockKey = (lock: AdvisoryLock): string => JSON.stringify(lock);
+
+function takeLock(lock: AdvisoryLock): Rebuild {
+  const name = lock.shared ? 'pg_try_advisory_lock_shared' : 'pg_try_advisory_lock';
+  const key =
+    lock.keys === 1
+      ? '(($1::pg_catalog.int8 << 32) | $2::pg_catalog.int8)'
+      : // The keys are shown unsigned and taken signed.
+        '$1::pg_catalog.int8::pg_catalog.bit(32)::pg_catalog.int4, $2::pg_catalog.int8::pg_catalog.bit(32)::pg_catalog.int4';
+  // Division by zero is the shortest way for a statement to fail when it was not granted.
+  return call(
+    `advisory lock ${lock.classId}/${lock.objectId}`,
+    `SELECT 1 / pg_catalog.${name}(${key})::pg_catalog.int4`,
+    [String(lock.classId), String(lock.objectId)],
+  );
+}
+
+/** True when `applied` has nothing that `wanted` lacks: then adding the difference is enough. */
+export function isContained(applied: Holdings, wanted: Holdings): boolean {
+  const within = <T>(part: readonly T[], whole: readonly T[], key: (item: T) => string): boolean => {
+    const keys = new Set(whole.map(key));
+    return part.every((item) => keys.has(key(item)));
+  };
+  return (
+    within(applied.settings, wanted.settings, ([name]) => name) &&
+    within(applied.channels, wanted.channels, (channel) => channel) &&
+    within(applied.sqlPrepared, wanted.sqlPrepared, ([name, text]) => `${name} ${text}`) &&
+    within(applied.advisoryLocks, wanted.advisoryLocks, lockKey) &&
+    (applied.role === 'none' || applied.role === wanted.role)
+  );
+}

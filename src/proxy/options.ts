@@ -1,0 +1,56 @@
+/** What a proxy is given. It knows no SQL library: what must be asked of servers outside of sessions is injected. */
+
+import type { ServerAddress } from '../config/server-address.ts';
+import type { Side } from '../domain/names.ts';
+
+/** Where traffic points, and since which epoch of the migration. */
+export interface Direction {
+  readonly side: Side;
+  readonly epoch: number;
+}
+
+export type ControlListen = { readonly unixPath: string } | { readonly host: string; readonly port: number };
+
+export interface Limits {
+  readonly maxClients: number;
+  /** From the connection's first byte to the end of the log-in. */
+  readonly startupTimeoutMs: number;
+  /** Opening one connection to a server. */
+  readonly connectTimeoutMs: number;
+  /** How long a resume on the other side waits for sessions that no pause has drained. */
+  readonly moveTimeoutMs: number;
+  /** Standby connections that no pause has used are closed after this time. */
+  readonly standbyTimeoutMs: number;
+}
+
+/**
+ * What happens at a switch to a session that cannot be rebuilt elsewhere (temporary tables, WITH HOLD cursors):
+ * `refuse`: prepare and pause report it as an obstacle, so that the owner gives the switch up.
+ * `terminate`: it is ended with SQLSTATE 57P01.
+ * `wait`: like `refuse`, but a pause gives it until the end of the drain time to let go of what it holds.
+ */
+export type ImmovablePolicy = 'refuse' | 'terminate' | 'wait';
+
+export interface ProxyOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Host, port and TLS are used; user and database are the client's own. */
+  readonly servers: Readonly<Record<Side, ServerAddress>>;
+  /** Used when neither the migration row nor the state file says where traffic points. */
+  readonly initial: Direction;
+  /** pg_authid.rolpassword of the role, undefined when it has none or cannot be read. Rejects when no server could be asked. */
+  readonly lookupVerifier: (user: string, side: Side) => Promise<string | undefined>;
+  /** The migration row; undefined when there is none or it cannot be read. */
+  readonly askActiveSide: () => Promise<Direction | undefined>;
+  readonly control: ControlListen;
+  readonly stateFile?: string | undefined;
+  readonly immovable?: ImmovablePolicy | undefined;
+  readonly limits?: Partial<Limits> | undefined;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  maxClients: 10_000,
+  startupTimeoutMs: 60_000,
+  connectTimeoutMs: 10_000,
+  moveTimeoutMs: 10_000,
+  standbyTimeoutMs: 120_000,
+};

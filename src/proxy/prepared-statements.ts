@@ -1,0 +1,73 @@
+/**
+ * The protocol-level prepared statements of one session: what Parse made and Close has not undone.
+ * A Parse counts when the server has confirmed it.
+ */
+
+const SYNC_POINT = 0;
+const UNNAMED = 1;
+type Pending = typeof SYNC_POINT | typeof UNNAMED | { readonly name: string; readonly definition: Buffer };
+
+export class PreparedStatements {
+  /** Name -> query text, zero byte, parameter types: the body of its Parse behind the name. */
+  readonly named = new Map<string, Buffer>();
+  #pending: Pending[] = [];
+  #unnamed: Buffer = Buffer.alloc(0);
+  #unnamedBytes = 0;
+
+  /** Like `named`, for the unnamed statement, which lives until the next Query or unnamed Parse. */
+  get unnamed(): Buffer | undefined {
+    return this.#unnamedBytes === 0 ? undefined : this.#unnamed.subarray(0, this.#unnamedBytes);
+  }
+
+  /** A Parse was sent; its body is `bytes` from `start` to `end`. */
+  parseSent(bytes: Buffer, start: number, end: number): void {
+    if (bytes[start] === 0) {
+      this.#pending.push(UNNAMED);
+      this.#keepUnnamed(bytes, start + 1, end);
+      return;
+    }
+    const nameEnd = bytes.indexOf(0, start);
+    const name = bytes.toString('latin1', start, nameEnd);
+    this.#pending.push({ name, definition: Buffer.from(bytes.subarray(nameEnd + 1, end)) });
+  }
+
+  /** A Close was sent, with this body. */
+  closeSent(bytes: Buffer, start: number, end: number): void {
+    if (bytes[start] === 0x53) this.named.delete(bytes.toString('latin1', start + 1, end - 1));
+  }
+
+  syncPointSent(): void {
+    this.#pending.push(SYNC_POINT);
+  }
+
+  querySent(): void {
+    this.#unnamedBytes = 0;
+    this.#pending.push(SYNC_POINT);
+  }
+
+  parseConfirmed(): void {
+    const [first] = this.#pending;
+    if (first === undefined || first === SYNC_POINT) return;
+    this.#pending.shift();
+    if (first !== UNNAMED) this.named.set(first.name, first.definition);
+  }
+
+  /** ReadyForQuery: what was not confirmed before it never will be. */
+  ready(): void {
+    while (this.#pending.length > 0 && this.#pending.shift() !== SYNC_POINT);
+  }
+
+  /** Drops what the server says it does not have (DEALLOCATE, DISCARD). */
+  keepOnly(names: Iterable<string>): void {
+    const existing = new Set(names);
+    for (const name of this.named.keys()) if (!existing.has(name)) this.named.delete(name);
+  }
+
+  /** Into the same memory again and again: this happens for every request of many drivers. */
+  #keepUnnamed(bytes: Buffer, start: number, end: number): void {
+    const size = end - start;
+    if (this.#unnamed.length < size) this.#unnamed = Buffer.allocUnsafeSlow(Math.ceil(size / 256) * 256);
+    bytes.copy(this.#unnamed, 0, start, end);
+    this.#unnamedBytes = size;
+  }
+}

@@ -1,0 +1,227 @@
+/** One logged-in connection to a server: it either answers our own few queries or is attached to a session. */
+
+import type { Socket } from 'node:net';
+import type { ServerAddress } from '../config/server-address.ts';
+import type { Side } from '../domain/names.ts';
+import { readError, readParameterStatus } from '../wire/backend.ts';
+import { frame } from '../wire/bytes.ts';
+import { cancelRequest, startupMessage, terminate } from '../wire/frontend.ts';
+import { type Message, MessageReader } from '../wire/message-reader.ts';
+import { B } from '../wire/message-type.ts';
+import { ServerRefusal } from './client-error.ts';
+import { answerAuthentication, type Credential, type ServerAuthentication } from './server-login.ts';
+import { attemptsFor, connectSocket } from './upstream-socket.ts';
+
+export interface ServerLogin {
+  readonly side: Side;
+  readonly address: ServerAddress;
+  /** user, database and what else the client asked for in its start-up message. */
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly credential: Credential;
+  readonly timeoutMs: number;
+}
+
+/** Who gets what the server sends. */
+export interface Receiver {
+  data(chunk: Buffer): void;
+  drain(): void;
+  closed(): void;
+}
+
+/** What came back for our own messages: rows and errors, in order of their ReadyForQuery. */
+export interface Answer {
+  readonly rows: Buffer[];
+  readonly error: { readonly code: string; readonly message: string } | undefined;
+}
+
+export class ServerConnection {
+  readonly side: Side;
+  readonly parameters = new Map<string, string>();
+  readonly socket: Socket;
+  readonly #address: ServerAddress;
+  pid = 0;
+  #secret: Buffer = Buffer.alloc(0);
+  #receiver: Receiver;
+  #closed = false;
+
+  private constructor(socket: Socket, login: ServerLogin) {
+    this.socket = socket;
+    this.side = login.side;
+    this.#address = login.address;
+    this.#receiver = IDLE_RECEIVER;
+    socket.on('data', (chunk: Buffer) => this.#receiver.data(chunk));
+    socket.on('drain', () => this.#receiver.drain());
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.#closed = true;
+      this.#receiver.closed();
+    });
+  }
+
+  /**
+   * Connects and logs in.
+   * @throws {ServerRefusal} with the server's own error; otherwise what the network said
+   */
+  static async open(login: ServerLogin): Promise<ServerConnection> {
+    const signal = AbortSignal.timeout(login.timeoutMs);
+    let failure: unknown;
+    for (const attempt of attemptsFor(login.address)) {
+      try {
+        const socket = await connectSocket(login.address, attempt, signal);
+        const connection = new ServerConnection(socket, login);
+        await connection.#logIn(login, signal);
+        return connection;
+      } catch (error) {
+        failure = error;
+        // Only "no pg_hba.conf entry for this kind of connection" is worth another try with or without TLS.
+        if (error instanceof ServerRefusal && error.code !== '28000') break;
+      }
+    }
+    throw failure;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  attach(receiver: Receiver): void {
+    this.#receiver = receiver;
+    this.socket.resume();
+  }
+
+  /**
+   * Sends messages of ours that end in `points` Sync or Query messages, and collects the answer to each.
+   * `aside` gets what the server says of itself meanwhile (notifications, notices, changed parameters), as whole messages.
+   */
+  async ask(
+    messages: Buffer,
+    points: number,
+    timeoutMs: number,
+    aside?: (message: Buffer) => void,
+  ): Promise<Answer[]> {
+    const previous = this.#receiver;
+    const reader = new MessageReader(16 << 20);
+    const answers: Answer[] = [];
+    let current: { rows: Buffer[]; error: Answer['error'] } = { rows: [], error: undefined };
+    const take = ({ type, body }: Message): void => {
+      if (type === B.readyForQuery) {
+        answers.push(current);
+        current = { rows: [], error: undefined };
+      } else if (type === B.dataRow) current.rows.push(Buffer.from(body));
+      else if (type === B.errorResponse) current.error = readError(body);
+      else if (type === B.parameterStatus) {
+        this.#noteParameter(body);
+        aside?.(frame('S', body));
+      } else if (type === B.notificationResponse) aside?.(frame('A', body));
+    };
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`No answer within ${timeoutMs} ms`)), timeoutMs);
+        const settle = (error?: Error) => {
+          clearTimeout(timer);
+          if (error === undefined) resolve();
+          else reject(error);
+        };
+        this.#receiver = {
+          data: (chunk) => {
+            try {
+              for (const message of reader.push(chunk)) take(message);
+              if (answers.length >= points) settle();
+            } catch (error) {
+              settle(error as Error);
+            }
+          },
+          drain: () => previous.drain(),
+          closed: () => settle(new Error('The server closed the connection')),
+        };
+        if (this.#closed) settle(new Error('The server closed the connection'));
+        this.socket.resume();
+        this.socket.write(messages);
+      });
+    } catch (error) {
+      this.socket.destroy();
+      throw error;
+    } finally {
+      this.#receiver = previous;
+      if (this.#closed) previous.closed();
+    }
+    if (reader.rest.length > 0) previous.data(Buffer.from(reader.rest));
+    return answers;
+  }
+
+  /** Asks the server to cancel what this session runs; best effort, as everywhere in PostgreSQL. */
+  async cancel(timeoutMs: number): Promise<void> {
+    const [attempt] = attemptsFor(this.#address);
+    if (attempt === undefined) return;
+    const socket = await connectSocket(this.#address, attempt, AbortSignal.timeout(timeoutMs));
+    await new Promise<void>((resolve) => {
+      socket.on('error', () => resolve());
+      socket.on('close', () => resolve());
+      socket.resume();
+      socket.setTimeout(timeoutMs, () => socket.destroy());
+      socket.end(cancelRequest(this.pid, this.#secret));
+    });
+  }
+
+  /** Says goodbye, so that the server logs no lost connection. */
+  close(): void {
+    this.#receiver = IDLE_RECEIVER;
+    if (this.#closed) return;
+    this.socket.resume();
+    this.socket.end(terminate());
+  }
+
+  destroy(): void {
+    this.#receiver = IDLE_RECEIVER;
+    this.socket.destroy();
+  }
+
+  #noteParameter(body: Buffer): void {
+    const [name, value] = readParameterStatus(body);
+    this.parameters.set(name, value);
+  }
+
+  async #logIn(login: ServerLogin, signal: AbortSignal): Promise<void> {
+    const reader = new MessageReader();
+    const authentication: ServerAuthentication = { scram: undefined };
+    let work = Promise.resolve();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const abort = () => reject(new Error(`No log-in within ${login.timeoutMs} ms`));
+        signal.addEventListener('abort', abort, { once: true });
+        const take = async ({ type, body }: Message): Promise<void> => {
+          if (type === B.authentication) {
+            const answer = await answerAuthentication(body, authentication, login, this.socket);
+            if (answer !== undefined) this.socket.write(answer);
+          } else if (type === B.errorResponse) {
+            throw new ServerRefusal(frame('E', body), readError(body));
+          } else if (type === B.parameterStatus) this.#noteParameter(body);
+          else if (type === B.backendKeyData) {
+            this.pid = body.readInt32BE(0);
+            this.#secret = Buffer.from(body.subarray(4));
+          } else if (type === B.readyForQuery) resolve();
+        };
+        this.#receiver = {
+          data: (chunk) => {
+            // Answers to SCRAM need a key derivation that may be asynchronous: keep the order.
+            work = work
+              .then(async () => {
+                for (const message of reader.push(chunk)) await take(message);
+              })
+              .catch(reject);
+          },
+          drain: () => undefined,
+          closed: () => void work.then(() => reject(new Error('The server closed the connection'))),
+        };
+        this.socket.write(startupMessage(login.parameters));
+        this.socket.resume();
+      });
+      this.#receiver = IDLE_RECEIVER;
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
+  }
+}
+
+const IDLE_RECEIVER: Receiver = { data: () => undefined, drain: () => undefined, closed: () => undefined };

@@ -1,0 +1,138 @@
+/** Opens a session's connections and takes it to the other side. One session at a time; the order is the caller's. */
+
+import { DeadlineError, withDeadline } from '../base/async.ts';
+import type { ServerAddress } from '../config/server-address.ts';
+import type { Side } from '../domain/names.ts';
+import type { LoggedInClient } from './client-login.ts';
+import { immovableBecause } from './holdings.ts';
+import type { ImmovablePolicy, Limits } from './options.ts';
+import type { RecentStatements } from './recent-statements.ts';
+import { ServerConnection } from './server-connection.ts';
+import type { Session } from './session.ts';
+import { Standby } from './standby.ts';
+
+export interface MoverSurroundings {
+  readonly servers: Readonly<Record<Side, ServerAddress>>;
+  readonly limits: Limits;
+  readonly immovable: ImmovablePolicy;
+  readonly recentFor: (session: Session) => RecentStatements;
+}
+
+const ASK_TIMEOUT_MS = 5_000;
+
+export class SessionMover {
+  readonly #surroundings: MoverSurroundings;
+
+  constructor(surroundings: MoverSurroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  /** A connection to `side` as this client. @throws what ServerConnection.open throws */
+  async connect(client: LoggedInClient, side: Side): Promise<ServerConnection> {
+    const { servers, limits } = this.#surroundings;
+    const parameters = new Map(client.parameters);
+    parameters.set('database', this.#databaseOn(side, client.database));
+    return await ServerConnection.open({
+      side,
+      address: servers[side],
+      parameters,
+      credential: client.credential,
+      timeoutMs: limits.connectTimeoutMs,
+    });
+  }
+
+  /** Opens, brings up to date and warms the session's standby. @throws when that is not possible now */
+  async prepare(session: Session, side: Side, timeoutMs: number): Promise<void> {
+    if (session.isClosed || session.isStarting) return;
+    this.dropLost(session, side);
+    const holdings = await this.#holdingsWhenIdle(session, timeoutMs);
+    let standby = session.standby;
+    if (standby === undefined) {
+      standby = new Standby(await this.connect(session.client, side), session.client.user);
+      if (session.isClosed) {
+        standby.close();
+        return;
+      }
+      session.standby = standby;
+    }
+    session.obstacle = holdings && this.#obstacleOf(holdings);
+    if (holdings === undefined || session.obstacle !== undefined) return;
+    const failures = await standby.bring({ ...holdings, advisoryLocks: [] }, session.statements, timeoutMs);
+    await standby.warm(this.#surroundings.recentFor(session).list(), timeoutMs);
+    if (failures.length > 0) throw new Error(failures.join('; '));
+  }
+
+  /** Brings a held, idle session's standby fully up to date: after it, moving is a mere exchange of sockets. */
+  async settle(session: Session): Promise<void> {
+    const { standby } = session;
+    if (standby === undefined || session.isClosed) return;
+    const holdings = await session.holdings(ASK_TIMEOUT_MS);
+    session.obstacle = this.#obstacleOf(holdings);
+    if (session.obstacle !== undefined) return;
+    const failures = await standby.bring(holdings, session.statements, ASK_TIMEOUT_MS);
+    const serious = failures.filter((failure) => !failure.startsWith('prepared statement'));
+    if (serious.length > 0) session.obstacle = serious.join('; ');
+  }
+
+  /** True when the session can be moved at once. */
+  isReady(session: Session, side: Side): boolean {
+    if (session.isStarting || session.server?.side === side) return true;
+    const { standby } = session;
+    return (
+      standby !== undefined &&
+      standby.connection.side === side &&
+      !standby.connection.isClosed &&
+      session.isIdle &&
+      session.holdingsAreFresh &&
+      session.obstacle === undefined
+    );
+  }
+
+  /** Opens what is missing and settles the session. @throws when it cannot be moved */
+  async makeReady(session: Session, side: Side): Promise<void> {
+    await withDeadline(
+      'the end of the running transaction',
+      this.#surroundings.limits.moveTimeoutMs,
+      session.untilIdle(),
+    );
+    if (session.isClosed) return;
+    this.dropLost(session, side);
+    session.standby ??= new Standby(await this.connect(session.client, side), session.client.user);
+    await this.settle(session);
+    if (session.obstacle !== undefined) throw new Error(session.obstacle);
+  }
+
+  /** A standby that was lost, or is for the wrong side, is no standby. */
+  dropLost(session: Session, side: Side): void {
+    const connection = session.standby?.connection;
+    if (connection === undefined || (!connection.isClosed && connection.side === side)) return;
+    connection.close();
+    session.standby = undefined;
+  }
+
+  #obstacleOf(holdings: Parameters<typeof immovableBecause>[0]): string | undefined {
+    return this.#surroundings.immovable === 'terminate' ? undefined : immovableBecause(holdings);
+  }
+
+  /** Undefined when the session stays busy or in a transaction. */
+  async #holdingsWhenIdle(session: Session, timeoutMs: number) {
+    const deadline = performance.now() + timeoutMs;
+    while (!session.isClosed) {
+      if (session.isIdle) return await session.holdings(ASK_TIMEOUT_MS);
+      try {
+        await withDeadline('an idle moment', Math.max(1, deadline - performance.now()), session.untilIdle());
+      } catch (error) {
+        if (error instanceof DeadlineError) return undefined;
+        throw error;
+      }
+    }
+    return undefined;
+  }
+
+  /** A database that goes by different names on the two servers: either name means the one of the side. */
+  #databaseOn(side: Side, wanted: string): string {
+    const { source, target } = this.#surroundings.servers;
+    const isMigrated = wanted === source.database || wanted === target.database;
+    return isMigrated ? this.#surroundings.servers[side].database : wanted;
+  }
+}

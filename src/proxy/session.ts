@@ -1,0 +1,469 @@
+/**
+ * One client and its one server connection. Bytes pass through; only message headers and a few small bodies are
+ * looked at. A hold takes effect between two requests outside of a transaction, never anywhere else.
+ */
+
+import { randomBytes } from 'node:crypto';
+import {
+  backendKeyData,
+  errorResponse,
+  parameterStatus,
+  readParameterStatus,
+  readyForQuery,
+  type ServerErrorFields,
+} from '../wire/backend.ts';
+import { Conversation } from '../wire/conversation.ts';
+import { CAPTURE, FrameScanner, type FrameVisitor, PASS, STOP, type Verdict } from '../wire/frame-scanner.ts';
+import { B, F } from '../wire/message-type.ts';
+import type { LoggedInClient } from './client-login.ts';
+import type { SessionSummary } from './control-types.ts';
+import { CustomSettings } from './custom-settings.ts';
+import { askHoldings, type Holdings, readHoldings } from './holdings.ts';
+import { PreparedStatements } from './prepared-statements.ts';
+import type { RecentStatements } from './recent-statements.ts';
+import type { Receiver, ServerConnection } from './server-connection.ts';
+import type { Standby } from './standby.ts';
+
+/** What a session tells the proxy. */
+export interface SessionEvents {
+  closed(session: Session): void;
+}
+
+/** Of that many requests of a session one is remembered for warming; all of its first ones are. */
+const SAMPLE_EVERY = 16;
+const SAMPLE_FIRST = 64;
+const MAX_CAPTURED_BYTES = 65_536;
+const QUERY_CHARACTERS = 200;
+
+export class Session {
+  readonly id: number;
+  readonly client: LoggedInClient;
+  /** Given to the client as its cancel key. */
+  readonly secret: Buffer;
+  readonly statements = new PreparedStatements();
+  readonly customSettings = new CustomSettings();
+  standby: Standby | undefined;
+  /** Why the standby cannot take over; undefined when it can. */
+  obstacle: string | undefined;
+  /** Requests since the start. */
+  requests = 0;
+  /** The client's pid for cancel requests: that of its first server process. */
+  publicPid = 0;
+
+  readonly #events: SessionEvents;
+  readonly #recent: RecentStatements;
+  readonly #conversation = new Conversation();
+  #clientScanner = new FrameScanner();
+  #serverScanner = new FrameScanner();
+  #server: ServerConnection | undefined;
+  #announced = new Map<string, string>();
+  /** The beginning of a message, or messages that are held. */
+  #clientRest: Buffer | undefined;
+  #serverRest: Buffer | undefined;
+  #isHeld = false;
+  #isAsking = false;
+  #stopped = false;
+  #sawReady = false;
+  #serverSlow = false;
+  #closed = false;
+  #waitingSinceMs: number | undefined;
+  #idleWaiters: (() => void)[] = [];
+  #lastQuery = '';
+  #bindStatement = '';
+  /** Requests seen when the holdings were last asked for: equal to `requests` means nothing has changed. */
+  #holdingsAt = -1;
+  #holdings: Holdings | undefined;
+
+  constructor(
+    id: number,
+    client: LoggedInClient,
+    events: SessionEvents,
+    recent: RecentStatements,
+    worker = 0,
+  ) {
+    this.id = id;
+    this.client = client;
+    this.#events = events;
+    this.#recent = recent;
+    this.secret = randomBytes(4);
+    this.secret[0] = worker;
+    this.#clientRest = client.unread.length > 0 ? client.unread : undefined;
+    const { socket } = client;
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#clientClosed());
+    if (socket.destroyed) queueMicrotask(() => this.#clientClosed());
+  }
+
+  get server(): ServerConnection | undefined {
+    return this.#server;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  get isStarting(): boolean {
+    return this.#server === undefined;
+  }
+
+  /** Between two requests, outside of a transaction, with no message half way in either direction. */
+  get isIdle(): boolean {
+    return this.#conversation.isIdle && this.#clientScanner.atBoundary && this.#serverScanner.atBoundary;
+  }
+
+  /** Since when a request is being kept waiting, by performance.now(). */
+  get waitingSinceMs(): number | undefined {
+    return this.#waitingSinceMs;
+  }
+
+  /** Begins to serve: greets the client as a server would. */
+  begin(server: ServerConnection): void {
+    this.#server = server;
+    this.publicPid = server.pid;
+    const greeting: Buffer[] = [];
+    for (const [name, value] of server.parameters) {
+      this.#announced.set(name, value);
+      greeting.push(parameterStatus(name, value));
+    }
+    greeting.push(backendKeyData(server.pid, this.secret), readyForQuery());
+    this.client.socket.write(Buffer.concat(greeting));
+    const { socket } = this.client;
+    socket.on('data', (chunk: Buffer) => this.#fromClient(chunk));
+    socket.on('drain', () => this.#server?.socket.resume());
+    server.attach(this.#receiverFor(server));
+    this.#readClient();
+  }
+
+  /** From now on nothing new is passed on once the session is idle. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** Lets the client go on; returns for how long a request was kept waiting, in ms. */
+  release(): number | undefined {
+    this.#isHeld = false;
+    const since = this.#waitingSinceMs;
+    this.#waitingSinceMs = undefined;
+    this.#readClient();
+    return since === undefined ? undefined : performance.now() - since;
+  }
+
+  /** Resolves when the session is idle or gone. Lasting only when it is held. */
+  async untilIdle(signal?: AbortSignal): Promise<void> {
+    if (this.isIdle || this.#closed) return;
+    await new Promise<void>((resolve) => {
+      this.#idleWaiters.push(resolve);
+      signal?.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  /** What the session holds on its server. Asks again only when something has passed since the last time. Needs an idle session. */
+  async holdings(timeoutMs: number): Promise<Holdings> {
+    if (this.#holdings !== undefined && this.#holdingsAt === this.requests) return this.#holdings;
+    const server = this.#server;
+    if (server === undefined || this.#closed) throw new Error('The session has ended');
+    this.#isAsking = true;
+    try {
+      const at = this.requests;
+      const [answer] = await server.ask(askHoldings(this.customSettings.names), 1, timeoutMs, (message) =>
+        this.#aside(message),
+      );
+      this.#holdings = readHoldings(answer);
+      this.#holdingsAt = at;
+      this.statements.keepOnly(this.#holdings.parsed);
+      return this.#holdings;
+    } finally {
+      this.#isAsking = false;
+      if (!this.#isHeld) this.release();
+    }
+  }
+
+  /** True when the last answer of holdings() still holds. */
+  get holdingsAreFresh(): boolean {
+    return this.#holdingsAt === this.requests;
+  }
+
+  /** Goes on with another server connection; the caller closes the old one. Needs a held, idle session. */
+  moveTo(next: ServerConnection): ServerConnection | undefined {
+    const old = this.#server;
+    this.#server = next;
+    this.#serverScanner = new FrameScanner();
+    this.#serverRest = undefined;
+    this.#serverSlow = false;
+    this.standby = undefined;
+    this.#holdingsAt = -1;
+    for (const [name, value] of next.parameters) this.#announce(name, value);
+    next.attach(this.#receiverFor(next));
+    return old;
+  }
+
+  /** Ends the session with an error the client will understand. */
+  end(error: Omit<ServerErrorFields, 'severity'>): void {
+    if (this.#closed) return;
+    this.client.socket.end(errorResponse({ severity: 'FATAL', ...error }));
+    this.#clientClosed();
+  }
+
+  summary(): SessionSummary {
+    const { client } = this;
+    return {
+      id: this.id,
+      user: client.user,
+      database: client.database,
+      applicationName: this.#announced.get('application_name') ?? '',
+      clientAddress: client.socket.remoteAddress ?? '',
+      backendPid: this.#server?.pid,
+      state: this.#state(),
+      obstacle: this.obstacle,
+      query: this.#lastQuery === '' ? undefined : this.#lastQuery,
+    };
+  }
+
+  #state(): SessionSummary['state'] {
+    if (this.isStarting) return 'starting';
+    if (this.isIdle) return this.#isHeld ? 'held' : 'idle';
+    if (this.#conversation.copyingIn) return 'copying';
+    return this.#conversation.outstanding === 0 && !this.#conversation.unsynced ? 'in-transaction' : 'busy';
+  }
+
+  // --- from the client
+
+  #fromClient(chunk: Buffer): void {
+    const rest = this.#clientRest;
+    this.#clientRest = undefined;
+    this.#passToServer(rest === undefined ? chunk : Buffer.concat([rest, chunk]));
+  }
+
+  #passToServer(bytes: Buffer): void {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#stopped = false;
+    let end: number;
+    try {
+      end = this.#clientScanner.scan(bytes, 0, this.#clientVisitor);
+    } catch (error) {
+      this.end({ code: '08P01', message: error instanceof Error ? error.message : String(error) });
+      return;
+    }
+    if (end > 0 && !server.socket.write(end === bytes.length ? bytes : bytes.subarray(0, end))) {
+      this.#serverSlow = true;
+      this.client.socket.pause();
+    }
+    if (end === bytes.length) return;
+    this.#clientRest = bytes.subarray(end);
+    if (this.#stopped) {
+      this.client.socket.pause();
+      this.#noteWait();
+    }
+  }
+
+  readonly #clientVisitor: FrameVisitor = {
+    header: (type, bodyBytes): Verdict => {
+      if ((this.#isHeld || this.#isAsking) && this.#conversation.mayHoldBefore(type)) {
+        this.#stopped = true;
+        return STOP;
+      }
+      this.#conversation.sent(type);
+      switch (type) {
+        case F.query:
+          this.requests += 1;
+          this.statements.querySent();
+          return bodyBytes <= MAX_CAPTURED_BYTES ? CAPTURE : PASS;
+        case F.sync:
+          this.requests += 1;
+          this.statements.syncPointSent();
+          return PASS;
+        case F.functionCall:
+          this.requests += 1;
+          this.statements.syncPointSent();
+          return PASS;
+        case F.parse:
+          return CAPTURE;
+        case F.close:
+          return CAPTURE;
+        case F.bind:
+          return this.#isSampling && bodyBytes <= MAX_CAPTURED_BYTES ? CAPTURE : PASS;
+        default:
+          return PASS;
+      }
+    },
+    body: (type, bytes, start, end) => {
+      switch (type) {
+        case F.query:
+          this.#lastQuery = bytes.toString('utf8', start, Math.min(end - 1, start + QUERY_CHARACTERS));
+          this.customSettings.look(bytes, start, end);
+          if (this.#isSampling) this.#recent.addQuery(bytes.subarray(start, end - 1));
+          return;
+        case F.parse: {
+          const textStart = bytes.indexOf(0, start) + 1;
+          this.#lastQuery =
+            bytes
+              .toString('utf8', textStart, Math.min(end, textStart + QUERY_CHARACTERS))
+              .split('\0', 1)[0] ?? '';
+          this.customSettings.look(bytes, textStart, end);
+          this.statements.parseSent(bytes, start, end);
+          return;
+        }
+        case F.close:
+          this.statements.closeSent(bytes, start, end);
+          return;
+        case F.bind:
+          this.#sampleBind(bytes, start, end);
+          return;
+      }
+    },
+  };
+
+  get #isSampling(): boolean {
+    return this.requests < SAMPLE_FIRST || this.requests % SAMPLE_EVERY === 0;
+  }
+
+  #sampleBind(bytes: Buffer, start: number, end: number): void {
+    const nameStart = bytes.indexOf(0, start) + 1;
+    const nameEnd = bytes.indexOf(0, nameStart);
+    this.#bindStatement = bytes.toString('latin1', nameStart, nameEnd);
+    const definition =
+      this.#bindStatement === '' ? this.statements.unnamed : this.statements.named.get(this.#bindStatement);
+    if (definition !== undefined) this.#recent.add(definition, bytes.subarray(nameEnd + 1, end));
+  }
+
+  #noteWait(): void {
+    if (this.isIdle && this.#clientRest !== undefined && this.#stopped)
+      this.#waitingSinceMs ??= performance.now();
+  }
+
+  /** Takes what was kept back first, and then reads on. */
+  #readClient(): void {
+    const rest = this.#clientRest;
+    if (rest !== undefined) {
+      this.#clientRest = undefined;
+      this.#passToServer(rest);
+    }
+    if (!this.#stopped && !this.#serverSlow) this.client.socket.resume();
+  }
+
+  // --- from the server
+
+  #receiverFor(server: ServerConnection): Receiver {
+    return {
+      data: (chunk) => this.#fromServer(chunk),
+      drain: () => {
+        this.#serverSlow = false;
+        if (!this.#stopped) this.client.socket.resume();
+      },
+      closed: () => {
+        if (server === this.#server) this.#serverClosed();
+      },
+    };
+  }
+
+  #fromServer(chunk: Buffer): void {
+    let bytes = chunk;
+    if (this.#serverRest !== undefined) {
+      bytes = Buffer.concat([this.#serverRest, chunk]);
+      this.#serverRest = undefined;
+    }
+    let end: number;
+    try {
+      end = this.#serverScanner.scan(bytes, 0, this.#serverVisitor);
+    } catch {
+      this.#server?.destroy();
+      this.end({ code: '08P01', message: 'The server broke the protocol' });
+      return;
+    }
+    if (end < bytes.length) this.#serverRest = bytes.subarray(end);
+    if (end > 0 && !this.client.socket.write(end === bytes.length ? bytes : bytes.subarray(0, end))) {
+      this.#server?.socket.pause();
+    }
+    if (this.#sawReady) {
+      this.#sawReady = false;
+      this.#afterReady();
+    }
+  }
+
+  readonly #serverVisitor: FrameVisitor = {
+    header: (type): Verdict => {
+      switch (type) {
+        case B.dataRow:
+          return PASS;
+        case B.readyForQuery:
+        case B.parameterStatus:
+          return CAPTURE;
+        case B.parseComplete:
+          this.statements.parseConfirmed();
+          return PASS;
+        case B.copyInResponse:
+        case B.errorResponse:
+          this.#conversation.received(type);
+          return PASS;
+        default:
+          return PASS;
+      }
+    },
+    body: (type, bytes, start, end) => {
+      if (type === B.readyForQuery) {
+        this.#conversation.ready(bytes[start] as number);
+        this.statements.ready();
+        this.#sawReady = true;
+      } else {
+        const [name, value] = readParameterStatus(bytes.subarray(start, end));
+        this.#announced.set(name, value);
+      }
+    },
+  };
+
+  #afterReady(): void {
+    if (this.#stopped) {
+      if (this.#isHeld && this.isIdle) this.#noteWait();
+      else this.#readClient();
+    }
+    if (this.#idleWaiters.length === 0 || !this.isIdle) return;
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  /** Whole messages that the server sent of its own accord while it was answering us. */
+  #aside(message: Buffer): void {
+    if (message[0] === B.parameterStatus) {
+      const [name, value] = readParameterStatus(message.subarray(5));
+      this.#announce(name, value);
+    } else this.client.socket.write(message);
+  }
+
+  #announce(name: string, value: string): void {
+    if (this.#announced.get(name) === value) return;
+    this.#announced.set(name, value);
+    this.client.socket.write(parameterStatus(name, value));
+  }
+
+  // --- ends
+
+  #clientClosed(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const server = this.#server;
+    if (server !== undefined) {
+      if (this.isIdle) server.close();
+      else {
+        // As if the client itself had gone: what was sent is worked off, then the server notices.
+        server.attach({ data: () => undefined, drain: () => undefined, closed: () => undefined });
+        server.socket.end();
+      }
+    }
+    this.standby?.close();
+    for (const resolve of this.#idleWaiters) resolve();
+    this.#idleWaiters = [];
+    this.#events.closed(this);
+  }
+
+  #serverClosed(): void {
+    if (this.#closed) return;
+    this.client.socket.end();
+    this.#clientClosed();
+  }
+}

@@ -1,0 +1,444 @@
+/** All sessions of a proxy and what is done to them together: prepare, pause, resume here or there. */
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { DeadlineError, inParallel, sleep, withDeadline } from '../base/async.ts';
+import type { Side } from '../domain/names.ts';
+import { ControlRefusal } from './control-refusal.ts';
+import type {
+  CommittingRequest,
+  PauseReply,
+  PauseRequest,
+  PrepareReply,
+  PrepareRequest,
+  ProxyState,
+  RenewRequest,
+  ResumeReply,
+  ResumeRequest,
+  SessionSummary,
+} from './control-types.ts';
+import { type Committing, Gate } from './gate.ts';
+import type { Direction, Limits } from './options.ts';
+import { ReleaseWindow } from './release-window.ts';
+import type { ServerConnection } from './server-connection.ts';
+import type { Session } from './session.ts';
+import type { SessionMover } from './session-mover.ts';
+import { WaitStatistics } from './wait-statistics.ts';
+
+export interface TrafficSurroundings {
+  readonly initial: Direction;
+  readonly limits: Limits;
+  readonly mover: SessionMover;
+  readonly askActiveSide: () => Promise<Direction | undefined>;
+  /** Called at every switch, before the first session is served on the new side. */
+  readonly saveDirection: (direction: Direction) => void;
+}
+
+/** Opening and warming connections takes processor time from the requests that are being served meanwhile. */
+const PREPARE_WIDTH = 2;
+const MOVE_WIDTH = 16;
+const RELEASE_WIDTH = 8;
+const RELEASE_MOMENT_MS = 2;
+const IDLE_SESSIONS_A_TURN = 64;
+/** Old connections end when the switch is over: a thousand server processes that exit at once are felt. */
+const CLOSE_OLD_AFTER_MS = 300;
+const CLOSE_OLD_A_STEP = 8;
+const CLOSE_OLD_STEP_MS = 10;
+const ASK_TRUTH_EVERY_MS = 250;
+const ASK_TRUTH_TIMEOUT_MS = 5_000;
+
+export class Traffic {
+  readonly sessions = new Set<Session>();
+  readonly gate: Gate;
+  /** Sessions and requests of the past, and errors the proxy itself gave to clients. */
+  readonly totals = { sessions: 0, endedRequests: 0, failedByProxy: 0 };
+  readonly #surroundings: TrafficSurroundings;
+  readonly #mover: SessionMover;
+  #direction: Direction;
+  #standbySide: Side | undefined;
+  #standbyTimer: NodeJS.Timeout | undefined;
+  #standbyFailures: string[] = [];
+  #pausedSinceMs: number | undefined;
+  #waits = new WaitStatistics();
+  #refusing = false;
+  #openWaiters: (() => void)[] = [];
+  #resuming: Promise<ResumeReply> | undefined;
+  #lastReply: ResumeReply = { waits: new WaitStatistics().summary(), pauseMs: 0 };
+  readonly #leaving = new Set<ServerConnection>();
+  #isClosed = false;
+
+  constructor(surroundings: TrafficSurroundings) {
+    this.#surroundings = surroundings;
+    this.#mover = surroundings.mover;
+    this.#direction = surroundings.initial;
+    this.gate = new Gate((owner, committing) => void this.#leaseEnded(owner, committing));
+  }
+
+  get direction(): Direction {
+    return this.#direction;
+  }
+
+  /** True while nobody can say where traffic belongs: clients are refused with 57P03. */
+  get isRefusing(): boolean {
+    return this.#refusing;
+  }
+
+  /** Resolves when connections may be opened; rejects never. */
+  async untilOpen(): Promise<void> {
+    while (this.gate.isClosed && !this.#refusing && !this.#isClosed) {
+      await new Promise<void>((resolve) => {
+        this.#openWaiters.push(resolve);
+      });
+    }
+  }
+
+  /** A session that has just begun. */
+  add(session: Session): void {
+    this.sessions.add(session);
+    this.totals.sessions += 1;
+  }
+
+  began(session: Session): void {
+    if (this.gate.isClosed) session.hold();
+    const side = this.#standbySide;
+    if (side !== undefined && side !== session.server?.side) void this.#prepareOne(session, side, 10_000);
+  }
+
+  remove(session: Session): void {
+    if (this.sessions.delete(session)) this.totals.endedRequests += session.requests;
+  }
+
+  recordWait(waitMs: number): void {
+    this.#waits.add(waitMs);
+  }
+
+  async prepare(request: PrepareRequest): Promise<PrepareReply> {
+    if (request.to === this.#direction.side) {
+      throw new ControlRefusal(409, 'side_is_active', `Sessions are on the ${request.to} already`);
+    }
+    this.#standbySide = request.to;
+    this.#standbyFailures = [];
+    this.#expectUse();
+    const until = performance.now() + request.timeoutMs;
+    await inParallel(this.sessions, PREPARE_WIDTH, async (session) => {
+      await this.#prepareOne(session, request.to, Math.max(1, until - performance.now()));
+    });
+    return {
+      ready: this.#readyStandbys(),
+      failures: this.#standbyFailures,
+      obstacles: [...this.sessions]
+        .filter((session) => session.obstacle !== undefined)
+        .map((session) => session.summary()),
+    };
+  }
+
+  async pause(request: PauseRequest): Promise<PauseReply> {
+    const startedMs = performance.now();
+    this.gate.hold(request.owner, request.reason, request.leaseMs);
+    this.#pausedSinceMs ??= startedMs;
+    clearTimeout(this.#standbyTimer);
+    const sessions = [...this.sessions];
+    for (const session of sessions) session.hold();
+    const settled = Promise.all(sessions.map((session) => this.#drain(session)));
+    await withDeadline('draining', request.drainTimeoutMs, settled).catch((error: unknown) => {
+      if (!(error instanceof DeadlineError)) throw error;
+    });
+    const obstacles = [...this.sessions].flatMap((session) => this.#undrained(session) ?? []);
+    return {
+      drained: obstacles.length === 0,
+      sessions: this.sessions.size,
+      obstacles,
+      drainMs: Math.round((performance.now() - startedMs) * 100) / 100,
+    };
+  }
+
+  renew(request: RenewRequest): void {
+    if (!this.gate.renew(request.owner, request.leaseMs)) throw leaseIsOver(request.owner);
+  }
+
+  committing(request: CommittingRequest): void {
+    if (!this.gate.committing(request.owner, request)) throw leaseIsOver(request.owner);
+  }
+
+  /** One at a time; a repeated request gets the answer of the first. */
+  async resume(request: ResumeRequest): Promise<ResumeReply> {
+    while (this.#resuming !== undefined) await this.#resuming.catch(() => undefined);
+    this.#resuming = this.#resume(request);
+    try {
+      return await this.#resuming;
+    } finally {
+      this.#resuming = undefined;
+    }
+  }
+
+  state(listen: string): ProxyState {
+    const sessions = [...this.sessions];
+    const count = (...states: SessionSummary['state'][]) =>
+      sessions.filter((session) => states.includes(session.summary().state)).length;
+    const requests = sessions.reduce((sum, session) => sum + session.requests, this.totals.endedRequests);
+    const ready = this.#readyStandbys();
+    return {
+      apiVersion: 1,
+      pid: process.pid,
+      activeSide: this.#direction.side,
+      epoch: this.#direction.epoch,
+      listen,
+      holds: this.gate.holds(),
+      sessions: {
+        total: sessions.length,
+        idle: count('idle', 'starting'),
+        inTransaction: count('in-transaction'),
+        busy: count('busy', 'copying'),
+        held: count('held'),
+      },
+      counters: { sessions: this.totals.sessions, requests, failedByProxy: this.totals.failedByProxy },
+      standby:
+        this.#standbySide === undefined
+          ? undefined
+          : {
+              side: this.#standbySide,
+              ready,
+              missing: sessions.length - ready,
+              failures: this.#standbyFailures,
+            },
+    };
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#standbyTimer);
+    this.gate.close();
+    this.#wakeWaiters();
+    for (const connection of this.#leaving) connection.close();
+    for (const session of [...this.sessions]) {
+      session.end({ code: '57P01', message: 'terminating connection: the proxy is shutting down' });
+    }
+  }
+
+  // --- parts of prepare and pause
+
+  async #prepareOne(session: Session, side: Side, timeoutMs: number): Promise<void> {
+    try {
+      await this.#mover.prepare(session, side, timeoutMs);
+      // The wish may have passed while the connection was being opened.
+      if (this.#standbySide !== side)
+        this.#mover.dropLost(session, this.#standbySide ?? session.server?.side ?? side);
+    } catch (error) {
+      if (session.isClosed) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      const failure = `${session.client.user}@${session.client.database}: ${reason}`;
+      if (!this.#standbyFailures.includes(failure) && this.#standbyFailures.length < 100)
+        this.#standbyFailures.push(failure);
+    }
+  }
+
+  #expectUse(): void {
+    clearTimeout(this.#standbyTimer);
+    this.#standbyTimer = setTimeout(() => {
+      if (!this.gate.isClosed) this.#dropStandbys();
+    }, this.#surroundings.limits.standbyTimeoutMs);
+    this.#standbyTimer.unref();
+  }
+
+  #readyStandbys(): number {
+    let ready = 0;
+    for (const { standby } of this.sessions)
+      if (standby !== undefined && !standby.connection.isClosed) ready += 1;
+    return ready;
+  }
+
+  /** Waits for a held session's current request, and brings its standby up to date at once. */
+  async #drain(session: Session): Promise<void> {
+    await session.untilIdle();
+    if (session.isClosed || !session.isHeld) return;
+    try {
+      await this.#mover.settle(session);
+    } catch (error) {
+      // The standby was lost, or the session: moving it opens another connection, or ends it.
+      session.standby?.connection.destroy();
+      if (!session.isClosed)
+        this.#standbyFailures.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #undrained(session: Session): SessionSummary | undefined {
+    if (session.isClosed) return undefined;
+    const summary = session.summary();
+    if (!session.isStarting && !session.isIdle) return { ...summary, obstacle: describeBusy(summary) };
+    return session.obstacle === undefined ? undefined : summary;
+  }
+
+  #dropStandbys(): void {
+    this.#standbySide = undefined;
+    for (const session of this.sessions) {
+      if (session.standby === undefined) continue;
+      this.#leaving.add(session.standby.connection);
+      session.standby = undefined;
+      session.obstacle = undefined;
+    }
+    void this.#closeLeaving();
+  }
+
+  // --- parts of resume
+
+  async #resume({ owner, side, epoch }: ResumeRequest): Promise<ResumeReply> {
+    const isSwitch = side !== this.#direction.side;
+    if (epoch < this.#direction.epoch || (isSwitch && epoch === this.#direction.epoch)) {
+      throw new ControlRefusal(
+        409,
+        'epoch_not_newer',
+        `Traffic is on the ${this.#direction.side} since epoch ${this.#direction.epoch}; epoch ${epoch} is not newer`,
+      );
+    }
+    if (!isSwitch && !this.gate.isHeldBy(owner)) return this.#lastReply;
+    this.#pausedSinceMs ??= performance.now();
+    this.#direction = { side, epoch };
+    this.#surroundings.saveDirection(this.#direction);
+    this.#refusing = false;
+    if (isSwitch) for (const session of this.sessions) session.hold();
+    this.gate.release(owner);
+    if (!this.gate.isClosed) this.#wakeWaiters();
+    await this.#releaseAll(side);
+    if (!isSwitch || this.#standbySide === side) this.#dropStandbys();
+    void this.#closeLeaving();
+    return this.#reply();
+  }
+
+  #reply(): ResumeReply {
+    const sinceMs = this.#pausedSinceMs ?? performance.now();
+    const reply = {
+      waits: this.#waits.summary(),
+      pauseMs: Math.round((performance.now() - sinceMs) * 100) / 100,
+    };
+    if (this.gate.isClosed) return reply;
+    this.#pausedSinceMs = undefined;
+    this.#waits = new WaitStatistics();
+    this.#lastReply = reply;
+    return reply;
+  }
+
+  /** Sessions whose requests wait first, in the order of their waiting; then the idle ones; those that need a new connection meanwhile. */
+  async #releaseAll(side: Side): Promise<void> {
+    const all = [...this.sessions];
+    const ready = all.filter((session) => this.#mover.isReady(session, side));
+    const slow = inParallel(
+      all.filter((session) => !ready.includes(session)),
+      MOVE_WIDTH,
+      (session) => this.#moveSlowly(session, side),
+    );
+    const window = new ReleaseWindow(RELEASE_WIDTH, RELEASE_MOMENT_MS);
+    const waiting = ready.filter((session) => session.waitingSinceMs !== undefined);
+    waiting.sort((left, right) => (left.waitingSinceMs ?? 0) - (right.waitingSinceMs ?? 0));
+    for (const session of waiting) {
+      await window.enter();
+      this.#moveNow(session, side);
+      window.leaveAfter(session.untilIdle());
+    }
+    let turn = 0;
+    for (const session of ready) {
+      if (session.isHeld) this.#moveNow(session, side);
+      if (++turn % IDLE_SESSIONS_A_TURN === 0) await nextTurn();
+    }
+    await slow;
+  }
+
+  #moveNow(session: Session, side: Side): void {
+    if (session.isClosed) return;
+    const { standby } = session;
+    if (!session.isStarting && session.server?.side !== side) {
+      if (standby === undefined) return;
+      const old = session.moveTo(standby.connection);
+      this.#waits.moved += 1;
+      if (old !== undefined) this.#leaving.add(old);
+    }
+    if (this.gate.isClosed) return;
+    const waitedMs = session.release();
+    if (waitedMs !== undefined) this.#waits.add(waitedMs);
+  }
+
+  async #moveSlowly(session: Session, side: Side): Promise<void> {
+    try {
+      if (session.server?.side !== side) await this.#mover.makeReady(session, side);
+      this.#moveNow(session, side);
+    } catch (error) {
+      if (session.isClosed) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      if (session.waitingSinceMs !== undefined || !session.isIdle) this.#waits.failed += 1;
+      this.totals.failedByProxy += 1;
+      session.end({
+        code: '57P01',
+        message: `terminating connection: the session could not follow the database to its new server: ${reason}`,
+        hint: 'Connect again.',
+      });
+    }
+  }
+
+  async #closeLeaving(): Promise<void> {
+    await sleep(CLOSE_OLD_AFTER_MS);
+    let step = 0;
+    for (const connection of this.#leaving) {
+      this.#leaving.delete(connection);
+      connection.close();
+      if (++step % CLOSE_OLD_A_STEP === 0) await sleep(CLOSE_OLD_STEP_MS);
+    }
+  }
+
+  #wakeWaiters(): void {
+    const waiters = this.#openWaiters;
+    this.#openWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  // --- the owner is silent
+
+  async #leaseEnded(owner: string, committing: Committing | undefined): Promise<void> {
+    const truth = committing === undefined ? this.#direction : await this.#askTruth(owner, committing);
+    if (truth === undefined || !this.gate.isExpired(owner)) return;
+    const epoch = Math.max(truth.epoch, this.#direction.epoch);
+    await this.resume({ owner, side: truth.side, epoch }).catch(() => undefined);
+  }
+
+  /** The commit point may have been passed: only the migration row knows. Undefined when the owner came back meanwhile. */
+  async #askTruth(owner: string, { refuseAfterMs }: Committing): Promise<Direction | undefined> {
+    const refuseAt = performance.now() + refuseAfterMs;
+    while (this.gate.isExpired(owner) && !this.#isClosed) {
+      const truth = await withDeadline(
+        'the migration row',
+        ASK_TRUTH_TIMEOUT_MS,
+        this.#surroundings.askActiveSide(),
+      ).catch(() => undefined);
+      if (truth !== undefined) return truth;
+      if (performance.now() >= refuseAt) this.#refuse();
+      await sleep(ASK_TRUTH_EVERY_MS);
+    }
+    return undefined;
+  }
+
+  #refuse(): void {
+    this.#refusing = true;
+    this.#wakeWaiters();
+    for (const session of [...this.sessions]) {
+      if (session.waitingSinceMs === undefined) continue;
+      this.#waits.failed += 1;
+      this.totals.failedByProxy += 1;
+      session.end(CANNOT_TELL);
+    }
+  }
+}
+
+export const CANNOT_TELL = {
+  code: '57P03',
+  message: 'the proxy cannot find out which server is the active one',
+  hint: 'The switch was interrupted and the migration row cannot be read. Try again when the target server is back.',
+} as const;
+
+const leaseIsOver = (owner: string): ControlRefusal =>
+  new ControlRefusal(
+    409,
+    'hold_missing',
+    `"${owner}" holds no traffic: its lease has ended, or it never paused`,
+  );
+
+function describeBusy({ state }: SessionSummary): string {
+  if (state === 'copying') return 'a COPY is running';
+  return state === 'in-transaction' ? 'a transaction is open' : 'a request is running';
+}

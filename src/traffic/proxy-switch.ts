@@ -1,0 +1,165 @@
+/** The TrafficSwitch over pgglide's own proxies: all of them do a thing, or none does. */
+
+import { UnprovenError } from '../domain/errors.ts';
+import type { TrafficWaits } from '../domain/event.ts';
+import type { Side } from '../domain/names.ts';
+import type {
+  PauseReply,
+  PrepareReply,
+  ProxyState,
+  ResumeReply,
+  SessionSummary,
+} from '../proxy/control-types.ts';
+import { ControlClient } from './control-client.ts';
+import type { Obstacle, TrafficState, TrafficSwitch } from './traffic-switch.ts';
+
+const PREPARE_TIMEOUT_MS = 60_000;
+const RESUME_TIMEOUT_MS = 30_000;
+const SHORT_TIMEOUT_MS = 1_000;
+/** After the commit point: how long requests go on waiting for a migration row that cannot be read. */
+const REFUSE_AFTER_MS = 30_000;
+
+/** `controls`: `unix:PATH` or `http://HOST:PORT`, one a proxy. `owner` names this runner in the proxies' holds. */
+export function openProxySwitch(controls: readonly string[], owner: string): TrafficSwitch {
+  return new ProxySwitch(
+    controls.map((address) => new ControlClient(address)),
+    owner,
+  );
+}
+
+class ProxySwitch implements TrafficSwitch {
+  readonly #proxies: readonly ControlClient[];
+  readonly #owner: string;
+
+  constructor(proxies: readonly ControlClient[], owner: string) {
+    this.#proxies = proxies;
+    this.#owner = owner;
+  }
+
+  async observe(): Promise<TrafficState> {
+    const states = await this.#all((proxy) => proxy.call<ProxyState>('GET', '/v1/state', SHORT_TIMEOUT_MS));
+    const [first] = states;
+    if (first === undefined) throw new UnprovenError('no_proxy', 'No proxy is configured');
+    const divided = states.find((state) => state.activeSide !== first.activeSide);
+    if (divided !== undefined) {
+      throw new UnprovenError('proxies_disagree', 'Some proxies serve the source and some the target', {
+        hint: 'Run the last command again: it makes all proxies follow the migration row.',
+        facts: Object.fromEntries(
+          states.map((state, index) => [this.#proxies[index]?.address ?? index, state.activeSide]),
+        ),
+      });
+    }
+    const sessions = states.reduce((sum, state) => sum + state.sessions.total, 0);
+    return {
+      activeSide: first.activeSide,
+      epoch: Math.min(...states.map((state) => state.epoch)),
+      paused: states.some((state) => state.holds.length > 0),
+      sessions,
+      description: `proxy ${this.#proxies.map((proxy) => proxy.address).join(', ')} ${sessions} sessions`,
+    };
+  }
+
+  async prepare(to: Side) {
+    const body = { owner: this.#owner, to, timeoutMs: PREPARE_TIMEOUT_MS };
+    const replies = await this.#all((proxy) =>
+      proxy.call<PrepareReply>('POST', '/v1/prepare', PREPARE_TIMEOUT_MS, body),
+    );
+    return {
+      ready: replies.reduce((sum, reply) => sum + reply.ready, 0),
+      failures: replies.flatMap((reply) => reply.failures),
+      obstacles: replies.flatMap((reply) => reply.obstacles.map(obstacle)),
+    };
+  }
+
+  /** When one proxy cannot be paused the others are let go before the error is thrown. */
+  async pause(options: {
+    readonly reason: string;
+    readonly leaseMs: number;
+    readonly drainTimeoutMs: number;
+  }) {
+    const body = { owner: this.#owner, ...options };
+    const outcomes = await Promise.allSettled(
+      this.#proxies.map((proxy) => proxy.call<PauseReply>('POST', '/v1/pause', options.drainTimeoutMs, body)),
+    );
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) {
+      await this.#letGo();
+      throw failed.reason;
+    }
+    const replies = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    return {
+      drained: replies.every((reply) => reply.drained),
+      obstacles: replies.flatMap((reply) => reply.obstacles.map(obstacle)),
+    };
+  }
+
+  async renew(leaseMs: number): Promise<void> {
+    await this.#all((proxy) =>
+      proxy.call('POST', '/v1/renew', SHORT_TIMEOUT_MS, { owner: this.#owner, leaseMs }),
+    );
+  }
+
+  async committing(to: Side, epoch: number): Promise<void> {
+    const body = { owner: this.#owner, to, epoch, refuseAfterMs: REFUSE_AFTER_MS };
+    await this.#all((proxy) => proxy.call('POST', '/v1/committing', SHORT_TIMEOUT_MS, body));
+  }
+
+  async resume(side: Side, epoch: number) {
+    const body = { owner: this.#owner, side, epoch };
+    const replies = await this.#all((proxy) =>
+      proxy.call<ResumeReply>('POST', '/v1/resume', RESUME_TIMEOUT_MS, body),
+    );
+    return {
+      waits: mergeWaits(replies.map((reply) => reply.waits)),
+      pauseMs: Math.max(...replies.map((reply) => reply.pauseMs)),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const proxy of this.#proxies) proxy.close();
+  }
+
+  /** Every proxy is asked, also when one fails; then the first failure is thrown. */
+  async #all<T>(ask: (proxy: ControlClient) => Promise<T>): Promise<T[]> {
+    const outcomes = await Promise.allSettled(this.#proxies.map(ask));
+    return outcomes.map((outcome) => {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return outcome.value;
+    });
+  }
+
+  async #letGo(): Promise<void> {
+    await Promise.allSettled(
+      this.#proxies.map(async (proxy) => {
+        const { activeSide, epoch } = await proxy.call<ProxyState>('GET', '/v1/state', SHORT_TIMEOUT_MS);
+        await proxy.call('POST', '/v1/resume', RESUME_TIMEOUT_MS, {
+          owner: this.#owner,
+          side: activeSide,
+          epoch,
+        });
+      }),
+    );
+  }
+}
+
+const obstacle = (session: SessionSummary): Obstacle => ({
+  pid: session.backendPid,
+  user: session.user,
+  what: session.obstacle ?? session.state,
+  query: session.query,
+});
+
+/** Of several proxies' percentiles the worst: an upper bound, which is what a promise needs. */
+function mergeWaits(waits: readonly TrafficWaits[]): TrafficWaits {
+  const worst = (pick: (wait: TrafficWaits) => number) => Math.max(0, ...waits.map(pick));
+  const sum = (pick: (wait: TrafficWaits) => number) => waits.reduce((total, wait) => total + pick(wait), 0);
+  return {
+    heldRequests: sum((wait) => wait.heldRequests),
+    longestWaitMs: worst((wait) => wait.longestWaitMs),
+    p50Ms: worst((wait) => wait.p50Ms),
+    p95Ms: worst((wait) => wait.p95Ms),
+    p99Ms: worst((wait) => wait.p99Ms),
+    failedRequests: sum((wait) => wait.failedRequests),
+    sessionsMoved: sum((wait) => wait.sessionsMoved),
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * Finds where messages begin in a stream of chunks, whatever the chunking, without copying bodies.
+ * A message is one type byte, a 32-bit length that counts itself, and the body.
+ * @see https://www.postgresql.org/docs/current/protocol-message-formats.html
+ */
+
+import { ProtocolError } from './protocol-error.ts';
+
+export const HEADER_BYTES = 5;
+/** PostgreSQL allocates no more than this for one message. */
+const MAX_LENGTH = 0x3fffffff;
+
+/** What to do with a message, decided when its header is seen. */
+export const PASS = 0;
+/** Do not go past this message: scan() returns the offset of its header. */
+export const STOP = 1;
+/** Also hand over its body, once it is complete. For messages known to be small: this copies when the body comes in pieces. */
+export const CAPTURE = 2;
+export type Verdict = typeof PASS | typeof STOP | typeof CAPTURE;
+
+export interface FrameVisitor {
+  /** `bodyBytes` is the size announced by the header; the body may still be on its way. */
+  header(type: number, bodyBytes: number): Verdict;
+  /** A captured body: `bytes` from `start` to `end`, valid during the call only. Two offsets instead of a view: this is the hot path. */
+  body(type: number, bytes: Buffer, start: number, end: number): void;
+}
+
+export class FrameScanner {
+  /** Bytes of the current body that later chunks will bring. */
+  #bodyLeft = 0;
+  #capture: { type: number; parts: Buffer[] } | undefined;
+
+  /** True between two messages. */
+  get atBoundary(): boolean {
+    return this.#bodyLeft === 0;
+  }
+
+  /**
+   * Follows `chunk` from `from` and returns how far it may be passed on: its end, or the header of the message
+   * that was stopped at, or an incomplete header, which the caller keeps and puts before the next chunk.
+   * @throws {ProtocolError} when a length is impossible
+   */
+  scan(chunk: Buffer, from: number, visitor: FrameVisitor): number {
+    const size = chunk.length;
+    let at = from;
+    if (this.#bodyLeft > 0) {
+      at = this.#continueBody(chunk, at, visitor);
+    }
+    while (size - at >= HEADER_BYTES) {
+      const type = chunk[at] as number;
+      const length =
+        ((chunk[at + 1] as number) << 24) |
+        ((chunk[at + 2] as number) << 16) |
+        ((chunk[at + 3] as number) << 8) |
+        (chunk[at + 4] as number);
+      if (length < 4 || length > MAX_LENGTH) {
+        throw new ProtocolError(`Impossible length ${length} in a message of type 0x${type.toString(16)}`);
+      }
+      const verdict = visitor.header(type, length - 4);
+      if (verdict === STOP) return at;
+      const end = at + 1 + length;
+      if (end <= size) {
+        if (verdict === CAPTURE) visitor.body(type, chunk, at + HEADER_BYTES, end);
+        at = end;
+        continue;
+      }
+      this.#bodyLeft = end - size;
+      if (verdict === CAPTURE) {
+        this.#capture = { type, parts: [Buffer.from(chunk.subarray(at + HEADER_BYTES))] };
+      }
+      return size;
+    }
+    return at;
+  }
+
+  #continueBody(chunk: Buffer, from: number, visitor: FrameVisitor): number {
+    const end = Math.min(chunk.length, from + this.#bodyLeft);
+    this.#bodyLeft -= end - from;
+    const capture = this.#capture;
+    if (capture !== undefined) {
+      capture.parts.push(Buffer.from(chunk.subarray(from, end)));
+      if (this.#bodyLeft === 0) {
+        this.#capture = undefined;
+        const body = Buffer.concat(capture.parts);
+        visitor.body(capture.type, body, 0, body.length);
+      }
+    }
+    return end;
+  }
+}
