@@ -10,6 +10,8 @@ import type { StepContext } from './step.ts';
 export interface SwitchoverFacts {
   /** prepare-return-link */
   returnLanes: readonly LaneNames[] | undefined;
+  /** Their replication origins on the old side. */
+  returnOrigins: readonly string[];
   /** open-sessions */
   barrier: Connection | undefined;
   pins: Readonly<Record<Side, Connection>> | undefined;

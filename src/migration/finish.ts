@@ -14,7 +14,6 @@ import { dropLoadedSchema } from '../schema/drop-loaded.ts';
 import { createdRoles, dropRoles } from '../state/created-role.ts';
 import { dropOwnSchema } from '../state/install.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
-import { openTraffic } from '../traffic/open-traffic.ts';
 import { recover } from './recover.ts';
 import { requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
@@ -39,7 +38,7 @@ export async function complete(
 ): Promise<CompleteResult> {
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
-  await using traffic = openTraffic(session.settings, session.migration);
+  await using traffic = session.openTraffic();
   await recover(session, traffic);
   const row = await session.row();
   const fenceKept = !options.dropFence;
@@ -70,7 +69,7 @@ export async function abort(session: Session): Promise<AbortResult> {
   const row = await session.row();
   if (!mayRun('abort', row?.phase ?? 'new')) return { leftovers: await lookForLeftovers(session) };
   if (row?.switchover !== undefined) {
-    await using traffic = openTraffic(session.settings, session.migration);
+    await using traffic = session.openTraffic();
     await recover(session, traffic);
     mayRun('abort', (await session.row())?.phase ?? 'new');
   }

@@ -8,6 +8,7 @@ import type { Listen } from '../engine/event-stream.ts';
 import type { ServerIdentity } from '../postgres/server-identity.ts';
 import { type JournalEntry, readJournal } from '../state/journal.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
+import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import type { Verification } from '../verify/verification.ts';
 import { check } from './check.ts';
 import { type AbortResult, abort, type CompleteResult, complete } from './finish.ts';
@@ -24,6 +25,8 @@ export interface MigrationOptions {
   readonly emit?: Listen;
   /** Aborted: the command stops at the next safe point and throws the signal's reason. */
   readonly signal?: AbortSignal;
+  /** A traffic switch of your own instead of the one that the settings name. */
+  readonly openTraffic?: () => TrafficSwitch;
 }
 
 /**
@@ -32,6 +35,7 @@ export interface MigrationOptions {
  */
 export async function openMigration(settings: Settings, options: MigrationOptions = {}): Promise<Migration> {
   const session = await Session.open(settings, {
+    openTraffic: options.openTraffic,
     listen: options.emit ?? (() => undefined),
     signal: options.signal ?? new AbortController().signal,
   });

@@ -10,7 +10,7 @@
 import type { Step } from '../engine/step.ts';
 import { analyzeTarget } from '../steps/analyze-target.ts';
 import { buildIndexes } from '../steps/build-indexes.ts';
-import { carryRoles } from '../steps/carry-roles.ts';
+// import { carryRoles } from '../steps/carry-roles.ts';
 import { catchUp } from '../steps/catch-up.ts';
 import { copyTables } from '../steps/copy-tables.ts';
 import { fenceTarget } from '../steps/fence-target.ts';
@@ -23,7 +23,7 @@ export const FIRST_STEP = installOwnSchema;
 
 /** What `sync` makes true, in order. After the last one the migration is `following`. */
 export const SYNC_STEPS: readonly Step<never>[] = [
-  carryRoles, // roles with their verifiers, memberships, settings
+  // carryRoles, // roles with their verifiers, memberships, settings
   loadSchema, // types, tables without indexes, functions
   copyTables, // publication, slot with a snapshot, parallel COPY
   buildIndexes, // keys, indexes, constraints, triggers

@@ -53,7 +53,7 @@ export function switchPlan(session: Session, decided: Plan, from: Side): PlanSec
     { title: `${direction}: before the pause`, lines: lines(BEFORE_PAUSE) },
     {
       title: `${direction}: requests wait (budget ${session.settings.cutover.pauseBudgetMs} ms, then all goes back)`,
-      lines: lines(PAUSED),
+      lines: lines(PAUSED.flat()),
     },
     { title: `${direction}: after the commit point`, lines: lines(AFTER_COMMIT) },
   ];

@@ -14,10 +14,14 @@ import { type ServerIdentity, serverIdentity } from '../postgres/server-identity
 import { tableExists } from '../state/install.ts';
 import { appendEvent } from '../state/journal.ts';
 import { changePhase, type MigrationRow, readMigration } from '../state/migration-row.ts';
+import { openTraffic } from '../traffic/open-traffic.ts';
+import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 
 const EMPTY_PLAN: Plan = { tables: [], sequences: [], notCarried: [] };
 
 export interface SessionOptions {
+  /** Undefined: the one that the settings name. */
+  readonly openTraffic: (() => TrafficSwitch) | undefined;
   readonly listen: Listen;
   readonly signal: AbortSignal;
 }
@@ -30,6 +34,7 @@ export class Session implements AsyncDisposable {
   readonly events: EventStream;
   readonly signal: AbortSignal;
   readonly #listen: Listen;
+  readonly #openTraffic: (() => TrafficSwitch) | undefined;
 
   private constructor(parts: {
     settings: Settings;
@@ -44,6 +49,7 @@ export class Session implements AsyncDisposable {
     this.identities = parts.identities;
     this.signal = parts.options.signal;
     this.#listen = parts.options.listen;
+    this.#openTraffic = parts.options.openTraffic;
     this.events = new EventStream(this.#listen);
   }
 
@@ -91,6 +97,11 @@ export class Session implements AsyncDisposable {
     const event = eventNow('phase-changed', { from, to });
     await changePhase(this.target, this.migration, to, event);
     this.#listen(event);
+  }
+
+  /** The caller disposes of it. */
+  openTraffic(): TrafficSwitch {
+    return this.#openTraffic?.() ?? openTraffic(this.settings, this.migration);
   }
 
   /** For the steps. */

@@ -11,7 +11,6 @@ import { subscriptionState } from '../postgres/subscription.ts';
 import { isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { tableExists } from '../state/install.ts';
 import { readJournal } from '../state/journal.ts';
-import { openTraffic } from '../traffic/open-traffic.ts';
 import type { Session } from './session.ts';
 
 export interface LinkStatus {
@@ -131,7 +130,7 @@ async function lastVerification({ target, migration }: Session): Promise<Migrati
 /** A traffic switch that cannot be reached is a fact to show, not a reason to show nothing. */
 async function trafficStatus(session: Session): Promise<MigrationStatus['traffic']> {
   try {
-    await using traffic = openTraffic(session.settings, session.migration);
+    await using traffic = session.openTraffic();
     const state = await traffic.observe();
     return { description: state.description, activeSide: state.activeSide };
   } catch (error) {

@@ -14,7 +14,6 @@ import { readJournal } from '../state/journal.ts';
 import { type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { openSessions } from '../steps/open-sessions.ts';
-import { openTraffic } from '../traffic/open-traffic.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
 import { requireRow } from './rows.ts';
@@ -51,7 +50,7 @@ export async function runSwitch(
 ): Promise<SwitchResult> {
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
-  await using traffic = openTraffic(session.settings, session.migration);
+  await using traffic = session.openTraffic();
   await recover(session, traffic);
   const row = await requireRow(session, direction === 'rehearsal' ? 'rehearse' : direction);
   if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {

@@ -41,6 +41,7 @@ export async function switchoverContext(
 
 const emptyFacts = (): SwitchoverFacts => ({
   returnLanes: undefined,
+  returnOrigins: [],
   barrier: undefined,
   lift: undefined,
   pins: undefined,

@@ -8,6 +8,7 @@ import { PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
 import type { StepTime } from '../domain/event.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { armReturnLink } from '../steps/arm-return-link.ts';
+import { carrySequences } from '../steps/carry-sequences.ts';
 import { checkReadiness } from '../steps/check-readiness.ts';
 import { commitSwitch } from '../steps/commit-switch.ts';
 import { drainReplication } from '../steps/drain-replication.ts';
@@ -16,29 +17,31 @@ import { liftFence } from '../steps/lift-fence.ts';
 import { openNewSide } from '../steps/open-new-side.ts';
 import { openSessions } from '../steps/open-sessions.ts';
 import { LEASE_MS, pauseTraffic } from '../steps/pause-traffic.ts';
-import { pinAndCarrySequences } from '../steps/pin-and-carry-sequences.ts';
+import { pinSnapshots } from '../steps/pin-snapshots.ts';
 import { prepareReturnLink } from '../steps/prepare-return-link.ts';
 import { prepareTraffic } from '../steps/prepare-traffic.ts';
 import { raiseBarrierStep } from '../steps/raise-barrier.ts';
+import { rehearseQueries } from '../steps/rehearse-queries.ts';
 import { resumeTraffic } from '../steps/resume-traffic.ts';
 import { retireOutLink } from '../steps/retire-out-link.ts';
 import { startReturnLink } from '../steps/start-return-link.ts';
+
+type StepGroup = SwitchoverStep | readonly SwitchoverStep[];
 
 /** No stall yet; all of it may be slow. */
 export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   checkReadiness,
   prepareReturnLink,
   openSessions,
+  rehearseQueries,
   prepareTraffic,
 ];
-/** Requests wait while these run: nothing slow, ended by the pause budget. */
-export const PAUSED: readonly SwitchoverStep[] = [
+/** Requests wait while these run: nothing slow, ended by the pause budget. Steps in a group do not depend on each other and run at once. */
+export const PAUSED: readonly StepGroup[] = [
   pauseTraffic,
   raiseBarrierStep,
   drainReplication,
-  pinAndCarrySequences,
-  openNewSide,
-  armReturnLink,
+  [pinSnapshots, carrySequences, openNewSide, armReturnLink],
   commitSwitch,
 ];
 /** After the commit point. Each can be repeated, and is, by the next command after a crash. */
@@ -50,13 +53,17 @@ export const AFTER_COMMIT: readonly SwitchoverStep[] = [
   retireOutLink,
 ];
 
-const REHEARSED_BEFORE: readonly SwitchoverStep[] = [checkReadiness, openSessions, prepareTraffic];
-const REHEARSED_PAUSED: readonly SwitchoverStep[] = [
+const REHEARSED_BEFORE: readonly SwitchoverStep[] = [
+  checkReadiness,
+  openSessions,
+  rehearseQueries,
+  prepareTraffic,
+];
+const REHEARSED_PAUSED: readonly StepGroup[] = [
   pauseTraffic,
   raiseBarrierStep,
   drainReplication,
-  pinAndCarrySequences,
-  openNewSide,
+  [pinSnapshots, carrySequences, openNewSide],
 ];
 
 const UNDO_TIMEOUT_MS = 10_000;
@@ -83,7 +90,7 @@ export async function rehearse(context: SwitchoverContext): Promise<StepTime[]> 
 async function upToCommit(
   context: SwitchoverContext,
   before: readonly SwitchoverStep[],
-  paused: readonly SwitchoverStep[],
+  paused: readonly StepGroup[],
   begun: SwitchoverStep[] = [],
 ): Promise<StepTime[]> {
   const times: StepTime[] = [];
@@ -94,9 +101,10 @@ async function upToCommit(
       times.push(await timed(step, context, false));
     }
     context.signal.throwIfAborted();
-    for (const step of paused) {
-      begun.push(step);
-      times.push(await withinBudget(step, context));
+    for (const group of paused) {
+      const steps = [group].flat();
+      begun.push(...steps);
+      times.push(...(await allSettled(steps.map((step) => withinBudget(step, context)))));
     }
     return times;
   } catch (error) {
@@ -105,6 +113,15 @@ async function upToCommit(
     await goBack(context, begun);
     throw asAborted(error, begun.at(-1), context);
   }
+}
+
+/** Undoing may begin only when nothing of the group runs any more. */
+async function allSettled<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(work);
+  return results.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
 }
 
 /** Every step is tried, also after one failed: traffic must not wait for a fence, nor the fence for the traffic. */

@@ -1,52 +1,30 @@
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { advanceOrigin } from '../postgres/replication-origin.ts';
-import { list } from '../postgres/sql.ts';
-import {
-  disableSubscriptionSql,
-  enableSubscriptionSql,
-  originName,
-  subscriptionState,
-} from '../postgres/subscription.ts';
 import { flushWal, insertLsn } from '../postgres/wal.ts';
 
 /**
- * Disables the link to the new side and lets the way back start exactly at the new side's present position, so that
- * nothing it received is ever sent back. The origin's position is WAL-logged and flushed on the old side; the new
- * side is flushed too, because apply workers commit asynchronously. Undo enables the link again.
+ * Lets the way back start exactly at the new side's present position, so that nothing it received is ever sent back.
+ * The origin's position is WAL-logged and flushed on the old side, where a slot's position would fall back after a
+ * crash. The new side is flushed too, because apply workers commit asynchronously: on the target the commit point does
+ * it. Nothing to undo: the return link is not enabled.
  *
  * @see https://www.postgresql.org/docs/current/replication-origins.html
  */
 export const armReturnLink: SwitchoverStep = {
   id: 'arm-return-link',
   title: 'Way back armed',
-  describe: ({ from, to, outLanes }) => [
-    ...outLanes.map((lane) => `on the ${to}: ${disableSubscriptionSql(lane.subscription).text}`),
+  describe: ({ from, to }) => [
     `on the ${from}: pg_replication_origin_advance(return subscription, WAL position of the ${to})`,
-    `flush the WAL of the ${to}`,
+    ...(to === 'source' ? ['flush the WAL of the source'] : []),
   ],
 
-  async run({ oldSide, newSide, outLanes, facts, traffic, to, epoch }) {
-    const origins = (facts.returnLanes ?? []).map((lane) => subscriptionState(oldSide, lane.subscription));
-    const disable = list(
-      outLanes.map((lane) => disableSubscriptionSql(lane.subscription)),
-      '; ',
-    );
-    const [states] = await Promise.all([
-      Promise.all(origins),
-      newSide.script(disable),
+  async run({ oldSide, newSide, facts, traffic, to, epoch }) {
+    const [position] = await Promise.all([
+      insertLsn(newSide),
       traffic.committing(to, epoch),
+      to === 'source' ? flushWal(newSide) : undefined,
     ]);
-    const position = await insertLsn(newSide);
-    const advance = async () => {
-      for (const state of states) {
-        if (state) await advanceOrigin(oldSide, originName(state), position);
-      }
-    };
-    await Promise.all([advance(), flushWal(newSide)]);
+    for (const origin of facts.returnOrigins) await advanceOrigin(oldSide, origin, position);
     return position;
-  },
-
-  async undo({ newSide, outLanes }) {
-    for (const lane of outLanes) await newSide.script(enableSubscriptionSql(lane.subscription));
   },
 };

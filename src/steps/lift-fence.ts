@@ -1,7 +1,8 @@
 import { sleep } from '../base/async.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { fenceState, liftFenceSql } from '../postgres/fence.ts';
-import { sql } from '../postgres/sql.ts';
+import { list, sql } from '../postgres/sql.ts';
+import { disableSubscriptionSql } from '../postgres/subscription.ts';
 
 /** A new side that crashed just after the commit point gets this long to come back while requests wait. */
 const RETRY_MS = 30_000;
@@ -13,7 +14,7 @@ const RETRY_MS = 30_000;
 export const liftFence: SwitchoverStep = {
   id: 'lift-fence',
   title: 'New side takes writes',
-  describe: ({ to }) => [`COMMIT the lifted fence on the ${to}`],
+  describe: ({ to }) => [`COMMIT the lifted fence and the disabled link on the ${to}`],
 
   async run(context) {
     const started = performance.now();
@@ -40,6 +41,7 @@ async function committedWhatWasPrepared({ facts }: SwitchoverContext): Promise<b
 
 async function liftAnew(context: SwitchoverContext): Promise<void> {
   await using session = await context.open(context.to, 'fence');
-  const statement = liftFenceSql(await fenceState(session, context.tables));
-  if (statement) await session.script(statement);
+  const lift = liftFenceSql(await fenceState(session, context.tables));
+  const disable = context.outLanes.map((lane) => disableSubscriptionSql(lane.subscription));
+  await session.script(list(lift ? [lift, ...disable] : disable, '; '));
 }

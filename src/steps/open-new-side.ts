@@ -2,29 +2,32 @@ import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { sqlState } from '../postgres/connection.ts';
 import { fenceState, liftFenceSql } from '../postgres/fence.ts';
-import { literal, sql } from '../postgres/sql.ts';
+import { list, literal, sql } from '../postgres/sql.ts';
+import { disableSubscriptionSql } from '../postgres/subscription.ts';
 
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
- * Lifts the new side's fence in a transaction that stays open until the commit point has been written: all that could
- * wait or fail happens now, while the way back is open. SHARE ROW EXCLUSIVE on the new side's tables, where nobody
- * writes any more; readers go on. Undo rolls back.
+ * Lifts the new side's fence and disables the link that fed it, in a transaction that stays open until the commit
+ * point has been written: all that could wait or fail happens now, while the way back is open, and going back is a
+ * ROLLBACK. SHARE ROW EXCLUSIVE on the new side's tables, where nobody writes any more; readers go on.
  *
  * @throws {SwitchoverAbortedError} `new_side_busy`
  */
 export const openNewSide: SwitchoverStep = {
   id: 'open-new-side',
   title: 'New side ready to take writes',
-  describe: ({ to, tables }) => [
-    `disable the fence's triggers on ${tables.length} tables of the ${to}, not committed`,
+  describe: ({ to, tables, outLanes }) => [
+    `on the ${to}, not committed: disable the fence's triggers on ${tables.length} tables`,
+    ...outLanes.map((lane) => `  ${disableSubscriptionSql(lane.subscription).text}`),
   ],
 
-  async run({ facts, tables, to, remainingMs }) {
+  async run({ facts, tables, to, outLanes, remainingMs }) {
     const session = facts.lift;
     if (session === undefined) throw new Error('open-sessions has not run');
-    const statement = liftFenceSql(await fenceState(session, tables));
-    if (statement === undefined) return;
+    const lift = liftFenceSql(await fenceState(session, tables));
+    const disable = outLanes.map((lane) => disableSubscriptionSql(lane.subscription));
+    const statement = list(lift ? [lift, ...disable] : disable, '; ');
     facts.liftHeld = true;
     const timeout = literal(`${Math.max(1, Math.round(remainingMs()))}ms`);
     try {

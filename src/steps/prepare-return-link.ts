@@ -5,7 +5,7 @@ import { existingLanes } from '../postgres/lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
 import { createPublicationSql, publishedTables } from '../postgres/publication.ts';
 import { createSlot, dropSlot } from '../postgres/replication-slot.ts';
-import { createSubscription, subscriptionState } from '../postgres/subscription.ts';
+import { createSubscription, originName, subscriptionState } from '../postgres/subscription.ts';
 
 /** Waiting for the transactions that run on the new side, where only the apply worker writes. */
 const SLOT_TIMEOUT_MS = 15_000;
@@ -30,8 +30,10 @@ export const prepareReturnLink: SwitchoverStep = {
 
   async run(context) {
     const lanes = await returnLanes(context);
-    for (const lane of lanes) await buildLane(context, lane);
+    const origins: string[] = [];
+    for (const lane of lanes) origins.push(await buildLane(context, lane));
     context.facts.returnLanes = lanes;
+    context.facts.returnOrigins = origins;
     return `${lanes.length === 1 ? 'one lane' : `${lanes.length} lanes`}`;
   },
 
@@ -48,7 +50,8 @@ async function returnLanes({ newSide, migration, to }: SwitchoverContext): Promi
   return existing.length > 0 ? existing : [laneNames(migration, link, 1)];
 }
 
-async function buildLane(context: SwitchoverContext, lane: LaneNames): Promise<void> {
+/** @returns the name of its replication origin on the old side */
+async function buildLane(context: SwitchoverContext, lane: LaneNames): Promise<string> {
   const { newSide, oldSide } = context;
   await Promise.all([createMarker(newSide, lane), createMarker(oldSide, lane)]);
   if ((await publishedTables(newSide, lane.publication)) === undefined) {
@@ -60,6 +63,9 @@ async function buildLane(context: SwitchoverContext, lane: LaneNames): Promise<v
   if ((await subscriptionState(oldSide, lane.subscription)) === undefined) {
     await createSubscription(oldSide, lane, context.linkConninfo[context.to], { enabled: false });
   }
+  const state = await subscriptionState(oldSide, lane.subscription);
+  if (state === undefined) throw new Error(`Subscription ${lane.subscription} vanished`);
+  return originName(state);
 }
 
 const createMarker = (connection: Connection, lane: LaneNames): Promise<void> =>

@@ -1,0 +1,35 @@
+import { isDeepStrictEqual } from 'node:util';
+import { SwitchoverAbortedError } from '../domain/errors.ts';
+import type { SwitchoverStep } from '../engine/switchover-step.ts';
+import { readSequences, setSequences } from '../postgres/sequence.ts';
+
+/**
+ * Carries every sequence's last_value and is_called over and reads them back: logical replication leaves sequences out.
+ * Nobody calls nextval() now, and it needs no lock.
+ *
+ * @throws {SwitchoverAbortedError} `sequences_differ`
+ */
+export const carrySequences: SwitchoverStep = {
+  id: 'carry-sequences',
+  title: 'Sequences carried over',
+  describe: ({ from, to, plan }) => [
+    `read ${plan.sequences.length} sequences on the ${from}, set them on the ${to}, read them back`,
+  ],
+
+  async run({ oldSide, newSide, plan, facts }) {
+    const values = await readSequences(oldSide, plan.sequences);
+    await setSequences(newSide, values);
+    const set = await readSequences(newSide, plan.sequences);
+    if (!isDeepStrictEqual(set, values)) {
+      throw new SwitchoverAbortedError(
+        'sequences_differ',
+        'The new side did not take the sequences over exactly',
+        {
+          hint: 'Does another session of the new side call nextval() or setval()? End it and try again.',
+        },
+      );
+    }
+    facts.sequenceCount = values.length;
+    return `${values.length} sequences`;
+  },
+};
