@@ -95,8 +95,14 @@ async function readRound(
     return rows;
   };
   await readPublisher();
-  await arrival(link, keys.length <= WATCHED_KEYS ? readPublisher : undefined);
-  const subscriber = await readRowsByKey(link.subscriber, table, link.method, keys);
+  const subscriber = await watching(
+    link,
+    keys.length <= WATCHED_KEYS ? readPublisher : undefined,
+    async () => {
+      await link.waitForArrival();
+      return readRowsByKey(link.subscriber, table, link.method, keys);
+    },
+  );
   const publisher = await readPublisher();
   return versions.map((seen, index) => ({
     versions: seen,
@@ -105,17 +111,22 @@ async function readRound(
   }));
 }
 
-/** Waits for the marker, and meanwhile watches the publisher's rows. */
-async function arrival(link: LinkReading, watch: (() => Promise<unknown>) | undefined): Promise<void> {
+/** Does the work, and meanwhile watches the publisher's rows. */
+async function watching<T>(
+  link: LinkReading,
+  watch: (() => Promise<unknown>) | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
   let isOver = false;
-  const arrived = link.waitForArrival().finally(() => {
+  const working = work().finally(() => {
     isOver = true;
   });
-  const watching = async () => {
+  const watched = async () => {
     while (watch !== undefined && !isOver) {
       await watch();
       await sleep(WATCH_INTERVAL_MS, link.signal);
     }
   };
-  await Promise.all([arrived, watching()]);
+  const [result] = await Promise.all([working, watched()]);
+  return result;
 }

@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import type { Database } from '../../test/support/database.ts';
+import { test } from '../../test/support/fixture.ts';
+import { Connection } from '../postgres/connection.ts';
+import { awaitMarkers, createMarkerSql, writeMarkers } from '../postgres/marker.ts';
+import { trusted } from '../postgres/sql.ts';
+import { planTables } from '../schema/plan-tables.ts';
+import type { Verification } from './verification.ts';
+import { type VerifyOnlineOptions, verifyOnline } from './verify-online.ts';
+
+const MARKER = { schema: 'public', name: 'marker' };
+
+/** Working replication from source to target, made by hand; gone at the end. */
+class Link implements AsyncDisposable {
+  readonly #source: Database;
+  readonly #target: Database;
+
+  private constructor(source: Database, target: Database) {
+    this.#source = source;
+    this.#target = target;
+  }
+
+  /** Tables exist on both sides and hold the same rows. */
+  static async start(source: Database, target: Database): Promise<Link> {
+    await Promise.all([source, target].map((side) => side.connection.script(createMarkerSql(MARKER))));
+    const { host, port, user, password } = source.address;
+    const name = source.name;
+    await source.exec('CREATE PUBLICATION p FOR ALL TABLES');
+    await source.exec(`SELECT pg_create_logical_replication_slot('${name}', 'pgoutput')`);
+    await target.exec(`CREATE SUBSCRIPTION ${name}
+      CONNECTION 'host=${host} port=${port} user=${user} password=${password} dbname=${source.name}'
+      PUBLICATION p WITH (copy_data = false, create_slot = false, slot_name = '${name}')`);
+    return new Link(source, target);
+  }
+
+  readonly waitForArrival = async (): Promise<void> => {
+    const token = randomUUID();
+    await writeMarkers(this.#source.connection, [MARKER], token);
+    const waiting = { timeoutMs: 20_000, intervalMs: 1 };
+    if (!(await awaitMarkers(this.#target.connection, [MARKER], token, waiting))) throw new Error('too late');
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#target.exec(`DROP SUBSCRIPTION ${this.#source.name}`);
+  }
+}
+
+/** Writes without a pause until disposed. */
+class Writer implements AsyncDisposable {
+  readonly #connection: Connection;
+  readonly #done: Promise<void>;
+  #isStopped = false;
+  writes = 0;
+
+  private constructor(connection: Connection, statement: (n: number) => string) {
+    this.#connection = connection;
+    this.#done = this.#write(statement);
+  }
+
+  static async start(database: Database, statement: (n: number) => string): Promise<Writer> {
+    return new Writer(await Connection.open(database.address, { purpose: 'writer' }), statement);
+  }
+
+  async #write(statement: (n: number) => string): Promise<void> {
+    while (!this.#isStopped) {
+      await this.#connection.script(trusted(statement(this.writes)));
+      this.writes += 1;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopped = true;
+    await this.#done;
+    await this.#connection.close();
+  }
+}
+
+const onBoth = (source: Database, target: Database, text: string) =>
+  Promise.all([source.exec(text), target.exec(text)]);
+
+/** What a faulty tool or a hand would do to the subscriber: no trigger, no replication sees it. */
+const tamper = (target: Database, text: string) =>
+  target.exec(`BEGIN; SET LOCAL session_replication_role = replica; ${text}; COMMIT`);
+
+async function verify(
+  source: Database,
+  target: Database,
+  link: Link,
+  choices: Partial<VerifyOnlineOptions> = {},
+): Promise<Verification> {
+  const { tables } = await planTables(source.connection);
+  return verifyOnline({
+    source: source.address,
+    target: target.address,
+    tables: tables.filter(({ name }) => name !== MARKER.name),
+    waitForArrival: link.waitForArrival,
+    ...choices,
+  });
+}
+
+const ACCOUNTS = `
+  CREATE TABLE account (id int PRIMARY KEY, balance numeric NOT NULL, note text);
+  INSERT INTO account SELECT n, n, 'note ' || n FROM generate_series(1, 3000) n`;
+
+const writeAccounts = (n: number) => `
+  UPDATE public.account SET balance = balance + 1 WHERE id = 1 + ${n % 50};
+  INSERT INTO public.account VALUES (${100_000 + n}, ${n}, 'new');
+  DELETE FROM public.account WHERE id = ${100_000 + n - 20}`;
+
+test('under load equal sides are equal', async ({ source, target }) => {
+  await onBoth(source, target, ACCOUNTS);
+  await using link = await Link.start(source, target);
+  await using writer = await Writer.start(source, writeAccounts);
+  for (let round = 0; round < 5; round += 1) {
+    const { summary, differingRows, unsettledRows } = await verify(source, target, link);
+    expect({ equal: summary.equal, differingRows, unsettledRows }).toEqual({
+      equal: true,
+      differingRows: [],
+      unsettledRows: 0,
+    });
+    expect(summary.mode).toBe('online');
+  }
+  expect(writer.writes).toBeGreaterThan(0);
+});
+
+test('under load a row that really differs is found, and only that', async ({ source, target }) => {
+  await onBoth(source, target, ACCOUNTS);
+  await using link = await Link.start(source, target);
+  await using _writer = await Writer.start(source, writeAccounts);
+  await link.waitForArrival();
+  await tamper(target, `UPDATE account SET note = 'other' WHERE id = 2000`);
+  await tamper(target, `DELETE FROM account WHERE id = 2001`);
+  await tamper(target, `INSERT INTO account VALUES (9000, 0)`);
+  const { summary, differingRows } = await verify(source, target, link);
+  expect(summary).toMatchObject({ equal: false, tables: [{ table: 'public.account', equal: false }] });
+  const found = differingRows.map(({ kind, key, columns }) => [
+    Number(key[0]?.value),
+    kind,
+    columns[0]?.name,
+  ]);
+  expect(found.sort()).toEqual([
+    [2000, 'changed', 'note'],
+    [2001, 'missing-on-target', 'id'],
+    [9000, 'missing-on-source', 'id'],
+  ]);
+});
+
+test('one row that never stands still is proven equal all the same', async ({ source, target }) => {
+  await onBoth(source, target, 'CREATE TABLE hot (id int PRIMARY KEY, n int); INSERT INTO hot VALUES (1, 0)');
+  await using link = await Link.start(source, target);
+  await using _writer = await Writer.start(source, (n) => `UPDATE public.hot SET n = ${n}`);
+  for (let round = 0; round < 5; round += 1) {
+    const { summary, differingRows } = await verify(source, target, link);
+    expect(differingRows).toEqual([]);
+    expect(summary.equal).toBe(true);
+  }
+});
+
+test('a table without a key, under load', async ({ source, target }) => {
+  await onBoth(
+    source,
+    target,
+    `CREATE TABLE log (line text, at int); ALTER TABLE log REPLICA IDENTITY FULL;
+     INSERT INTO log SELECT 'line ' || n % 500, 0 FROM generate_series(1, 2000) n`,
+  );
+  await using link = await Link.start(source, target);
+  await using _writer = await Writer.start(
+    source,
+    (n) => `INSERT INTO public.log VALUES ('new', ${n}), ('new', ${n});
+            DELETE FROM public.log WHERE at = ${n - 5} AND at > 0`,
+  );
+  const equal = await verify(source, target, link);
+  expect(equal.differingRows).toEqual([]);
+  expect(equal.summary.equal).toBe(true);
+
+  await tamper(target, `INSERT INTO log VALUES ('line 1', 0)`);
+  await tamper(target, `DELETE FROM log WHERE ctid = (SELECT ctid FROM log WHERE line = 'line 2' LIMIT 1)`);
+  const { differingRows } = await verify(source, target, link);
+  expect(differingRows.map(({ kind, columns, copies }) => [kind, columns[0], copies])).toEqual([
+    ['missing-on-target', { name: 'line', source: 'line 2', target: undefined }, 1],
+    ['missing-on-source', { name: 'line', source: undefined, target: 'line 1' }, 1],
+  ]);
+});
+
+test('very many real differences: some are shown, the verdict is clear', async ({ source, target }) => {
+  await onBoth(source, target, ACCOUNTS);
+  await using link = await Link.start(source, target);
+  await tamper(target, 'UPDATE account SET balance = balance + 0.5');
+  const { summary, differingRows } = await verify(source, target, link, { maxRowsShown: 3 });
+  expect(summary.equal).toBe(false);
+  expect(differingRows).toHaveLength(3);
+});
