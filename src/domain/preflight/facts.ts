@@ -96,6 +96,8 @@ export interface AvailableExtension {
 export interface Role {
   readonly name: string;
   readonly canLogin: boolean;
+  /** We are a member of it, or a superuser. */
+  readonly mayActAs: boolean;
 }
 /** How a login role proves itself; `none` has no password at all. */
 export interface RolePassword {
@@ -248,6 +250,7 @@ export interface RoutineFact {
 }
 /** A function, table or type outside pg_catalog: found by search_path only. */
 export interface KnownName {
+  readonly kind: 'function' | 'relation' | 'type';
   readonly schema: string;
   readonly name: string;
 }
@@ -263,7 +266,7 @@ export interface SourceObjects {
   readonly largeObjects: number;
   readonly materializedViews: readonly (TableName & { readonly isPopulated: boolean })[];
   readonly foreignTables: readonly TableName[];
-  readonly indexTablespaces: readonly string[];
+  readonly usedTablespaces: readonly string[];
   /** Functions without a search_path of their own, run by the apply worker. */
   readonly routines: readonly RoutineFact[];
   readonly knownNames: readonly KnownName[];

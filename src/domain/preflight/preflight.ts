@@ -3,9 +3,17 @@
 import type { Finding, RuleText, Severity } from '../finding.ts';
 import { activityRules } from './activity.ts';
 import { capacityRules } from './capacity.ts';
+import { extensionRules } from './extensions.ts';
 import type { PreflightFacts } from './facts.ts';
+import { localeRules } from './locale.ts';
+import { objectRules } from './objects.ts';
+import { privilegeRules } from './privileges.ts';
+import { roleRules } from './roles.ts';
 import type { Rule } from './rule.ts';
+import { schemaRules } from './schema.ts';
+import { scratchRules } from './scratch.ts';
 import { serverRules } from './servers.ts';
+import { settingRules } from './settings.ts';
 import { tableRules } from './tables.ts';
 import { targetRules } from './target.ts';
 import { DEFAULT_THRESHOLDS, type Thresholds } from './thresholds.ts';
@@ -14,14 +22,21 @@ import { walRules } from './wal.ts';
 const checks: readonly Rule[] = [
   ...serverRules,
   ...walRules,
+  ...settingRules,
+  ...localeRules,
+  ...extensionRules,
   ...capacityRules,
   ...tableRules,
+  ...schemaRules,
   ...activityRules,
+  ...objectRules,
+  ...privilegeRules,
+  ...roleRules,
   ...targetRules,
 ].sort(byId);
 
 /** All rules there are, in the order of their ids: for `explain` and docs/checks.md. */
-export const rules: readonly RuleText[] = checks;
+export const rules: readonly RuleText[] = [...checks, ...scratchRules];
 
 /** One `ok` finding for every rule that passed, in the order of ids; what was found, one each. */
 export function preflight(facts: PreflightFacts, thresholds: Partial<Thresholds> = {}): Finding[] {

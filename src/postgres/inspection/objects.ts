@@ -31,7 +31,7 @@ export async function readSourceObjects(connection: Connection, scope: Scope): P
     largeObjects: await countLargeObjects(connection),
     materializedViews: await ask<TableName & { isPopulated: boolean }>(materializedViewsSql(scope)),
     foreignTables: await ask<TableName>(foreignTablesSql(scope)),
-    indexTablespaces: (await ask<{ name: string }>(indexTablespacesSql(scope))).map((row) => row.name),
+    usedTablespaces: (await ask<{ name: string }>(usedTablespacesSql(scope))).map((row) => row.name),
     staleCollations: await ask<TableName>(staleCollationsSql),
     ownerRoles: (await ask<{ name: string }>(ownerRolesSql(scope))).map((row) => row.name),
     routines,
@@ -142,7 +142,7 @@ const foreignTablesSql = (scope: Scope): Sql => sql`
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'f' AND ${relationInScope(scope)} ORDER BY 1, 2`;
 
-const indexTablespacesSql = (scope: Scope): Sql => sql`
+const usedTablespacesSql = (scope: Scope): Sql => sql`
   SELECT DISTINCT t.spcname AS name
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_tablespace t ON t.oid = c.reltablespace
   WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND ${schemaInScope(scope)} ORDER BY 1`;

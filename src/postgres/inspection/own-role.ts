@@ -16,7 +16,8 @@ const roleSql = sql`
     isin.create_subscription AS "mayCreateSubscriptions",
     isin.all_stats AS "seesAllActivity",
     isin.all_settings AS "seesAllSettings",
-    has_function_privilege('pg_replication_origin_advance(text, pg_lsn)', 'EXECUTE') AS "mayAdvanceOrigins"
+    has_function_privilege('pg_replication_origin_advance(text, pg_lsn)', 'EXECUTE')
+      AND has_function_privilege('pg_replication_origin_progress(text, boolean)', 'EXECUTE') AS "mayAdvanceOrigins"
   FROM pg_roles r CROSS JOIN (
     SELECT
       coalesce(bool_or(rolname = 'rds_replication'), false) AS rds_replication,

@@ -60,11 +60,11 @@ const routinesSql = (scope: Scope): Sql => sql`
   ORDER BY 1`;
 
 const knownNamesSql = (words: readonly string[]): Sql => sql`
-  SELECT n.nspname AS schema, found.name
+  SELECT found.kind, n.nspname AS schema, found.name
   FROM (
-    SELECT pronamespace AS namespace, proname AS name FROM pg_proc
-    UNION SELECT relnamespace, relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-    UNION SELECT typnamespace, typname FROM pg_type WHERE typtype IN ('e', 'd', 'b', 'r')) AS found
+    SELECT 'function' AS kind, pronamespace AS namespace, proname AS name FROM pg_proc
+    UNION SELECT 'relation', relnamespace, relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    UNION SELECT 'type', typnamespace, typname FROM pg_type WHERE typtype IN ('e', 'd', 'b', 'r')) AS found
   JOIN pg_namespace n ON n.oid = found.namespace
   WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND found.name = ANY (${words}::text[])
   ORDER BY 1, 2`;

@@ -81,7 +81,8 @@ const extensionsSql = sql`
   ORDER BY x.extname`;
 
 const rolesSql = sql`
-  SELECT rolname AS name, rolcanlogin AS "canLogin" FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname`;
+  SELECT rolname AS name, rolcanlogin AS "canLogin", pg_has_role(oid, 'MEMBER') AS "mayActAs"
+  FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname`;
 
 async function readStoredSettings(connection: Connection): Promise<StoredSetting[]> {
   const rows = await connection.query<{

@@ -1,0 +1,197 @@
+/** PGG160 to 168: what logical replication does not carry, or what others have set up. */
+
+import { laneNames, qualified } from '../names.ts';
+import { type ReplicationSlot, serverOf } from './facts.ts';
+import { quoteName, quoteTable, quoteText } from './quote.ts';
+import { type Report, type Rule, SIDES } from './rule.ts';
+import { bytesInWords, some } from './words.ts';
+
+const unlogged: Rule = {
+  id: 'PGG160',
+  title: 'no table is unlogged',
+  severity: 'warning',
+  background: `Unlogged tables are not in the WAL, so nothing of them is replicated: they are empty on the target. That is right for caches. If
+the rows matter, make the table logged (it is written once in whole, under an exclusive lock).`,
+  check: ({ source }) =>
+    source.objects.tables
+      .filter((table) => table.isUnlogged)
+      .map((table) => ({
+        title: `table ${qualified(table)} is unlogged: it will be empty on the target`,
+        object: qualified(table),
+        fix: `ALTER TABLE ${quoteTable(table)} SET LOGGED;`,
+        fixOn: 'source' as const,
+      })),
+};
+
+const largeObjects: Rule = {
+  id: 'PGG161',
+  title: 'there are no large objects',
+  severity: 'warning',
+  background: `Large objects (lo_*, pg_largeobject) are not part of logical decoding: what is written to them after the copy does not reach the
+target, and nothing reaches the source on the way back. Move them into bytea columns or out of the database, or see that nobody
+writes them during the migration. vacuumlo finds those that no row refers to any more.`,
+  check: ({ source }) =>
+    source.objects.largeObjects === 0
+      ? []
+      : [
+          {
+            title: `${source.objects.largeObjects} large objects: changes to them are not replicated`,
+            object: 'pg_largeobject',
+          },
+        ],
+};
+
+const materializedViews: Rule = {
+  id: 'PGG162',
+  title: 'materialized views',
+  severity: 'note',
+  background: `A materialized view's rows are not replicated. pgglide refreshes on the target those that are populated on the source; one that
+is not populated stays so. Refresh them again after the cutover if they must be of that hour.`,
+  check({ source }) {
+    const views = source.objects.materializedViews.map(qualified);
+    if (views.length === 0) return [];
+    return [{ title: `materialized views are refreshed on the target, not replicated: ${some(views)}` }];
+  },
+};
+
+const foreignTables: Rule = {
+  id: 'PGG163',
+  title: 'foreign tables',
+  severity: 'note',
+  background: `Foreign tables move as definitions: the target asks the same foreign servers, so it must reach them, and user mappings with
+passwords must be readable or written anew.`,
+  check({ source }) {
+    const tables = source.objects.foreignTables.map(qualified);
+    if (tables.length === 0) return [];
+    return [
+      {
+        title: `the target must reach the foreign servers of ${some(tables)}`,
+        detail: 'Their rows stay where they are; user mappings may have to be written anew.',
+      },
+    ];
+  },
+};
+
+const eventTriggers: Rule = {
+  id: 'PGG164',
+  title: 'no event trigger fires on our DDL',
+  severity: 'warning',
+  background: `Event triggers fire on every CREATE, ALTER and DROP, ours included (on login, too, from 17 on): one that refuses or rewrites DDL
+stops the migration, one that logs it logs ours. Disable it for the time of the migration, and enable it again on both sides after it.`,
+  check: (facts) =>
+    SIDES.flatMap((side) =>
+      serverOf(facts, side).eventTriggers.map(
+        ({ name, event }): Report => ({
+          title: `event trigger ${name} (${event}) on the ${side} fires on our DDL`,
+          object: name,
+          detail: `Afterwards: ALTER EVENT TRIGGER ${quoteName(name)} ENABLE;`,
+          fix: `ALTER EVENT TRIGGER ${quoteName(name)} DISABLE;`,
+          fixOn: side,
+        }),
+      ),
+    ),
+};
+
+const isOurs = (name: string): boolean => name.startsWith('pgglide_');
+
+const publications: Rule = {
+  id: 'PGG165',
+  title: 'nobody else publishes from the source',
+  severity: 'note',
+  background: `Publications of others (Debezium, other replicas) are part of no dump of ours: their subscribers follow the source, which nobody
+writes to after the switch. Make the publications on the target and hand their consumers over at the cutover.`,
+  check({ source }) {
+    const others = source.publications.filter((name) => !isOurs(name));
+    if (others.length === 0) return [];
+    return [{ title: `publications that are not carried over: ${some(others)}`, detail: others.join(', ') }];
+  },
+};
+
+const subscriptions: Rule = {
+  id: 'PGG166',
+  title: 'nobody else feeds either database',
+  severity: 'warning',
+  background: `A subscription of the source brings rows from elsewhere; pgglide replicates those too, but after the switch they still arrive
+on the source only. A subscription on the target writes into what we copy. Hand it over at the cutover: make it on the target
+with the same slot, drop it on the source.`,
+  check: (facts) =>
+    SIDES.flatMap((side) =>
+      serverOf(facts, side)
+        .subscriptions.filter((one) => !isOurs(one.name) && one.isEnabled)
+        .map(
+          ({ name }): Report => ({
+            title: `subscription ${name} writes on the ${side}`,
+            object: name,
+            fix: `ALTER SUBSCRIPTION ${quoteName(name)} DISABLE;`,
+            fixOn: side,
+            detail: 'Disabled, its publisher keeps WAL for it: do it for the time of the migration only.',
+          }),
+        ),
+    ),
+};
+
+/** "pgglide_shop_1a2b3c4d_": of all our slots of this migration. */
+const ownPrefix = (migration: string): string =>
+  laneNames(migration, 'forward', 1).slot.replace(/fwd_1$/, '');
+
+function judgeSlot(slot: ReplicationSlot, migration: string): Report[] {
+  if (slot.isTemporary || slot.name.startsWith(ownPrefix(migration))) return [];
+  const held = slot.retainedBytes === undefined ? '' : `, holding ${bytesInWords(slot.retainedBytes)} of WAL`;
+  const drop = { fix: `SELECT pg_drop_replication_slot(${quoteText(slot.name)});`, object: slot.name };
+  if (!slot.isActive) {
+    return [{ title: `replication slot ${slot.name} has no consumer${held}`, ...drop }];
+  }
+  if (slot.kind === 'physical' || isOurs(slot.name)) return [];
+  return [
+    {
+      severity: 'note',
+      title: `replication slot ${slot.name} does not move: hand its consumer over at the cutover`,
+      object: slot.name,
+    },
+  ];
+}
+
+const slots: Rule = {
+  id: 'PGG167',
+  title: 'no replication slot is left over',
+  severity: 'warning',
+  background: `A slot keeps WAL until its consumer has read it; one without a consumer keeps it for ever and fills the disk in the end. Drop it if
+nobody will come back for it. Slots of running consumers (Debezium and others) belong to the old cluster: after the switch they see no
+new changes, so their consumers must be pointed at a new slot on the target.`,
+  check: (facts) =>
+    SIDES.flatMap((side) =>
+      serverOf(facts, side)
+        .slots.flatMap((slot) => judgeSlot(slot, facts.migration))
+        .map((report) => (report.fix === undefined ? report : { ...report, fixOn: side })),
+    ),
+};
+
+const tablespaces: Rule = {
+  id: 'PGG168',
+  title: 'every tablespace exists on the target',
+  severity: 'warning',
+  background: `A tablespace is a directory of the server's host. Where the target has none of the same name the tables go into its default
+tablespace. To keep them apart, make the directory there and run CREATE TABLESPACE before sync.`,
+  check({ source, target }) {
+    const there = new Set(target.tablespaces);
+    return source.objects.usedTablespaces
+      .filter((name) => !there.has(name))
+      .map((name) => ({
+        title: `tablespace ${name} does not exist on the target: the default one is used`,
+        object: name,
+        detail: `To have it: CREATE TABLESPACE ${quoteName(name)} LOCATION '...'; on the target.`,
+      }));
+  },
+};
+
+export const objectRules: readonly Rule[] = [
+  unlogged,
+  largeObjects,
+  materializedViews,
+  foreignTables,
+  eventTriggers,
+  publications,
+  subscriptions,
+  slots,
+  tablespaces,
+];

@@ -1,0 +1,263 @@
+/** PGG107 to 109, 114, 115: settings that our sessions, or the application's after the switch, would stumble over. */
+
+import {
+  majorVersion,
+  type PreflightFacts,
+  type ServerFacts,
+  type StoredSetting,
+  serverOf,
+  settingOf,
+} from './facts.ts';
+import { changeSetting, setForDatabase, setForOurRole } from './fix.ts';
+import { quoteName } from './quote.ts';
+import { type Report, type Rule, SIDES } from './rule.ts';
+import { some } from './words.ts';
+
+const TIMEOUTS = [
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'idle_session_timeout',
+  'transaction_timeout',
+] as const;
+
+const timeouts: Rule = {
+  id: 'PGG107',
+  title: 'no time-out cancels replication',
+  severity: 'warning',
+  background: `A statement_timeout or idle time-out that our role starts with (from the role, the database or the server's file) also counts
+for the apply worker, which runs as the subscription's owner, and for WAL senders. pgglide turns such time-outs off in its own
+sessions; a worker has nobody to do that. The fix sets them off for our role in this database only: the application keeps its own.`,
+  check: (facts) =>
+    SIDES.flatMap((side) =>
+      TIMEOUTS.flatMap((name): Report[] => {
+        const server = serverOf(facts, side);
+        const value = settingOf(server, name) ?? '0';
+        if (value === '0') return [];
+        return [
+          {
+            title: `${name} is ${value} ms for sessions of ${server.role.name} on the ${side}`,
+            object: `role ${server.role.name}`,
+            fix: setForOurRole(server, name, '0'),
+            fixOn: side,
+          },
+        ];
+      }),
+    ),
+};
+
+/** Settings that no longer exist, by the first version without them. Renamed ones that the server still accepts are not here. */
+const REMOVED: Readonly<Record<string, number>> = {
+  operator_precedence_warning: 14,
+  vacuum_cleanup_index_scale_factor: 14,
+  stats_temp_directory: 15,
+  exclusive_backup_timeout: 15,
+  vacuum_defer_cleanup_age: 16,
+  promote_trigger_file: 16,
+  lc_collate: 16,
+  lc_ctype: 16,
+  old_snapshot_threshold: 17,
+  db_user_namespace: 17,
+  trace_recovery_messages: 17,
+};
+
+/** The server lists all that it knows only to who may read all settings; prefixed ones belong to extensions. */
+function isGone(name: string, target: ServerFacts): boolean {
+  const removedIn = REMOVED[name.toLowerCase()];
+  if (removedIn !== undefined) return majorVersion(target) >= removedIn;
+  return target.role.seesAllSettings && !name.includes('.') && !knows(target, name) && !ALIASES.has(name);
+}
+const knows = (server: ServerFacts, name: string): boolean =>
+  [...server.settings.keys()].some((known) => known.toLowerCase() === name.toLowerCase());
+/** Old names that the server still takes. */
+const ALIASES = new Set(['sort_mem', 'vacuum_mem', 'force_parallel_mode', 'ssl_ecdh_curve']);
+
+function resetStored({ role, database, name }: StoredSetting): string {
+  const inDatabase = database === undefined ? '' : ` IN DATABASE ${quoteName(database)}`;
+  if (role !== undefined) return `ALTER ROLE ${quoteName(role)}${inDatabase} RESET ${quoteName(name)};`;
+  if (database !== undefined) return `ALTER DATABASE ${quoteName(database)} RESET ${quoteName(name)};`;
+  return `ALTER ROLE ALL RESET ${quoteName(name)};`;
+}
+
+const removedSettings: Rule = {
+  id: 'PGG108',
+  title: 'stored settings exist on the target',
+  severity: 'warning',
+  background: `ALTER ROLE ... SET and ALTER DATABASE ... SET are carried over, and a setting that the newer version no longer knows cannot be:
+it is left out. Reset it on the source to see the same behaviour on both sides from now on.`,
+  check: ({ source, target }) =>
+    source.storedSettings
+      .filter((stored) => isGone(stored.name, target))
+      .map((stored) => ({
+        title: `PostgreSQL ${majorVersion(target)} does not know ${stored.name}: it will not be carried over`,
+        object: [stored.role && `role ${stored.role}`, stored.database && `database ${stored.database}`]
+          .filter((part) => part !== undefined)
+          .join(' in '),
+        fix: resetStored(stored),
+        fixOn: 'source' as const,
+      })),
+};
+
+/** What decides how values are read, printed and searched. */
+const MEANINGFUL = [
+  'TimeZone',
+  'DateStyle',
+  'IntervalStyle',
+  'default_text_search_config',
+  'lc_monetary',
+  'lc_numeric',
+  'lc_time',
+  'bytea_output',
+  'extra_float_digits',
+  'standard_conforming_strings',
+  'backslash_quote',
+  'array_nulls',
+  'transform_null_equals',
+  'xmlbinary',
+  'xmloption',
+  'quote_all_identifiers',
+  'default_transaction_isolation',
+  'search_path',
+  'session_replication_role',
+] as const;
+
+/** What decides how fast and how safe the server is. */
+const OPERATIONAL = [
+  'shared_buffers',
+  'work_mem',
+  'maintenance_work_mem',
+  'effective_cache_size',
+  'effective_io_concurrency',
+  'random_page_cost',
+  'seq_page_cost',
+  'default_statistics_target',
+  'max_parallel_workers',
+  'max_parallel_workers_per_gather',
+  'jit',
+  'autovacuum',
+  'autovacuum_max_workers',
+  'autovacuum_vacuum_scale_factor',
+  'autovacuum_vacuum_cost_limit',
+  'autovacuum_freeze_max_age',
+  'checkpoint_timeout',
+  'max_wal_size',
+  'wal_compression',
+  'fsync',
+  'full_page_writes',
+  'synchronous_commit',
+  'data_checksums',
+  'track_commit_timestamp',
+  'track_io_timing',
+  'password_encryption',
+  'deadlock_timeout',
+  'log_min_duration_statement',
+  'huge_pages',
+  'ssl',
+] as const;
+
+/** data_checksums and the like are told by the server, not set. */
+const FIXED_AT_INIT = 'internal';
+
+const sameMeaning = (a: string, b: string): boolean => normal(a) === normal(b);
+/** "en_US.UTF-8" is "en_US.utf8", and UTC has several names. */
+const normal = (value: string): string =>
+  value
+    .toLowerCase()
+    .replaceAll('-', '')
+    .replace(/^(etc\/)?(utc|gmt|uct|zulu)$/, 'utc');
+
+function differing(facts: PreflightFacts, names: readonly string[]): Difference[] {
+  const carried = new Set(facts.source.storedSettings.map((stored) => stored.name.toLowerCase()));
+  return names.flatMap((name) => {
+    const [from, to] = [settingOf(facts.source, name), settingOf(facts.target, name)];
+    if (from === undefined || to === undefined || sameMeaning(from, to)) return [];
+    return carried.has(name.toLowerCase()) ? [] : [{ name, from, to }];
+  });
+}
+interface Difference {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+const meaningfulSettings: Rule = {
+  id: 'PGG109',
+  title: 'settings that change results are equal',
+  severity: 'warning',
+  background: `Time zone, date style, text search configuration, monetary locale and their like decide what a query returns. When they come
+from the server's own file they do not move with the database, and the application sees other results after the switch. The fix
+stores the source's value with the target's database. (Settings stored with a role or database are carried over by sync.)`,
+  check: (facts) =>
+    differing(facts, MEANINGFUL).map(({ name, from, to }) => ({
+      title: `${name} is "${from}" on the source and "${to}" on the target`,
+      object: name,
+      fix: setForDatabase(facts.target, name, from),
+      fixOn: 'target' as const,
+    })),
+};
+
+const operationalSettings: Rule = {
+  id: 'PGG114',
+  title: 'settings that change speed and safety are equal',
+  severity: 'note',
+  background: `Memory, planner, autovacuum, checkpoint and logging settings do not move with a database. They may differ on purpose (another
+machine, another version's defaults); look once before the cutover, not after it. Data checksums can only be chosen at initdb
+(or with pg_checksums on a stopped server).`,
+  check: (facts) => {
+    const found = differing(facts, OPERATIONAL);
+    if (found.length === 0) return [];
+    const fixes = found
+      .filter(({ name }) => facts.target.settings.get(name)?.context !== FIXED_AT_INIT)
+      .flatMap(({ name, from }) => changeSetting(facts.target, 'target', name, from).fix?.split('\n') ?? []);
+    return [
+      {
+        title: `${found.length} settings differ between the servers`,
+        detail: found.map(({ name, from, to }) => `${name}: ${from}, target ${to}`).join('; '),
+        ...(fixes.length === 0 ? {} : { fix: [...new Set(fixes)].join('\n'), fixOn: 'target' as const }),
+      },
+    ];
+  },
+};
+
+const libraries = (server: ServerFacts): string[] =>
+  (settingOf(server, 'shared_preload_libraries') ?? '')
+    .split(',')
+    .map((name) => name.trim().replaceAll('"', ''))
+    .filter((name) => name !== '');
+
+const preloadedLibraries: Rule = {
+  id: 'PGG115',
+  title: 'preloaded libraries are preloaded on the target',
+  severity: 'warning',
+  background: `Extensions such as pg_stat_statements work only when their library is in shared_preload_libraries, which is a setting of the
+server, not of the database. The library must be installed there, or the server does not start.`,
+  check({ source, target }) {
+    const there = libraries(target);
+    const missing = libraries(source).filter((name) => !there.includes(name));
+    if (missing.length === 0) return [];
+    const all = [...there, ...missing];
+    return [
+      {
+        title: `not preloaded on the target: ${some(missing)}`,
+        object: 'shared_preload_libraries',
+        ...preload(target, all),
+      },
+    ];
+  },
+};
+
+/** Takes a list of names: one string would be one name. */
+function preload(target: ServerFacts, names: readonly string[]): Pick<Report, 'fix' | 'fixOn' | 'detail'> {
+  const remedy = changeSetting(target, 'target', 'shared_preload_libraries', names.join(', '));
+  if (remedy.fix === undefined) return remedy;
+  const listed = names.map((name) => `'${name.replaceAll("'", "''")}'`).join(', ');
+  return { ...remedy, fix: `ALTER SYSTEM SET shared_preload_libraries = ${listed};` };
+}
+
+export const settingRules: readonly Rule[] = [
+  timeouts,
+  removedSettings,
+  meaningfulSettings,
+  operationalSettings,
+  preloadedLibraries,
+];
