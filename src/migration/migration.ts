@@ -1,21 +1,25 @@
 /** A migration as the command line, the library and the dashboard see it: one method a command. */
 
 import type { Settings } from '../config/settings.ts';
-import type { SwitchoverDirection } from '../domain/event.ts';
+import type { MigrationEvent } from '../domain/event.ts';
 import type { Finding } from '../domain/finding.ts';
 import type { Side } from '../domain/names.ts';
 import type { Listen } from '../engine/event-stream.ts';
+import type { PlanText } from '../observers/plan-text.ts';
+import type { ReportData } from '../observers/report.ts';
+import type { MigrationStatus } from '../observers/status.ts';
 import type { ServerIdentity } from '../postgres/server-identity.ts';
-import { type JournalEntry, readJournal } from '../state/journal.ts';
+import { readJournal } from '../state/journal.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import type { Verification } from '../verify/verification.ts';
 import { check } from './check.ts';
 import { type AbortResult, abort, type CompleteResult, complete } from './finish.ts';
-import { type PlanSection, plan, switchPlan } from './plan.ts';
+import { plan, switchPlan } from './plan.ts';
+import { report } from './report.ts';
 import { requireRow } from './rows.ts';
 import { Session } from './session.ts';
-import { type MigrationStatus, status } from './status.ts';
+import { status } from './status.ts';
 import { runSwitch, type SwitchOptions, type SwitchResult } from './switch.ts';
 import { sync } from './sync.ts';
 import { verify } from './verify.ts';
@@ -62,8 +66,8 @@ export class Migration implements AsyncDisposable {
     return check(this.#session);
   }
 
-  plan(): Promise<PlanSection[]> {
-    return plan(this.#session);
+  async plan(): Promise<PlanText> {
+    return { sections: await plan(this.#session) };
   }
 
   sync(): Promise<void> {
@@ -82,18 +86,19 @@ export class Migration implements AsyncDisposable {
     return runSwitch(this.#session, 'rehearsal');
   }
 
-  cutover(options: SwitchOptions = {}): Promise<SwitchResult> {
-    return runSwitch(this.#session, 'cutover', options);
+  /** With `dryRun`: what it would do, and nothing is done. */
+  cutover(options: SwitchOptions & { readonly dryRun: true }): Promise<PlanText>;
+  cutover(options?: SwitchOptions & { readonly dryRun?: false }): Promise<SwitchResult>;
+  cutover(options?: SwitchOptions & { readonly dryRun?: boolean }): Promise<SwitchResult | PlanText>;
+  cutover(options: SwitchOptions & { readonly dryRun?: boolean } = {}): Promise<SwitchResult | PlanText> {
+    return options.dryRun ? this.#dryRun('cutover') : runSwitch(this.#session, 'cutover', options);
   }
 
-  rollback(): Promise<SwitchResult> {
-    return runSwitch(this.#session, 'rollback');
-  }
-
-  /** What `cutover` or `rollback` would do now. */
-  async dryRun(direction: Exclude<SwitchoverDirection, 'rehearsal'>): Promise<PlanSection[]> {
-    const row = await requireRow(this.#session, direction);
-    return switchPlan(this.#session, row.plan, row.activeSide);
+  rollback(options: { readonly dryRun: true }): Promise<PlanText>;
+  rollback(options?: { readonly dryRun?: false }): Promise<SwitchResult>;
+  rollback(options?: { readonly dryRun?: boolean }): Promise<SwitchResult | PlanText>;
+  rollback(options: { readonly dryRun?: boolean } = {}): Promise<SwitchResult | PlanText> {
+    return options.dryRun ? this.#dryRun('rollback') : runSwitch(this.#session, 'rollback');
   }
 
   complete(options: { readonly dropFence: boolean }): Promise<CompleteResult> {
@@ -104,9 +109,19 @@ export class Migration implements AsyncDisposable {
     return abort(this.#session);
   }
 
-  /** Entries after `afterId`, oldest first. */
-  events(afterId = 0): Promise<JournalEntry[]> {
-    return readJournal(this.#session.target, this.#session.migration, afterId);
+  /** What happened, oldest first. */
+  async events(): Promise<MigrationEvent[]> {
+    const journal = await readJournal(this.#session.target, this.#session.migration);
+    return journal.map((entry) => entry.event);
+  }
+
+  report(): Promise<ReportData> {
+    return report(this.#session);
+  }
+
+  async #dryRun(direction: 'cutover' | 'rollback'): Promise<PlanText> {
+    const row = await requireRow(this.#session, direction);
+    return { sections: switchPlan(this.#session, row.plan, row.activeSide) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,7 +10,8 @@
 import type { Step } from '../engine/step.ts';
 import { analyzeTarget } from '../steps/analyze-target.ts';
 import { buildIndexes } from '../steps/build-indexes.ts';
-// import { carryRoles } from '../steps/carry-roles.ts';
+import { carryDatabaseSettings } from '../steps/carry-database-settings.ts';
+import { carryRoles } from '../steps/carry-roles.ts';
 import { catchUp } from '../steps/catch-up.ts';
 import { copyTables } from '../steps/copy-tables.ts';
 import { fenceTarget } from '../steps/fence-target.ts';
@@ -23,9 +24,10 @@ export const FIRST_STEP = installOwnSchema;
 
 /** What `sync` makes true, in order. After the last one the migration is `following`. */
 export const SYNC_STEPS: readonly Step<never>[] = [
-  // carryRoles, // roles with their verifiers, memberships, settings
+  carryRoles, // roles with their verifiers, memberships, settings
   loadSchema, // types, tables without indexes, functions
   copyTables, // publication, slot with a snapshot, parallel COPY
+  carryDatabaseSettings,
   buildIndexes, // keys, indexes, constraints, triggers
   subscribe, // the target follows from the slot's position
   catchUp,

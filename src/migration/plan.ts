@@ -4,34 +4,35 @@ import type { SwitchoverDirection } from '../domain/event.ts';
 import { laneNames, otherSide, qualified, type Side } from '../domain/names.ts';
 import { type Plan, tableBytes } from '../domain/plan.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
+import type { PlanLine, PlanSection } from '../observers/plan-text.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import { SYNC_STEPS } from './phases.ts';
 import type { Session } from './session.ts';
 import { AFTER_COMMIT, BEFORE_PAUSE, PAUSED } from './switchover.ts';
-
-export interface PlanSection {
-  readonly title: string;
-  readonly lines: readonly string[];
-}
 
 /** The whole path: tables, the steps of sync, the steps of a cutover. */
 export async function plan(session: Session): Promise<PlanSection[]> {
   const row = await session.row();
   const decided = row?.plan ?? (await planTables(session.source, session.settings.scope));
   return [
-    { title: `Tables (${decided.tables.length})`, lines: decided.tables.map(describeTable) },
+    {
+      title: `Tables (${decided.tables.length})`,
+      lines: decided.tables.map((table) => line('source', describeTable(table))),
+    },
     {
       title: `Sequences (${decided.sequences.length}), set at every switch`,
-      lines: decided.sequences.map(qualified),
+      lines: decided.sequences.map((sequence) => line('source', qualified(sequence))),
     },
     {
       title: 'Not carried',
-      lines: decided.notCarried.map(({ object, reason }) => `${object}: ${reason}`),
+      lines: decided.notCarried.map(({ object, reason }) => line('source', `${object}: ${reason}`)),
     },
-    { title: 'sync', lines: SYNC_STEPS.map((step) => step.title) },
+    { title: 'sync', lines: SYNC_STEPS.map((step) => line('both', step.title)) },
     ...switchPlan(session, decided, row?.activeSide ?? 'source'),
   ];
 }
+
+const line = (on: string, statement: string): PlanLine => ({ on, statement });
 
 const describeTable = (table: Plan['tables'][number]): string =>
   `${qualified(table)}: about ${table.rowEstimate} rows, ${Math.ceil(tableBytes(table) / 1e6)} MB` +
@@ -48,7 +49,7 @@ export function switchPlan(session: Session, decided: Plan, from: Side): PlanSec
     outLanes: [laneNames(session.migration, from === 'source' ? 'forward' : 'reverse', 1)],
   };
   const lines = (steps: readonly SwitchoverStep[]) =>
-    steps.flatMap((step) => [step.title, ...step.describe(context).map((line) => `  ${line}`)]);
+    steps.flatMap((step) => step.describe(context).map((text) => line(step.id, text)));
   return [
     { title: `${direction}: before the pause`, lines: lines(BEFORE_PAUSE) },
     {

@@ -1,56 +1,20 @@
 /** Where the migration stands, read from the servers. Changes nothing and takes no lock. */
 
 import { describeAddress } from '../config/server-address.ts';
-import type { VerificationSummary } from '../domain/event.ts';
+import type { MigrationEvent } from '../domain/event.ts';
 import { linkFrom, otherSide, type Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
-import type { Connection } from '../postgres/connection.ts';
+import { type Plan, tableBytes } from '../domain/plan.ts';
+import type { MigrationStatus, ReadinessItem } from '../observers/status.ts';
+import { longTransactions, preparedTransactions } from '../postgres/activity.ts';
 import { existingLanes } from '../postgres/lane.ts';
-import { slotState } from '../postgres/replication-slot.ts';
-import { subscriptionState } from '../postgres/subscription.ts';
+import { type SlotState, slotState } from '../postgres/replication-slot.ts';
+import { type SubscriptionState, subscriptionState } from '../postgres/subscription.ts';
 import { isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { tableExists } from '../state/install.ts';
 import { readJournal } from '../state/journal.ts';
+import type { MigrationRow } from '../state/migration-row.ts';
 import type { Session } from './session.ts';
-
-export interface LinkStatus {
-  readonly from: Side;
-  readonly to: Side;
-  readonly lanes: readonly {
-    readonly subscription: string;
-    readonly isEnabled: boolean;
-    readonly isRunning: boolean;
-    readonly applyErrors: number | undefined;
-    readonly lagBytes: number;
-    readonly retainedWalBytes: number;
-  }[];
-}
-
-export interface MigrationStatus {
-  readonly migration: string;
-  readonly phase: Phase;
-  readonly activeSide: Side;
-  readonly epoch: number;
-  readonly source: { readonly version: string; readonly where: string };
-  readonly target: { readonly version: string; readonly where: string };
-  /** The link that runs, or should. */
-  readonly link: LinkStatus | undefined;
-  readonly copy:
-    | { readonly tables: number; readonly tablesDone: number; readonly rows: number; readonly bytes: number }
-    | undefined;
-  readonly verified:
-    | {
-        readonly at: string;
-        readonly mode: VerificationSummary['mode'];
-        readonly equal: boolean;
-        readonly tables: number;
-      }
-    | undefined;
-  readonly traffic: { readonly description: string; readonly activeSide?: Side; readonly problem?: string };
-  /** A switchover was interrupted; the next command finishes or undoes it. */
-  readonly isSwitchoverOpen: boolean;
-  readonly next: string;
-}
 
 const NEXT: Readonly<Record<Phase, string>> = {
   new: 'pgglide check, then pgglide sync',
@@ -61,79 +25,128 @@ const NEXT: Readonly<Record<Phase, string>> = {
   aborted: 'pgglide sync begins anew',
 };
 
+const LONG_TRANSACTION_MS = 1000;
+
 export async function status(session: Session): Promise<MigrationStatus> {
   const row = await session.row();
   const phase = row?.phase ?? 'new';
   const activeSide = row?.activeSide ?? 'source';
-  const isLinked = phase === 'following' || phase === 'switched' || phase === 'syncing';
+  const events = (await readJournal(session.target, session.migration)).map((entry) => entry.event);
+  const lanes = await laneStates(session, activeSide);
+  const traffic = await trafficState(session);
+  const verified = lastVerification(events);
   return {
     migration: session.migration,
     phase,
+    since: events.findLast((event) => event.type === 'phase-changed')?.at ?? row?.createdAt,
+    at: new Date().toISOString(),
     activeSide,
     epoch: row?.epoch ?? 0,
-    source: { version: session.identities.source.version, where: describeAddress(session.settings.source) },
-    target: { version: session.identities.target.version, where: describeAddress(session.settings.target) },
-    link: isLinked ? await linkStatus(session, activeSide) : undefined,
-    copy: row?.plan === undefined ? undefined : await copyStatus(session, row.plan.tables.length),
-    verified: await lastVerification(session),
-    traffic: await trafficStatus(session),
-    isSwitchoverOpen: row?.switchover !== undefined,
-    next:
-      row?.switchover === undefined
-        ? NEXT[phase]
-        : `pgglide ${row.switchover.direction} (it was interrupted)`,
+    source: { version: session.identities.source.version, address: describeAddress(session.settings.source) },
+    target: { version: session.identities.target.version, address: describeAddress(session.settings.target) },
+    link: lanes.length === 0 ? undefined : linkStatus(session, activeSide, lanes),
+    traffic: traffic.line,
+    copy: row?.plan === undefined || phase !== 'syncing' ? undefined : await copyStatus(session, row.plan),
+    verified,
+    ready: phase === 'following' || phase === 'switched' ? await readyItems(session, activeSide, lanes) : [],
+    problems: [...problems(row, lanes), ...traffic.problems],
+    next: row?.switchover === undefined ? NEXT[phase] : `pgglide ${row.switchover.direction}`,
   };
 }
 
-async function linkStatus(session: Session, from: Side): Promise<LinkStatus> {
-  const to = otherSide(from);
+interface LaneState {
+  readonly subscription: SubscriptionState | undefined;
+  readonly slot: SlotState | undefined;
+}
+
+async function laneStates(session: Session, from: Side): Promise<LaneState[]> {
   const publisher = session.side(from);
   const lanes = await existingLanes(publisher, session.migration, linkFrom(from));
-  const states = lanes.map(async (lane) => {
-    const [subscription, slot] = await Promise.all([
-      subscriptionState(session.side(to), lane.subscription),
-      slotState(publisher, lane.slot),
-    ]);
-    return {
-      subscription: lane.subscription,
-      isEnabled: subscription?.isEnabled ?? false,
-      isRunning: subscription?.isRunning ?? false,
-      applyErrors: subscription?.applyErrors,
-      lagBytes: slot?.lagBytes ?? 0,
-      retainedWalBytes: slot?.retainedBytes ?? 0,
-    };
-  });
-  return { from, to, lanes: await Promise.all(states) };
+  return Promise.all(
+    lanes.map(async (lane) => ({
+      subscription: await subscriptionState(session.side(otherSide(from)), lane.subscription),
+      slot: await slotState(publisher, lane.slot),
+    })),
+  );
 }
 
-async function copyStatus({ target, migration }: Session, tables: number): Promise<MigrationStatus['copy']> {
-  const progress = (await hasProgress(target)) ? await readCopyProgress(target, migration) : [];
+function linkStatus(session: Session, from: Side, lanes: readonly LaneState[]): MigrationStatus['link'] {
   return {
-    tables,
-    tablesDone: progress.filter(isCopied).length,
-    rows: progress.reduce((sum, table) => sum + table.rowCount, 0),
-    bytes: progress.reduce((sum, table) => sum + table.bytes, 0),
+    from,
+    isStreaming: lanes.every((lane) => lane.subscription?.isRunning ?? false),
+    lagBytes: Math.max(...lanes.map((lane) => lane.slot?.lagBytes ?? 0)),
+    lagMs: undefined,
+    retainedWalBytes: Math.max(...lanes.map((lane) => lane.slot?.retainedBytes ?? 0)),
+    walLimitBytes: session.settings.throttle.maxWalRetainedBytes,
   };
 }
 
-const hasProgress = (target: Connection): Promise<boolean> => tableExists(target, 'copy_table');
+function problems(row: MigrationRow | undefined, lanes: readonly LaneState[]): string[] {
+  const stopped = lanes
+    .filter(({ subscription }) => subscription !== undefined && !subscription.isEnabled)
+    .map(
+      ({ subscription }) => `subscription ${subscription?.name} is disabled: it met a row it cannot apply`,
+    );
+  const lost = lanes
+    .filter(({ slot }) => slot?.walStatus === 'lost')
+    .map(({ slot }) => `slot ${slot?.name} is lost: its WAL is gone; pgglide abort, then pgglide sync`);
+  const open = row?.switchover;
+  const interrupted =
+    open === undefined ? [] : [`a ${open.direction} was interrupted: the next command finishes or undoes it`];
+  return [...interrupted, ...stopped, ...lost];
+}
 
-async function lastVerification({ target, migration }: Session): Promise<MigrationStatus['verified']> {
-  const journal = await readJournal(target, migration);
-  const last = journal
-    .map((entry) => entry.event)
-    .findLast((event) => event.type === 'verification-finished');
+async function readyItems(
+  session: Session,
+  activeSide: Side,
+  lanes: readonly LaneState[],
+): Promise<ReadinessItem[]> {
+  const active = session.side(activeSide);
+  const [long, prepared] = await Promise.all([
+    longTransactions(active, LONG_TRANSACTION_MS),
+    preparedTransactions(active),
+  ]);
+  return [
+    {
+      name: 'link runs',
+      ok: lanes.length > 0 && lanes.every((lane) => lane.subscription?.isRunning ?? false),
+    },
+    {
+      name: 'long transactions',
+      ok: long.length === 0,
+      ...(long.length > 0 ? { detail: `${long.length}` } : {}),
+    },
+    { name: 'prepared transactions', ok: prepared.length === 0 },
+  ];
+}
+
+/** Bytes done are those of whole tables: the parts of a running one are the running tool's to show. */
+async function copyStatus({ target, migration }: Session, plan: Plan): Promise<MigrationStatus['copy']> {
+  const progress = (await tableExists(target, 'copy_table')) ? await readCopyProgress(target, migration) : [];
+  return {
+    bytes: progress.reduce((sum, table) => sum + table.bytes, 0),
+    totalBytes: plan.tables.reduce((sum, table) => sum + tableBytes(table), 0),
+    rows: progress.reduce((sum, table) => sum + table.rowCount, 0),
+    tablesDone: progress.filter(isCopied).length,
+    tables: plan.tables.length,
+    running: [],
+    bytesPerSecond: 0,
+    elapsedMs: 0,
+  };
+}
+
+function lastVerification(events: readonly MigrationEvent[]): MigrationStatus['verified'] {
+  const last = events.findLast((event) => event.type === 'verification-finished');
   if (last === undefined) return undefined;
-  return { at: last.at, mode: last.data.mode, equal: last.data.equal, tables: last.data.tables.length };
+  return { at: last.at, equal: last.data.equal, tables: last.data.tables.length };
 }
 
 /** A traffic switch that cannot be reached is a fact to show, not a reason to show nothing. */
-async function trafficStatus(session: Session): Promise<MigrationStatus['traffic']> {
+async function trafficState(session: Session): Promise<{ line: string | undefined; problems: string[] }> {
   try {
     await using traffic = session.openTraffic();
-    const state = await traffic.observe();
-    return { description: state.description, activeSide: state.activeSide };
+    return { line: (await traffic.observe()).description, problems: [] };
   } catch (error) {
-    return { description: 'traffic switch', problem: error instanceof Error ? error.message : String(error) };
+    return { line: undefined, problems: [error instanceof Error ? error.message : String(error)] };
   }
 }

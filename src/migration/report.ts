@@ -1,0 +1,38 @@
+/** The account of a migration: its journal, and what the servers say now. */
+
+import { createRequire } from 'node:module';
+import { packagePath } from '../base/package-root.ts';
+import { describeAddress } from '../config/server-address.ts';
+import { RefusedError } from '../domain/errors.ts';
+import { buildReport, type ReportData } from '../observers/report.ts';
+import { readJournal } from '../state/journal.ts';
+import type { Session } from './session.ts';
+
+/** @throws {RefusedError} `nothing_to_report` before the first sync */
+export async function report(session: Session): Promise<ReportData> {
+  const row = await session.row();
+  if (row === undefined) {
+    throw new RefusedError('nothing_to_report', `Nothing is known of migration "${session.migration}"`, {
+      hint: 'It begins with: pgglide sync',
+    });
+  }
+  const journal = await readJournal(session.target, session.migration);
+  const { source, target } = session.identities;
+  return buildReport(
+    journal.map((entry) => entry.event),
+    {
+      migration: row.name,
+      generatedAt: new Date().toISOString(),
+      pgglideVersion: packageVersion(),
+      phase: row.phase,
+      activeSide: row.activeSide,
+      source: { version: source.version, address: describeAddress(session.settings.source) },
+      target: { version: target.version, address: describeAddress(session.settings.target) },
+      sequences: row.plan?.sequences.length ?? 0,
+      notCarried: row.plan?.notCarried ?? [],
+    },
+  );
+}
+
+const packageVersion = (): string =>
+  (createRequire(import.meta.url)(packagePath('package.json')) as { version: string }).version;

@@ -1,0 +1,31 @@
+import type { Step } from '../engine/step.ts';
+import { readRoles } from '../postgres/roles.ts';
+import { applyRoles } from '../schema/apply-roles.ts';
+import { type RoleStatement, roleStatements } from '../schema/role-statements.ts';
+import { recordCreatedRoles } from '../state/created-role.ts';
+
+/**
+ * Makes the target's roles like the source's: login roles with their verifiers (so that a client's password, and the
+ * proxy's log-in, work on both sides), memberships, written anew for the target's rules. Roles that exist stay.
+ *
+ * @throws {PrerequisiteError} `role_statement_failed`
+ * @see https://www.postgresql.org/docs/current/sql-createrole.html
+ */
+export const carryRoles: Step<readonly RoleStatement[]> = {
+  id: 'carry-roles',
+  title: 'Roles, passwords, memberships',
+
+  async observe({ source, target }) {
+    const { roles } = roleStatements(await readRoles(source), await readRoles(target));
+    return { satisfied: roles.length === 0, facts: roles };
+  },
+
+  actions: ({ target, migration }, statements) => [
+    {
+      on: 'target',
+      does: statements.map((statement) => statement.description).join('; '),
+      run: () =>
+        applyRoles(target, statements, (session, created) => recordCreatedRoles(session, migration, created)),
+    },
+  ],
+};
