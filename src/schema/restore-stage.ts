@@ -94,10 +94,7 @@ async function cancelAll(
  * The settings that a dump's statements expect, for a session that executes nothing else. A crash of the server may
  * lose the last transactions, but each with its record: losing both is no loss.
  */
-export async function prepareRestoreSession(
-  connection: Connection,
-  tuning: RestoreTuning = {},
-): Promise<void> {
+async function prepareRestoreSession(connection: Connection, tuning: RestoreTuning = {}): Promise<void> {
   const settings: Record<string, string> = {
     check_function_bodies: 'off',
     xmloption: 'content',
@@ -140,7 +137,7 @@ async function runBatch(
 }
 
 /** Executes the statements and their record in one transaction. */
-export async function runStatements(
+async function runStatements(
   connection: Connection,
   statements: readonly SchemaStatement[],
   record: RestoreOptions['record'],

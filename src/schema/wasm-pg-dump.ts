@@ -7,8 +7,6 @@ import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 import type { PgDumpOutcome, PgDumpWork } from './wasm-pg-dump-worker.ts';
 
-export const WASM_PG_DUMP_MAJOR = 18;
-
 /**
  * Executes pg_dump with `args` (schema only: it cannot COPY) on the session of `connection` and returns its script.
  *

@@ -37,8 +37,8 @@ function compareClass(
 ): SchemaDifference[] {
   const keys = [...new Set([...Object.keys(was), ...Object.keys(is)])];
   return keys.flatMap((object): SchemaDifference[] => {
-    const before = was[object];
-    const now = is[object];
+    const before = Object.hasOwn(was, object) ? was[object] : undefined;
+    const now = Object.hasOwn(is, object) ? is[object] : undefined;
     if (before === undefined)
       return [{ class: name, object, change: 'added', ...(now === undefined ? {} : { is: now }) }];
     if (now === undefined) return [{ class: name, object, change: 'dropped', was: before }];

@@ -1,0 +1,338 @@
+/** What makes the target's roles like the source's. Pure. */
+
+import type {
+  ClusterRoles,
+  Grant,
+  Membership,
+  ParameterGrant,
+  Role,
+  RoleSetting,
+} from '../postgres/roles.ts';
+import { ident, list, literal, type Sql, sql, trusted } from '../postgres/sql.ts';
+
+export interface RoleStatement {
+  /** Tells it without secrets. */
+  readonly description: string;
+  /** May hold a password's verifier: never to be shown or logged. */
+  readonly statement: Sql;
+  /** Set on CREATE ROLE, so that abort can drop it. */
+  readonly createsRole?: string;
+}
+
+export interface RolePlan {
+  /** Before the schema: roles, passwords, memberships. */
+  readonly roles: readonly RoleStatement[];
+  /** After the schema: the database's settings, owner, grants, comment. A target role that is no superuser may lose its rights by them. */
+  readonly database: readonly RoleStatement[];
+  readonly notCarried: readonly { readonly object: string; readonly reason: string }[];
+}
+
+export interface RoleOptions {
+  /** `used`: those this database needs. `login` (default): those and every role that may log in. */
+  readonly include?: 'used' | 'login';
+}
+
+/**
+ * The difference only: empty once applied. Roles that the target has already are kept as they are, but for the
+ * password of login roles, which is made equal (the proxy logs in with the same one on both sides); that of the
+ * role we log in with ourselves is left alone. Grantors are not carried: each membership is granted by who executes
+ * this, because 16 refuses to grant in the name of others.
+ */
+export function roleStatements(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  options: RoleOptions = {},
+): RolePlan {
+  const wanted = wantedRoles(source, options.include ?? 'login');
+  const existing = new Map(target.roles.map((role) => [role.name, role]));
+  const executor = existing.get(target.currentRole);
+  const carried = wanted.filter((role) => existing.has(role.name) || !isManaged(role.name));
+  const names = new Set(carried.map((role) => role.name));
+  return {
+    roles: [
+      ...carried.flatMap((role) => (existing.get(role.name) === undefined ? createRole(role, executor) : [])),
+      ...carried.flatMap((role) => equalPassword(role, existing.get(role.name), target)),
+      ...memberships(source, target, names),
+    ],
+    database: [
+      ...settings(source, target, names),
+      ...(executor?.isSuperuser ? parameterGrants(source, target, names) : []),
+      ...databaseStatements(source, target, names),
+    ],
+    notCarried: [
+      ...carried.flatMap((role) => roleNotes(role, existing.get(role.name), source, executor)),
+      ...wanted
+        .filter((role) => !names.has(role.name))
+        .map((role) => ({
+          object: `role ${role.name}`,
+          reason: 'made by the service provider, missing on the target',
+        })),
+      ...unknownSettings(source, target, names),
+    ],
+  };
+}
+
+function wantedRoles(source: ClusterRoles, include: 'used' | 'login'): Role[] {
+  const wanted = new Set(
+    source.roles
+      .filter((role) => role.isUsed || (include === 'login' && role.mayLogin))
+      .map(({ name }) => name),
+  );
+  // Groups of groups: until nothing is added.
+  for (let size = -1; size !== wanted.size; ) {
+    size = wanted.size;
+    for (const { role, member } of source.memberships) if (wanted.has(member)) wanted.add(role);
+  }
+  return source.roles.filter((role) => wanted.has(role.name));
+}
+
+/** Roles that Amazon, Google and Microsoft keep for themselves. */
+const isManaged = (name: string): boolean => /^(rds|cloudsql|azure|alloydb)/.test(name);
+
+function createRole(role: Role, executor: Role | undefined): RoleStatement[] {
+  const attributes = list(attributesOf(role, executor), ' ');
+  const comment =
+    role.comment === null
+      ? []
+      : [
+          {
+            description: `COMMENT ON ROLE ${role.name}`,
+            statement: sql`COMMENT ON ROLE ${ident(role.name)} IS ${literal(role.comment)}`,
+          },
+        ];
+  return [
+    {
+      description: `CREATE ROLE ${role.name}`,
+      statement: sql`CREATE ROLE ${ident(role.name)} WITH ${attributes}`,
+      createsRole: role.name,
+    },
+    ...comment,
+  ];
+}
+
+const flag = (isSet: boolean, name: string): Sql => trusted(isSet ? name : `NO${name}`);
+
+/** Attributes that the executor may not give are left out (and noted). */
+function attributesOf(role: Role, executor: Role | undefined): Sql[] {
+  const may = grantable(executor);
+  return [
+    flag(role.inherits, 'INHERIT'),
+    flag(role.mayCreateRoles, 'CREATEROLE'),
+    flag(role.mayLogin, 'LOGIN'),
+    ...(may.superuser ? [flag(role.isSuperuser, 'SUPERUSER')] : []),
+    ...(may.createDatabase ? [flag(role.mayCreateDatabases, 'CREATEDB')] : []),
+    ...(may.replicate ? [flag(role.mayReplicate, 'REPLICATION')] : []),
+    ...(may.bypass ? [flag(role.bypassesRowSecurity, 'BYPASSRLS')] : []),
+    ...(role.connectionLimit === -1 ? [] : [trusted(`CONNECTION LIMIT ${role.connectionLimit}`)]),
+    ...(role.validUntil === null ? [] : [sql`VALID UNTIL ${literal(role.validUntil)}`]),
+  ];
+}
+
+const grantable = (executor: Role | undefined) => {
+  const isSuperuser = executor?.isSuperuser ?? false;
+  return {
+    superuser: isSuperuser,
+    createDatabase: isSuperuser || (executor?.mayCreateDatabases ?? false),
+    replicate: isSuperuser || (executor?.mayReplicate ?? false),
+    bypass: isSuperuser || (executor?.bypassesRowSecurity ?? false),
+  };
+};
+
+function equalPassword(role: Role, there: Role | undefined, target: ClusterRoles): RoleStatement[] {
+  if (!role.mayLogin || role.verifier === null || role.name === target.currentRole) return [];
+  if (there?.verifier === role.verifier) return [];
+  return [
+    {
+      description: `ALTER ROLE ${role.name} PASSWORD (verifier)`,
+      statement: sql`ALTER ROLE ${ident(role.name)} PASSWORD ${literal(role.verifier)}`,
+    },
+  ];
+}
+
+function memberships(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): RoleStatement[] {
+  const key = ({ role, member }: Membership) => JSON.stringify([role, member]);
+  const there = new Map(target.memberships.map((membership) => [key(membership), membership]));
+  return source.memberships
+    .filter(({ role, member }) => names.has(member) && (names.has(role) || role.startsWith('pg_')))
+    .filter((wanted) => !includes(there.get(key(wanted)), wanted))
+    .map((wanted) => ({
+      description: `GRANT ${wanted.role} TO ${wanted.member}`,
+      statement: sql`GRANT ${ident(wanted.role)} TO ${ident(wanted.member)}${membershipOptions(wanted, target.majorVersion)}`,
+    }));
+}
+
+function includes(there: Membership | undefined, wanted: Membership): boolean {
+  if (there === undefined || (wanted.isAdmin && !there.isAdmin)) return false;
+  const same = (a: boolean | null, b: boolean | null) => a === null || b === null || a === b;
+  return same(there.inherits, wanted.inherits) && same(there.maySet, wanted.maySet);
+}
+
+/** Before 16 a role inherited all or nothing: 16 takes its INHERIT attribute for the default. */
+function membershipOptions(wanted: Membership, targetMajor: number): Sql {
+  if (wanted.inherits !== null && wanted.maySet !== null && targetMajor >= 16) {
+    const { isAdmin, inherits, maySet } = wanted;
+    return trusted(` WITH ADMIN ${isAdmin}, INHERIT ${inherits}, SET ${maySet}`);
+  }
+  return trusted(wanted.isAdmin ? ' WITH ADMIN OPTION' : '');
+}
+
+const settingKey = ({ role, inThisDatabase, name }: RoleSetting): string =>
+  JSON.stringify([role, inThisDatabase, name]);
+
+const concerns = (setting: RoleSetting, names: ReadonlySet<string>): boolean =>
+  setting.role === null ? setting.inThisDatabase : names.has(setting.role);
+
+/** A dotted name is an extension's and may always be set. */
+const isKnown = (setting: RoleSetting, target: ClusterRoles): boolean =>
+  setting.name.includes('.') || target.knownSettings.includes(setting.name);
+
+function settings(source: ClusterRoles, target: ClusterRoles, names: ReadonlySet<string>): RoleStatement[] {
+  const there = new Map(target.settings.map((setting) => [settingKey(setting), setting.value]));
+  return source.settings
+    .filter((setting) => concerns(setting, names) && isKnown(setting, target))
+    .filter((setting) => there.get(settingKey(setting)) !== setting.value)
+    .map((setting) => {
+      const whose = settingOwner(setting, target.database.name);
+      return {
+        description: `ALTER ${setting.role === null ? 'DATABASE' : `ROLE ${setting.role}`} SET ${setting.name}`,
+        statement: sql`ALTER ${whose} SET ${ident(...setting.name.split('.'))} TO ${settingValue(setting)}`,
+      };
+    });
+}
+
+function settingOwner(setting: RoleSetting, database: string): Sql {
+  if (setting.role === null) return sql`DATABASE ${ident(database)}`;
+  const where = setting.inThisDatabase ? sql` IN DATABASE ${ident(database)}` : trusted('');
+  return sql`ROLE ${ident(setting.role)}${where}`;
+}
+
+/** Settings that the server keeps as a list of quoted names, and that must be given as one. */
+const NAME_LISTS = new Set([
+  'local_preload_libraries',
+  'search_path',
+  'session_preload_libraries',
+  'shared_preload_libraries',
+  'temp_tablespaces',
+  'unix_socket_directories',
+]);
+
+function settingValue({ name, value }: RoleSetting): Sql {
+  if (!NAME_LISTS.has(name)) return literal(value);
+  const names = [...value.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)].map(
+    (match) => match[1]?.replaceAll('""', '"') ?? match[2] ?? '',
+  );
+  return names.length === 0 ? literal('') : list(names.map(literal));
+}
+
+function parameterGrants(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): RoleStatement[] {
+  const key = (grant: ParameterGrant) => JSON.stringify([grant.parameter, grant.grantee, grant.privilege]);
+  const there = new Set(target.parameterGrants.map(key));
+  return source.parameterGrants
+    .filter((grant) => (grant.grantee === null || names.has(grant.grantee)) && !there.has(key(grant)))
+    .map((grant) => ({
+      description: `GRANT ${grant.privilege} ON PARAMETER ${grant.parameter} TO ${grant.grantee ?? 'PUBLIC'}`,
+      statement: sql`GRANT ${privilegeOf(grant)} ON PARAMETER ${ident(...grant.parameter.split('.'))} TO ${granteeOf(grant)}`,
+    }));
+}
+
+const granteeOf = (grant: Grant): Sql =>
+  sql`${grant.grantee === null ? trusted('PUBLIC') : ident(grant.grantee)}${trusted(grant.isGrantable ? ' WITH GRANT OPTION' : '')}`;
+
+/** Privileges come from the catalog's own short list of keywords. */
+const privilegeOf = (grant: Grant): Sql => trusted(/^[A-Z ]+$/.exec(grant.privilege)?.[0] ?? 'ALL');
+
+function databaseStatements(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): RoleStatement[] {
+  const database = ident(target.database.name);
+  const statements: RoleStatement[] = [];
+  const say = (description: string, statement: Sql) => statements.push({ description, statement });
+  const { owner, comment, connectionLimit } = source.database;
+  for (const grant of missingGrants(target, source, names)) {
+    say(
+      `REVOKE ${grant.privilege} ON DATABASE`,
+      sql`REVOKE ${privilegeOf(grant)} ON DATABASE ${database} FROM ${granteeOf({ ...grant, isGrantable: false })}`,
+    );
+  }
+  for (const grant of missingGrants(source, target, names)) {
+    say(
+      `GRANT ${grant.privilege} ON DATABASE`,
+      sql`GRANT ${privilegeOf(grant)} ON DATABASE ${database} TO ${granteeOf(grant)}`,
+    );
+  }
+  if (comment !== target.database.comment && comment !== null)
+    say('COMMENT ON DATABASE', sql`COMMENT ON DATABASE ${database} IS ${literal(comment)}`);
+  if (connectionLimit !== target.database.connectionLimit)
+    say(
+      'ALTER DATABASE CONNECTION LIMIT',
+      sql`ALTER DATABASE ${database} CONNECTION LIMIT ${trusted(String(connectionLimit))}`,
+    );
+  if (owner !== target.database.owner && names.has(owner))
+    say(`ALTER DATABASE OWNER TO ${owner}`, sql`ALTER DATABASE ${database} OWNER TO ${ident(owner)}`);
+  return statements;
+}
+
+/** What `here` grants on its database and `there` does not; an owner's own rights go with the ownership. */
+function missingGrants(here: ClusterRoles, there: ClusterRoles, names: ReadonlySet<string>): Grant[] {
+  const key = ({ grantee, privilege, isGrantable }: Grant) =>
+    JSON.stringify([grantee, privilege, isGrantable]);
+  const present = new Set(there.database.grants.map(key));
+  return here.database.grants.filter(
+    (grant) =>
+      (grant.grantee === null || names.has(grant.grantee)) &&
+      grant.grantee !== here.database.owner &&
+      grant.grantee !== there.database.owner &&
+      grant.grantee !== here.currentRole &&
+      !present.has(key(grant)),
+  );
+}
+
+function roleNotes(
+  role: Role,
+  there: Role | undefined,
+  source: ClusterRoles,
+  executor: Role | undefined,
+): RolePlan['notCarried'] {
+  const object = `role ${role.name}`;
+  const notes: string[] = [];
+  if (role.mayLogin && !source.readsVerifiers && there === undefined)
+    notes.push(
+      'password not carried: pg_authid may not be read on the source; set it with ALTER ROLE ... PASSWORD',
+    );
+  if (there === undefined) {
+    const may = grantable(executor);
+    const lost = [
+      ...(role.isSuperuser && !may.superuser ? ['SUPERUSER'] : []),
+      ...(role.mayCreateDatabases && !may.createDatabase ? ['CREATEDB'] : []),
+      ...(role.mayReplicate && !may.replicate ? ['REPLICATION'] : []),
+      ...(role.bypassesRowSecurity && !may.bypass ? ['BYPASSRLS'] : []),
+    ];
+    if (lost.length > 0) notes.push(`${lost.join(', ')} not carried: our role on the target may not give it`);
+  } else if (role.mayLogin && !there.mayLogin) {
+    notes.push('exists on the target without LOGIN, and is left so');
+  }
+  return notes.map((reason) => ({ object, reason }));
+}
+
+function unknownSettings(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): RolePlan['notCarried'] {
+  return source.settings
+    .filter((setting) => concerns(setting, names) && !isKnown(setting, target))
+    .map((setting) => ({
+      object: `setting ${setting.name} of ${setting.role === null ? 'the database' : `role ${setting.role}`}`,
+      reason: `PostgreSQL ${target.majorVersion} does not know it`,
+    }));
+}

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import type { RestoreStage, RestoreTask } from './classify-restore.ts';
+import { TaskQueue } from './task-queue.ts';
+
+const task = (n: number, excludes: string[] = [], kind = 'INDEX'): RestoreTask => ({
+  statement: { n, section: 'post-data', kind, name: String(n), sql: '' },
+  cost: 0,
+  excludes,
+});
+const stage = (mode: RestoreStage['mode'], tasks: RestoreTask[]): RestoreStage => ({
+  name: 'rest',
+  mode,
+  tasks,
+});
+const numbers = (batch: readonly RestoreTask[]) => batch.map(({ statement }) => statement.n);
+
+test('a task whose table is busy is passed over until the table is free', async () => {
+  const queue = new TaskQueue(stage('parallel', [task(0, ['a']), task(1, ['a', 'b']), task(2, ['c'])]));
+  const first = await queue.take();
+  expect(numbers(first)).toEqual([0]);
+  expect(numbers(await queue.take())).toEqual([2]);
+  const waiting = queue.take();
+  queue.finish(first);
+  expect(numbers(await waiting)).toEqual([1]);
+  expect(await queue.take()).toEqual([]);
+});
+
+test('a failure hands nothing out any more, also to who waits', async () => {
+  const queue = new TaskQueue(stage('parallel', [task(0, ['a']), task(1, ['a'])]));
+  await queue.take();
+  const waiting = queue.take();
+  queue.fail();
+  expect(await waiting).toEqual([]);
+});
+
+test('serial tasks come in order, many at once, but a REFRESH alone', async () => {
+  const tasks = [task(0), task(1), task(2, [], 'MATERIALIZED VIEW DATA'), task(3)];
+  const queue = new TaskQueue(stage('serial', tasks));
+  const batches = [];
+  for (let batch = await queue.take(); batch.length > 0; batch = await queue.take())
+    batches.push(numbers(batch));
+  expect(batches).toEqual([[0, 1], [2], [3]]);
+});
