@@ -156,7 +156,12 @@ function toSettings(
       proxies: traffic.proxies?.map((address) => absoluteSocket(address, folder)) ?? [control],
       hook: path(traffic.hook),
     },
-    proxy: { listen: proxy.listen, control, workers: proxy.workers },
+    proxy: {
+      listen: proxy.listen,
+      control,
+      stateFile: path(proxy.stateFile) ?? stateFileBeside(control),
+      workers: proxy.workers,
+    },
     hooks: { dir: path(config.hooks.dir) },
     dashboard: config.dashboard,
   };
@@ -168,3 +173,6 @@ function absoluteSocket(address: string, folder: string): string {
   const path = address.slice('unix:'.length);
   return isAbsolute(path) ? address : `unix:${resolve(folder, path)}`;
 }
+
+const stateFileBeside = (control: string): string | undefined =>
+  control.startsWith('unix:') ? `${control.slice('unix:'.length)}.state` : undefined;

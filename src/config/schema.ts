@@ -264,6 +264,12 @@ export const configSchema = z.strictObject({
         description: 'Where the proxy takes commands: unix:PATH or http://HOST:PORT.',
         default: 'unix:./pgglide-proxy.sock',
       }),
+      stateFile: optional(text, {
+        kind: 'text',
+        description:
+          'Where the proxy remembers the side it serves, for a restart while the target cannot be read. Beside the control socket when not given.',
+        example: './pgglide-proxy.state',
+      }),
       workers: withDefault(count, {
         kind: 'number',
         description: 'Processes that share the work.',

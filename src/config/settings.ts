@@ -60,6 +60,8 @@ export interface Settings {
     readonly listen: string;
     /** unix:/path or http://host:port */
     readonly control: string;
+    /** Absolute path; undefined: nothing is remembered. */
+    readonly stateFile: string | undefined;
     readonly workers: number;
   };
   readonly hooks: { readonly dir: string | undefined };

@@ -1,12 +1,19 @@
 /** One event as one line for people; samples have none. Pure. */
 
-import type { MigrationEvent } from '../domain/event.ts';
+import type { EventType, MigrationEvent } from '../domain/event.ts';
 import { formatBytes, formatCount, formatDuration } from './quantity.ts';
 import { type Painter, printable } from './style.ts';
 import { finalLines, startedLine, stepLine } from './switchover-lines.ts';
 import type { View } from './view.ts';
 
-/** What a run prints for good; `before` is the view without the event. Empty for samples and for what only the live block shows. */
+/** A command prints these as its result: shown while it runs, they would stand there twice. */
+const RESULTS: ReadonlySet<EventType> = new Set(['switchover-finished', 'verification-finished']);
+
+/** What a run leaves on the screen while it goes on. */
+export const progressLines = (event: MigrationEvent, before: View, paint: Painter): readonly string[] =>
+  RESULTS.has(event.type) ? [] : eventLines(event, before, paint);
+
+/** Everything worth a line in the journal; `before` is the view without the event. Empty for samples and for what only the live block shows. */
 export function eventLines(event: MigrationEvent, before: View, paint: Painter): readonly string[] {
   switch (event.type) {
     case 'phase-changed':

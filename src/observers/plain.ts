@@ -1,7 +1,7 @@
 /** Lines for pipes and log files: events as they come, progress every few seconds of the events' own time. */
 
 import type { MigrationEvent } from '../domain/event.ts';
-import { eventLines } from './event-line.ts';
+import { progressLines } from './event-line.ts';
 import type { Observer, Sink } from './observer.ts';
 import { plainLine } from './plain-line.ts';
 import { painter, type Style } from './style.ts';
@@ -17,7 +17,7 @@ export function plainObserver(sink: Sink, style: Style): Observer {
   const onEvent = (event: MigrationEvent) => {
     const before = view;
     view = foldView(view, event);
-    const lines = eventLines(event, before, paint);
+    const lines = progressLines(event, before, paint);
     for (const line of lines) sink.write(`${line}\n`);
     const atMs = Date.parse(event.at);
     const line = plainLine(view);

@@ -1,8 +1,15 @@
 /** A switchover as numbered steps, each with its time since the first request waited. Pure. */
 
-import type { EventMap, MigrationEvent, StepTime, SwitchoverDirection } from '../domain/event.ts';
+import type {
+  EventMap,
+  MigrationEvent,
+  StepTime,
+  SwitchoverDirection,
+  SwitchoverSummary,
+  VerificationSummary,
+} from '../domain/event.ts';
 import { formatDuration } from './quantity.ts';
-import { type Painter, padEnd, printable } from './style.ts';
+import { type Painter, padEnd, painter, printable, type Style } from './style.ts';
 
 const TITLE_WIDTH = 24;
 const NOTE_WIDTH = 36;
@@ -42,10 +49,31 @@ export function finalLines(
       `  Requests waited ${formatDuration(pauseMs)} and went on where they were; nothing lost.`,
     ];
   }
-  const { direction, to, waits, pauseMs } = event.data;
+  return summaryLines(event.data);
+}
+
+/** The result on stdout: the steps scrolled by on stderr already. */
+export function switchoverText(
+  summary: SwitchoverSummary,
+  verification: VerificationSummary | undefined,
+  style: Style,
+): string {
+  const paint = painter(style);
+  return [
+    ...summaryLines(summary),
+    ...(verification === undefined ? [] : [verificationLine(verification, paint)]),
+  ].join('\n');
+}
+
+function summaryLines({ direction, to, waits, pauseMs }: SwitchoverSummary): string[] {
   const verb =
     direction === 'rehearsal' ? 'Rehearsed, nothing switched.' : `Traffic is on the ${to.toUpperCase()}.`;
   return [
     `${verb} Held ${formatDuration(pauseMs)}, longest wait ${formatDuration(waits.longestWaitMs)}, failed requests ${waits.failedRequests}. ${NEXT[direction]}`,
   ];
+}
+
+function verificationLine({ tables, equal, seconds }: VerificationSummary, paint: Painter): string {
+  const same = tables.filter((table) => table.equal).length;
+  return `${equal ? paint.ok : paint.failed} ${same} of ${tables.length} tables equal on both sides at the switch (${formatDuration(seconds * 1000)})`;
 }

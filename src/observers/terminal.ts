@@ -1,7 +1,7 @@
 /** A terminal: what is final scrolls up, what moves is drawn again below it. */
 
 import type { MigrationEvent } from '../domain/event.ts';
-import { eventLines } from './event-line.ts';
+import { progressLines } from './event-line.ts';
 import { type LiveBlockOptions, liveBlock } from './live-block.ts';
 import type { Observer } from './observer.ts';
 import { painter, type Style } from './style.ts';
@@ -50,7 +50,7 @@ export function terminalObserver(terminal: Terminal, options: TerminalOptions): 
 
   return {
     onEvent: (event: MigrationEvent) => {
-      const lines = eventLines(event, view, paint);
+      const lines = progressLines(event, view, paint);
       view = foldView(view, event);
       if (lines.length > 0) draw(lines, block());
       else redrawSoon();

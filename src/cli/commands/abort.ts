@@ -1,0 +1,28 @@
+import type { CommandDefinition } from '../command.ts';
+
+export const abort: CommandDefinition = {
+  name: 'abort',
+  group: 'Migrate',
+  summary: 'before cutover: remove everything we made, on both servers',
+  description:
+    'Gives the migration up: publications, slots, subscriptions, our schema and everything copied to the target go. The source’s own objects and the traffic are not touched. Says what is left after looking.',
+  exitCodes: { 7: 'refused: the target is the active side, or not confirmed' },
+  async run(context) {
+    const { withMigration } = await import('../with-migration.ts');
+    const { confirm } = await import('../confirm.ts');
+    const { describeAddress } = await import('../../config/server-address.ts');
+    return await withMigration(context, { readOnly: false }, async (migration, settings) => {
+      await confirm(context, {
+        what: `This removes everything that was copied to ${describeAddress(settings.target)}.`,
+        expected: settings.migration,
+      });
+      const { leftovers } = await migration.abort();
+      context.output.result({ leftovers }, () =>
+        leftovers.length === 0
+          ? 'Aborted. Nothing of ours is left on either server.'
+          : ['Aborted. Still there:', ...leftovers.map((item) => `  ${item}`)].join('\n'),
+      );
+      return 0;
+    });
+  },
+};

@@ -1,0 +1,31 @@
+import type { CommandDefinition } from '../command.ts';
+
+export const check: CommandDefinition = {
+  name: 'check',
+  group: 'Migrate',
+  summary: 'read-only preflight of both servers: what would stop us, and the fix',
+  description:
+    'Looks at both servers and says what would stop the migration or make it worse, each with the SQL that mends it. Changes nothing. Background of a finding: pgglide explain PGG101.',
+  options: [{ flags: '--strict', description: 'warnings count as blockers (exit code 3)' }],
+  exitCodes: {
+    0: 'nothing stands in the way; there may be warnings',
+    3: 'a blocker, or with --strict a warning',
+  },
+  async run(context, options) {
+    const { withMigration } = await import('../with-migration.ts');
+    const { describeAddress } = await import('../../config/server-address.ts');
+    const { checkText, summarize } = await import('../../observers/check-text.ts');
+    return await withMigration(context, { readOnly: true }, async (migration, { source, target }) => {
+      const findings = await migration.check();
+      const summary = summarize(findings);
+      context.output.result({ summary, findings }, (style) =>
+        [
+          `Source  ${describeAddress(source)}   TLS ${source.sslMode}, as ${source.user}`,
+          `Target  ${describeAddress(target)}   TLS ${target.sslMode}, as ${target.user}`,
+          checkText(findings, style),
+        ].join('\n'),
+      );
+      return summary.blockers > 0 || (options.strict === true && summary.warnings > 0) ? 3 : 0;
+    });
+  },
+};

@@ -1,0 +1,28 @@
+import type { CommandDefinition } from '../command.ts';
+
+export const cutover: CommandDefinition = {
+  name: 'cutover',
+  group: 'Migrate',
+  summary: 'pause traffic, drain, switch to the target, resume',
+  description:
+    'Moves traffic to the target: requests wait while the last changes drain, none is refused. Past the pause budget, or when anything fails before the commit point, traffic goes on where it was. Reverse replication is ready before traffic resumes, so that rollback loses nothing.',
+  options: [
+    { flags: '--dry-run', description: 'check the guards and print what would be done' },
+    { flags: '--unverified', description: 'although no fresh verification found both sides equal' },
+    { flags: '--pause-budget <duration>', description: 'how long requests may wait (cutover.pauseBudget)' },
+  ],
+  exitCodes: {
+    5: 'switched, but the exact comparison found differences',
+    6: 'given up; traffic is where it was',
+    7: 'refused: wrong phase, or a guard is not met',
+    20: 'a human is needed: cannot prove where clients write',
+  },
+  async run(context, { dryRun, unverified, pauseBudget }) {
+    const { runSwitchover } = await import('../run-switchover.ts');
+    const isDry = dryRun === true;
+    const settings = { 'cutover.pauseBudget': pauseBudget };
+    return await runSwitchover(context, { readOnly: isDry, settings }, (migration) =>
+      migration.cutover({ dryRun: isDry, unverified: unverified === true }),
+    );
+  },
+};

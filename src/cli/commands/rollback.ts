@@ -1,0 +1,18 @@
+import type { CommandDefinition } from '../command.ts';
+
+export const rollback: CommandDefinition = {
+  name: 'rollback',
+  group: 'Migrate',
+  summary: 'send traffic back to the source, losing nothing',
+  description:
+    'The cutover with the sides swapped: every write made on the target is on the source before traffic resumes there. Afterwards the target follows again; cutover and rollback may be repeated.',
+  options: [{ flags: '--dry-run', description: 'check the guards and print what would be done' }],
+  exitCodes: { 6: 'given up; traffic is where it was', 7: 'refused: wrong phase', 20: 'a human is needed' },
+  async run(context, { dryRun }) {
+    const { runSwitchover } = await import('../run-switchover.ts');
+    const isDry = dryRun === true;
+    return await runSwitchover(context, { readOnly: isDry }, (migration) =>
+      migration.rollback({ dryRun: isDry }),
+    );
+  },
+};

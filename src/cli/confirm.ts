@@ -1,0 +1,30 @@
+/** Asks before what cannot be undone. */
+
+import { createInterface } from 'node:readline/promises';
+import { RefusedError } from '../domain/errors.ts';
+import type { CommandContext } from './command.ts';
+
+/** @throws {RefusedError} `confirmation_needed` when nobody can be asked, `not_confirmed` when the answer is not `expected` */
+export async function confirm(
+  context: CommandContext,
+  question: { readonly what: string; readonly expected: string },
+): Promise<void> {
+  if (context.global.yes) return;
+  if (context.global.input === false || !process.stdin.isTTY || !process.stderr.isTTY) {
+    throw new RefusedError('confirmation_needed', question.what, {
+      hint: 'Run it again with --yes if that is what you want.',
+    });
+  }
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await lines.question(`${question.what}\nType "${question.expected}" to go on: `, {
+      signal: context.signal,
+    });
+    if (answer.trim() === question.expected) return;
+  } finally {
+    lines.close();
+  }
+  throw new RefusedError('not_confirmed', 'Not confirmed: nothing was changed', {
+    hint: `Type ${question.expected} when asked, or give --yes.`,
+  });
+}

@@ -1,0 +1,13 @@
+/** Values of flags that are not plain texts. */
+
+import { parseDurationMs } from '../config/units.ts';
+import { UsageError } from '../domain/errors.ts';
+
+/** In ms. @throws {UsageError} `bad_usage` */
+export function durationFlag(flag: string, text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms !== undefined && ms > 0) return ms;
+  throw new UsageError('bad_usage', `${flag} takes a duration, not "${text}"`, {
+    hint: 'For example 500ms, 30s, 10min or 24h.',
+  });
+}

@@ -1,0 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { packagePath } from '../base/package-root.ts';
+
+/** As package.json says. */
+export const ownVersion = (): string =>
+  (JSON.parse(readFileSync(packagePath('package.json'), 'utf8')) as { version: string }).version;

