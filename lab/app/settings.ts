@@ -1,0 +1,30 @@
+/** Where the shop finds its database: a mounted file, as Kubernetes gives it, or the environment. */
+
+import { readFileSync } from 'node:fs';
+import type { PoolConfig } from 'pg';
+
+/** Of a pool: where to connect and as whom. */
+export type DatabaseSettings = Pick<
+  PoolConfig,
+  'connectionString' | 'host' | 'port' | 'user' | 'password' | 'database'
+>;
+
+/**
+ * SHOP_CONFIG names a file, DATABASE_URL holds a connection string, and otherwise PGHOST, PGPORT, PGUSER,
+ * PGPASSWORD and PGDATABASE count, which node-postgres reads by itself.
+ */
+export function databaseSettings(environment: NodeJS.ProcessEnv): DatabaseSettings {
+  if (environment.SHOP_CONFIG !== undefined)
+    return parseConfigFile(readFileSync(environment.SHOP_CONFIG, 'utf8'));
+  if (environment.DATABASE_URL !== undefined) return { connectionString: environment.DATABASE_URL };
+  return {};
+}
+
+/** Either a connection string alone, or a JSON object with host, port, user, password and database. */
+export function parseConfigFile(text: string): DatabaseSettings {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith('{')) return { connectionString: trimmed };
+  const { host, port, user, password, database, connectionString } = JSON.parse(trimmed) as DatabaseSettings;
+  const parts = { host, port, user, password, database, connectionString };
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
+}
