@@ -52,6 +52,9 @@ export interface SwitchoverSummary {
   readonly from: Side;
   readonly to: Side;
   readonly epoch: number;
+  /** ISO 8601: when requests began to wait, and when they were released. */
+  readonly pausedAt?: string | undefined;
+  readonly resumedAt?: string | undefined;
   /** From the first hold to the release, in ms. */
   readonly pauseMs: number;
   readonly waits: TrafficWaits;

@@ -28,6 +28,9 @@ export interface SwitchoverFacts {
   sequenceCount: number;
   /** pause-traffic / resume-traffic, for the report */
   pauseStartedMs: number | undefined;
+  /** ISO 8601 */
+  pausedAt: string | undefined;
+  resumedAt: string | undefined;
   waits: TrafficWaits | undefined;
   pauseMs: number;
   /** The step that runs or ran last. */

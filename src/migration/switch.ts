@@ -142,6 +142,8 @@ function summarize(context: SwitchoverContext, steps: readonly StepTime[]): Swit
     from,
     to,
     epoch,
+    pausedAt: facts.pausedAt,
+    resumedAt: facts.resumedAt,
     pauseMs: facts.pauseMs,
     waits: facts.waits ?? NO_WAITS,
     steps,

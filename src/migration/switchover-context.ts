@@ -51,6 +51,8 @@ const emptyFacts = (): SwitchoverFacts => ({
   snapshots: undefined,
   sequenceCount: 0,
   pauseStartedMs: undefined,
+  pausedAt: undefined,
+  resumedAt: undefined,
   waits: undefined,
   lastStep: '',
   isCommitted: false,

@@ -21,6 +21,7 @@ export async function verify(session: Session): Promise<Verification> {
   const verification = await verifyOnline({
     source: session.settings.source,
     target: session.settings.target,
+    publisher: activeSide,
     tables: plan.tables,
     bits: session.settings.verify.bits,
     jobs: session.settings.verify.jobs,

@@ -18,6 +18,7 @@ export const pauseTraffic: SwitchoverStep = {
 
   async run(context) {
     context.facts.pauseStartedMs = performance.now();
+    context.facts.pausedAt = new Date().toISOString();
     const { drained, obstacles } = await context.traffic.pause({
       reason: `${context.direction} of ${context.migration}`,
       leaseMs: LEASE_MS,
@@ -35,5 +36,6 @@ export const pauseTraffic: SwitchoverStep = {
     const { waits, pauseMs } = await traffic.resume(from, epoch - 1);
     facts.waits = waits;
     facts.pauseMs = pauseMs;
+    facts.resumedAt = new Date().toISOString();
   },
 };

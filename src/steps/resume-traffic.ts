@@ -10,6 +10,7 @@ export const resumeTraffic: SwitchoverStep = {
     const { waits, pauseMs } = await traffic.resume(to, epoch);
     facts.waits = waits;
     facts.pauseMs = pauseMs;
+    facts.resumedAt = new Date().toISOString();
     return `${waits.heldRequests} held requests released, longest wait ${waits.longestWaitMs.toFixed(1)} ms`;
   },
 };
