@@ -49,6 +49,7 @@ export class Connection implements AsyncDisposable {
   readonly backendPid: number;
   readonly #client: pg.Client;
   #lost: Error | undefined;
+  #turn: Promise<void> = Promise.resolve();
 
   private constructor(client: pg.Client, address: ServerAddress) {
     this.#client = client;
@@ -96,7 +97,7 @@ export class Connection implements AsyncDisposable {
    */
   async script(statements: Sql): Promise<void> {
     if (statements.values.length > 0) throw new Error('A script takes no parameters: use literal()');
-    await this.#guarded(this.#client.query(statements.text));
+    await this.#inTurn(() => this.#client.query(statements.text));
   }
 
   /** BEGIN, work, COMMIT; ROLLBACK when it throws. */
@@ -151,7 +152,20 @@ export class Connection implements AsyncDisposable {
   }
 
   #run<Row extends object>(statement: Sql): Promise<pg.QueryResult<Row>> {
-    return this.#guarded(this.#client.query<Row>({ text: statement.text, values: [...statement.values] }));
+    return this.#inTurn(() =>
+      this.#client.query<Row>({ text: statement.text, values: [...statement.values] }),
+    );
+  }
+
+  /** A session executes one statement at a time: callers that do not wait for each other queue here. */
+  async #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const turn = before.then(() => this.#guarded(run()));
+    this.#turn = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    return turn;
   }
 
   /** A session that ended under us is the server's unreachability, not a failed statement. */
