@@ -16,39 +16,59 @@ export interface ReadRow {
 
 const KEYS_A_QUERY = 1_000;
 
-/** The rows with these keys, in the order of the keys; undefined where there is none. Goes by the key's index. */
+/**
+ * The rows with these keys, in the order of the keys; undefined where there is none. Goes by the key's index.
+ * `FOR SHARE` keeps them as they are until the transaction ends: their writers wait.
+ */
 export async function readRowsByKey(
   connection: Connection,
   table: ComparedTable,
   method: HashMethod,
   keys: readonly (readonly string[])[],
+  lock?: 'FOR SHARE',
 ): Promise<(ReadRow | undefined)[]> {
   const rows: (ReadRow | undefined)[] = keys.map(() => undefined);
   for (let start = 0; start < keys.length; start += KEYS_A_QUERY) {
     const found = await connection.query<ReadRow & { n: number }>(
-      byKeySql(table, method, keys.slice(start, start + KEYS_A_QUERY)),
+      byKeySql(table, method, keys.slice(start, start + KEYS_A_QUERY), lock),
     );
     for (const { n, hash, values } of found) rows[start + n] = { hash, values };
   }
   return rows;
 }
 
-function byKeySql(table: ComparedTable, method: HashMethod, keys: readonly (readonly string[])[]): Sql {
+function byKeySql(
+  table: ComparedTable,
+  method: HashMethod,
+  keys: readonly (readonly string[])[],
+  lock: 'FOR SHARE' | undefined,
+): Sql {
+  return sql`
+    SELECT w.n, ${rowHashSql(table.columns, method, 0)}::text AS hash, ${textsOf(sql`t`, table.columns)} AS values
+    FROM ${keyList(table, keys)} JOIN ${fromTable(table)} ON ${matchesKeyList(table)}
+    ${lock === undefined ? sql`` : sql`FOR SHARE OF t`}`;
+}
+
+/** The keys as a relation w(n, k0, k1, ...), n from 0. */
+export function keyList(table: ComparedTable, keys: readonly (readonly string[])[]): Sql {
   const names = table.key.map((_, index) => ident(`k${index}`));
   const arrays = table.key.map((_, index) => sql`${keys.map((key) => key[index] ?? null)}::text[]`);
   const casts = table.key.map(
     (column, index) => sql`u.${ident(`k${index}`)}::${trusted(column.type)} AS ${ident(`k${index}`)}`,
   );
-  const joins = table.key.map((column, index) => keyEquals(column, sql`w.${ident(`k${index}`)}`));
-  return sql`
-    SELECT w.n, ${rowHashSql(table.columns, method, 0)}::text AS hash, ${textsOf(sql`t`, table.columns)} AS values
-    FROM (SELECT (u.n - 1)::int AS n, ${list(casts)}
-          FROM unnest(${list(arrays)}) WITH ORDINALITY AS u(${list(names)}, n) OFFSET 0) AS w
-    JOIN ${fromTable(table)} ON ${list(joins, ' AND ')}`;
+  return sql`(SELECT (u.n - 1)::int AS n, ${list(casts)}
+    FROM unnest(${list(arrays)}) WITH ORDINALITY AS u(${list(names)}, n) OFFSET 0) AS w`;
 }
 
+/** That the row t has the key of w. */
+export const matchesKeyList = (table: ComparedTable): Sql =>
+  list(
+    table.key.map((column, index) => keyEquals(column, sql`w.${ident(`k${index}`)}`)),
+    ' AND ',
+  );
+
 /** By the index's own operator, which need not be on the search path. */
-export const keyEquals = (column: KeyColumn, value: Sql): Sql =>
+const keyEquals = (column: KeyColumn, value: Sql): Sql =>
   sql`t.${ident(column.name)} OPERATOR(${ident(column.equals.schema)}.${trusted(column.equals.name)}) ${value}`;
 
 /** The values of one row of each of these hashes, as far as the part holds them. */

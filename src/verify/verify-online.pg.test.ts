@@ -1,87 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
-import { Connection } from '../postgres/connection.ts';
-import { awaitMarkers, createMarkerSql, writeMarkers } from '../postgres/marker.ts';
-import { trusted } from '../postgres/sql.ts';
+import { Link, MARKER, tamper, Writer } from '../../test/support/link-by-hand.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import type { Verification } from './verification.ts';
 import { type VerifyOnlineOptions, verifyOnline } from './verify-online.ts';
 
-const MARKER = { schema: 'public', name: 'marker' };
-
-/** Working replication from source to target, made by hand; gone at the end. */
-class Link implements AsyncDisposable {
-  readonly #source: Database;
-  readonly #target: Database;
-
-  private constructor(source: Database, target: Database) {
-    this.#source = source;
-    this.#target = target;
-  }
-
-  /** Tables exist on both sides and hold the same rows. */
-  static async start(source: Database, target: Database): Promise<Link> {
-    await Promise.all([source, target].map((side) => side.connection.script(createMarkerSql(MARKER))));
-    const { host, port, user, password } = source.address;
-    const name = source.name;
-    await source.exec('CREATE PUBLICATION p FOR ALL TABLES');
-    await source.exec(`SELECT pg_create_logical_replication_slot('${name}', 'pgoutput')`);
-    await target.exec(`CREATE SUBSCRIPTION ${name}
-      CONNECTION 'host=${host} port=${port} user=${user} password=${password} dbname=${source.name}'
-      PUBLICATION p WITH (copy_data = false, create_slot = false, slot_name = '${name}')`);
-    return new Link(source, target);
-  }
-
-  readonly waitForArrival = async (): Promise<void> => {
-    const token = randomUUID();
-    await writeMarkers(this.#source.connection, [MARKER], token);
-    const waiting = { timeoutMs: 20_000, intervalMs: 1 };
-    if (!(await awaitMarkers(this.#target.connection, [MARKER], token, waiting))) throw new Error('too late');
-  };
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#target.exec(`DROP SUBSCRIPTION ${this.#source.name}`);
-  }
-}
-
-/** Writes without a pause until disposed. */
-class Writer implements AsyncDisposable {
-  readonly #connection: Connection;
-  readonly #done: Promise<void>;
-  #isStopped = false;
-  writes = 0;
-
-  private constructor(connection: Connection, statement: (n: number) => string) {
-    this.#connection = connection;
-    this.#done = this.#write(statement);
-  }
-
-  static async start(database: Database, statement: (n: number) => string): Promise<Writer> {
-    return new Writer(await Connection.open(database.address, { purpose: 'writer' }), statement);
-  }
-
-  async #write(statement: (n: number) => string): Promise<void> {
-    while (!this.#isStopped) {
-      await this.#connection.script(trusted(statement(this.writes)));
-      this.writes += 1;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isStopped = true;
-    await this.#done;
-    await this.#connection.close();
-  }
-}
-
 const onBoth = (source: Database, target: Database, text: string) =>
   Promise.all([source.exec(text), target.exec(text)]);
-
-/** What a faulty tool or a hand would do to the subscriber: no trigger, no replication sees it. */
-const tamper = (target: Database, text: string) =>
-  target.exec(`BEGIN; SET LOCAL session_replication_role = replica; ${text}; COMMIT`);
 
 async function verify(
   source: Database,
@@ -93,6 +19,7 @@ async function verify(
   return verifyOnline({
     source: source.address,
     target: target.address,
+    publisher: 'source',
     tables: tables.filter(({ name }) => name !== MARKER.name),
     waitForArrival: link.waitForArrival,
     ...choices,

@@ -16,8 +16,8 @@ import type { DifferingRow, Verification, VerifyProgress } from './verification.
 export interface VerifyOnlineOptions {
   readonly source: ServerAddress;
   readonly target: ServerAddress;
-  /** The side that takes the application's writes. Default source. */
-  readonly publisher?: Side;
+  /** The side that takes the application's writes. */
+  readonly publisher: Side;
   readonly tables: readonly PlannedTable[];
   /** Resolves when everything committed on the publisher before the call shows on the subscriber: a marker's round trip. */
   readonly waitForArrival: () => Promise<void>;
@@ -129,7 +129,7 @@ async function verdictOn(
   const summary = summaryOf(compared);
   if (found === undefined) return { summary, differing: [], unsettled: 0 };
   const { differing, unsettled } = await confirmDifferences(comparison, compared.table, found, {
-    publisher: options.publisher ?? 'source',
+    publisher: options.publisher,
     waitForArrival: options.waitForArrival,
     limit: options.maxRowsShown ?? 10,
   });
