@@ -1,14 +1,8 @@
 /** What makes the target's roles like the source's. Pure. */
 
-import type {
-  ClusterRoles,
-  Grant,
-  Membership,
-  ParameterGrant,
-  Role,
-  RoleSetting,
-} from '../postgres/roles.ts';
+import type { ClusterRoles, Membership, Role } from '../postgres/roles.ts';
 import { ident, list, literal, type Sql, sql, trusted } from '../postgres/sql.ts';
+import { databaseStatements, unknownSettings } from './database-statements.ts';
 
 export interface RoleStatement {
   /** Tells it without secrets. */
@@ -54,13 +48,9 @@ export function roleStatements(
       ...carried.flatMap((role) => equalPassword(role, existing.get(role.name), target)),
       ...memberships(source, target, names),
     ],
-    database: [
-      ...settings(source, target, names),
-      ...(executor?.isSuperuser ? parameterGrants(source, target, names) : []),
-      ...databaseStatements(source, target, names),
-    ],
+    database: databaseStatements(source, target, names),
     notCarried: [
-      ...carried.flatMap((role) => roleNotes(role, existing.get(role.name), source, executor)),
+      ...carried.flatMap((role) => roleNotes(role, existing.get(role.name), { source, target, executor })),
       ...wanted
         .filter((role) => !names.has(role.name))
         .map((role) => ({
@@ -125,6 +115,7 @@ function attributesOf(role: Role, executor: Role | undefined): Sql[] {
     ...(may.bypass ? [flag(role.bypassesRowSecurity, 'BYPASSRLS')] : []),
     ...(role.connectionLimit === -1 ? [] : [trusted(`CONNECTION LIMIT ${role.connectionLimit}`)]),
     ...(role.validUntil === null ? [] : [sql`VALID UNTIL ${literal(role.validUntil)}`]),
+    ...(role.verifier === null ? [] : [sql`PASSWORD ${literal(role.verifier)}`]),
   ];
 }
 
@@ -139,8 +130,9 @@ const grantable = (executor: Role | undefined) => {
 };
 
 function equalPassword(role: Role, there: Role | undefined, target: ClusterRoles): RoleStatement[] {
-  if (!role.mayLogin || role.verifier === null || role.name === target.currentRole) return [];
-  if (there?.verifier === role.verifier) return [];
+  if (there === undefined || !role.mayLogin || role.verifier === null) return [];
+  if (role.name === target.currentRole || !target.readsVerifiers || there.verifier === role.verifier)
+    return [];
   return [
     {
       description: `ALTER ROLE ${role.name} PASSWORD (verifier)`,
@@ -165,10 +157,15 @@ function memberships(
     }));
 }
 
+/** Other grantors may have granted more; that is left. */
 function includes(there: Membership | undefined, wanted: Membership): boolean {
-  if (there === undefined || (wanted.isAdmin && !there.isAdmin)) return false;
-  const same = (a: boolean | null, b: boolean | null) => a === null || b === null || a === b;
-  return same(there.inherits, wanted.inherits) && same(there.maySet, wanted.maySet);
+  if (there === undefined) return false;
+  const holds = (a: boolean | null, b: boolean | null) => a === null || a || b !== true;
+  return (
+    holds(there.isAdmin, wanted.isAdmin) &&
+    holds(there.inherits, wanted.inherits) &&
+    holds(there.maySet, wanted.maySet)
+  );
 }
 
 /** Before 16 a role inherited all or nothing: 16 takes its INHERIT attribute for the default. */
@@ -180,128 +177,10 @@ function membershipOptions(wanted: Membership, targetMajor: number): Sql {
   return trusted(wanted.isAdmin ? ' WITH ADMIN OPTION' : '');
 }
 
-const settingKey = ({ role, inThisDatabase, name }: RoleSetting): string =>
-  JSON.stringify([role, inThisDatabase, name]);
-
-const concerns = (setting: RoleSetting, names: ReadonlySet<string>): boolean =>
-  setting.role === null ? setting.inThisDatabase : names.has(setting.role);
-
-/** A dotted name is an extension's and may always be set. */
-const isKnown = (setting: RoleSetting, target: ClusterRoles): boolean =>
-  setting.name.includes('.') || target.knownSettings.includes(setting.name);
-
-function settings(source: ClusterRoles, target: ClusterRoles, names: ReadonlySet<string>): RoleStatement[] {
-  const there = new Map(target.settings.map((setting) => [settingKey(setting), setting.value]));
-  return source.settings
-    .filter((setting) => concerns(setting, names) && isKnown(setting, target))
-    .filter((setting) => there.get(settingKey(setting)) !== setting.value)
-    .map((setting) => {
-      const whose = settingOwner(setting, target.database.name);
-      return {
-        description: `ALTER ${setting.role === null ? 'DATABASE' : `ROLE ${setting.role}`} SET ${setting.name}`,
-        statement: sql`ALTER ${whose} SET ${ident(...setting.name.split('.'))} TO ${settingValue(setting)}`,
-      };
-    });
-}
-
-function settingOwner(setting: RoleSetting, database: string): Sql {
-  if (setting.role === null) return sql`DATABASE ${ident(database)}`;
-  const where = setting.inThisDatabase ? sql` IN DATABASE ${ident(database)}` : trusted('');
-  return sql`ROLE ${ident(setting.role)}${where}`;
-}
-
-/** Settings that the server keeps as a list of quoted names, and that must be given as one. */
-const NAME_LISTS = new Set([
-  'local_preload_libraries',
-  'search_path',
-  'session_preload_libraries',
-  'shared_preload_libraries',
-  'temp_tablespaces',
-  'unix_socket_directories',
-]);
-
-function settingValue({ name, value }: RoleSetting): Sql {
-  if (!NAME_LISTS.has(name)) return literal(value);
-  const names = [...value.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)].map(
-    (match) => match[1]?.replaceAll('""', '"') ?? match[2] ?? '',
-  );
-  return names.length === 0 ? literal('') : list(names.map(literal));
-}
-
-function parameterGrants(
-  source: ClusterRoles,
-  target: ClusterRoles,
-  names: ReadonlySet<string>,
-): RoleStatement[] {
-  const key = (grant: ParameterGrant) => JSON.stringify([grant.parameter, grant.grantee, grant.privilege]);
-  const there = new Set(target.parameterGrants.map(key));
-  return source.parameterGrants
-    .filter((grant) => (grant.grantee === null || names.has(grant.grantee)) && !there.has(key(grant)))
-    .map((grant) => ({
-      description: `GRANT ${grant.privilege} ON PARAMETER ${grant.parameter} TO ${grant.grantee ?? 'PUBLIC'}`,
-      statement: sql`GRANT ${privilegeOf(grant)} ON PARAMETER ${ident(...grant.parameter.split('.'))} TO ${granteeOf(grant)}`,
-    }));
-}
-
-const granteeOf = (grant: Grant): Sql =>
-  sql`${grant.grantee === null ? trusted('PUBLIC') : ident(grant.grantee)}${trusted(grant.isGrantable ? ' WITH GRANT OPTION' : '')}`;
-
-/** Privileges come from the catalog's own short list of keywords. */
-const privilegeOf = (grant: Grant): Sql => trusted(/^[A-Z ]+$/.exec(grant.privilege)?.[0] ?? 'ALL');
-
-function databaseStatements(
-  source: ClusterRoles,
-  target: ClusterRoles,
-  names: ReadonlySet<string>,
-): RoleStatement[] {
-  const database = ident(target.database.name);
-  const statements: RoleStatement[] = [];
-  const say = (description: string, statement: Sql) => statements.push({ description, statement });
-  const { owner, comment, connectionLimit } = source.database;
-  for (const grant of missingGrants(target, source, names)) {
-    say(
-      `REVOKE ${grant.privilege} ON DATABASE`,
-      sql`REVOKE ${privilegeOf(grant)} ON DATABASE ${database} FROM ${granteeOf({ ...grant, isGrantable: false })}`,
-    );
-  }
-  for (const grant of missingGrants(source, target, names)) {
-    say(
-      `GRANT ${grant.privilege} ON DATABASE`,
-      sql`GRANT ${privilegeOf(grant)} ON DATABASE ${database} TO ${granteeOf(grant)}`,
-    );
-  }
-  if (comment !== target.database.comment && comment !== null)
-    say('COMMENT ON DATABASE', sql`COMMENT ON DATABASE ${database} IS ${literal(comment)}`);
-  if (connectionLimit !== target.database.connectionLimit)
-    say(
-      'ALTER DATABASE CONNECTION LIMIT',
-      sql`ALTER DATABASE ${database} CONNECTION LIMIT ${trusted(String(connectionLimit))}`,
-    );
-  if (owner !== target.database.owner && names.has(owner))
-    say(`ALTER DATABASE OWNER TO ${owner}`, sql`ALTER DATABASE ${database} OWNER TO ${ident(owner)}`);
-  return statements;
-}
-
-/** What `here` grants on its database and `there` does not; an owner's own rights go with the ownership. */
-function missingGrants(here: ClusterRoles, there: ClusterRoles, names: ReadonlySet<string>): Grant[] {
-  const key = ({ grantee, privilege, isGrantable }: Grant) =>
-    JSON.stringify([grantee, privilege, isGrantable]);
-  const present = new Set(there.database.grants.map(key));
-  return here.database.grants.filter(
-    (grant) =>
-      (grant.grantee === null || names.has(grant.grantee)) &&
-      grant.grantee !== here.database.owner &&
-      grant.grantee !== there.database.owner &&
-      grant.grantee !== here.currentRole &&
-      !present.has(key(grant)),
-  );
-}
-
 function roleNotes(
   role: Role,
   there: Role | undefined,
-  source: ClusterRoles,
-  executor: Role | undefined,
+  { source, target, executor }: { source: ClusterRoles; target: ClusterRoles; executor: Role | undefined },
 ): RolePlan['notCarried'] {
   const object = `role ${role.name}`;
   const notes: string[] = [];
@@ -320,19 +199,10 @@ function roleNotes(
     if (lost.length > 0) notes.push(`${lost.join(', ')} not carried: our role on the target may not give it`);
   } else if (role.mayLogin && !there.mayLogin) {
     notes.push('exists on the target without LOGIN, and is left so');
+  } else if (role.mayLogin && role.verifier !== null && !target.readsVerifiers) {
+    notes.push(
+      'exists on the target, where pg_authid may not be read: see to it that the password is the same',
+    );
   }
   return notes.map((reason) => ({ object, reason }));
-}
-
-function unknownSettings(
-  source: ClusterRoles,
-  target: ClusterRoles,
-  names: ReadonlySet<string>,
-): RolePlan['notCarried'] {
-  return source.settings
-    .filter((setting) => concerns(setting, names) && !isKnown(setting, target))
-    .map((setting) => ({
-      object: `setting ${setting.name} of ${setting.role === null ? 'the database' : `role ${setting.role}`}`,
-      reason: `PostgreSQL ${target.majorVersion} does not know it`,
-    }));
 }

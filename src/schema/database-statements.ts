@@ -1,0 +1,150 @@
+/** Settings and grants that belong to the database and its roles rather than to the schema. Pure. */
+
+import type { ClusterRoles, Grant, ParameterGrant, RoleSetting } from '../postgres/roles.ts';
+import { ident, list, literal, type Sql, sql, trusted } from '../postgres/sql.ts';
+import type { RoleStatement } from './role-statements.ts';
+
+/** What the target's database and roles lack; `names`: the roles that are carried. */
+export function databaseStatements(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): RoleStatement[] {
+  const isSuperuser = target.roles.some((role) => role.name === target.currentRole && role.isSuperuser);
+  return [
+    ...settings(source, target, names),
+    ...(isSuperuser ? parameterGrants(source, target, names) : []),
+    ...ownStatements(source, target, names),
+  ];
+}
+
+const settingKey = ({ role, inThisDatabase, name }: RoleSetting): string =>
+  JSON.stringify([role, inThisDatabase, name]);
+
+const concerns = (setting: RoleSetting, names: ReadonlySet<string>): boolean =>
+  setting.role === null ? setting.inThisDatabase : names.has(setting.role);
+
+/** A dotted name is an extension's and may always be set. */
+const isKnown = (setting: RoleSetting, target: ClusterRoles): boolean =>
+  setting.name.includes('.') || target.knownSettings.includes(setting.name);
+
+function settings(source: ClusterRoles, target: ClusterRoles, names: ReadonlySet<string>): RoleStatement[] {
+  const there = new Map(target.settings.map((setting) => [settingKey(setting), settingValue(setting).text]));
+  return source.settings
+    .filter((setting) => concerns(setting, names) && isKnown(setting, target))
+    .filter((setting) => there.get(settingKey(setting)) !== settingValue(setting).text)
+    .map((setting) => {
+      const whose = settingOwner(setting, target.database.name);
+      return {
+        description: `ALTER ${setting.role === null ? 'DATABASE' : `ROLE ${setting.role}`} SET ${setting.name}`,
+        statement: sql`ALTER ${whose} SET ${ident(...setting.name.split('.'))} TO ${settingValue(setting)}`,
+      };
+    });
+}
+
+function settingOwner(setting: RoleSetting, database: string): Sql {
+  if (setting.role === null) return sql`DATABASE ${ident(database)}`;
+  const where = setting.inThisDatabase ? sql` IN DATABASE ${ident(database)}` : trusted('');
+  return sql`ROLE ${ident(setting.role)}${where}`;
+}
+
+/** Settings that the server keeps as a list of quoted names, and that must be given as one. */
+const NAME_LISTS = new Set([
+  'local_preload_libraries',
+  'search_path',
+  'session_preload_libraries',
+  'shared_preload_libraries',
+  'temp_tablespaces',
+  'unix_socket_directories',
+]);
+
+function settingValue({ name, value }: RoleSetting): Sql {
+  if (!NAME_LISTS.has(name)) return literal(value);
+  const names = [...value.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)].map(
+    (match) => match[1]?.replaceAll('""', '"') ?? match[2] ?? '',
+  );
+  return names.length === 0 ? literal('') : list(names.map(literal));
+}
+
+function parameterGrants(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): RoleStatement[] {
+  const key = (grant: ParameterGrant) => JSON.stringify([grant.parameter, grant.grantee, grant.privilege]);
+  const there = new Set(target.parameterGrants.map(key));
+  return source.parameterGrants
+    .filter((grant) => (grant.grantee === null || names.has(grant.grantee)) && !there.has(key(grant)))
+    .map((grant) => ({
+      description: `GRANT ${grant.privilege} ON PARAMETER ${grant.parameter} TO ${grant.grantee ?? 'PUBLIC'}`,
+      statement: sql`GRANT ${privilegeOf(grant)} ON PARAMETER ${ident(...grant.parameter.split('.'))} TO ${granteeOf(grant)}`,
+    }));
+}
+
+const granteeOf = (grant: Grant): Sql =>
+  sql`${grant.grantee === null ? trusted('PUBLIC') : ident(grant.grantee)}${trusted(grant.isGrantable ? ' WITH GRANT OPTION' : '')}`;
+
+/** Privileges come from the catalog's own short list of keywords. */
+const privilegeOf = (grant: Grant): Sql => trusted(/^[A-Z ]+$/.exec(grant.privilege)?.[0] ?? 'ALL');
+
+function ownStatements(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): RoleStatement[] {
+  const database = ident(target.database.name);
+  const statements: RoleStatement[] = [];
+  const say = (description: string, statement: Sql) => statements.push({ description, statement });
+  const { owner, comment, connectionLimit } = source.database;
+  for (const grant of missingGrants(target, source, names)) {
+    say(
+      `REVOKE ${grant.privilege} ON DATABASE`,
+      sql`REVOKE ${privilegeOf(grant)} ON DATABASE ${database} FROM ${granteeOf({ ...grant, isGrantable: false })}`,
+    );
+  }
+  for (const grant of missingGrants(source, target, names)) {
+    say(
+      `GRANT ${grant.privilege} ON DATABASE`,
+      sql`GRANT ${privilegeOf(grant)} ON DATABASE ${database} TO ${granteeOf(grant)}`,
+    );
+  }
+  if (comment !== target.database.comment && comment !== null)
+    say('COMMENT ON DATABASE', sql`COMMENT ON DATABASE ${database} IS ${literal(comment)}`);
+  if (connectionLimit !== target.database.connectionLimit)
+    say(
+      'ALTER DATABASE CONNECTION LIMIT',
+      sql`ALTER DATABASE ${database} CONNECTION LIMIT ${trusted(String(connectionLimit))}`,
+    );
+  if (owner !== target.database.owner && names.has(owner))
+    say(`ALTER DATABASE OWNER TO ${owner}`, sql`ALTER DATABASE ${database} OWNER TO ${ident(owner)}`);
+  return statements;
+}
+
+/** What `here` grants on its database and `there` does not; an owner's own rights go with the ownership. */
+function missingGrants(here: ClusterRoles, there: ClusterRoles, names: ReadonlySet<string>): Grant[] {
+  const key = ({ grantee, privilege, isGrantable }: Grant) =>
+    JSON.stringify([grantee, privilege, isGrantable]);
+  const present = new Set(there.database.grants.map(key));
+  return here.database.grants.filter(
+    (grant) =>
+      (grant.grantee === null || names.has(grant.grantee)) &&
+      grant.grantee !== here.database.owner &&
+      grant.grantee !== there.database.owner &&
+      grant.grantee !== here.currentRole &&
+      !present.has(key(grant)),
+  );
+}
+
+/** Settings that newer versions have dropped or renamed. */
+export function unknownSettings(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): { object: string; reason: string }[] {
+  return source.settings
+    .filter((setting) => concerns(setting, names) && !isKnown(setting, target))
+    .map((setting) => ({
+      object: `setting ${setting.name} of ${setting.role === null ? 'the database' : `role ${setting.role}`}`,
+      reason: `PostgreSQL ${target.majorVersion} does not know it`,
+    }));
+}
