@@ -4,7 +4,7 @@
  */
 
 import { readDataRow } from '../wire/backend.ts';
-import { bind, execute, parse, query, sync } from '../wire/frontend.ts';
+import { bind, closeStatement, execute, parse, query, sync } from '../wire/frontend.ts';
 import type { Answer } from './server-connection.ts';
 
 export interface Holdings {
@@ -50,15 +50,16 @@ const STATE_QUERY = `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.j
 const arrayLiteral = (items: readonly string[]): string =>
   `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
 
+/** Its own name, because the unnamed statement is the client's. */
+const STATE_STATEMENT = '_pgglide_state';
+
+/** Prepares the question on a connection; together with askHoldings() in one go. */
+export const prepareQuestion = (): Buffer =>
+  Buffer.concat([closeStatement(STATE_STATEMENT), parse(STATE_STATEMENT, STATE_QUERY)]);
+
 /** The messages that ask; they end in one Sync. `customNames`: settings with a dot, which pg_settings does not show. */
-export function askHoldings(customNames: Iterable<string>): Buffer {
-  return Buffer.concat([
-    parse('', STATE_QUERY),
-    bind('', [arrayLiteral([...customNames])]),
-    execute(),
-    sync(),
-  ]);
-}
+export const askHoldings = (customNames: Iterable<string>): Buffer =>
+  Buffer.concat([bind(STATE_STATEMENT, [arrayLiteral([...customNames])]), execute(), sync()]);
 
 interface StateRow {
   settings: [string, string][] | null;
@@ -90,7 +91,7 @@ export function readHoldings(answer: Answer | undefined): Holdings {
     role: state.role,
     channels: state.channels ?? [],
     sqlPrepared: prepared.flatMap(([name, text, fromSql]) => (fromSql ? [[name, text] as const] : [])),
-    parsed: prepared.flatMap(([name, , fromSql]) => (fromSql ? [] : [name])),
+    parsed: prepared.flatMap(([name, , fromSql]) => (fromSql || name === STATE_STATEMENT ? [] : [name])),
     advisoryLocks: (state.locks ?? []).map(([classId, objectId, keys, mode]) => ({
       classId,
       objectId,

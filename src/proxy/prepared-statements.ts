@@ -36,6 +36,14 @@ export class PreparedStatements {
     if (bytes[start] === 0x53) this.named.delete(bytes.toString('latin1', start + 1, end - 1));
   }
 
+  /** Of a statement that exists, or will when the server has worked off what was sent. */
+  definitionOf(name: string): Buffer | undefined {
+    for (const pending of this.#pending) {
+      if (typeof pending === 'object' && pending.name === name) return pending.definition;
+    }
+    return this.named.get(name);
+  }
+
   syncPointSent(): void {
     this.#pending.push(SYNC_POINT);
   }

@@ -43,6 +43,10 @@ export class ServerConnection {
   #secret: Buffer = Buffer.alloc(0);
   #receiver: Receiver;
   #closed = false;
+  #asks = 0;
+  #lastAsk: Promise<unknown> = Promise.resolve();
+  /** The question for a session's holdings is prepared here. */
+  knowsQuestion = false;
 
   private constructor(socket: Socket, login: ServerLogin) {
     this.socket = socket;
@@ -89,15 +93,37 @@ export class ServerConnection {
     this.socket.resume();
   }
 
+  /** True while an ask() is under way: the connection cannot be attached to a session. */
+  get isAsking(): boolean {
+    return this.#asks > 0;
+  }
+
   /**
-   * Sends messages of ours that end in `points` Sync or Query messages, and collects the answer to each.
-   * `aside` gets what the server says of itself meanwhile (notifications, notices, changed parameters), as whole messages.
+   * Sends messages of ours that end in `points` Sync or Query messages, and collects the answer to each; one such
+   * exchange after the other. `aside` gets what the server says of itself meanwhile (notifications, changed
+   * parameters), as whole messages. A connection that does not answer in time is cut.
    */
   async ask(
     messages: Buffer,
     points: number,
     timeoutMs: number,
     aside?: (message: Buffer) => void,
+  ): Promise<Answer[]> {
+    this.#asks += 1;
+    const exchange = this.#lastAsk.then(() => this.#exchange(messages, points, timeoutMs, aside));
+    this.#lastAsk = exchange.catch(() => undefined);
+    try {
+      return await exchange;
+    } finally {
+      this.#asks -= 1;
+    }
+  }
+
+  async #exchange(
+    messages: Buffer,
+    points: number,
+    timeoutMs: number,
+    aside: ((message: Buffer) => void) | undefined,
   ): Promise<Answer[]> {
     const previous = this.#receiver;
     const reader = new MessageReader(16 << 20);

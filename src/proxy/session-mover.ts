@@ -4,7 +4,7 @@ import { DeadlineError, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import type { Side } from '../domain/names.ts';
 import type { LoggedInClient } from './client-login.ts';
-import { immovableBecause } from './holdings.ts';
+import { immovableBecause, isContained } from './holdings.ts';
 import type { ImmovablePolicy, Limits } from './options.ts';
 import type { RecentStatements } from './recent-statements.ts';
 import { ServerConnection } from './server-connection.ts';
@@ -43,35 +43,48 @@ export class SessionMover {
 
   /** Opens, brings up to date and warms the session's standby. @throws when that is not possible now */
   async prepare(session: Session, side: Side, timeoutMs: number): Promise<void> {
-    if (session.isClosed || session.isStarting) return;
+    if (session.isStarting) return;
     this.dropLost(session, side);
     const holdings = await this.#holdingsWhenIdle(session, timeoutMs);
-    let standby = session.standby;
-    if (standby === undefined) {
-      standby = new Standby(await this.connect(session.client, side), session.client.user);
-      if (session.isClosed) {
-        standby.close();
-        return;
-      }
-      session.standby = standby;
-    }
-    session.obstacle = holdings && this.#obstacleOf(holdings);
-    if (holdings === undefined || session.obstacle !== undefined) return;
+    if (holdings !== undefined) session.obstacle = this.#obstacleOf(holdings);
+    const standby = await this.#standbyFor(session, side);
+    if (standby === undefined || holdings === undefined || session.obstacle !== undefined) return;
+    // Locks are taken when the session is held: until then it may give them back.
     const failures = await standby.bring({ ...holdings, advisoryLocks: [] }, session.statements, timeoutMs);
+    if (session.standby !== standby) return;
     await standby.warm(this.#surroundings.recentFor(session).list(), timeoutMs);
     if (failures.length > 0) throw new Error(failures.join('; '));
   }
 
   /** Brings a held, idle session's standby fully up to date: after it, moving is a mere exchange of sockets. */
   async settle(session: Session): Promise<void> {
-    const { standby } = session;
-    if (standby === undefined || session.isClosed) return;
+    if (session.standby === undefined || session.isClosed) return;
+    const { side } = session.standby.connection;
     const holdings = await session.holdings(ASK_TIMEOUT_MS);
     session.obstacle = this.#obstacleOf(holdings);
     if (session.obstacle !== undefined) return;
-    const failures = await standby.bring(holdings, session.statements, ASK_TIMEOUT_MS);
+    if (!isContained(session.standby.applied, holdings)) {
+      session.standby.close();
+      session.standby = undefined;
+    }
+    const standby = await this.#standbyFor(session, side);
+    const failures = (await standby?.bring(holdings, session.statements, ASK_TIMEOUT_MS)) ?? [];
+    // A statement that cannot be parsed there could most likely not be executed here either.
     const serious = failures.filter((failure) => !failure.startsWith('prepared statement'));
     if (serious.length > 0) session.obstacle = serious.join('; ');
+  }
+
+  /** The session's standby, opened when there is none; undefined when it is not needed any more. */
+  async #standbyFor(session: Session, side: Side): Promise<Standby | undefined> {
+    if (session.standby !== undefined) return session.standby;
+    if (session.isClosed || session.server?.side === side) return undefined;
+    const opened = new Standby(await this.connect(session.client, side), session.client.user);
+    if (session.standby === undefined && !session.isClosed && session.server?.side !== side) {
+      session.standby = opened;
+      return opened;
+    }
+    opened.close();
+    return session.standby;
   }
 
   /** True when the session can be moved at once. */
@@ -82,6 +95,7 @@ export class SessionMover {
       standby !== undefined &&
       standby.connection.side === side &&
       !standby.connection.isClosed &&
+      !standby.connection.isAsking &&
       session.isIdle &&
       session.holdingsAreFresh &&
       session.obstacle === undefined
@@ -97,7 +111,7 @@ export class SessionMover {
     );
     if (session.isClosed) return;
     this.dropLost(session, side);
-    session.standby ??= new Standby(await this.connect(session.client, side), session.client.user);
+    await this.#standbyFor(session, side);
     await this.settle(session);
     if (session.obstacle !== undefined) throw new Error(session.obstacle);
   }

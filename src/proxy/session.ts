@@ -12,16 +12,19 @@ import {
   readyForQuery,
   type ServerErrorFields,
 } from '../wire/backend.ts';
+import { cstring, frame } from '../wire/bytes.ts';
 import { Conversation } from '../wire/conversation.ts';
 import { CAPTURE, FrameScanner, type FrameVisitor, PASS, STOP, type Verdict } from '../wire/frame-scanner.ts';
+import { sync } from '../wire/frontend.ts';
 import { B, F } from '../wire/message-type.ts';
 import type { LoggedInClient } from './client-login.ts';
 import type { SessionSummary } from './control-types.ts';
 import { CustomSettings } from './custom-settings.ts';
-import { askHoldings, type Holdings, readHoldings } from './holdings.ts';
+import { askHoldings, type Holdings, prepareQuestion, readHoldings } from './holdings.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import type { RecentStatements } from './recent-statements.ts';
 import type { Receiver, ServerConnection } from './server-connection.ts';
+import { mayAffectSession } from './session-effect.ts';
 import type { Standby } from './standby.ts';
 
 /** What a session tells the proxy. */
@@ -34,6 +37,7 @@ const SAMPLE_EVERY = 16;
 const SAMPLE_FIRST = 64;
 const MAX_CAPTURED_BYTES = 65_536;
 const QUERY_CHARACTERS = 200;
+const ASK_TIMEOUT_MS = 5_000;
 
 export class Session {
   readonly id: number;
@@ -61,7 +65,8 @@ export class Session {
   #clientRest: Buffer | undefined;
   #serverRest: Buffer | undefined;
   #isHeld = false;
-  #isAsking = false;
+  /** Exchanges of our own with the server that are under way: the client waits for them. */
+  #asides = 0;
   #stopped = false;
   #sawReady = false;
   #serverSlow = false;
@@ -69,10 +74,10 @@ export class Session {
   #waitingSinceMs: number | undefined;
   #idleWaiters: (() => void)[] = [];
   #lastQuery = '';
-  #bindStatement = '';
-  /** Requests seen when the holdings were last asked for: equal to `requests` means nothing has changed. */
-  #holdingsAt = -1;
+  /** Undefined when nothing is known, or something has passed since that may have changed them. */
   #holdings: Holdings | undefined;
+  /** The server was changed and does not have the client's unnamed statement. */
+  #unnamedIsMissing = false;
 
   constructor(
     id: number,
@@ -161,30 +166,46 @@ export class Session {
     });
   }
 
-  /** What the session holds on its server. Asks again only when something has passed since the last time. Needs an idle session. */
+  /** What the session holds on its server. Asks again only when something that matters has passed since the last time. Needs an idle session. */
   async holdings(timeoutMs: number): Promise<Holdings> {
-    if (this.#holdings !== undefined && this.#holdingsAt === this.requests) return this.#holdings;
+    return await this.#aside(async (server) => {
+      if (this.#holdings !== undefined) return this.#holdings;
+      const holdings = await this.#askHoldings(server, timeoutMs);
+      this.statements.keepOnly(holdings.parsed);
+      this.#holdings = holdings;
+      return holdings;
+    });
+  }
+
+  /** A word of ours with the server, while the client's next request is kept back. Needs an idle session. */
+  async #aside<T>(work: (server: ServerConnection) => Promise<T>): Promise<T> {
     const server = this.#server;
     if (server === undefined || this.#closed) throw new Error('The session has ended');
-    this.#isAsking = true;
+    this.#asides += 1;
     try {
-      const at = this.requests;
-      const [answer] = await server.ask(askHoldings(this.customSettings.names), 1, timeoutMs, (message) =>
-        this.#aside(message),
-      );
-      this.#holdings = readHoldings(answer);
-      this.#holdingsAt = at;
-      this.statements.keepOnly(this.#holdings.parsed);
-      return this.#holdings;
+      return await work(server);
     } finally {
-      this.#isAsking = false;
-      if (!this.#isHeld) this.release();
+      this.#asides -= 1;
+      if (this.#asides === 0 && !this.#isHeld) this.release();
     }
   }
 
   /** True when the last answer of holdings() still holds. */
   get holdingsAreFresh(): boolean {
-    return this.#holdingsAt === this.requests;
+    return this.#holdings !== undefined;
+  }
+
+  async #askHoldings(server: ServerConnection, timeoutMs: number): Promise<Holdings> {
+    const question = askHoldings(this.customSettings.names);
+    const ask = async (messages: Buffer) =>
+      (await server.ask(messages, 1, timeoutMs, (message) => this.#passOn(message)))[0];
+    if (server.knowsQuestion) {
+      const answer = await ask(question);
+      // DISCARD ALL and DEALLOCATE ALL take our statement away too.
+      if (answer?.error === undefined) return readHoldings(answer);
+    }
+    server.knowsQuestion = true;
+    return readHoldings(await ask(Buffer.concat([prepareQuestion(), question])));
   }
 
   /** Goes on with another server connection; the caller closes the old one. Needs a held, idle session. */
@@ -195,7 +216,8 @@ export class Session {
     this.#serverRest = undefined;
     this.#serverSlow = false;
     this.standby = undefined;
-    this.#holdingsAt = -1;
+    this.#holdings = undefined;
+    this.#unnamedIsMissing = this.statements.unnamed !== undefined;
     for (const [name, value] of next.parameters) this.#announce(name, value);
     next.attach(this.#receiverFor(next));
     return old;
@@ -263,8 +285,17 @@ export class Session {
 
   readonly #clientVisitor: FrameVisitor = {
     header: (type, bodyBytes): Verdict => {
-      if ((this.#isHeld || this.#isAsking) && this.#conversation.mayHoldBefore(type)) {
+      if ((this.#isHeld || this.#asides > 0) && this.#conversation.mayHoldBefore(type)) {
         this.#stopped = true;
+        return STOP;
+      }
+      if (
+        this.#unnamedIsMissing &&
+        (type === F.bind || type === F.describe) &&
+        !this.#conversation.unsynced
+      ) {
+        this.#stopped = true;
+        void this.#restoreUnnamed();
         return STOP;
       }
       this.#conversation.sent(type);
@@ -272,7 +303,10 @@ export class Session {
         case F.query:
           this.requests += 1;
           this.statements.querySent();
-          return bodyBytes <= MAX_CAPTURED_BYTES ? CAPTURE : PASS;
+          this.#unnamedIsMissing = false;
+          if (bodyBytes <= MAX_CAPTURED_BYTES) return CAPTURE;
+          this.#holdings = undefined;
+          return PASS;
         case F.sync:
           this.requests += 1;
           this.statements.syncPointSent();
@@ -280,13 +314,17 @@ export class Session {
         case F.functionCall:
           this.requests += 1;
           this.statements.syncPointSent();
+          this.#holdings = undefined;
           return PASS;
         case F.parse:
           return CAPTURE;
         case F.close:
           return CAPTURE;
         case F.bind:
-          return this.#isSampling && bodyBytes <= MAX_CAPTURED_BYTES ? CAPTURE : PASS;
+          if (bodyBytes <= MAX_CAPTURED_BYTES)
+            return this.#isSampling || this.#holdings !== undefined ? CAPTURE : PASS;
+          this.#holdings = undefined;
+          return PASS;
         default:
           return PASS;
       }
@@ -294,17 +332,13 @@ export class Session {
     body: (type, bytes, start, end) => {
       switch (type) {
         case F.query:
-          this.#lastQuery = bytes.toString('utf8', start, Math.min(end - 1, start + QUERY_CHARACTERS));
-          this.customSettings.look(bytes, start, end);
+          this.#noteQuery(bytes, start, end - 1);
           if (this.#isSampling) this.#recent.addQuery(bytes.subarray(start, end - 1));
           return;
         case F.parse: {
           const textStart = bytes.indexOf(0, start) + 1;
-          this.#lastQuery =
-            bytes
-              .toString('utf8', textStart, Math.min(end, textStart + QUERY_CHARACTERS))
-              .split('\0', 1)[0] ?? '';
-          this.customSettings.look(bytes, textStart, end);
+          if (textStart === start + 1) this.#unnamedIsMissing = false;
+          this.#noteQuery(bytes, textStart, bytes.indexOf(0, textStart));
           this.statements.parseSent(bytes, start, end);
           return;
         }
@@ -312,7 +346,7 @@ export class Session {
           this.statements.closeSent(bytes, start, end);
           return;
         case F.bind:
-          this.#sampleBind(bytes, start, end);
+          this.#noteBind(bytes, start, end);
           return;
       }
     },
@@ -322,13 +356,42 @@ export class Session {
     return this.requests < SAMPLE_FIRST || this.requests % SAMPLE_EVERY === 0;
   }
 
-  #sampleBind(bytes: Buffer, start: number, end: number): void {
+  #noteQuery(bytes: Buffer, start: number, end: number): void {
+    this.#lastQuery = bytes.toString('utf8', start, Math.min(end, start + QUERY_CHARACTERS));
+    this.customSettings.look(bytes, start, end);
+    if (this.#holdings !== undefined) this.#judge(bytes.toString('latin1', start, end));
+  }
+
+  /** Between a prepare and the pause: is what we know of the session still true after this statement? */
+  #judge(text: string): void {
+    if (mayAffectSession(text)) this.#holdings = undefined;
+  }
+
+  #noteBind(bytes: Buffer, start: number, end: number): void {
     const nameStart = bytes.indexOf(0, start) + 1;
     const nameEnd = bytes.indexOf(0, nameStart);
-    this.#bindStatement = bytes.toString('latin1', nameStart, nameEnd);
     const definition =
-      this.#bindStatement === '' ? this.statements.unnamed : this.statements.named.get(this.#bindStatement);
-    if (definition !== undefined) this.#recent.add(definition, bytes.subarray(nameEnd + 1, end));
+      nameEnd === nameStart
+        ? this.statements.unnamed
+        : this.statements.definitionOf(bytes.toString('latin1', nameStart, nameEnd));
+    if (definition === undefined) {
+      this.#holdings = undefined;
+      return;
+    }
+    if (this.#holdings !== undefined && nameEnd > nameStart) {
+      this.#judge(definition.toString('latin1', 0, definition.indexOf(0)));
+    }
+    if (this.#isSampling) this.#recent.add(definition, bytes.subarray(nameEnd + 1, end));
+  }
+
+  /** Before the client uses an unnamed statement that it parsed on the former server. */
+  async #restoreUnnamed(): Promise<void> {
+    const { unnamed } = this.statements;
+    this.#unnamedIsMissing = false;
+    if (unnamed === undefined) return;
+    const messages = Buffer.concat([frame('P', cstring(''), unnamed), sync()]);
+    // Should it fail, the client will get the error of a missing statement.
+    await this.#aside((server) => server.ask(messages, 1, ASK_TIMEOUT_MS)).catch(() => undefined);
   }
 
   #noteWait(): void {
@@ -428,7 +491,7 @@ export class Session {
   }
 
   /** Whole messages that the server sent of its own accord while it was answering us. */
-  #aside(message: Buffer): void {
+  #passOn(message: Buffer): void {
     if (message[0] === B.parameterStatus) {
       const [name, value] = readParameterStatus(message.subarray(5));
       this.#announce(name, value);

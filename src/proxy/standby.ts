@@ -26,7 +26,6 @@ export class Standby {
   /** What it has been given so far. */
   applied: Holdings;
   readonly #parsed = new Map<string, Buffer>();
-  #unnamed: Buffer | undefined;
 
   constructor(connection: ServerConnection, user: string) {
     this.connection = connection;
@@ -54,19 +53,13 @@ export class Standby {
       });
       this.#parsed.set(name, definition);
     }
-    const unnamed = statements.unnamed;
-    if (unnamed !== undefined && !this.#unnamed?.equals(unnamed)) {
-      this.#unnamed = Buffer.from(unnamed);
-      steps.push({ what: '', messages: Buffer.concat([frame('P', cstring(''), unnamed), sync()]) });
-    }
     if (wanted !== undefined) this.applied = wanted;
     if (steps.length === 0) return [];
     const messages = Buffer.concat(steps.map((step) => step.messages));
     const answers = await this.connection.ask(messages, steps.length, timeoutMs);
     return steps.flatMap(({ what }, index) => {
       const error = answers[index]?.error;
-      // An unnamed statement that cannot be parsed here could most likely not be parsed there either.
-      return error === undefined || what === '' ? [] : [`${what}: ${error.message}`];
+      return error === undefined ? [] : [`${what}: ${error.message}`];
     });
   }
 
@@ -85,7 +78,6 @@ export class Standby {
       sync(),
       rollback,
     ]);
-    this.#unnamed = undefined;
     await this.connection.ask(Buffer.concat(messages), statements.length * 3, timeoutMs);
   }
 

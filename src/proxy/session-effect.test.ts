@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { mayAffectSession } from './session-effect.ts';
+
+test.each([
+  'SELECT 1',
+  'select abalance from pgbench_accounts where aid = $1',
+  "INSERT INTO orders (customer, note) VALUES ($1, 'set_config(') RETURNING id",
+  "UPDATE t SET a = coalesce($1, 'x'), b = lower(b) WHERE id IN (1, 2)",
+  'BEGIN; SET LOCAL statement_timeout = 5; COMMIT',
+  'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE',
+  'WITH moved AS (DELETE FROM a RETURNING *) INSERT INTO b SELECT * FROM moved',
+  'select $$ set role x $$, /* listen c */ count(*) from t -- prepare p',
+  'COMMIT',
+  '',
+])('leaves nothing behind: %s', (text) => {
+  expect(mayAffectSession(text)).toBe(false);
+});
+
+test.each([
+  'SET search_path = x',
+  'set session characteristics as transaction read only',
+  'RESET ALL',
+  'select set_config($1, $2, false)',
+  "SELECT set_tenant('x')",
+  'select app.lower(x)',
+  'SELECT pg_advisory_lock(1)',
+  'LISTEN c',
+  'select 1; listen c',
+  'PREPARE p AS SELECT 1',
+  'DEALLOCATE ALL',
+  'DISCARD ALL',
+  'CREATE TEMP TABLE t (a int)',
+  'SELECT * INTO TEMP t FROM u',
+  'DO $$ BEGIN PERFORM 1; END $$',
+  'CALL p()',
+  'DECLARE c CURSOR WITH HOLD FOR SELECT 1',
+  "COMMIT PREPARED 'x'",
+  'select "set_tenant"(1)',
+  "select E'\\'', pg_advisory_lock(1), '",
+])('may leave something behind: %s', (text) => {
+  expect(mayAffectSession(text)).toBe(true);
+});
