@@ -22,7 +22,6 @@ export async function verify(session: Session): Promise<Verification> {
     source: session.settings.source,
     target: session.settings.target,
     publisher: activeSide,
-    publisher: activeSide,
     tables: plan.tables,
     bits: session.settings.verify.bits,
     jobs: session.settings.verify.jobs,
