@@ -3,6 +3,10 @@
 import { CommanderError } from 'commander';
 import { InterruptedError, PgglideError, UnexpectedError, UsageError } from '../domain/errors.ts';
 
+/** No command was given: the help was printed instead. */
+export const isHelp = (thrown: unknown): boolean =>
+  thrown instanceof CommanderError && thrown.code === 'commander.help';
+
 /** Undefined: no failure at all, help or version was asked for. */
 export function toPgglideError(thrown: unknown, signal: AbortSignal): PgglideError | undefined {
   if (thrown instanceof CommanderError) return fromCommander(thrown);

@@ -2,12 +2,13 @@
 
 import type { CommandContext, GlobalOptions } from './command.ts';
 import { COMMAND_DEFINITIONS } from './commands.ts';
-import { describeFailure, interrupted, timedOut, toPgglideError } from './failure.ts';
+import { describeFailure, interrupted, isHelp, timedOut, toPgglideError } from './failure.ts';
 import { Output } from './output.ts';
 import { buildProgram } from './program.ts';
 
 /** How long open handles may keep the process after its work is done. */
 const LINGER_MS = 2000;
+const USAGE_EXIT_CODE = 2;
 
 export async function main(argv: readonly string[]): Promise<void> {
   const controller = new AbortController();
@@ -67,6 +68,8 @@ function globalsOf(argv: readonly string[]): GlobalOptions {
 }
 
 function report(thrown: unknown, signal: AbortSignal, global: GlobalOptions): number {
+  // A script whose variable is empty must not go on.
+  if (isHelp(thrown)) return USAGE_EXIT_CODE;
   const error = toPgglideError(thrown, signal);
   if (error === undefined) return 0;
   const json = global.format === 'json' || global.format === 'jsonl' || global.logFormat === 'json';

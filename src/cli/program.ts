@@ -4,6 +4,7 @@ import { Argument, Command, Option } from 'commander';
 import type { CommandDefinition, GlobalOptions, OptionDefinition, OptionValues } from './command.ts';
 import { COMMAND_DEFINITIONS } from './commands.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
+import { ownVersion } from './own-version.ts';
 
 export type Runner = (
   definition: CommandDefinition,
@@ -12,6 +13,7 @@ export type Runner = (
   global: GlobalOptions,
 ) => Promise<void>;
 
+const HELP_WIDTH = 110;
 const PURPOSE = 'pgglide: move a live PostgreSQL database to a new major version without failing a request';
 
 export function buildProgram(runner: Runner): Command {
@@ -21,14 +23,34 @@ export function buildProgram(runner: Runner): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({ outputError: () => undefined })
-    .configureHelp({ helpWidth: 110 })
+    .configureHelp({ helpWidth: HELP_WIDTH })
     .helpCommand(false)
+    .version(ownVersion(), '--version', 'the version')
     .helpOption('-h, --help', 'this text; after a command, about that command');
   for (const option of GLOBAL_OPTIONS) program.addOption(toOption(option));
   for (const definition of COMMAND_DEFINITIONS) program.addCommand(toCommand(definition, program, runner));
-  // No command at all is a mistake, so that a script with an empty variable fails.
-  program.action(() => program.help({ error: true }));
-  return program;
+  return commandsFirst(program);
+}
+
+/** What can be done comes before how it can be bent. */
+function commandsFirst(program: Command): Command {
+  const flags = program.createHelp();
+  const options = flags.visibleOptions(program);
+  const width = Math.max(...options.map((option) => option.flags.length)) + 2;
+  return program
+    .configureHelp({
+      helpWidth: HELP_WIDTH,
+      visibleOptions: () => [],
+      subcommandTerm: (command) =>
+        [command.name(), ...command.registeredArguments.map((argument) => `<${argument.name()}>`)].join(' '),
+    })
+    .addHelpText('after', () =>
+      [
+        '',
+        'Flags of every command:',
+        ...options.map((option) => `  ${option.flags.padEnd(width)}${option.description}`),
+      ].join('\n'),
+    );
 }
 
 function toCommand(definition: CommandDefinition, program: Command, runner: Runner): Command {
@@ -37,7 +59,8 @@ function toCommand(definition: CommandDefinition, program: Command, runner: Runn
     .description(definition.description)
     .helpGroup(`${definition.group}:`)
     .copyInheritedSettings(program)
-    .allowExcessArguments(false);
+    .allowExcessArguments(false)
+    .addHelpText('after', '\nFlags of every command: pgglide --help');
   for (const argument of definition.arguments ?? []) {
     const made = new Argument(argument.name, argument.description);
     command.addArgument(argument.choices === undefined ? made : made.choices(argument.choices));

@@ -1,10 +1,10 @@
 /** What cutover, rollback and rehearse share: run it, show it, and mind what the comparison after it found. */
 
-import type { PlanText } from '../observers/plan-text.ts';
-import { planText } from '../observers/plan-text.ts';
+import type { Migration } from '../migration/migration.ts';
+import type { SwitchResult } from '../migration/switch.ts';
+import { type PlanText, planText } from '../observers/plan-text.ts';
 import { switchoverText } from '../observers/switchover-lines.ts';
 import type { CommandContext } from './command.ts';
-import type { Migration, SwitchResult } from './engine.ts';
 import { type WithMigrationOptions, withMigration } from './with-migration.ts';
 
 export async function runSwitchover(

@@ -3,11 +3,11 @@
 import { DeadlineError, until } from '../base/async.ts';
 import { UsageError, WaitTimeoutError } from '../domain/errors.ts';
 import { PHASES } from '../domain/phase.ts';
-import type { ShownStatus } from '../observers/status.ts';
+import type { MigrationStatus } from '../observers/status.ts';
 
 export interface Condition {
   readonly text: string;
-  isMet(status: ShownStatus): boolean;
+  isMet(status: MigrationStatus): boolean;
 }
 
 /** @throws {UsageError} `bad_usage` */
@@ -26,15 +26,15 @@ export function parseCondition(text: string | boolean | undefined): Condition {
 
 /** @throws {WaitTimeoutError} `wait_timed_out` */
 export async function waitFor(
-  look: () => Promise<ShownStatus>,
+  look: () => Promise<MigrationStatus>,
   condition: Condition,
   options: {
     readonly timeoutMs: number | undefined;
     readonly intervalMs: number;
     readonly signal: AbortSignal;
   },
-): Promise<ShownStatus> {
-  let last: ShownStatus | undefined;
+): Promise<MigrationStatus> {
+  let last: MigrationStatus | undefined;
   const probe = async () => {
     last = await look();
     return condition.isMet(last) ? last : undefined;

@@ -2,17 +2,15 @@
 
 import type { Settings } from '../config/settings.ts';
 import type { MigrationEvent } from '../domain/event.ts';
+import { type Migration, openMigration } from '../migration/migration.ts';
 import { logObserver } from '../observers/log.ts';
 import type { Observer } from '../observers/observer.ts';
 import { plainObserver } from '../observers/plain.ts';
 import { terminalObserver } from '../observers/terminal.ts';
 import type { CommandContext } from './command.ts';
-import { type Migration, openMigration } from './engine.ts';
 import { settingsFor } from './settings.ts';
 
 export interface WithMigrationOptions {
-  /** The command only looks. */
-  readonly readOnly: boolean;
   /** Keys that the command's own flags stand for. */
   readonly settings?: Readonly<Record<string, string | boolean | undefined>>;
 }
@@ -29,11 +27,7 @@ export async function withMigration<T>(
     for (const observer of observers) observer.onEvent(event);
   };
   try {
-    await using migration = await openMigration(settings, {
-      emit,
-      signal: context.signal,
-      readOnly: options.readOnly,
-    });
+    await using migration = await openMigration(settings, { emit, signal: context.signal });
     return await work(migration, settings);
   } finally {
     for (const observer of observers) observer.close();

@@ -35,13 +35,13 @@ const section = (title: string, lines: readonly string[]): string =>
 
 function head(report: ReportData): string {
   const { source, target, copy, requests, switchovers } = report;
-  const versions = `${source.version} ${paint.arrow} ${target.version}`;
+  const versions = `${source.version ?? '?'} ${paint.arrow} ${target.version ?? '?'}`;
   const copied =
     copy === undefined ? '' : `       ${formatBytes(copy.bytes)} in ${formatDuration(copy.seconds * 1000)}`;
   return [
     `Migration ${printable(report.migration)}: ${report.outcome.toUpperCase()}       ${versions}${copied}`,
-    `  source   PostgreSQL ${source.version}   ${printable(source.where)}`,
-    `  target   PostgreSQL ${target.version}   ${printable(target.where)}`,
+    `  source   PostgreSQL ${source.version ?? '(not reachable)'}   ${printable(source.address)}`,
+    `  target   PostgreSQL ${target.version ?? '(not reachable)'}   ${printable(target.address)}`,
     `  traffic  on the ${report.activeSide.toUpperCase()} (phase ${report.phase})`,
     `  started  ${report.startedAt ?? 'not yet'}`,
     ...(copy === undefined

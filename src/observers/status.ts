@@ -1,101 +1,112 @@
 /** What `status` shows. Pure. */
 
+import type { CopyProgress } from '../domain/event.ts';
 import type { Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
-import { formatBytes, formatCount, formatDuration } from './quantity.ts';
+import { fractionDone } from '../domain/progress.ts';
+import { formatBytes, formatBytesOf, formatCount, formatDuration, formatPercent } from './quantity.ts';
 import { type Painter, painter, printable, type Style } from './style.ts';
 
 export interface ServerStatus {
-  /** "15.18" */
-  readonly version: string;
   /** "host:port/database" */
-  readonly where: string;
+  readonly address: string;
+  /** "15.18"; undefined when it could not be reached. */
+  readonly version: string | undefined;
 }
 
-/** The part of a migration's status that is shown. */
-export interface ShownStatus {
+export interface ReadinessItem {
+  readonly name: string;
+  readonly ok: boolean;
+  /** "18 kB", "12 min ago": what was found. */
+  readonly detail?: string;
+}
+
+export interface MigrationStatus {
   readonly migration: string;
   readonly phase: Phase;
+  /** ISO 8601: when the phase began. */
+  readonly since: string | undefined;
+  /** ISO 8601: when this was looked at. */
+  readonly at: string;
   readonly activeSide: Side;
+  readonly epoch: number;
   readonly source: ServerStatus;
   readonly target: ServerStatus;
+  /** The link that carries changes away from the active side. */
   readonly link:
     | {
-        readonly lanes: readonly {
-          readonly subscription: string;
-          readonly isEnabled: boolean;
-          readonly isRunning: boolean;
-          readonly applyErrors: number | undefined;
-          readonly lagBytes: number;
-          readonly retainedWalBytes: number;
-        }[];
+        readonly from: Side;
+        readonly isStreaming: boolean;
+        readonly lagBytes: number | undefined;
+        readonly lagMs: number | undefined;
+        readonly retainedWalBytes: number | undefined;
+        readonly walLimitBytes: number | undefined;
       }
     | undefined;
-  readonly copy:
-    | { readonly tables: number; readonly tablesDone: number; readonly rows: number; readonly bytes: number }
-    | undefined;
+  /** One line about the traffic switch: "proxy unix:... 12 sessions". */
+  readonly traffic: string | undefined;
+  readonly copy: CopyProgress | undefined;
   readonly verified: { readonly at: string; readonly equal: boolean; readonly tables: number } | undefined;
-  readonly traffic: { readonly description: string; readonly problem?: string };
-  readonly isSwitchoverOpen: boolean;
-  readonly next: string;
+  /** What the next switchover asks for; empty when none is near. */
+  readonly ready: readonly ReadinessItem[];
+  readonly problems: readonly string[];
+  /** The command to run now: "pgglide cutover --dry-run". */
+  readonly next: string | undefined;
 }
 
-export function statusText(status: ShownStatus, nowMs: number, style: Style): string {
+export function statusText(status: MigrationStatus, style: Style): string {
   const paint = painter(style);
   const lines = [
-    headLine(status, nowMs, paint),
+    headLine(status, paint),
     routeLine(status, paint),
-    linkLine(status, paint),
-    copyLine(status),
-    trafficLine(status, paint),
-    status.isSwitchoverOpen
-      ? `${paint.warning} A switchover was interrupted; the next command finishes it.`
-      : '',
-    `Next: ${paint.bold(status.next)}`,
+    ...(status.copy === undefined ? [] : [copyLine(status.copy)]),
+    ...(status.traffic === undefined ? [] : [`traffic   ${printable(status.traffic)}`]),
+    ...(status.ready.length === 0 ? [] : [`Ready: ${readiness(status.ready, paint)}`]),
+    ...status.problems.map((problem) => `${paint.failed} ${printable(problem)}`),
+    ...(status.next === undefined ? [] : [`Next: ${paint.bold(status.next)}`]),
   ];
-  return lines.filter((line) => line !== '').join('\n');
+  return lines.join('\n');
 }
 
-function headLine({ migration, phase, verified }: ShownStatus, nowMs: number, paint: Painter): string {
-  const head = `${paint.bold(printable(migration))}     ${phase.toUpperCase()}`;
-  if (phase !== 'following' && phase !== 'switched') return head;
-  if (verified === undefined) return `${head}     not verified yet`;
-  const ago = `${formatDuration(Math.max(0, nowMs - Date.parse(verified.at)))} ago`;
-  return `${head}     ${verified.equal ? `verified ${ago} (${verified.tables} tables equal)` : `${paint.failed} differences found ${ago}`}`;
+function headLine(status: MigrationStatus, paint: Painter): string {
+  const { verified } = status;
+  const since = status.since === undefined ? '' : ` since ${status.since.slice(0, 16).replace('T', ' ')} UTC`;
+  const seen =
+    verified === undefined
+      ? 'not verified'
+      : `${verified.equal ? 'verified' : 'differences found'} ${ago(verified.at, status.at)} (${verified.tables} tables${verified.equal ? ' equal' : ''})`;
+  const shown = ['new', 'syncing', 'completed', 'aborted'].includes(status.phase) ? '' : `     ${seen}`;
+  return `${paint.bold(printable(status.migration))}     ${status.phase.toUpperCase()}${since}${shown}`;
 }
 
-function routeLine(status: ShownStatus, paint: Painter): string {
-  const { activeSide, source, target, link } = status;
-  const [active, other] = activeSide === 'source' ? [source, target] : [target, source];
-  const follows = link !== undefined && link.lanes.length > 0 ? '--logical-->' : '   ';
-  return `traffic ${paint.arrow} ${activeSide.toUpperCase()}  ${server(active)}  ${follows}  ${server(other)}`;
+const ago = (at: string, now: string): string => `${formatDuration(Date.parse(now) - Date.parse(at))} ago`;
+
+function routeLine(status: MigrationStatus, paint: Painter): string {
+  const { activeSide, link } = status;
+  const other = activeSide === 'source' ? status.target : status.source;
+  const start = `traffic ${paint.arrow} ${activeSide.toUpperCase()}  ${server(status[activeSide])}`;
+  if (link === undefined) return `${start}     ${server(other)}`;
+  const state = link.isStreaming ? 'logical' : 'NOT STREAMING';
+  const lag = [
+    link.lagBytes === undefined ? '' : `lag ${formatBytes(link.lagBytes)}`,
+    link.lagMs === undefined ? '' : formatDuration(link.lagMs),
+  ].filter((part) => part !== '');
+  const limit = link.walLimitBytes === undefined ? '' : ` of ${formatBytes(link.walLimitBytes)}`;
+  const kept =
+    link.retainedWalBytes === undefined ? '' : `     WAL held ${formatBytes(link.retainedWalBytes)}${limit}`;
+  return `${start}  --${state}--> ${server(other)}     ${lag.join(', ')}${kept}`.trimEnd();
 }
 
-const server = ({ where, version }: ServerStatus): string => `${printable(where)} (${version})`;
+const server = ({ address, version }: ServerStatus): string =>
+  `${printable(address)} (${version ?? 'not reachable'})`;
 
-function linkLine({ link }: ShownStatus, paint: Painter): string {
-  if (link === undefined || link.lanes.length === 0) return '';
-  const lag = Math.max(...link.lanes.map((lane) => lane.lagBytes));
-  const kept = Math.max(...link.lanes.map((lane) => lane.retainedWalBytes));
-  const stopped = link.lanes.filter((lane) => !lane.isEnabled || !lane.isRunning);
-  const errors = link.lanes.reduce((sum, lane) => sum + (lane.applyErrors ?? 0), 0);
-  return [
-    `lag ${formatBytes(lag)}`,
-    `WAL held ${formatBytes(kept)}`,
-    stopped.length === 0
-      ? `${paint.ok} streaming`
-      : `${paint.failed} not streaming: ${stopped.map((lane) => lane.subscription).join(', ')}`,
-    ...(errors > 0 ? [`${paint.failed} apply errors ${errors}`] : []),
-  ].join('     ');
-}
+const copyLine = (copy: CopyProgress): string =>
+  `copied ${formatPercent(fractionDone(copy.bytes, copy.totalBytes))}   ${formatBytesOf(copy.bytes, copy.totalBytes)}   ${copy.tablesDone} of ${copy.tables} tables   ${formatCount(copy.rows)} rows`;
 
-function copyLine({ copy, phase }: ShownStatus): string {
-  if (copy === undefined || phase === 'completed') return '';
-  return `copied ${copy.tablesDone} of ${copy.tables} tables     ${formatCount(copy.rows)} rows     ${formatBytes(copy.bytes)}`;
-}
-
-function trafficLine({ traffic, phase }: ShownStatus, paint: Painter): string {
-  if (phase === 'completed' || phase === 'aborted') return '';
-  const problem = traffic.problem === undefined ? '' : `     ${paint.failed} ${printable(traffic.problem)}`;
-  return `through ${printable(traffic.description)}${problem}`;
-}
+const readiness = (items: readonly ReadinessItem[], paint: Painter): string =>
+  items
+    .map(({ name, ok, detail }) => {
+      const found = detail === undefined ? '' : ` ${printable(detail)}`;
+      return `${name}${found} ${ok ? paint.ok : paint.failed}`;
+    })
+    .join('   ');

@@ -11,7 +11,7 @@ export const abort: CommandDefinition = {
     const { withMigration } = await import('../with-migration.ts');
     const { confirm } = await import('../confirm.ts');
     const { describeAddress } = await import('../../config/server-address.ts');
-    return await withMigration(context, { readOnly: false }, async (migration, settings) => {
+    return await withMigration(context, {}, async (migration, settings) => {
       await confirm(context, {
         what: `This removes everything that was copied to ${describeAddress(settings.target)}.`,
         expected: settings.migration,

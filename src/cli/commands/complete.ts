@@ -11,7 +11,7 @@ export const complete: CommandDefinition = {
   async run(context, { dropFence }) {
     const { withMigration } = await import('../with-migration.ts');
     const { confirm } = await import('../confirm.ts');
-    return await withMigration(context, { readOnly: false }, async (migration, settings) => {
+    return await withMigration(context, {}, async (migration, settings) => {
       await confirm(context, {
         what: `This gives up the way back of migration "${settings.migration}" for good.`,
         expected: settings.migration,

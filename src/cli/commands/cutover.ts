@@ -21,7 +21,7 @@ export const cutover: CommandDefinition = {
     const { runSwitchover } = await import('../run-switchover.ts');
     const isDry = dryRun === true;
     const settings = { 'cutover.pauseBudget': pauseBudget };
-    return await runSwitchover(context, { readOnly: isDry, settings }, (migration) =>
+    return await runSwitchover(context, { settings }, (migration) =>
       migration.cutover({ dryRun: isDry, unverified: unverified === true }),
     );
   },

@@ -8,7 +8,7 @@ export const events: CommandDefinition = {
   async run(context) {
     const { withMigration } = await import('../with-migration.ts');
     const { journalText } = await import('../../observers/journal-text.ts');
-    return await withMigration(context, { readOnly: true }, async (migration) => {
+    return await withMigration(context, {}, async (migration) => {
       const journal = await migration.events();
       if (context.output.format === 'jsonl') {
         for (const event of journal) context.output.print(JSON.stringify(event));

@@ -9,7 +9,7 @@ export const plan: CommandDefinition = {
   async run(context) {
     const { withMigration } = await import('../with-migration.ts');
     const { planText } = await import('../../observers/plan-text.ts');
-    return await withMigration(context, { readOnly: true }, async (migration) => {
+    return await withMigration(context, {}, async (migration) => {
       const planned = await migration.plan();
       context.output.result(planned, (style) => planText(planned, style));
       return 0;

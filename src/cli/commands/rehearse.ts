@@ -9,6 +9,6 @@ export const rehearse: CommandDefinition = {
   exitCodes: { 6: 'given up within the pause budget; traffic went on where it was' },
   async run(context) {
     const { runSwitchover } = await import('../run-switchover.ts');
-    return await runSwitchover(context, { readOnly: false }, (migration) => migration.rehearse());
+    return await runSwitchover(context, {}, (migration) => migration.rehearse());
   },
 };

@@ -10,7 +10,7 @@ export const report: CommandDefinition = {
   async run(context, { output: file }) {
     const { withMigration } = await import('../with-migration.ts');
     const { reportText } = await import('../../observers/report-text.ts');
-    return await withMigration(context, { readOnly: true }, async (migration) => {
+    return await withMigration(context, {}, async (migration) => {
       const data = await migration.report();
       const isJson = context.output.format !== 'text';
       const text = isJson ? JSON.stringify(data, undefined, 2) : reportText(data);

@@ -11,8 +11,6 @@ export const rollback: CommandDefinition = {
   async run(context, { dryRun }) {
     const { runSwitchover } = await import('../run-switchover.ts');
     const isDry = dryRun === true;
-    return await runSwitchover(context, { readOnly: isDry }, (migration) =>
-      migration.rollback({ dryRun: isDry }),
-    );
+    return await runSwitchover(context, {}, (migration) => migration.rollback({ dryRun: isDry }));
   },
 };

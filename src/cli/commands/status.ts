@@ -22,11 +22,11 @@ export const status: CommandDefinition = {
     const { output, signal } = context;
     const isWatching = watch !== undefined;
     const intervalMs = durationFlag('--watch', typeof watch === 'string' ? watch : DEFAULT_INTERVAL);
-    return await withMigration(context, { readOnly: true }, async (migration) => {
+    return await withMigration(context, {}, async (migration) => {
       for (;;) {
         const now = await migration.status();
         if (isWatching && output.format === 'text' && output.stdout.isTTY) output.print(CLEAR_SCREEN);
-        output.result(now, (style) => statusText(now, Date.now(), style));
+        output.result(now, (style) => statusText(now, style));
         if (!isWatching) return 0;
         // Ctrl-C is how watching ends: no error.
         await sleep(intervalMs, signal).catch(() => undefined);

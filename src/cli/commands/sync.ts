@@ -20,10 +20,10 @@ export const sync: CommandDefinition = {
     const { withMigration } = await import('../with-migration.ts');
     const { statusText } = await import('../../observers/status.ts');
     const settings = { 'copy.jobs': jobs, 'copy.indexJobs': indexJobs, 'copy.rateLimit': rateLimit };
-    return await withMigration(context, { readOnly: false, settings }, async (migration) => {
+    return await withMigration(context, { settings }, async (migration) => {
       await migration.sync();
       const status = await migration.status();
-      context.output.result(status, (style) => statusText(status, Date.now(), style));
+      context.output.result(status, (style) => statusText(status, style));
       return 0;
     });
   },

@@ -15,7 +15,7 @@ export const verify: CommandDefinition = {
     const { withMigration } = await import('../with-migration.ts');
     const { verifyText } = await import('../../observers/verify-text.ts');
     const settings = { 'verify.jobs': jobs, 'verify.bits': bits };
-    return await withMigration(context, { readOnly: false, settings }, async (migration) => {
+    return await withMigration(context, { settings }, async (migration) => {
       const result = await migration.verify();
       context.output.result(result, (style) => verifyText(result, style));
       return result.summary.equal ? 0 : 5;

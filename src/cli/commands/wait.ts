@@ -22,7 +22,7 @@ export const wait: CommandDefinition = {
     const condition = parseCondition(options.for);
     const { timeout } = context.global;
     const timeoutMs = timeout === undefined ? undefined : durationFlag('--timeout', timeout);
-    return await withMigration(context, { readOnly: true }, async (migration) => {
+    return await withMigration(context, {}, async (migration) => {
       const status = await waitFor(() => migration.status(), condition, {
         timeoutMs,
         intervalMs: POLL_MS,
