@@ -1,0 +1,61 @@
+import { expect } from 'vitest';
+import { test } from '../../../test/support/fixture.ts';
+import { mend } from '../../../test/support/preflight.ts';
+import { sql } from '../sql.ts';
+import { tryInScratchDatabase } from './scratch.ts';
+
+const STATEMENTS = [
+  { name: 'TABLE public.a', sql: sql`CREATE TABLE public.a (id int PRIMARY KEY)` },
+  { name: 'VIEW public.v', sql: sql`CREATE VIEW public.v AS SELECT no_such_function(id) FROM public.a` },
+  { name: 'TABLE public.b', sql: sql`CREATE TABLE public.b (id int REFERENCES public.a)` },
+];
+const scratchDatabasesOf = (role: string) =>
+  `SELECT datname FROM pg_database WHERE starts_with(datname, 'pgglide_scratch_') AND datdba = '${role}'::regrole`;
+
+test('what does not load is named, the rest loads, and nothing is left', async ({ source, target }) => {
+  const role = `${target.name}_try`;
+  await target.exec(`CREATE ROLE ${role} LOGIN PASSWORD 'x' CREATEDB`);
+  const address = { ...target.address, user: role, password: 'x' };
+  const found = await tryInScratchDatabase(address, STATEMENTS);
+  expect(found).toMatchObject([
+    {
+      id: 'PGG190',
+      severity: 'blocker',
+      object: 'VIEW public.v',
+      title: expect.stringContaining('function no_such_function(integer) does not exist'),
+    },
+  ]);
+  expect(await target.rows(scratchDatabasesOf(role))).toEqual([]);
+  expect(await target.rows("SELECT FROM pg_class WHERE relname = 'a'")).toEqual([]);
+  expect(await tryInScratchDatabase(source.address, STATEMENTS.slice(0, 1))).toEqual([]);
+});
+
+test('a role that may not make a database is told how it may', async ({ source, target }) => {
+  await target.exec(`CREATE ROLE ${target.name}_poor LOGIN PASSWORD 'x'`);
+  const address = { ...target.address, user: `${target.name}_poor`, password: 'x' };
+  const [finding] = await tryInScratchDatabase(address, STATEMENTS);
+  expect(finding).toMatchObject({ id: 'PGG191', severity: 'warning', fixOn: 'target' });
+  await mend({ source, target }, finding);
+  expect(await tryInScratchDatabase(address, [])).toEqual([]);
+});
+
+test('the scratch database has the encoding and locale of the one it stands for', async ({ target }) => {
+  const address = { ...target.address, database: `${target.name}_icu` };
+  await target.exec(`CREATE DATABASE ${address.database} TEMPLATE template0 ENCODING UTF8
+    LOCALE_PROVIDER icu ICU_LOCALE 'sv' LOCALE 'C'`);
+  try {
+    const asserts = sql`DO $$ BEGIN ASSERT 'ö' > 'z' AND 'z' > 'A', 'not Swedish'; END $$`;
+    expect(await tryInScratchDatabase(address, [{ name: 'order', sql: asserts }])).toEqual([]);
+    expect(
+      await tryInScratchDatabase({ ...address, database: target.name }, [
+        {
+          name: 'order',
+          sql: sql`
+      DO $$ BEGIN ASSERT 'a' < 'B', 'C order'; END $$`,
+        },
+      ]),
+    ).toMatchObject([{ title: expect.stringContaining('C order') }]);
+  } finally {
+    await target.exec(`DROP DATABASE ${address.database} WITH (FORCE)`);
+  }
+});
