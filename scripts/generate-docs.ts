@@ -1,0 +1,74 @@
+/**
+ * Writes what is generated: docs/cli.md, docs/errors.md, docs/config.md, docs/checks.md and the room graph in ARCHITECTURE.md.
+ * `--check` writes nothing and ends with 1 when a file is not what it would be.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, relative } from 'node:path';
+import { packagePath } from '../src/base/package-root.ts';
+import { COMMAND_DEFINITIONS } from '../src/cli/commands.ts';
+import { GLOBAL_OPTIONS } from '../src/cli/global-options.ts';
+import { configKeys } from '../src/config/schema-keys.ts';
+import { ERROR_CODES } from '../src/domain/error-codes.ts';
+import { checksMarkdown } from '../src/domain/preflight/checks-markdown.ts';
+import { cliPage } from './cli-page.ts';
+import { configPage } from './config-page.ts';
+import { errorsPage } from './errors-page.ts';
+import { replaceBetween } from './markdown.ts';
+import { type ModuleImports, roomGraph } from './room-graph.ts';
+
+const ARCHITECTURE = packagePath('ARCHITECTURE.md');
+
+function pages(): Map<string, string> {
+  const docs = (name: string) => packagePath('docs', name);
+  const found = new Map([
+    [docs('cli.md'), cliPage(COMMAND_DEFINITIONS, GLOBAL_OPTIONS)],
+    [docs('errors.md'), errorsPage(ERROR_CODES)],
+    [docs('config.md'), configPage(configKeys())],
+    [docs('checks.md'), checksMarkdown()],
+  ]);
+  const architecture = architecturePage();
+  if (architecture !== undefined) found.set(ARCHITECTURE, architecture);
+  return found;
+}
+
+function architecturePage(): string | undefined {
+  if (!existsSync(ARCHITECTURE)) return undefined;
+  const graph = roomGraph(readImports());
+  const text = replaceBetween(readFileSync(ARCHITECTURE, 'utf8'), 'rooms', graph);
+  if (text === undefined) throw new Error('ARCHITECTURE.md has no <!-- rooms:begin --> and :end lines');
+  return text;
+}
+
+function readImports(): readonly ModuleImports[] {
+  const json = execFileSync(
+    process.execPath,
+    [
+      packagePath('node_modules', 'dependency-cruiser', 'bin', 'dependency-cruise.mjs'),
+      ...['--config', '.dependency-cruiser.cjs', '--output-type', 'json', 'src'],
+    ],
+    { cwd: packagePath(), encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 },
+  );
+  return (JSON.parse(json) as { modules: readonly ModuleImports[] }).modules;
+}
+
+function main(isCheck: boolean): number {
+  const stale = [...pages()].filter(
+    ([path, text]) => !existsSync(path) || readFileSync(path, 'utf8') !== ended(text),
+  );
+  for (const [path, text] of stale) {
+    if (isCheck) {
+      console.error(`${relative(packagePath(), path)} is not up to date: npm run docs`);
+      continue;
+    }
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, ended(text));
+    console.log(`written: ${relative(packagePath(), path)}`);
+  }
+  return isCheck && stale.length > 0 ? 1 : 0;
+}
+
+const ended = (text: string): string => `${text.trimEnd()}\n`;
+
+process.exitCode = main(process.argv.includes('--check'));
