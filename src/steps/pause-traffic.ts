@@ -22,7 +22,7 @@ export const pauseTraffic: SwitchoverStep = {
     const { drained, obstacles } = await context.traffic.pause({
       reason: `${context.direction} of ${context.migration}`,
       leaseMs: LEASE_MS,
-      drainTimeoutMs: context.remainingMs(),
+      drainTimeoutMs: Math.floor(context.remainingMs()),
     });
     if (drained) return;
     throw new SwitchoverAbortedError(
