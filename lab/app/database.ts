@@ -77,7 +77,9 @@ function openPool(settings: DatabaseSettings, poolSize: number): pg.Pool {
     application_name: 'shop',
     keepAlive: true,
   });
-  pool.on('error', () => undefined); // an idle session ended: the pool opens another when it needs one
+  // A session may end while nobody waits for its answer: in the pool, or between two statements of a transaction.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => void client.on('error', () => undefined));
   return pool;
 }
 
