@@ -43,12 +43,12 @@ export function configPage(keys: readonly ConfigKey[]): string {
 }
 
 function sectionText(section: ConfigKey, keys: readonly ConfigKey[]): string[] {
-  const inner = keys.filter((key) => key.path.startsWith(`${section.path}.`) && key.doc !== undefined);
+  const belongs = ({ path }: ConfigKey) => path === section.path || path.startsWith(`${section.path}.`);
+  const inner = keys.filter((key) => belongs(key) && key.doc !== undefined);
   return [
     `## ${section.path}`,
     '',
-    section.description,
-    '',
+    ...(section.doc === undefined ? [section.description, ''] : []),
     ...(inner.length === 0 ? [] : [keyTable(inner), '']),
   ];
 }

@@ -103,7 +103,9 @@ const server = (side: 'source' | 'target', other: 'source' | 'target') =>
       kind: 'text',
       description: 'Better: `passwordFrom`, .pgpass or the environment.',
     }),
-    passwordFrom: passwordFrom.optional(),
+    passwordFrom: passwordFrom
+      .optional()
+      .meta({ description: 'Where the password comes from: exactly one of these.' }),
     [side === 'source' ? 'seenByTarget' : 'seenBySource']: optional(text, {
       kind: 'text',
       description: `A connection string with what differs when the ${other}’s server connects to this one (it subscribes): other host, other port, certificate files over there.`,

