@@ -296,6 +296,8 @@ export interface TargetObject {
 }
 export interface TargetFacts extends ServerFacts {
   readonly availableExtensions: readonly AvailableExtension[];
+  /** Where this migration stands by its own row; undefined: it has none here. */
+  readonly migrationPhase: string | undefined;
   /** User objects in scope that are there already (the first hundred). */
   readonly objects: readonly TargetObject[];
 }

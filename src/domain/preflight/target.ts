@@ -1,6 +1,6 @@
 /** PGG180, 182, 183: what the target holds already. */
 
-import { numberOf, type TargetObject } from './facts.ts';
+import { numberOf, type TargetFacts, type TargetObject } from './facts.ts';
 import { changeSetting } from './fix.ts';
 import type { Report, Rule } from './rule.ts';
 import { some } from './words.ts';
@@ -18,6 +18,10 @@ const DROP: Readonly<Record<TargetObject['kind'], string>> = {
 /** IF EXISTS: an earlier line's CASCADE may have taken it along. */
 const drop = ({ kind, sqlName }: TargetObject): string => `DROP ${DROP[kind]} IF EXISTS ${sqlName} CASCADE;`;
 
+/** What sync has put there does not stop sync. */
+const isOurCopy = ({ migrationPhase }: TargetFacts): boolean =>
+  migrationPhase !== undefined && !['new', 'aborted'].includes(migrationPhase);
+
 const emptyTarget: Rule = {
   id: 'PGG180',
   title: 'the target is empty',
@@ -25,9 +29,9 @@ const emptyTarget: Rule = {
   background: `sync loads the schema and the rows into a database that holds nothing of the user's yet: what is there already would clash
 with what comes, or be mixed with it. Name another database, make a fresh one, or drop what is there if nobody needs it. The check looks
 only at the schemas in scope and leaves out what belongs to extensions.`,
-  check({ target }, { targetMustBeEmpty }) {
+  check({ target }) {
     const { objects } = target;
-    if (!targetMustBeEmpty || objects.length === 0) return [];
+    if (objects.length === 0 || isOurCopy(target)) return [];
     const listed = some(objects.map((object) => `${object.kind} ${object.sqlName}`));
     return [
       {

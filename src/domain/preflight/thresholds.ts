@@ -7,8 +7,6 @@ export interface Thresholds {
   readonly jobs: number;
   /** The way back is wanted: what it needs on the source is then needed too. */
   readonly wantsReverse: boolean;
-  /** False once the target holds our own copy. */
-  readonly targetMustBeEmpty: boolean;
   readonly openTransactionMs: number;
   readonly longTransactionMs: number;
   readonly preparedTransactionMs: number;
@@ -28,7 +26,6 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
   lanes: 2,
   jobs: 4,
   wantsReverse: true,
-  targetMustBeEmpty: true,
   openTransactionMs: MINUTE_MS,
   longTransactionMs: 5 * MINUTE_MS,
   preparedTransactionMs: MINUTE_MS,

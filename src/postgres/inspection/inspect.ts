@@ -6,7 +6,7 @@ import { readActivity } from './activity.ts';
 import { readSourceObjects } from './objects.ts';
 import { readPasswords } from './passwords.ts';
 import { inspectServer } from './server.ts';
-import { readAvailableExtensions, readTargetObjects } from './target.ts';
+import { readAvailableExtensions, readMigrationPhase, readTargetObjects } from './target.ts';
 
 export interface InspectOptions {
   readonly source: Connection;
@@ -24,7 +24,7 @@ export async function inspectServers(options: InspectOptions): Promise<Preflight
   const scope = options.scope ?? {};
   const looks = await Promise.allSettled([
     inspectSource(options.source, scope),
-    inspectTarget(options.target, scope),
+    inspectTarget(options.target, scope, options.migration),
   ]);
   const [source, target] = looks;
   if (source.status === 'rejected') throw source.reason;
@@ -42,11 +42,14 @@ async function inspectSource(connection: Connection, scope: Scope): Promise<Sour
   };
 }
 
-async function inspectTarget(connection: Connection, scope: Scope): Promise<TargetFacts> {
+async function inspectTarget(connection: Connection, scope: Scope, migration: string): Promise<TargetFacts> {
   const server = await inspectServer(connection);
   return {
     ...server,
     availableExtensions: await readAvailableExtensions(connection),
+    migrationPhase: server.ownSchemaTables.includes('migration')
+      ? await readMigrationPhase(connection, migration)
+      : undefined,
     objects: await readTargetObjects(connection, scope),
   };
 }

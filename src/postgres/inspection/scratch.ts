@@ -5,20 +5,25 @@ import { describeAddress, type ServerAddress } from '../../config/server-address
 import type { Finding } from '../../domain/finding.ts';
 import { doesNotLoad, noScratchDatabase } from '../../domain/preflight/scratch.ts';
 import { Connection, sqlState } from '../connection.ts';
-import { ident, literal, type Sql, sql } from '../sql.ts';
+import { ident, literal, type Sql, sql, trusted } from '../sql.ts';
 
+/** An entry of a schema dump. */
 export interface NamedStatement {
-  /** For people: "TABLE public.orders". */
+  /** "TABLE" */
+  readonly kind: string;
+  /** "orders" */
   readonly name: string;
-  readonly sql: Sql;
+  /** One or more statements that belong together. */
+  readonly sql: string;
 }
 
 /**
- * Runs every statement in a fresh database `pgglide_scratch_<random>` with the encoding and locale of the
- * target's own database, each by itself and in the given order, and reports those that fail.
- * The database is dropped whatever happens. Failures that follow from an earlier one are reported too.
+ * Runs the statements in the given order in a fresh database `pgglide_scratch_<random>` with the encoding and
+ * locale of the target's own database, and reports those that fail, also those that fail because an earlier one did.
+ * Everything belongs to our own role there, and what names a role that the target does not have yet is left out:
+ * sync creates it. The database is dropped whatever happens.
  *
- * @throws {UnreachableError} when the target cannot be reached at all
+ * @throws {UnreachableError} when the target cannot be reached at all, or is lost
  * @see https://www.postgresql.org/docs/current/manage-ag-templatedbs.html
  */
 export async function tryInScratchDatabase(
@@ -31,11 +36,16 @@ export async function tryInScratchDatabase(
   if (refused !== undefined) return [refused];
   try {
     await using inside = await Connection.open({ ...target, database }, { purpose: 'scratch load' });
-    return await failures(inside, statements);
+    await inside.script(SESSION_OF_A_DUMP);
+    return await load(inside, statements);
   } finally {
     await home.script(sql`DROP DATABASE IF EXISTS ${ident(database)} WITH (FORCE)`);
   }
 }
+
+/** What pg_dump's text expects of its session. Nothing here has to survive a crash. */
+const SESSION_OF_A_DUMP = sql`SET check_function_bodies = off; SET xmloption = content;
+  SET default_tablespace = ''; SET synchronous_commit = off; SET lock_timeout = '10s'`;
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
@@ -86,26 +96,57 @@ function providerOptions({ provider, locale, version }: DatabaseRow): Sql {
   return sql` LOCALE_PROVIDER libc`;
 }
 
-async function failures(inside: Connection, statements: readonly NamedStatement[]): Promise<Finding[]> {
+/** So many travel together; when one of them fails they are run again one by one, to know which. */
+const BATCH = 200;
+
+async function load(inside: Connection, statements: readonly NamedStatement[]): Promise<Finding[]> {
   const found: Finding[] = [];
-  for (const statement of statements) {
-    try {
-      await inside.script(statement.sql);
-    } catch (error) {
-      if (sqlState(error) === undefined) throw error;
-      found.push(failed(statement, error as Error & { hint?: string; detail?: string }));
+  for (let first = 0; first < statements.length; first += BATCH) {
+    const batch = statements.slice(first, first + BATCH);
+    if ((await attempt(inside, batch)) === undefined) continue;
+    for (const statement of batch) {
+      const error = await attempt(inside, [statement]);
+      if (error !== undefined && !NEEDS_A_ROLE.has(error.routine ?? '')) found.push(failed(statement, error));
     }
   }
   return found;
 }
 
-function failed(statement: NamedStatement, error: Error & { hint?: string; detail?: string }): Finding {
+/** Server functions that look a role up: the error has the same SQLSTATE as a missing type or collation. */
+const NEEDS_A_ROLE = new Set(['get_role_oid', 'get_rolespec_oid', 'get_rolespec_tuple']);
+
+interface ServerError extends Error {
+  readonly hint?: string | undefined;
+  readonly detail?: string | undefined;
+  readonly routine?: string | undefined;
+}
+
+/** The server's refusal; none of the statements has then left a trace. */
+async function attempt(
+  inside: Connection,
+  statements: readonly NamedStatement[],
+): Promise<ServerError | undefined> {
+  try {
+    await inside.script(trusted(statements.map((statement) => withoutOwners(statement.sql)).join('\n')));
+    return undefined;
+  } catch (error) {
+    if (sqlState(error) === undefined) throw error;
+    return error as ServerError;
+  }
+}
+
+/** pg_dump writes each of them on a line of its own. */
+const withoutOwners = (text: string): string =>
+  text.replace(/^ALTER [^;\n]* OWNER TO (?:"(?:[^"]|"")*"|\w+);$/gm, '');
+
+function failed(statement: NamedStatement, error: ServerError): Finding {
+  const what = `${statement.kind} ${statement.name}`;
   const more = [error.detail, error.hint].filter((text) => text !== undefined).join(' ');
   return {
     id: doesNotLoad.id,
     severity: doesNotLoad.severity,
-    title: `${statement.name} does not load on the target: ${error.message}`,
-    object: statement.name,
+    title: `${what} does not load on the target: ${error.message}`,
+    object: what,
     ...(more === '' ? {} : { detail: more }),
     blocks: 'loading the schema',
   };

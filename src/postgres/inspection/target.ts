@@ -3,12 +3,20 @@
 import type { AvailableExtension, Scope, TargetObject } from '../../domain/preflight/facts.ts';
 import type { Connection } from '../connection.ts';
 import { type Sql, sql } from '../sql.ts';
+import { ifAllowed } from './attempt.ts';
 import { belongsToExtension, relationInScope, schemaInScope } from './scope.ts';
 
 export const readAvailableExtensions = (connection: Connection): Promise<AvailableExtension[]> =>
   connection.query(sql`
     SELECT name::text AS name, coalesce(default_version, '') AS "defaultVersion"
     FROM pg_available_extensions ORDER BY name`);
+
+export async function readMigrationPhase(connection: Connection, name: string): Promise<string | undefined> {
+  const rows = await ifAllowed(() =>
+    connection.query<{ phase: string }>(sql`SELECT phase FROM pgglide.migration WHERE name = ${name}`),
+  );
+  return rows?.[0]?.phase;
+}
 
 /** Enough of them to name; a sequence or index that goes with its table is not listed. */
 export const readTargetObjects = (connection: Connection, scope: Scope): Promise<TargetObject[]> =>
