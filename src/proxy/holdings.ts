@@ -6,6 +6,7 @@
 import { readDataRow } from '../wire/backend.ts';
 import { bind, closeStatement, execute, parse, query, sync } from '../wire/frontend.ts';
 import type { Answer } from './server-connection.ts';
+import { prepareStatementOf } from './sql-text.ts';
 
 export interface Holdings {
   /** Settings with source = 'session', and those of custom names that the session was seen to set. */
@@ -90,7 +91,9 @@ export function readHoldings(answer: Answer | undefined): Holdings {
     sessionUser: state.sessionUser,
     role: state.role,
     channels: state.channels ?? [],
-    sqlPrepared: prepared.flatMap(([name, text, fromSql]) => (fromSql ? [[name, text] as const] : [])),
+    sqlPrepared: prepared.flatMap(([name, text, fromSql]) =>
+      fromSql ? [[name, prepareStatementOf(text, name) ?? ''] as const] : [],
+    ),
     parsed: prepared.flatMap(([name, , fromSql]) => (fromSql || name === STATE_STATEMENT ? [] : [name])),
     advisoryLocks: (state.locks ?? []).map(([classId, objectId, keys, mode]) => ({
       classId,

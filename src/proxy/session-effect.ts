@@ -1,3 +1,5 @@
+import { SQL_QUOTED } from './sql-text.ts';
+
 /**
  * Can a statement leave something behind in its session (a setting, a lock, a channel, a temporary table)?
  * Answers "no" only when every word of it is known to be harmless; whatever is unknown may, and then the server is asked.
@@ -39,15 +41,12 @@ const HARMLESS_BEFORE_PARENTHESIS = words(`
   pg_total_relation_size pg_relation_size pg_size_pretty obj_description format_type
   lower_inc upper_inc isempty int4range int8range numrange tsrange tstzrange daterange`);
 
-/** Comments, strings, quoted names and dollar quotes: nothing in them is a word of the statement. */
-const NOT_WORDS =
-  /--[^\n]*|\/\*[\s\S]*?\*\/|e'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$([a-z_]\w*)?\$[\s\S]*?\$\1\$|"(?:[^"]|"")*"/gi;
 const MAX_TEXT = 20_000;
 
 export function mayAffectSession(text: string): boolean {
   if (text.length > MAX_TEXT) return true;
   const plain = text
-    .replace(NOT_WORDS, (quoted) =>
+    .replace(SQL_QUOTED, (quoted) =>
       quoted.startsWith('"') ? ' quoted_name ' : quoted.startsWith("'") ? " '' " : ' ',
     )
     .toLowerCase();

@@ -1,0 +1,225 @@
+/** A session goes on with everything it had, seen through node-postgres. */
+
+import { describe, expect } from 'vitest';
+import { test } from '../../test/support/fixture.ts';
+import { startProxyBed } from '../../test/support/proxy-bed.ts';
+import { until } from '../base/async.ts';
+
+const major = async (client: { query(text: string): Promise<{ rows: { v: string }[] }> }) =>
+  (await client.query("SELECT split_part(current_setting('server_version'), '.', 1) AS v")).rows[0]?.v;
+
+describe('a session that is moved', () => {
+  test('goes on on the other server, there and back', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    expect(await major(client)).toBe('15');
+    expect((await bed.switchSides()).waits.sessionsMoved).toBe(1);
+    expect(await major(client)).toBe('16');
+    await bed.switchSides();
+    expect(await major(client)).toBe('15');
+    await client.end();
+  });
+
+  test('hears of the new server version', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const versions: string[] = [];
+    (
+      client as unknown as {
+        connection: {
+          on(
+            event: string,
+            listener: (message: { parameterName: string; parameterValue: string }) => void,
+          ): void;
+        };
+      }
+    ).connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
+      if (parameterName === 'server_version') versions.push(parameterValue);
+    });
+    await bed.switchSides();
+    await client.query('SELECT 1');
+    expect(versions).toEqual([expect.stringMatching(/^16\./)]);
+    await client.end();
+  });
+
+  test('keeps its settings, also those of its own making', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect({ application_name: 'kept' });
+    await client.query(
+      'SET work_mem = \'5MB\'; SET search_path = pg_catalog, "odd ""name"; SET app.tenant = \'für 7\'',
+    );
+    await client.query("SELECT set_config('app.other', 'x', false)");
+    await client.query("SET TimeZone = 'Asia/Tokyo'");
+    await bed.switchSides();
+    await client.query('RESET work_mem');
+    await client.query("SET app.tenant = 'für 8'");
+    await bed.switchSides();
+    await bed.switchSides();
+    const { rows } =
+      await client.query(`SELECT current_setting('work_mem') AS work, current_setting('search_path') AS path,
+      current_setting('app.tenant') AS tenant, current_setting('app.other') AS other, current_setting('TimeZone') AS zone,
+      current_setting('application_name') AS application`);
+    expect(rows).toEqual([
+      {
+        work: '4MB',
+        path: 'pg_catalog, "odd ""name"',
+        tenant: 'für 8',
+        other: 'x',
+        zone: 'Asia/Tokyo',
+        application: 'kept',
+      },
+    ]);
+    await client.end();
+  });
+
+  test('keeps its prepared statements of both kinds, and not those it gave back', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const named = { name: 'add', text: 'SELECT $1::int + $2::int AS sum', values: [1, 2] };
+    await client.query(named);
+    await client.query('PREPARE twice(int) AS SELECT $1 * 2 AS v; PREPARE gone AS SELECT 1');
+    await client.query({ name: 'dropped', text: 'SELECT 5' });
+    await client.query('DEALLOCATE gone; DEALLOCATE dropped');
+    await bed.switchSides();
+    expect((await client.query(named)).rows).toEqual([{ sum: 3 }]);
+    expect((await client.query('EXECUTE twice(21)')).rows).toEqual([{ v: 42 }]);
+    expect(
+      (await client.query("SELECT name FROM pg_prepared_statements WHERE name !~ '^_pgglide' ORDER BY 1"))
+        .rows,
+    ).toEqual([{ name: 'add' }, { name: 'twice' }]);
+    await client.query('DISCARD ALL');
+    await bed.switchSides();
+    expect(
+      (await client.query("SELECT name FROM pg_prepared_statements WHERE name !~ '^_pgglide'")).rows,
+    ).toEqual([]);
+    await client.end();
+  });
+
+  test('goes on listening', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const heard: string[] = [];
+    client.on('notification', ({ channel, payload }) => heard.push(`${channel} ${payload}`));
+    await client.query('LISTEN news; LISTEN "Other ""one"');
+    await source.exec("NOTIFY news, 'before'");
+    await bed.switchSides();
+    await target.exec('NOTIFY news, \'after\'; NOTIFY "Other ""one", \'too\'');
+    await until('all notifications', async () => (heard.length >= 3 ? true : undefined), {
+      timeoutMs: 10_000,
+    });
+    expect(heard).toEqual(['news before', 'news after', 'Other "one too']);
+    await client.end();
+  });
+
+  test('keeps its advisory locks, and gives them back in the place it left', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await client.query(
+      'SELECT pg_advisory_lock(-7), pg_advisory_lock(8589934592), pg_advisory_lock_shared(3, -4)',
+    );
+    await bed.switchSides();
+    const locks = `SELECT classid::int8 AS a, objid::int8 AS b, objsubid AS c, mode FROM pg_locks
+      WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1, 2`;
+    expect(await target.rows(locks)).toEqual([
+      { a: 2, b: 0, c: 1, mode: 'ExclusiveLock' },
+      { a: 3, b: 4294967292, c: 2, mode: 'ShareLock' },
+      { a: 4294967295, b: 4294967289, c: 1, mode: 'ExclusiveLock' },
+    ]);
+    expect(
+      (await client.query('SELECT pg_advisory_unlock(-7) AS u, pg_advisory_unlock_shared(3, -4) AS s')).rows,
+    ).toEqual([{ u: true, s: true }]);
+    await until(
+      'the old session to end',
+      async () => ((await source.rows(locks)).length === 0 ? true : undefined),
+      { timeoutMs: 10_000 },
+    );
+    await client.end();
+  });
+
+  test('keeps its role and session authorization', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const other = `${bed.role}_other`;
+    for (const side of [source, target])
+      await side.exec(`CREATE ROLE "${other}"; CREATE ROLE "${other}2"; GRANT "${other}2" TO "${other}"`);
+    const client = await bed.connect();
+    await client.query(`SET SESSION AUTHORIZATION "${other}"; SET ROLE "${other}2"`);
+    await bed.switchSides();
+    expect((await client.query('SELECT session_user AS s, current_user AS u')).rows).toEqual([
+      { s: other, u: `${other}2` },
+    ]);
+    await client.query('RESET ROLE; RESET SESSION AUTHORIZATION');
+    await bed.switchSides();
+    expect((await client.query('SELECT session_user AS s, current_user AS u')).rows).toEqual([
+      { s: bed.role, u: bed.role },
+    ]);
+    await client.end();
+    await target.exec(`DROP ROLE "${other}", "${other}2"`);
+  });
+
+  test('moves without having been prepared', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await client.query("SET work_mem = '6MB'");
+    await bed.traffic.resume('target', 1);
+    expect(await major(client)).toBe('16');
+    expect((await client.query('SHOW work_mem')).rows).toEqual([{ work_mem: '6MB' }]);
+    await client.end();
+  });
+
+  test('is an obstacle while it has a temporary table', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await client.query('CREATE TEMP TABLE mine (a int)');
+    const { obstacles } = await bed.traffic.prepare('target');
+    expect(obstacles).toEqual([
+      {
+        pid: expect.any(Number),
+        user: bed.role,
+        what: 'temporary tables: mine',
+        query: 'CREATE TEMP TABLE mine (a int)',
+      },
+    ]);
+    const paused = await bed.traffic.pause({ reason: 'test', leaseMs: 5_000, drainTimeoutMs: 1_000 });
+    expect(paused.drained).toBe(false);
+    await bed.traffic.resume('source', 0);
+    expect((await client.query('SELECT count(*)::int AS n FROM mine')).rows).toEqual([{ n: 0 }]);
+    await client.query('DROP TABLE mine');
+    await bed.switchSides();
+    await client.end();
+  });
+
+  test('keeps an unnamed statement that it executes again later', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const { connection } = client as unknown as {
+      connection: {
+        parse(query: object): void;
+        bind(config: object): void;
+        execute(config: object): void;
+        sync(): void;
+        once(event: string, listener: (message: { fields: unknown }) => void): void;
+        removeAllListeners(event: string): void;
+      };
+    };
+    // The client object knows nothing of what goes over its connection here.
+    for (const event of ['parseComplete', 'bindComplete', 'dataRow', 'commandComplete', 'readyForQuery']) {
+      connection.removeAllListeners(event);
+    }
+    const synced = () => new Promise<void>((resolve) => connection.once('readyForQuery', () => resolve()));
+    connection.parse({ name: '', text: "SELECT 'unnamed ' || $1", types: [25] });
+    connection.sync();
+    await synced();
+    await bed.switchSides();
+    const row = new Promise((resolve) => connection.once('dataRow', resolve));
+    const done = synced();
+    connection.bind({ values: ['one'] });
+    connection.execute({});
+    connection.sync();
+    expect(await row).toMatchObject({ fields: ['unnamed one'] });
+    await done;
+    await client.end();
+  });
+});

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { prepareStatementOf, splitStatements } from './sql-text.ts';
+
+test('statements are told apart from what is quoted', () => {
+  const text = `select ';' ; /* ; */ select $$;$$, $a$;$$;$a$;; select e'\\';' -- ;\n, "a;b"`;
+  expect(splitStatements(text)).toEqual([
+    `select ';'`,
+    `/* ; */ select $$;$$, $a$;$$;$a$`,
+    `select e'\\';' -- ;\n, "a;b"`,
+  ]);
+});
+
+test('a PREPARE is found among others, however its name is written', () => {
+  const text =
+    'create table t (); PREPARE Mine(int) as select 1; prepare "a ""b"(text) as select 2; prepare other as select 3';
+  expect(prepareStatementOf(text, 'mine')).toBe('PREPARE Mine(int) as select 1');
+  expect(prepareStatementOf(text, 'a "b')).toBe('prepare "a ""b"(text) as select 2');
+  expect(prepareStatementOf(text, 'Mine')).toBeUndefined();
+});

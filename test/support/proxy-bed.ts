@@ -1,0 +1,106 @@
+/** A proxy before a test's two databases, with a role that has the same SCRAM verifier on both. */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { otherSide, type Side } from '../../src/domain/names.ts';
+import { ident, literal, sql } from '../../src/postgres/sql.ts';
+import type { ProxyOptions } from '../../src/proxy/options.ts';
+import { type RunningProxy, startProxy } from '../../src/proxy/start-proxy.ts';
+import { openProxySwitch } from '../../src/traffic/proxy-switch.ts';
+import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
+import type { Database } from './database.ts';
+
+export interface ProxyBed extends AsyncDisposable {
+  readonly proxy: RunningProxy;
+  readonly traffic: TrafficSwitch;
+  /** A superuser, so that a test may do anything. */
+  readonly role: string;
+  readonly password: string;
+  readonly database: string;
+  /** For node-postgres and, with other names, for everyone else. */
+  readonly config: pg.ClientConfig;
+  /** A folder that goes with the bed. */
+  readonly folder: string;
+  connect(config?: pg.ClientConfig): Promise<pg.Client>;
+  /** prepare, pause, committing, resume on the other side. */
+  switchSides(): Promise<Awaited<ReturnType<TrafficSwitch['resume']>>>;
+}
+
+let beds = 0;
+
+export async function startProxyBed(
+  source: Database,
+  target: Database,
+  overrides: Partial<ProxyOptions> = {},
+): Promise<ProxyBed> {
+  const role = `${source.name}_app${beds++}`;
+  const password = 'a "secret" of ours';
+  const on = { source, target } satisfies Record<Side, Database>;
+  await source.connection.script(
+    sql`CREATE ROLE ${ident(role)} LOGIN SUPERUSER PASSWORD ${literal(password)}`,
+  );
+  const { verifier } = await source.connection.one<{ verifier: string }>(
+    sql`SELECT rolpassword AS verifier FROM pg_authid WHERE rolname = ${role}`,
+  );
+  await target.connection.script(
+    sql`CREATE ROLE ${ident(role)} LOGIN SUPERUSER PASSWORD ${literal(verifier)}`,
+  );
+  const folder = await mkdtemp(join(tmpdir(), 'pgglide-proxy-'));
+  const proxy = await startProxy({
+    listen: { host: '127.0.0.1', port: 0 },
+    servers: { source: source.address, target: target.address },
+    initial: { side: 'source', epoch: 0 },
+    lookupVerifier: async (user, side) => {
+      const rows = await on[side].connection.query<{ verifier: string }>(
+        sql`SELECT rolpassword AS verifier FROM pg_authid WHERE rolname = ${user}`,
+      );
+      return rows[0]?.verifier;
+    },
+    askActiveSide: async () => undefined,
+    control: { unixPath: join(folder, 'control') },
+    ...overrides,
+  });
+  const traffic = openProxySwitch([proxy.controlAddress], 'test');
+  const config: pg.ClientConfig = {
+    host: '127.0.0.1',
+    port: proxy.port,
+    user: role,
+    password,
+    database: source.name,
+  };
+  return {
+    proxy,
+    traffic,
+    role,
+    password,
+    database: source.name,
+    config,
+    folder,
+    async connect(more = {}) {
+      const client = new pg.Client({ ...config, ...more });
+      client.on('error', () => undefined);
+      await client.connect();
+      return client;
+    },
+    switchSides: () => switchSides(traffic),
+    async [Symbol.asyncDispose]() {
+      await traffic[Symbol.asyncDispose]();
+      await proxy.close();
+      await rm(folder, { recursive: true, force: true });
+      await target.connection.script(sql`DROP OWNED BY ${ident(role)}; DROP ROLE ${ident(role)}`);
+    },
+  };
+}
+
+export async function switchSides(traffic: TrafficSwitch) {
+  const { activeSide, epoch } = await traffic.observe();
+  const to = otherSide(activeSide);
+  const { failures, obstacles } = await traffic.prepare(to);
+  if (failures.length + obstacles.length > 0) throw new Error(JSON.stringify({ failures, obstacles }));
+  const paused = await traffic.pause({ reason: 'test', leaseMs: 10_000, drainTimeoutMs: 5_000 });
+  if (!paused.drained) throw new Error(JSON.stringify(paused.obstacles));
+  await traffic.committing(to, epoch + 1);
+  return await traffic.resume(to, epoch + 1);
+}
