@@ -212,3 +212,17 @@ test('as a process it reads a mounted file, and follows its changes', async ({ s
   app.kill('SIGTERM');
   expect(await once(app, 'exit')).toEqual([0, null]);
 });
+
+test.for([13, 14, 17, 18])('the shop runs on PostgreSQL %d', async (majorVersion, { ownServers }) => {
+  const [server] = await ownServers([majorVersion]);
+  if (server === undefined) throw new Error('No server');
+  const appRole = { name: 'shop', password: PASSWORD };
+  await seedDatabase(server.address(), { rows: 1_000, appRole });
+  await using app = await startApp({
+    database: { ...server.address(), user: appRole.name, password: appRole.password },
+    poolSize: 1,
+  });
+  expect((await ask(app, '/db')).body.version).toBe(server.version);
+  const lines = [{ product: 5, quantity: 2 }];
+  expect((await tell(app, 'POST', '/orders', 'r1', { customer: 1, lines })).status).toBe(201);
+});

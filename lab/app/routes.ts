@@ -19,7 +19,7 @@ import {
   updateCustomer,
 } from './writes.ts';
 
-export interface Request {
+interface Request {
   readonly database: ShopDatabase;
   /** The id in the path; 0 where the route has none. */
   readonly id: number;

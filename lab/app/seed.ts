@@ -22,7 +22,7 @@ export interface SeedSize {
 }
 
 /** Order items, payments and invoices follow from the orders, addresses from the customers. */
-export function seedSize(rows: number): SeedSize {
+function seedSize(rows: number): SeedSize {
   const share = (part: number, least: number) => Math.max(least, Math.round(rows * part));
   return {
     customers: share(0.08, 10),

@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { expect, vi } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test as base } from '../../test/support/fixture.ts';
@@ -124,6 +127,25 @@ test('a write without an answer may be there or not, and is no fault', async ({ 
   expect(stats.done).toBe(stats.sent);
   const report = await auditLedger({ ledgerPath, seed: SEED, addresses: { active: shop.address } });
   expect(report).toMatchObject({ ok: true, lost: 0, doubled: 0, torn: 0 });
+});
+
+test('the generator runs as a process, and ends in order when told to', async ({ shop, app, ledgerPath }) => {
+  const load = spawn(process.execPath, ['--import', 'tsx', new URL('main.ts', import.meta.url).pathname], {
+    env: { ...process.env, LOAD_URL: app.url, LOAD_RATE: '50', LOAD_LEDGER: ledgerPath, LOAD_SEED: SEED },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines = createInterface(load.stdout)[Symbol.asyncIterator]();
+  const next = async () => JSON.parse((await lines.next()).value);
+  expect(await next()).toEqual({ startedAtMs: expect.any(Number) });
+  expect(await next()).toMatchObject({ failed: 0, lastSecond: { failed: 0 } });
+  load.kill('SIGTERM');
+  const ended = once(load, 'exit');
+  let last = await next();
+  while (!('stopped' in last)) last = await next();
+  expect(last).toMatchObject({ stopped: true, outstanding: 0, failed: 0 });
+  expect(await ended).toEqual([0, null]);
+  const report = await auditLedger({ ledgerPath, seed: SEED, addresses: { active: shop.address } });
+  expect(report.ok).toBe(true);
 });
 
 test('the other side must hold every write, too', async ({ shop, app, target, ledgerPath }) => {

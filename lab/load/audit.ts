@@ -19,7 +19,7 @@ export interface AuditOptions {
   readonly settleMs?: number;
 }
 
-export interface SideAudit {
+interface SideAudit {
   /** Acknowledged, but not there or not whole. */
   readonly lost: number;
   /** There more than once, whatever the application was told. */
@@ -90,8 +90,7 @@ const isClean = ({ lost, doubled, torn, extra, inconsistencies }: SideAudit): bo
 
 const SHOWN = 100;
 
-/** Pure. */
-export function auditSide(ledger: Ledger, seed: string, traces: Traces): SideAudit {
+function auditSide(ledger: Ledger, seed: string, traces: Traces): SideAudit {
   const lostIds: string[] = [];
   const doubledIds: string[] = [];
   const tornIds: string[] = [];

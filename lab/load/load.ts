@@ -26,7 +26,7 @@ export interface LoadOptions {
   readonly requestTimeoutMs?: number;
 }
 
-export interface LoadStats {
+interface LoadStats {
   readonly sent: number;
   readonly done: number;
   readonly failed: number;
@@ -101,7 +101,14 @@ class Load implements RunningLoad {
 
   percentiles(fromMs: number, toMs: number): WindowStats {
     const [from, to] = [fromMs - this.startedAtMs, toMs - this.startedAtMs];
-    return summarize(this.#recent.filter(({ atMs }) => atMs >= from && atMs < to));
+    const inWindow: Outcome[] = [];
+    for (let index = this.#recent.length - 1; index >= 0; index--) {
+      const outcome = this.#recent[index];
+      // They stand in the order in which they finished: what finished before the window was scheduled before it.
+      if (outcome === undefined || outcome.atMs + outcome.latencyMs < from) break;
+      if (outcome.atMs >= from && outcome.atMs < to) inWindow.push(outcome);
+    }
+    return summarize(inWindow);
   }
 
   async stop(): Promise<LoadStats> {

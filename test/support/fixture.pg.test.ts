@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { expect } from 'vitest';
+import { describe, expect } from 'vitest';
 import { sql } from '../../src/postgres/sql.ts';
 import { TestDatabase } from './database.ts';
 import { test } from './fixture.ts';
@@ -94,4 +94,11 @@ test('a slot in use by a subscription of another server is removed too', async (
 test('own servers are there for crash tests', async ({ ownServers }) => {
   const [server] = await ownServers([15]);
   expect(server?.version).toMatch(/^15\.\d+$/);
+});
+
+describe('a test that says what it leaves', () => {
+  test.override('leaves', ['slots']);
+  test('may leave it', async ({ source }) => {
+    await source.exec(`SELECT pg_create_logical_replication_slot('${source.name}', 'pgoutput')`);
+  });
 });
