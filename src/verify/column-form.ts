@@ -69,7 +69,7 @@ export function columnForm(source: ColumnType, target: ColumnType): ColumnForm {
 export interface FormedColumn {
   readonly name: string;
   readonly form: ColumnForm;
-  /** A "char" prints bytes above 127 differently since PostgreSQL 16. */
+  /** A "char" prints bytes above 127 differently since PostgreSQL 15. */
   readonly isChar: boolean;
 }
 

@@ -80,7 +80,7 @@ export async function readRowsByHash(
   hashes: readonly string[],
 ): Promise<ReadRow[]> {
   const rows = { columns: table.columns, method, bits: 64 as const };
-  const names = table.columns.map((_, index) => ({ name: `c${index}` }));
+  const names = table.columns.map(({ isChar }, index) => ({ name: `c${index}`, isChar }));
   const columns = table.columns.map(({ name }, index) => sql`t.${ident(name)} AS ${ident(`c${index}`)}`);
   return connection.query<ReadRow>(sql`
     SELECT DISTINCT ON (r.h0) r.h0::text AS hash, ${textsOf(sql`r`, names)} AS values

@@ -4,12 +4,20 @@ import type { TableName } from '../domain/names.ts';
 import { ident, list, type Sql, sql } from '../postgres/sql.ts';
 
 /** By the type's output function: a cast to text would strip the blanks of char(n). num_nulls() because a row of NULLs IS NULL. */
-export const textOf = (value: Sql): Sql =>
-  sql`CASE WHEN num_nulls(${value}) = 0 THEN format('%s', ${value}) END`;
+const textOf = (value: Sql): Sql => sql`CASE WHEN num_nulls(${value}) = 0 THEN format('%s', ${value}) END`;
+
+interface TextColumn {
+  readonly name: string;
+  /** Of type "char", which prints bytes above 127 in its own way in every other version. */
+  readonly isChar?: boolean;
+}
 
 /** text[] of the named columns of `relation`. */
-export const textsOf = (relation: Sql, columns: readonly { readonly name: string }[]): Sql =>
-  sql`ARRAY[${list(columns.map((column) => textOf(sql`${relation}.${ident(column.name)}`)))}]::text[]`;
+export const textsOf = (relation: Sql, columns: readonly TextColumn[]): Sql =>
+  sql`ARRAY[${list(columns.map((column) => columnText(sql`${relation}.${ident(column.name)}`, column)))}]::text[]`;
+
+const columnText = (value: Sql, { isChar }: TextColumn): Sql =>
+  isChar ? sql`encode(charsend(${value}), 'escape')` : textOf(value);
 
 /** The whole table: all leaves of a partition tree, but not the children of an inheritance parent. */
 export const fromTable = (table: TableName & { readonly isPartitioned: boolean }): Sql =>
