@@ -1,0 +1,146 @@
+/** `npm run demo`: a whole migration on this machine, there, back and there again, under load, audited. */
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { auditLedger } from '../load/audit.ts';
+import { windowStats } from '../load/latency.ts';
+import { readLedger } from '../load/ledger.ts';
+import { type Figures, figuresOf, MARGIN_MS, type SwitchOutput, type VerificationOutput } from './figures.ts';
+import { type DemoOptions, parseOptions } from './options.ts';
+import { Screen } from './screen.ts';
+import { Stage } from './stage.ts';
+
+/** A command of ours that failed: shown as it is, no stack. */
+class CommandFailed extends Error {}
+
+async function main(): Promise<number> {
+  let options: DemoOptions;
+  try {
+    options = parseOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(
+      `${(error as Error).message}\nnpm run demo -- [--rows N] [--rate N] [--from 15] [--to 16] [--json FILE] [--keep]`,
+    );
+    return 2;
+  }
+  const stage = await Stage.create(options);
+  const screen = new Screen();
+  const stopped = onSignal(async () => {
+    screen.line('stopping: ending every process of the demo');
+    await stage.close();
+  });
+  try {
+    const figures = await Promise.race([play(stage, screen), stopped]);
+    if (figures === 'stopped') return 130;
+    if (options.jsonFile !== undefined)
+      await writeFile(options.jsonFile, `${JSON.stringify(figures, null, 2)}\n`);
+    if (options.keep) {
+      screen.kept(stage.howToConnect());
+      await stopped;
+    }
+    return figures.ok ? 0 : 1;
+  } catch (error) {
+    screen.fail(error instanceof CommandFailed ? error.message : String((error as Error).stack ?? error));
+    return 1;
+  } finally {
+    await stage.close();
+  }
+}
+
+function onSignal(end: () => Promise<void>): Promise<'stopped'> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(signal, () => void end().finally(() => resolve('stopped')));
+    }
+  });
+}
+
+async function play(stage: Stage, screen: Screen): Promise<Figures> {
+  const started = performance.now();
+  const { options } = stage;
+  await screen.during('starting servers', () => stage.startServers());
+  screen.done(`PostgreSQL ${stage.versions.join(' and ')} started (embedded, 127.0.0.1)`);
+  await screen.during(`making a shop of ${options.rows} rows`, () => stage.seedSource());
+  await screen.during('starting proxy and application', () =>
+    stage.startProxy().then(() => stage.startApp()),
+  );
+  await stage.startLoad();
+  screen.done(`shop of ${screen.count(options.rows)} rows behind the proxy, ${options.rate} req/s running`);
+
+  await run(stage, screen, ['check']);
+  await run(stage, screen, ['sync']);
+  await run(stage, screen, ['verify']);
+  await run(stage, screen, ['rehearse']);
+  const switches: SwitchOutput[] = [];
+  for (const direction of ['cutover', 'rollback', 'cutover'] as const) {
+    switches.push((await run(stage, screen, [direction])) as SwitchOutput);
+    // The window of the figures ends a second after the resume; the next switch must not reach into it.
+    await delay(2 * MARGIN_MS);
+  }
+  const last = (await run(stage, screen, ['verify'])) as { readonly summary: VerificationOutput };
+  const report = (await run(stage, screen, ['report'])) as { readonly copy: Figures['copy'] };
+  await saveReport(stage, screen);
+  if (!options.keep) await stage.stopLoad();
+  return audit(stage, screen, {
+    seconds: (performance.now() - started) / 1000,
+    switches,
+    last: last.summary,
+    copy: report.copy,
+  });
+}
+
+async function run(stage: Stage, screen: Screen, args: readonly string[]): Promise<unknown> {
+  const command = `pgglide ${args.join(' ')}`;
+  const finished = await screen.during(command, (tell) => stage.pgglide([...args, '-o', 'json'], tell));
+  if (finished.exitCode !== 0) {
+    throw new CommandFailed(
+      `${command} ended with exit code ${finished.exitCode}\n${finished.stderr}\n${finished.stdout.slice(0, 4000)}`,
+    );
+  }
+  const output = JSON.parse(finished.stdout) as unknown;
+  screen.command(args[0] ?? '', output);
+  return output;
+}
+
+interface Played {
+  readonly seconds: number;
+  readonly switches: readonly SwitchOutput[];
+  readonly last: VerificationOutput;
+  readonly copy: Figures['copy'];
+}
+
+async function audit(stage: Stage, screen: Screen, played: Played): Promise<Figures> {
+  const { ledgerPath, seed } = stage;
+  const addresses = { active: stage.address('target'), other: stage.address('source') };
+  const result = await screen.during('auditing every write', () =>
+    auditLedger({ ledgerPath, seed, addresses }),
+  );
+  const ledger = await readLedger(ledgerPath, seed);
+  const all = windowStats(ledger, 0, Number.POSITIVE_INFINITY);
+  const switches = played.switches.map((output) => {
+    const { pausedAt, resumedAt } = output.summary;
+    return {
+      output,
+      window: windowStats(ledger, Date.parse(pausedAt) - MARGIN_MS, Date.parse(resumedAt) + MARGIN_MS),
+    };
+  });
+  const figures = figuresOf({
+    ...played,
+    verification: played.last,
+    requests: { total: all.requests, failed: all.failed },
+    switches,
+    audit: result,
+  });
+  screen.verdict(figures);
+  return figures;
+}
+
+/** The account of the migration, beside the checkout's other scratch files. */
+async function saveReport(stage: Stage, screen: Screen): Promise<void> {
+  const { stdout } = await stage.pgglide(['report']);
+  await mkdir('.pgglide/demo', { recursive: true });
+  await writeFile('.pgglide/demo/report.txt', stdout);
+  screen.note('report: .pgglide/demo/report.txt');
+}
+
+process.exitCode = await main();
