@@ -1,7 +1,13 @@
 /** A failure -> its exit code and what is printed. The only place that knows. */
 
 import { CommanderError } from 'commander';
-import { InterruptedError, PgglideError, UnexpectedError, UsageError } from '../domain/errors.ts';
+import {
+  InterruptedError,
+  PgglideError,
+  UnexpectedError,
+  UnreachableError,
+  UsageError,
+} from '../domain/errors.ts';
 
 /** No command was given: the help was printed instead. */
 export const isHelp = (thrown: unknown): boolean =>
@@ -10,9 +16,10 @@ export const isHelp = (thrown: unknown): boolean =>
 /** Undefined: no failure at all, help or version was asked for. */
 export function toPgglideError(thrown: unknown, signal: AbortSignal): PgglideError | undefined {
   if (thrown instanceof CommanderError) return fromCommander(thrown);
+  // What breaks because we were told to stop is no news; what is known about traffic and data is.
+  const isNews = thrown instanceof PgglideError && !(thrown instanceof UnreachableError);
+  if (signal.aborted && !isNews && signal.reason instanceof PgglideError) return signal.reason;
   if (thrown instanceof PgglideError) return thrown;
-  // What breaks because we were told to stop is no news.
-  if (signal.aborted) return signal.reason instanceof PgglideError ? signal.reason : interrupted('stopped');
   const message = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
   return new UnexpectedError('unexpected', message, {
     hint: 'This is a bug of pgglide. Please report it with the output of the same command with --verbose.',

@@ -7,7 +7,17 @@ export interface Style {
   readonly ascii: boolean;
 }
 
-type Stream = Pick<NodeJS.WriteStream, 'write' | 'isTTY' | 'columns'>;
+export interface Stream {
+  write(text: string): boolean;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+export interface Streams {
+  readonly stdout: Stream;
+  readonly stderr: Stream;
+}
 
 export class Output {
   readonly format: 'text' | 'json' | 'jsonl';
@@ -17,11 +27,7 @@ export class Output {
   readonly #global: GlobalOptions;
   readonly #env: Readonly<Record<string, string | undefined>>;
 
-  constructor(
-    global: GlobalOptions,
-    env: Readonly<Record<string, string | undefined>>,
-    streams: { readonly stdout: Stream; readonly stderr: Stream } = process,
-  ) {
+  constructor(global: GlobalOptions, env: Readonly<Record<string, string | undefined>>, streams: Streams) {
     this.#global = global;
     this.#env = env;
     this.format = global.format ?? 'text';

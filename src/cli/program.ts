@@ -4,6 +4,7 @@ import { Argument, Command, Option } from 'commander';
 import type { CommandDefinition, GlobalOptions, OptionDefinition, OptionValues } from './command.ts';
 import { COMMAND_DEFINITIONS } from './commands.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
+import type { Streams } from './output.ts';
 import { ownVersion } from './own-version.ts';
 
 export type Runner = (
@@ -16,13 +17,18 @@ export type Runner = (
 const HELP_WIDTH = 110;
 const PURPOSE = 'pgglide: move a live PostgreSQL database to a new major version without failing a request';
 
-export function buildProgram(runner: Runner): Command {
+export function buildProgram(streams: Streams, runner: Runner): Command {
   const program = new Command('pgglide')
     .description(PURPOSE)
     .usage('COMMAND [flags]')
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ outputError: () => undefined })
+    .configureOutput({
+      writeOut: (text) => streams.stdout.write(text),
+      writeErr: (text) => streams.stderr.write(text),
+      // Told by failure.ts.
+      outputError: () => undefined,
+    })
     .configureHelp({ helpWidth: HELP_WIDTH })
     .helpCommand(false)
     .version(ownVersion(), '--version', 'the version')

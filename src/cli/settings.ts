@@ -17,6 +17,7 @@ export function settingsFor(
     flags: { ...global, set: [...(global.set ?? []), ...own] },
     env,
     cwd,
+    ...(env.HOME ? { home: env.HOME } : {}),
     warn: (message) => output.warn(message),
   });
 }

@@ -63,7 +63,14 @@ export function parseConfig(text: string, path: string, shownAs: string): Config
     const offset = offsetOf(document.contents, keyPath);
     return offset === undefined ? shownAs : `${shownAs}:${lines.linePos(offset).line}`;
   };
-  return { path, folder: dirname(path), content: content as Record<string, unknown>, locate };
+  return { path, folder: dirname(path), content: withoutEmpty(content) as Record<string, unknown>, locate };
+}
+
+/** A key without a value says nothing: `copy:` with everything below it commented out. */
+function withoutEmpty(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const given = Object.entries(value).filter(([, inner]) => inner !== null);
+  return Object.fromEntries(given.map(([key, inner]) => [key, withoutEmpty(inner)]));
 }
 
 /** Where the last key of the path that is there begins. */

@@ -8,4 +8,6 @@ export interface Observer {
   close(): void;
 }
 
-export type Sink = Pick<NodeJS.WriteStream, 'write'>;
+export interface Sink {
+  write(text: string): boolean;
+}

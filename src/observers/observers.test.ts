@@ -115,7 +115,7 @@ test('one line without a terminal', () => {
 
 test('plain output tells progress at most every five seconds of the events’ time', () => {
   const lines: string[] = [];
-  const observer = plainObserver({ write: (text) => lines.push(String(text)) > 0 }, PLAIN);
+  const observer = plainObserver({ write: (text) => lines.push(text) > 0 }, PLAIN);
   for (let second = 0; second <= 12; second++) {
     observer.onEvent(
       event('copy-progress', { ...copying(second), bytes: second * GB }, START + second * 1000),
@@ -130,7 +130,7 @@ test('plain output tells progress at most every five seconds of the events’ ti
 
 test('the log is the events', () => {
   const lines: string[] = [];
-  const observer = logObserver({ write: (text) => lines.push(String(text)) > 0 });
+  const observer = logObserver({ write: (text) => lines.push(text) > 0 });
   for (const each of EVENTS) observer.onEvent(each);
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(JSON.parse(JSON.stringify(EVENTS)));
 });

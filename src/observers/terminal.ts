@@ -3,7 +3,7 @@
 import type { MigrationEvent } from '../domain/event.ts';
 import { progressLines } from './event-line.ts';
 import { type LiveBlockOptions, liveBlock } from './live-block.ts';
-import type { Observer } from './observer.ts';
+import type { Observer, Sink } from './observer.ts';
 import { painter, type Style } from './style.ts';
 import { EMPTY_VIEW, foldView } from './view.ts';
 
@@ -13,7 +13,10 @@ const NARROW = 80;
 const SHORT = 24;
 const CLEAR_BELOW = '\x1b[J';
 
-type Terminal = Pick<NodeJS.WriteStream, 'write'> & { readonly columns?: number; readonly rows?: number };
+interface Terminal extends Sink {
+  readonly columns?: number;
+  readonly rows?: number;
+}
 
 export interface TerminalOptions extends Pick<LiveBlockOptions, 'migration' | 'walLimitBytes'> {
   readonly style: Style;
