@@ -44,8 +44,9 @@ export async function mend(pair: Pair, finding: Finding | undefined): Promise<vo
   for (const line of finding.fix.split('\n')) await session.script(trusted(line));
 }
 
-/** One session, one text of statements, as a user with the server's own settings would send it. */
+/** A session that finds public, and one text of statements in it. */
 export async function run(at: Located, sqlText: string): Promise<void> {
   await using session = await Connection.open(at.address, { purpose: 'test' });
-  await session.script(trusted(`SET search_path = public; ${sqlText}`));
+  await session.script(trusted('SET search_path = public'));
+  await session.script(trusted(sqlText));
 }

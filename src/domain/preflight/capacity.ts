@@ -115,8 +115,8 @@ worker does not start and the lag grows until one is free.`,
   {
     noun: ['worker process', 'worker processes'],
     limit: () => 'max_worker_processes',
-    // The launcher is a worker itself, and is among those counted where we may see them.
-    used: (server) => server.usage.backgroundWorkers ?? server.usage.applyWorkers + 1,
+    // The launcher is a worker itself: among those counted where we may see them, and where it runs already.
+    used: ({ usage }) => Math.max(usage.backgroundWorkers ?? 0, usage.applyWorkers + 1),
     needed: subscriberNeeds,
   },
 );

@@ -21,6 +21,8 @@ export interface Setting {
   readonly value: string;
   /** PostgreSQL's own: `postmaster` needs a restart, `sighup` a reload ... */
   readonly context: string;
+  /** Somebody wrote it into the server's configuration file. */
+  readonly isInFile: boolean;
 }
 export type Settings = ReadonlyMap<string, Setting>;
 

@@ -52,6 +52,7 @@ const REMOVED: Readonly<Record<string, number>> = {
   vacuum_cleanup_index_scale_factor: 14,
   stats_temp_directory: 15,
   exclusive_backup_timeout: 15,
+  force_parallel_mode: 16,
   vacuum_defer_cleanup_age: 16,
   promote_trigger_file: 16,
   lc_collate: 16,
@@ -70,7 +71,7 @@ function isGone(name: string, target: ServerFacts): boolean {
 const knows = (server: ServerFacts, name: string): boolean =>
   [...server.settings.keys()].some((known) => known.toLowerCase() === name.toLowerCase());
 /** Old names that the server still takes. */
-const ALIASES = new Set(['sort_mem', 'vacuum_mem', 'force_parallel_mode', 'ssl_ecdh_curve']);
+const ALIASES = new Set(['sort_mem', 'vacuum_mem', 'ssl_ecdh_curve']);
 
 function resetStored({ role, database, name }: StoredSetting): string {
   const inDatabase = database === undefined ? '' : ` IN DATABASE ${quoteName(database)}`;
@@ -79,23 +80,36 @@ function resetStored({ role, database, name }: StoredSetting): string {
   return `ALTER ROLE ALL RESET ${quoteName(name)};`;
 }
 
+const removedFromDatabase = ({ source, target }: PreflightFacts): Report[] =>
+  source.storedSettings
+    .filter((stored) => isGone(stored.name, target))
+    .map((stored) => ({
+      title: `PostgreSQL ${majorVersion(target)} does not know ${stored.name}: it will not be carried over`,
+      object: [stored.role && `role ${stored.role}`, stored.database && `database ${stored.database}`]
+        .filter((part) => part !== undefined)
+        .join(' in '),
+      fix: resetStored(stored),
+      fixOn: 'source',
+    }));
+
+const removedFromFile = ({ source, target }: PreflightFacts): Report[] =>
+  [...source.settings]
+    .filter(([name, setting]) => setting.isInFile && isGone(name, target))
+    .map(([name]) => ({
+      severity: 'note',
+      title: `the source's configuration file sets ${name}, which PostgreSQL ${majorVersion(target)} does not know`,
+      object: name,
+      detail: 'A server does not start with a setting that it does not know: do not copy that line.',
+    }));
+
 const removedSettings: Rule = {
   id: 'PGG108',
   title: 'stored settings exist on the target',
   severity: 'warning',
   background: `ALTER ROLE ... SET and ALTER DATABASE ... SET are carried over, and a setting that the newer version no longer knows cannot be:
-it is left out. Reset it on the source to see the same behaviour on both sides from now on.`,
-  check: ({ source, target }) =>
-    source.storedSettings
-      .filter((stored) => isGone(stored.name, target))
-      .map((stored) => ({
-        title: `PostgreSQL ${majorVersion(target)} does not know ${stored.name}: it will not be carried over`,
-        object: [stored.role && `role ${stored.role}`, stored.database && `database ${stored.database}`]
-          .filter((part) => part !== undefined)
-          .join(' in '),
-        fix: resetStored(stored),
-        fixOn: 'source' as const,
-      })),
+it is left out. Reset it on the source to see the same behaviour on both sides from now on. Settings of the server's file are not
+carried over; those that the newer version would refuse are noted.`,
+  check: (facts) => [...removedFromDatabase(facts), ...removedFromFile(facts)],
 };
 
 /** What decides how values are read, printed and searched. */

@@ -89,7 +89,8 @@ const databaseBytes = (connection: Connection): Promise<number | undefined> =>
 /** What a session of ours starts with (reset_val), not what we pinned for this one. */
 export async function readSettings(connection: Connection): Promise<Settings> {
   const rows = await connection.query<Setting & { name: string }>(
-    sql`SELECT name, coalesce(reset_val, setting, '') AS value, context FROM pg_settings`,
+    sql`SELECT name, coalesce(reset_val, setting, '') AS value, context,
+          source = 'configuration file' AS "isInFile" FROM pg_settings`,
   );
-  return new Map(rows.map(({ name, value, context }) => [name, { value, context }]));
+  return new Map(rows.map(({ name, ...setting }) => [name, setting]));
 }
