@@ -2,7 +2,7 @@
 
 import { describe, expect } from 'vitest';
 import { test } from '../../test/support/fixture.ts';
-import { startProxyBed } from '../../test/support/proxy-bed.ts';
+import { rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
 import { until } from '../base/async.ts';
 
 const major = async (client: { query(text: string): Promise<{ rows: { v: string }[] }> }) =>
@@ -194,27 +194,14 @@ describe('a session that is moved', () => {
   test('keeps an unnamed statement that it executes again later', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     const client = await bed.connect();
-    const { connection } = client as unknown as {
-      connection: {
-        parse(query: object): void;
-        bind(config: object): void;
-        execute(config: object): void;
-        sync(): void;
-        once(event: string, listener: (message: { fields: unknown }) => void): void;
-        removeAllListeners(event: string): void;
-      };
-    };
-    // The client object knows nothing of what goes over its connection here.
-    for (const event of ['parseComplete', 'bindComplete', 'dataRow', 'commandComplete', 'readyForQuery']) {
-      connection.removeAllListeners(event);
-    }
-    const synced = () => new Promise<void>((resolve) => connection.once('readyForQuery', () => resolve()));
-    connection.parse({ name: '', text: "SELECT 'unnamed ' || $1", types: [25] });
+    const connection = rawConnection(client);
+    const parsed = ready(connection);
+    connection.parse({ name: '', text: "SELECT 'unnamed ' || $1" });
     connection.sync();
-    await synced();
+    await parsed;
     await bed.switchSides();
     const row = new Promise((resolve) => connection.once('dataRow', resolve));
-    const done = synced();
+    const done = ready(connection);
     connection.bind({ values: ['one'] });
     connection.execute({});
     connection.sync();

@@ -104,3 +104,28 @@ export async function switchSides(traffic: TrafficSwitch) {
   await traffic.committing(to, epoch + 1);
   return await traffic.resume(to, epoch + 1);
 }
+
+/** Messages one by one, as no driver sends them. */
+export interface RawConnection {
+  parse(query: { text: string; name?: string }): void;
+  bind(config: { values?: readonly string[]; statement?: string }): void;
+  execute(config: object): void;
+  flush(): void;
+  sync(): void;
+  once(event: 'dataRow', listener: (message: { fields: unknown[] }) => void): void;
+  once(event: 'readyForQuery', listener: () => void): void;
+}
+
+/** The client's connection for itself: its own queries are over with this. */
+export function rawConnection(client: pg.Client): RawConnection {
+  const { connection } = client as unknown as {
+    connection: RawConnection & { removeAllListeners(event: string): void };
+  };
+  for (const event of ['parseComplete', 'bindComplete', 'dataRow', 'commandComplete', 'readyForQuery']) {
+    connection.removeAllListeners(event);
+  }
+  return connection;
+}
+
+export const ready = (connection: RawConnection): Promise<void> =>
+  new Promise((resolve) => connection.once('readyForQuery', () => resolve()));

@@ -1,0 +1,331 @@
+/** Holds, leases, draining, and who decides when the owner of a pause is gone. */
+
+import net from 'node:net';
+import type pg from 'pg';
+import { describe, expect } from 'vitest';
+import { test } from '../../test/support/fixture.ts';
+import { type ProxyBed, rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
+import { until } from '../base/async.ts';
+import { RefusedError } from '../domain/errors.ts';
+import { openProxySwitch } from '../traffic/proxy-switch.ts';
+import type { Direction } from './options.ts';
+
+const PAUSE = { reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 };
+
+/** Whether the promise has settled by now. */
+async function isPending(work: Promise<unknown>): Promise<boolean> {
+  const marker = Symbol('pending');
+  return (await Promise.race([work, Promise.resolve(marker)])) === marker;
+}
+
+async function sessionStates(bed: ProxyBed): Promise<string[]> {
+  const { controlAddress } = bed.proxy;
+  const http = await import('node:http');
+  const text = await new Promise<string>((resolve, reject) => {
+    http
+      .get({ socketPath: controlAddress.slice('unix:'.length), path: '/v1/sessions' }, (response) => {
+        let body = '';
+        response.on('data', (part: Buffer) => {
+          body += String(part);
+        });
+        response.on('end', () => resolve(body));
+      })
+      .on('error', reject);
+  });
+  return (JSON.parse(text) as { state: string }[]).map(({ state }) => state);
+}
+
+const held = (bed: ProxyBed, count: number) =>
+  until(
+    'held sessions',
+    async () =>
+      (await sessionStates(bed)).filter((state) => state === 'held').length === count ? true : undefined,
+    { timeoutMs: 5_000 },
+  );
+
+describe('a pause', () => {
+  test('holds new requests and lets running ones end', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const [busy, idle] = [await bed.connect(), await bed.connect()];
+    const running = busy.query("SELECT 'done' AS v FROM pg_sleep(0.3)");
+    const paused = await bed.traffic.pause(PAUSE);
+    expect(paused).toEqual({ drained: true, obstacles: [] });
+    expect((await running).rows).toEqual([{ v: 'done' }]);
+    const waiting = idle.query('SELECT 1 AS v');
+    await held(bed, 2);
+    expect(await isPending(waiting)).toBe(true);
+    const { waits } = await bed.traffic.resume('source', 0);
+    expect((await waiting).rows).toEqual([{ v: 1 }]);
+    expect(waits.heldRequests).toBe(1);
+    expect(waits.longestWaitMs).toBeGreaterThan(0);
+    await Promise.all([busy.end(), idle.end()]);
+  });
+
+  test('never splits a transaction: it goes on to its end on the old side', async ({ source, target }) => {
+    for (const side of [source, target]) await side.exec('CREATE TABLE t (a int)');
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await client.query('BEGIN');
+    await client.query('INSERT INTO t VALUES (1)');
+    const pausing = bed.traffic.pause(PAUSE);
+    await until('the hold', async () => ((await bed.traffic.observe()).paused ? true : undefined), {
+      timeoutMs: 5_000,
+    });
+    await client.query('INSERT INTO t VALUES (2)');
+    expect(await isPending(pausing)).toBe(true);
+    const committing = client.query('COMMIT');
+    expect((await pausing).drained).toBe(true);
+    await committing;
+    const next = client.query('INSERT INTO t VALUES (3)');
+    await bed.traffic.resume('target', 1);
+    await next;
+    expect(await source.rows('SELECT a FROM t ORDER BY a')).toEqual([{ a: 1 }, { a: 2 }]);
+    expect(await target.rows('SELECT a FROM t')).toEqual([{ a: 3 }]);
+    await client.end();
+  });
+
+  test('reports what does not drain within its time, and undoes itself', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await client.query('BEGIN');
+    await client.query('SELECT 42');
+    const paused = await bed.traffic.pause({ ...PAUSE, drainTimeoutMs: 100 });
+    expect(paused).toEqual({
+      drained: false,
+      obstacles: [
+        { pid: expect.any(Number), user: bed.role, what: 'a transaction is open', query: 'SELECT 42' },
+      ],
+    });
+    await bed.traffic.resume('source', 0);
+    await client.query('COMMIT');
+    await client.end();
+  });
+
+  test('does not cut a pipeline in two', async ({ source, target }) => {
+    for (const side of [source, target]) await side.exec('CREATE TABLE t (a int)');
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const connection = rawConnection(client);
+    const synced = ready(connection);
+    const insert = (value: number) => {
+      connection.parse({ text: `INSERT INTO t VALUES (${value})` });
+      connection.bind({});
+      connection.execute({});
+    };
+    insert(1);
+    connection.flush();
+    await until(
+      'the first half to arrive',
+      async () => ((await sessionStates(bed))[0] === 'busy' ? true : undefined),
+      { timeoutMs: 5_000 },
+    );
+    const pausing = bed.traffic.pause(PAUSE);
+    await until('the hold', async () => ((await bed.traffic.observe()).paused ? true : undefined), {
+      timeoutMs: 5_000,
+    });
+    insert(2);
+    expect(await isPending(pausing)).toBe(true);
+    connection.sync();
+    expect((await pausing).drained).toBe(true);
+    await bed.traffic.resume('target', 1);
+    await synced;
+    expect(await source.rows('SELECT a FROM t ORDER BY a')).toEqual([{ a: 1 }, { a: 2 }]);
+    await client.end();
+  });
+
+  test('takes new connections in and serves them afterwards, on the new side', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    await bed.traffic.pause(PAUSE);
+    const arriving = bed.connect();
+    await until(
+      'the arrival',
+      async () => ((await bed.traffic.observe()).sessions === 1 ? true : undefined),
+      { timeoutMs: 5_000 },
+    );
+    await bed.traffic.resume('target', 1);
+    const client = await arriving;
+    expect((await client.query<{ v: string }>('SHOW server_version')).rows[0]).toMatchObject({
+      server_version: expect.stringMatching(/^16/),
+    });
+    await client.end();
+  });
+
+  test('of one owner is not ended by another', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    await using other = openProxySwitch([bed.proxy.controlAddress], 'somebody else');
+    const client = await bed.connect();
+    await bed.traffic.pause(PAUSE);
+    await other.pause(PAUSE);
+    await bed.traffic.resume('source', 0);
+    const waiting = client.query('SELECT 1');
+    await held(bed, 1);
+    expect(await isPending(waiting)).toBe(true);
+    await other.resume('source', 0);
+    await waiting;
+    await client.end();
+  });
+
+  test('survives a client that goes away while it waits', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await bed.traffic.pause(PAUSE);
+    client.query('SELECT 1').catch(() => undefined);
+    await held(bed, 1);
+    (client as unknown as { connection: { stream: net.Socket } }).connection.stream.destroy();
+    await bed.traffic.resume('target', 1);
+    await until(
+      'the end of the session',
+      async () => ((await bed.traffic.observe()).sessions === 0 ? true : undefined),
+      { timeoutMs: 5_000 },
+    );
+  });
+});
+
+describe('a lease that ends', () => {
+  test('resumes on the old side', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await bed.traffic.pause({ ...PAUSE, leaseMs: 200 });
+    expect((await client.query('SELECT 1 AS v')).rows).toEqual([{ v: 1 }]);
+    await expect(bed.traffic.renew(1_000)).rejects.toThrow(RefusedError);
+    await expect(bed.traffic.committing('target', 1)).rejects.toMatchObject({ code: 'hold_missing' });
+    expect(await bed.traffic.observe()).toMatchObject({ activeSide: 'source', epoch: 0, paused: false });
+    await client.end();
+  });
+
+  test('does not end while it is renewed', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    await bed.traffic.pause({ ...PAUSE, leaseMs: 400 });
+    for (let turn = 0; turn < 6; turn++) {
+      await bed.traffic.renew(400);
+      expect((await bed.traffic.observe()).paused).toBe(true);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    await bed.traffic.resume('source', 0);
+  });
+
+  test.for([
+    ['target', 1],
+    ['source', 0],
+  ] as const)(
+    'after committing goes where the migration row points: %s',
+    async ([side, epoch], { source, target }) => {
+      let row: Direction | undefined;
+      await using bed = await startProxyBed(source, target, { askActiveSide: async () => row });
+      const client = await bed.connect();
+      await bed.traffic.prepare('target');
+      await bed.traffic.pause({ ...PAUSE, leaseMs: 200 });
+      await bed.traffic.committing('target', 1);
+      const waiting = client.query("SELECT current_setting('server_version_num')::int / 10000 AS v");
+      await until('the end of the lease', async () => undefined, { timeoutMs: 400 }).catch(() => undefined);
+      expect(await isPending(waiting)).toBe(true);
+      row = { side, epoch };
+      expect((await waiting).rows).toEqual([{ v: side === 'target' ? 16 : 15 }]);
+      expect(await bed.traffic.observe()).toMatchObject({ activeSide: side, epoch, paused: false });
+      await client.end();
+    },
+  );
+
+  test('after committing refuses clients when nobody can tell, until somebody can', async ({
+    source,
+    target,
+  }) => {
+    let row: Direction | undefined;
+    await using bed = await startProxyBed(source, target, { askActiveSide: async () => row });
+    const client = await bed.connect();
+    await bed.traffic.pause({ ...PAUSE, leaseMs: 100 });
+    const { proxy } = bed;
+    const http = await import('node:http');
+    await new Promise<void>((resolve, reject) => {
+      const body = JSON.stringify({ owner: 'test', to: 'target', epoch: 1, refuseAfterMs: 0 });
+      const request = http.request(
+        { socketPath: proxy.controlAddress.slice('unix:'.length), path: '/v1/committing', method: 'POST' },
+        (response) => {
+          response.resume();
+          response.on('end', () =>
+            response.statusCode === 200 ? resolve() : reject(new Error(String(response.statusCode))),
+          );
+        },
+      );
+      request.on('error', reject);
+      request.end(body);
+    });
+    await expect(client.query('SELECT 1')).rejects.toMatchObject({ code: '57P03' });
+    await expect(bed.connect()).rejects.toMatchObject({ code: '57P03' });
+    row = { side: 'target', epoch: 1 };
+    await until(
+      'the end of the pause',
+      async () => ((await bed.traffic.observe()).paused ? undefined : true),
+      { timeoutMs: 5_000 },
+    );
+    const later = await bed.connect();
+    expect(
+      (await later.query("SELECT current_setting('server_version_num')::int / 10000 AS v")).rows,
+    ).toEqual([{ v: 16 }]);
+    await later.end();
+  });
+});
+
+describe('where traffic points', () => {
+  test('is kept across restarts, and the migration row overrules it', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const stateFile = `${bed.folder}/state`;
+    const start = (row: Direction | undefined) =>
+      startProxyBed(source, target, { stateFile, askActiveSide: async () => row });
+    {
+      await using first = await start(undefined);
+      await first.traffic.resume('target', 3);
+    }
+    {
+      await using second = await start(undefined);
+      expect(await second.traffic.observe()).toMatchObject({ activeSide: 'target', epoch: 3 });
+    }
+    await using third = await start({ side: 'source', epoch: 4 });
+    expect(await third.traffic.observe()).toMatchObject({ activeSide: 'source', epoch: 4 });
+  });
+
+  test('does not change for an epoch that is not newer', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    await bed.traffic.resume('target', 2);
+    await expect(bed.traffic.resume('source', 1)).rejects.toMatchObject({ code: 'epoch_not_newer' });
+    await expect(bed.traffic.resume('source', 2)).rejects.toMatchObject({ code: 'epoch_not_newer' });
+    await bed.traffic.resume('target', 2);
+    expect(await bed.traffic.observe()).toMatchObject({ activeSide: 'target', epoch: 2 });
+  });
+});
+
+describe('several proxies', () => {
+  test('pause and resume together, or not at all', async ({ source, target }) => {
+    await using one = await startProxyBed(source, target);
+    await using two = await startProxyBed(source, target);
+    const controls = [one.proxy.controlAddress, two.proxy.controlAddress];
+    await using both = openProxySwitch(controls, 'both');
+    const clients = [await one.connect(), await two.connect()];
+    expect((await both.pause(PAUSE)).drained).toBe(true);
+    await both.resume('target', 1);
+    expect(await both.observe()).toMatchObject({ activeSide: 'target', sessions: 2, paused: false });
+    for (const client of clients) await client.end();
+
+    await using broken = openProxySwitch([...controls, 'unix:/nonexistent/proxy'], 'broken');
+    await expect(broken.pause(PAUSE)).rejects.toMatchObject({ code: 'proxy_unreachable', exitCode: 4 });
+    expect(await both.observe()).toMatchObject({ activeSide: 'target', paused: false });
+    await one.traffic.resume('source', 2);
+    await expect(both.observe()).rejects.toMatchObject({ code: 'proxies_disagree', exitCode: 20 });
+  });
+});
+
+test('a proxy whose server is down says so to the client, and recovers with it', async ({
+  source,
+  target,
+}) => {
+  const nowhere = net.createServer();
+  await new Promise<void>((resolve) => nowhere.listen(0, '127.0.0.1', resolve));
+  const { port } = nowhere.address() as net.AddressInfo;
+  await new Promise((resolve) => nowhere.close(resolve));
+  await using bed = await startProxyBed(source, target, {
+    servers: { source: { ...source.address, port }, target: target.address },
+  });
+  await expect(bed.connect()).rejects.toMatchObject({ code: '08006' } satisfies Partial<pg.DatabaseError>);
+  await bed.traffic.resume('target', 1);
+  await (await bed.connect()).end();
+});

@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { Conversation } from './conversation.ts';
+import { B, F } from './message-type.ts';
+
+const STATUS = { I: 0x49, T: 0x54, E: 0x45 } as const;
+
+/** Capital words are what the client sends; Z? the server's ReadyForQuery, G its CopyInResponse, ! its error. */
+function following(story: string): Conversation {
+  const conversation = new Conversation();
+  const sent: Record<string, number> = {
+    Query: F.query,
+    Parse: F.parse,
+    Bind: F.bind,
+    Execute: F.execute,
+    Sync: F.sync,
+    Flush: F.flush,
+    Data: F.copyData,
+    Done: F.copyDone,
+    Fail: F.copyFail,
+  };
+  for (const word of story.split(' ').filter((part) => part !== '')) {
+    const type = sent[word];
+    if (type !== undefined) conversation.sent(type);
+    else if (word === 'G') conversation.received(B.copyInResponse);
+    else if (word === '!') conversation.received(B.errorResponse);
+    else conversation.ready(STATUS[word.slice(1) as keyof typeof STATUS]);
+  }
+  return conversation;
+}
+
+describe('a conversation', () => {
+  test.each([
+    ['', true],
+    ['Query', false],
+    ['Query ZI', true],
+    ['Query ZT', false],
+    ['Query ZT Query ZI', true],
+    ['Query ZE', false],
+    ['Parse', false],
+    ['Parse Bind Execute Sync', false],
+    ['Parse Bind Execute Sync ZI', true],
+    ['Parse Bind Execute Sync Parse Bind Execute Sync ZI', false],
+    ['Parse Bind Execute Sync Parse Bind Execute Sync ZI ZI', true],
+    ['Parse Bind Execute Flush', false],
+    ['Query G', false],
+    ['Query G Data Done', false],
+    ['Query G Data Done ZI', true],
+    ['Query G Data ! ZI Data Done', true],
+    ['Parse Bind Execute Sync G', false],
+    ['Parse Bind Execute Sync G Data Done', false],
+    ['Parse Bind Execute Sync G Data Done Sync ZI', true],
+    ['Parse Bind Execute Flush G Data Done Sync ZI', true],
+    ['Parse Bind Execute Sync G Data ! Done Sync ZI', true],
+    ['Parse Bind Execute Sync G Sync Data Fail Sync ! ZI', true],
+  ])('after "%s" is idle: %s', (story, isIdle) => {
+    expect(following(story).isIdle).toBe(isIdle);
+  });
+
+  test.each([
+    ['', F.query, true],
+    ['Query ZT', F.query, false],
+    ['Query', F.query, true],
+    ['Parse', F.bind, false],
+    ['Parse Bind Execute Sync', F.parse, true],
+    ['Query G', F.copyData, false],
+    ['', F.terminate, false],
+  ])('after "%s" a pause may hold message %d: %s', (story, type, may) => {
+    expect(following(story).mayHoldBefore(type)).toBe(may);
+  });
+});
