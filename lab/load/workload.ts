@@ -71,47 +71,48 @@ export class Workload {
   }
 
   plan(n: number): PlannedRequest {
-    const random = randomSequence(this.#seedNumber, n);
-    const kind = pick(random() < this.#options.readShare ? READS : WRITES, random());
-    return this.#request(kind, random);
+    const dice = new Dice(this.#seedNumber, n);
+    const kind = pick(dice.roll() < this.#options.readShare ? READS : WRITES, dice.roll());
+    return this.#request(kind, dice);
   }
 
-  #request(kind: RequestKind, random: () => number): PlannedRequest {
+  #request(kind: RequestKind, dice: Dice): PlannedRequest {
     const { customers, products, orders } = this.#options.catalog;
-    const upTo = (limit: number) => 1 + Math.floor(random() * limit);
     switch (kind) {
       case 'read-order':
-        return get(kind, `/orders/${upTo(orders)}`);
+        return get(kind, `/orders/${dice.upTo(orders)}`);
       case 'read-customer-orders':
-        return get(kind, `/customers/${upTo(customers)}/orders`);
+        return get(kind, `/customers/${dice.upTo(customers)}/orders`);
       case 'search-products':
-        return get(kind, `/products?search=${WORDS[upTo(WORDS.length) - 1]}`);
+        return get(kind, `/products?search=${WORDS[dice.upTo(WORDS.length) - 1]}`);
       case 'read-dashboard':
         return get(kind, '/dashboard');
       case 'place-order':
         return write(kind, 'POST', '/orders', {
-          customer: upTo(customers),
-          lines: orderLines(upTo, products),
+          customer: dice.upTo(customers),
+          lines: orderLines(dice, products),
         });
       case 'pay-order':
       case 'cancel-order':
-        return this.#onOpenOrder(kind, random);
+        return this.#onOpenOrder(kind, dice);
       case 'append-event':
-        return write(kind, 'POST', '/events', { kind: 'load.tick', payload: { dice: upTo(6) } });
+        return write(kind, 'POST', '/events', { kind: 'load.tick', payload: { dice: dice.upTo(6) } });
       case 'update-customer':
-        return write(kind, 'PATCH', `/customers/${upTo(customers)}`, { profile: { points: upTo(1000) } });
+        return write(kind, 'PATCH', `/customers/${dice.upTo(customers)}`, {
+          profile: { points: dice.upTo(1000) },
+        });
       case 'save-cart':
-        return write(kind, 'PUT', `/carts/${upTo(customers)}`, { contents: orderLines(upTo, products) });
+        return write(kind, 'PUT', `/carts/${dice.upTo(customers)}`, { contents: orderLines(dice, products) });
     }
   }
 
   /** The oldest open order; an event in its place when there is none. */
-  #onOpenOrder(kind: 'pay-order' | 'cancel-order', random: () => number): PlannedRequest {
+  #onOpenOrder(kind: 'pay-order' | 'cancel-order', dice: Dice): PlannedRequest {
     const orderId = this.#open.shift();
-    if (orderId === undefined) return this.#request('append-event', random);
+    if (orderId === undefined) return this.#request('append-event', dice);
     if (kind === 'cancel-order') return write(kind, 'POST', `/orders/${orderId}/cancellation`, {});
     return write(kind, 'POST', `/orders/${orderId}/payment`, {
-      method: METHODS[Math.floor(random() * METHODS.length)],
+      method: METHODS[dice.upTo(METHODS.length) - 1],
     });
   }
 }
@@ -130,17 +131,17 @@ const write = (kind: RequestKind, method: string, path: string, body: object): P
   body: JSON.stringify(body),
 });
 
-function orderLines(upTo: (limit: number) => number, products: number): object[] {
-  const first = upTo(products);
-  const count = upTo(3);
+function orderLines(dice: Dice, products: number): object[] {
+  const first = dice.upTo(products);
+  const count = dice.upTo(3);
   return Array.from({ length: count }, (_, index) => ({
     product: 1 + ((first + index * 13) % products),
-    quantity: upTo(4),
+    quantity: dice.upTo(4),
   }));
 }
 
-function pick(shares: readonly [RequestKind, number][], dice: number): RequestKind {
-  let left = dice * shares.reduce((sum, [, share]) => sum + share, 0);
+function pick(shares: readonly [RequestKind, number][], roll: number): RequestKind {
+  let left = roll * shares.reduce((sum, [, share]) => sum + share, 0);
   for (const [kind, share] of shares) {
     left -= share;
     if (left < 0) return kind;
@@ -149,14 +150,25 @@ function pick(shares: readonly [RequestKind, number][], dice: number): RequestKi
 }
 
 /** mulberry32, started anew for each n: cheap, and good enough to spread ids. */
-function randomSequence(seed: number, n: number): () => number {
-  let state = (seed ^ Math.imul(n + 1, 0x9e3779b1)) >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+class Dice {
+  #state: number;
+
+  constructor(seed: number, n: number) {
+    this.#state = (seed ^ Math.imul(n + 1, 0x9e3779b1)) >>> 0;
+  }
+
+  /** From 0 to 1, 1 excluded. */
+  roll(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  }
+
+  /** From 1 to the limit, both included. */
+  upTo(limit: number): number {
+    return 1 + Math.floor(this.roll() * limit);
+  }
 }
 
 /** Names a run without telling its seed. */

@@ -204,6 +204,13 @@ describe('when the process that started a server dies', () => {
     expect(again.address()).toEqual(started.address);
   });
 
+  test('a server that was told to stay can still be stopped', async () => {
+    const server = await startServer({ majorVersion: 15, settings: FAST });
+    await server.leave();
+    await server.remove();
+    expect(server.isRunning).toBe(false);
+  });
+
   test('a server that was told to stay stays', async ({ folder }) => {
     const { child, started } = await startInChild(folder, ['', 'leave']);
     if (child.exitCode === null) await once(child, 'exit');

@@ -54,6 +54,7 @@ export class Supervisor {
   /** Resolves when the postmaster has ended. */
   readonly ended: Promise<void>;
   #hasEnded = false;
+  #left = false;
   readonly #shell: ChildProcessByStdio<Writable, Readable, null>;
 
   private constructor(shell: ChildProcessByStdio<Writable, Readable, null>, pid: number) {
@@ -97,11 +98,14 @@ export class Supervisor {
 
   /** SIGINT is a fast shutdown, SIGQUIT an immediate one. */
   signal(word: 'INT' | 'QUIT'): void {
-    if (!this.#hasEnded) this.#shell.stdin.write(`${word}\n`);
+    if (this.#hasEnded) return;
+    if (this.#left) process.kill(this.pid, `SIG${word}`);
+    else this.#shell.stdin.write(`${word}\n`);
   }
 
   /** The server outlives this process from now on. */
   async leave(): Promise<void> {
+    this.#left = true;
     await new Promise<void>((resolve) => this.#shell.stdin.end('leave\n', () => resolve()));
   }
 }
