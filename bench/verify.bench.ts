@@ -95,7 +95,7 @@ async function bytesOf(address: ServerAddress): Promise<number> {
   return bytes;
 }
 
-/** As the tutorials have it: both servers at once, one after the other's answer compared. */
+/** As the tutorials have it, but on both servers at once. */
 async function byMd5(pair: Pair): Promise<number> {
   await using source = await open(pair.source);
   await using target = await open(pair.target);

@@ -49,7 +49,8 @@ export async function compareTables(
       signal.throwIfAborted();
       run.started();
       const rows = { columns: run.table.columns, method: comparison.method, bits: comparison.bits };
-      run.add(side, await fingerprintPart(sessions.at(worker), part, rows), progress);
+      const sum = await sessions.look(worker, (session) => fingerprintPart(session, part, rows));
+      run.add(side, sum, progress);
     });
   }, comparison.signal);
   return tables.flatMap((table) => runs.get(table)?.result(progress) ?? []);

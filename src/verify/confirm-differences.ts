@@ -1,13 +1,15 @@
 /** Which of the rows that looked different under load are. */
 
 import { otherSide, type Side } from '../domain/names.ts';
+import { onBothSides } from './both-sides.ts';
 import type { Comparison } from './compare-tables.ts';
 import type { ComparedTable } from './compared-table.ts';
 import { confirmHashes } from './confirm-hashes.ts';
-import { type ConfirmedRow, confirmRows, type LinkReading } from './confirm-rows.ts';
+import { confirmRows, type LinkReading } from './confirm-rows.ts';
 import { describeDifference } from './describe-difference.ts';
 import type { DifferingRows } from './differing-rows.ts';
 import { countedHashes, distinctKeys } from './locate-differences.ts';
+import { readRowsByKey } from './read-rows.ts';
 import type { DifferingRow } from './verification.ts';
 
 export interface ConfirmOptions {
@@ -65,19 +67,26 @@ async function confirmByKey(
     waitForArrival,
     signal: comparison.signal,
   };
-  const differing: DifferingRow[] = [];
+  const differing: (readonly string[])[] = [];
   let unsettled = 0;
   for (let start = 0; start < keys.length && differing.length < limit; start += KEYS_A_ROUND) {
     const confirmed = await confirmRows(link, table, keys.slice(start, start + KEYS_A_ROUND));
     unsettled += confirmed.unsettled.length;
-    differing.push(...confirmed.differing.flatMap((row) => describe(table, row, publisher)));
+    differing.push(...confirmed.differing);
   }
-  return { differing: differing.slice(0, limit), unsettled };
+  return { differing: await describe(comparison, table, differing.slice(0, limit)), unsettled };
 }
 
-function describe(table: ComparedTable, row: ConfirmedRow, publisher: Side): DifferingRow[] {
-  const [source, target] =
-    publisher === 'source' ? [row.publisher, row.subscriber] : [row.subscriber, row.publisher];
-  const difference = describeDifference(table, row.key, source, target);
-  return difference === undefined ? [] : [difference];
+/** With values; without those that a later change has made equal. */
+async function describe(
+  comparison: Comparison,
+  table: ComparedTable,
+  keys: readonly (readonly string[])[],
+): Promise<DifferingRow[]> {
+  const { source, target } = await onBothSides(
+    (side) =>
+      readRowsByKey(comparison.sessions[side].first, table, comparison.method, { keys, values: 'shown' }),
+    comparison.signal,
+  );
+  return keys.flatMap((key, index) => describeDifference(table, key, source[index], target[index]) ?? []);
 }

@@ -18,15 +18,10 @@ export interface LinkReading {
   readonly signal: AbortSignal | undefined;
 }
 
-export interface ConfirmedRow {
-  readonly key: readonly string[];
-  readonly publisher: ReadRow | undefined;
-  readonly subscriber: ReadRow | undefined;
-}
-
+/** Keys of rows. */
 export interface ConfirmedRows {
-  readonly differing: readonly ConfirmedRow[];
-  /** Keys of rows that changed in every round. */
+  readonly differing: readonly (readonly string[])[];
+  /** Changed in every round. */
   readonly unsettled: readonly (readonly string[])[];
 }
 
@@ -48,14 +43,14 @@ export async function confirmRows(
   table: ComparedTable,
   keys: readonly (readonly string[])[],
 ): Promise<ConfirmedRows> {
-  const differing: ConfirmedRow[] = [];
+  const differing: (readonly string[])[] = [];
   let open: Candidate[] = keys.map((key) => ({ key, disagreements: 0 }));
   for (let round = 0; round < MAX_ROUNDS && open.length > 0; round += 1) {
     link.signal?.throwIfAborted();
     const reading = await readRound(link, table, open);
     open = open.filter((candidate, index) => {
       const verdict = judge(reading[index], candidate);
-      if (typeof verdict === 'object') differing.push(verdict);
+      if (verdict === 'differs') differing.push(candidate.key);
       return verdict === 'open';
     });
   }
@@ -65,19 +60,17 @@ export async function confirmRows(
 interface Reading {
   /** Every version that the publisher showed from before the marker until after the subscriber was read. */
   readonly versions: ReadonlySet<string>;
-  readonly publisher: ReadRow | undefined;
-  readonly subscriber: ReadRow | undefined;
+  readonly subscriber: string;
 }
 
 const versionOf = (row: ReadRow | undefined): string => row?.hash ?? 'absent';
 
 /** What the subscriber shows must be one of the versions that the publisher had since the marker was written. */
-function judge(reading: Reading | undefined, candidate: Candidate): ConfirmedRow | 'equal' | 'open' {
-  if (reading === undefined || reading.versions.has(versionOf(reading.subscriber))) return 'equal';
+function judge(reading: Reading | undefined, candidate: Candidate): 'equal' | 'differs' | 'open' {
+  if (reading === undefined || reading.versions.has(reading.subscriber)) return 'equal';
   if (reading.versions.size > 1) return 'open';
   candidate.disagreements += 1;
-  if (candidate.disagreements < ROUNDS_TO_BELIEVE) return 'open';
-  return { key: candidate.key, publisher: reading.publisher, subscriber: reading.subscriber };
+  return candidate.disagreements < ROUNDS_TO_BELIEVE ? 'open' : 'differs';
 }
 
 async function readRound(
@@ -87,12 +80,12 @@ async function readRound(
 ): Promise<Reading[]> {
   const keys = candidates.map(({ key }) => key);
   const versions = keys.map(() => new Set<string>());
+  const read = async (connection: Connection) => {
+    const rows = await readRowsByKey(connection, table, link.method, { keys, values: 'none' });
+    return rows.map(versionOf);
+  };
   const readPublisher = async () => {
-    const rows = await readRowsByKey(link.publisher, table, link.method, keys);
-    rows.forEach((row, index) => {
-      versions[index]?.add(versionOf(row));
-    });
-    return rows;
+    for (const [index, version] of (await read(link.publisher)).entries()) versions[index]?.add(version);
   };
   await readPublisher();
   const subscriber = await watching(
@@ -100,15 +93,11 @@ async function readRound(
     keys.length <= WATCHED_KEYS ? readPublisher : undefined,
     async () => {
       await link.waitForArrival();
-      return readRowsByKey(link.subscriber, table, link.method, keys);
+      return read(link.subscriber);
     },
   );
-  const publisher = await readPublisher();
-  return versions.map((seen, index) => ({
-    versions: seen,
-    publisher: publisher[index],
-    subscriber: subscriber[index],
-  }));
+  await readPublisher();
+  return versions.map((seen, index) => ({ versions: seen, subscriber: subscriber[index] ?? 'absent' }));
 }
 
 /** Does the work, and meanwhile watches the publisher's rows. */

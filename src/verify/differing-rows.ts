@@ -6,6 +6,7 @@
 
 import { inParallel } from '../base/async.ts';
 import type { Side } from '../domain/names.ts';
+import type { Connection } from '../postgres/connection.ts';
 import { ident, sql, trusted } from '../postgres/sql.ts';
 import { type BothSides, onBothSides } from './both-sides.ts';
 import type { Comparison, TableComparison } from './compare-tables.ts';
@@ -131,19 +132,18 @@ async function rowsInBuckets(
 ): Promise<FoundRow[]> {
   const found: FoundRow[] = [];
   const rows = { columns: table.columns, method: comparison.method, bits: 64 as const };
-  const key = table.key.map((column, index) => ({ name: `k${index}`, column: column.name }));
-  const keyColumns = key.map(({ name, column }) => sql`t.${ident(column)} AS ${ident(name)}`);
+  const key = table.key.map(({ name }, index) => ({ name, alias: ident(`k${index}`) }));
+  const keyColumns = key.map(({ name, alias }) => sql`t.${ident(name)} AS ${alias}`);
+  const keyTexts = textsOf(key.map(({ alias }) => sql`r.${alias}`));
   await forEachPart(comparison, side, table, signal, async (part, session) => {
     found.push(
       ...(await session.query<FoundRow>(sql`
-        SELECT r.h0::text AS hash, ${textsOf(sql`r`, key)} AS key FROM ${hashedPart(part, rows, keyColumns)}
+        SELECT r.h0::text AS hash, ${keyTexts} AS key FROM ${hashedPart(part, rows, keyColumns)}
         WHERE ${bucketOf(buckets)} = ANY (${wanted}::int[])`)),
     );
   });
   return found;
 }
-
-type Session = ReturnType<Comparison['sessions'][Side]['at']>;
 
 /** Every part of the table on that side, spread over the side's sessions. */
 export async function forEachPart(
@@ -151,12 +151,12 @@ export async function forEachPart(
   side: Side,
   table: ComparedTable,
   signal: AbortSignal,
-  work: (part: HeapPart, session: Session) => Promise<void>,
+  work: (part: HeapPart, session: Connection) => Promise<void>,
 ): Promise<void> {
   const sessions = comparison.sessions[side];
   const parts = heapParts(table.heaps[side], comparison.splits[side]);
   await inParallel(parts, sessions.connections.length, async (part, worker) => {
     signal.throwIfAborted();
-    await work(part, sessions.at(worker));
+    await sessions.look(worker, (session) => work(part, session));
   });
 }

@@ -33,7 +33,10 @@ async function describeByKey(
   keys: readonly (readonly string[])[],
 ): Promise<DifferingRow[]> {
   const { source, target } = await onBothSides(
-    (side) => readRowsByKey(comparison.sessions[side].first, table, comparison.method, keys),
+    (side) =>
+      comparison.sessions[side].look(0, (session) =>
+        readRowsByKey(session, table, comparison.method, { keys, values: 'shown' }),
+      ),
     comparison.signal,
   );
   return keys.flatMap((key, index) => describeDifference(table, key, source[index], target[index]) ?? []);
@@ -63,7 +66,7 @@ export async function describeByHash(
     const found = new Map<string, ReadRow>();
     if (hashes.length === 0) return found;
     await forEachPart(comparison, side, table, signal, async (part, session) => {
-      for (const row of await readRowsByHash(session, table, comparison.method, part, hashes)) {
+      for (const row of await readRowsByHash(session, table, comparison.method, { part, hashes })) {
         found.set(row.hash, row);
       }
     });

@@ -5,7 +5,7 @@ import { sql } from '../postgres/sql.ts';
 
 /**
  * What a value looks like as text depends on these, and roles and databases may set them: a hash of texts needs the
- * same on both sides. The rest keeps our load on a server to one core a session and lets a cut session end.
+ * same on both sides. The rest keeps our load on a server to one core a session.
  */
 const PINNED: Readonly<Record<string, string>> = {
   TimeZone: 'UTC',
@@ -26,7 +26,6 @@ const PINNED: Readonly<Record<string, string>> = {
   max_parallel_workers_per_gather: '0',
   // Compiling costs more than it saves on parts of this size.
   jit: 'off',
-  client_connection_check_interval: '2s',
 };
 
 /**

@@ -6,47 +6,49 @@ import type { ComparedTable, KeyColumn } from './compared-table.ts';
 import { hashedPart } from './fingerprint.ts';
 import type { HeapPart } from './heap-part.ts';
 import { type HashMethod, rowHashSql } from './row-hash.ts';
-import { fromTable, textsOf } from './row-text.ts';
+import { exactTexts, fromTable, shownTexts } from './row-text.ts';
 
 export interface ReadRow {
   readonly hash: string;
-  /** In the order of the table's columns. */
+  /** In the order of the table's columns; empty when only the hash was asked for. */
   readonly values: readonly (string | null)[];
+}
+
+export interface KeyReading {
+  readonly keys: readonly (readonly string[])[];
+  /** `shown`: for people, large values as their hash. `exact`: to write them elsewhere. */
+  readonly values: 'none' | 'shown' | 'exact';
+  /** Keeps the rows as they are until the transaction ends: their writers wait. */
+  readonly lock?: 'FOR SHARE';
 }
 
 const KEYS_A_QUERY = 1_000;
 
-/**
- * The rows with these keys, in the order of the keys; undefined where there is none. Goes by the key's index.
- * `FOR SHARE` keeps them as they are until the transaction ends: their writers wait.
- */
+/** The rows with these keys, in the order of the keys; undefined where there is none. Goes by the key's index. */
 export async function readRowsByKey(
   connection: Connection,
   table: ComparedTable,
   method: HashMethod,
-  keys: readonly (readonly string[])[],
-  lock?: 'FOR SHARE',
+  reading: KeyReading,
 ): Promise<(ReadRow | undefined)[]> {
+  const { keys } = reading;
   const rows: (ReadRow | undefined)[] = keys.map(() => undefined);
   for (let start = 0; start < keys.length; start += KEYS_A_QUERY) {
-    const found = await connection.query<ReadRow & { n: number }>(
-      byKeySql(table, method, keys.slice(start, start + KEYS_A_QUERY), lock),
-    );
+    const some = { ...reading, keys: keys.slice(start, start + KEYS_A_QUERY) };
+    const found = await connection.query<ReadRow & { n: number }>(byKeySql(table, method, some));
     for (const { n, hash, values } of found) rows[start + n] = { hash, values };
   }
   return rows;
 }
 
-function byKeySql(
-  table: ComparedTable,
-  method: HashMethod,
-  keys: readonly (readonly string[])[],
-  lock: 'FOR SHARE' | undefined,
-): Sql {
-  return sql`
-    SELECT w.n, ${rowHashSql(table.columns, method, 0)}::text AS hash, ${textsOf(sql`t`, table.columns)} AS values
-    FROM ${keyList(table, keys)} JOIN ${fromTable(table)} ON ${matchesKeyList(table)}
-    ${lock === undefined ? sql`` : sql`FOR SHARE OF t`}`;
+const byKeySql = (table: ComparedTable, method: HashMethod, reading: KeyReading): Sql => sql`
+  SELECT w.n, ${rowHashSql(table.columns, method, 0)}::text AS hash, ${valuesSql(table, method, reading)} AS values
+  FROM ${keyList(table, reading.keys)} JOIN ${fromTable(table)} ON ${matchesKeyList(table)}
+  ${reading.lock === undefined ? sql`` : sql`FOR SHARE OF t`}`;
+
+function valuesSql(table: ComparedTable, method: HashMethod, { values }: KeyReading): Sql {
+  if (values === 'none') return sql`ARRAY[]::text[]`;
+  return values === 'exact' ? exactTexts(table.columns) : shownTexts(table.columns, method);
 }
 
 /** The keys as a relation w(n, k0, k1, ...), n from 0. */
@@ -71,18 +73,19 @@ export const matchesKeyList = (table: ComparedTable): Sql =>
 const keyEquals = (column: KeyColumn, value: Sql): Sql =>
   sql`t.${ident(column.name)} OPERATOR(${ident(column.equals.schema)}.${trusted(column.equals.name)}) ${value}`;
 
-/** The values of one row of each of these hashes, as far as the part holds them. */
+/** The values, as shown to people, of one row of each of these hashes, as far as the part holds them. */
 export async function readRowsByHash(
   connection: Connection,
   table: ComparedTable,
   method: HashMethod,
-  part: HeapPart,
-  hashes: readonly string[],
+  { part, hashes }: { readonly part: HeapPart; readonly hashes: readonly string[] },
 ): Promise<ReadRow[]> {
   const rows = { columns: table.columns, method, bits: 64 as const };
-  const names = table.columns.map(({ isChar }, index) => ({ name: `c${index}`, isChar }));
-  const columns = table.columns.map(({ name }, index) => sql`t.${ident(name)} AS ${ident(`c${index}`)}`);
+  const wanted = await connection.query<{ hash: string; ctid: string }>(sql`
+    SELECT DISTINCT ON (r.h0) r.h0::text AS hash, r.place::text AS ctid
+    FROM ${hashedPart(part, rows, [sql`t.ctid AS place`])} WHERE r.h0 = ANY (${hashes}::bigint[])`);
   return connection.query<ReadRow>(sql`
-    SELECT DISTINCT ON (r.h0) r.h0::text AS hash, ${textsOf(sql`r`, names)} AS values
-    FROM ${hashedPart(part, rows, columns)} WHERE r.h0 = ANY (${hashes}::bigint[])`);
+    SELECT ${rowHashSql(table.columns, method, 0)}::text AS hash, ${shownTexts(table.columns, method)} AS values
+    FROM ONLY ${ident(part.heap.schema, part.heap.name)} AS t
+    WHERE t.ctid = ANY (${wanted.map(({ ctid }) => ctid)}::tid[])`);
 }

@@ -75,7 +75,7 @@ export async function repairRows(options: RepairOptions): Promise<RepairResult> 
     await repairSome(link, table, otherSide(publisher), keys.slice(start, start + ROWS_AT_ONCE));
   }
   const { differing, unsettled } = await confirmRows(link, table, keys);
-  const stillDiffering = [...differing.map(({ key }) => key), ...unsettled];
+  const stillDiffering = [...differing, ...unsettled];
   return { repaired: keys.length - stillDiffering.length, stillDiffering };
 }
 
@@ -111,7 +111,11 @@ async function repairSome(
 ): Promise<void> {
   const rewrite = async () => {
     await limitWaits(link.publisher);
-    const rows = await readRowsByKey(link.publisher, table, link.method, keys, 'FOR SHARE');
+    const rows = await readRowsByKey(link.publisher, table, link.method, {
+      keys,
+      values: 'exact',
+      lock: 'FOR SHARE',
+    });
     // Only then is what the subscriber will be given newer than all that the link still carries.
     await withDeadline('the arrival of earlier changes', MAX_HELD_MS, link.waitForArrival());
     await link.subscriber.transaction(() => writeRows(link.subscriber, table, subscriberSide, keys, rows));

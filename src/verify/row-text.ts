@@ -1,23 +1,38 @@
 /** Values as texts, for people, for keys and for repair. */
 
 import type { TableName } from '../domain/names.ts';
-import { ident, list, type Sql, sql } from '../postgres/sql.ts';
+import { ident, list, type Sql, sql, trusted } from '../postgres/sql.ts';
+import type { FormedColumn } from './column-form.ts';
+import { type HashMethod, rowHashSql } from './row-hash.ts';
 
 /** By the type's output function: a cast to text would strip the blanks of char(n). num_nulls() because a row of NULLs IS NULL. */
 const textOf = (value: Sql): Sql => sql`CASE WHEN num_nulls(${value}) = 0 THEN format('%s', ${value}) END`;
 
-interface TextColumn {
-  readonly name: string;
-  /** Of type "char", which prints bytes above 127 in its own way in every other version. */
-  readonly isChar?: boolean;
-}
+const textArray = (texts: readonly Sql[]): Sql => sql`ARRAY[${list(texts)}]::text[]`;
 
-/** text[] of the named columns of `relation`. */
-export const textsOf = (relation: Sql, columns: readonly TextColumn[]): Sql =>
-  sql`ARRAY[${list(columns.map((column) => columnText(sql`${relation}.${ident(column.name)}`, column)))}]::text[]`;
+/** text[] of these values, whole. */
+export const textsOf = (values: readonly Sql[]): Sql => textArray(values.map(textOf));
 
-const columnText = (value: Sql, { isChar }: TextColumn): Sql =>
+/** text[] of the columns of the row t, whole. A "char" above 127 prints as in PostgreSQL 15 and newer. */
+export const exactTexts = (columns: readonly FormedColumn[]): Sql =>
+  textArray(columns.map(({ name, isChar }) => columnText(sql`t.${ident(name)}`, isChar)));
+
+const columnText = (value: Sql, isChar: boolean): Sql =>
   isChar ? sql`encode(charsend(${value}), 'escape')` : textOf(value);
+
+/** As stored, compressed or not. The text of half a gigabyte of bytea is more than a server can hold in memory. */
+const LARGE_BYTES = 1_000_000;
+
+/** text[] of the columns of the row t, large ones as their hash. */
+export const shownTexts = (columns: readonly FormedColumn[], method: HashMethod): Sql =>
+  textArray(
+    columns.map((column) => {
+      const value = sql`t.${ident(column.name)}`;
+      const hash = rowHashSql([column], method, 0);
+      return sql`CASE WHEN pg_column_size(${value}) > ${trusted(String(LARGE_BYTES))}
+        THEN '(large value, hash ' || to_hex(${hash}) || ')' ELSE ${columnText(value, column.isChar)} END`;
+    }),
+  );
 
 /** The whole table: all leaves of a partition tree, but not the children of an inheritance parent. */
 export const fromTable = (table: TableName & { readonly isPartitioned: boolean }): Sql =>

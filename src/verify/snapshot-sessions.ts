@@ -29,10 +29,10 @@ export class SnapshotSessions implements AsyncDisposable {
   }
 
   get first(): Connection {
-    return this.at(0);
+    return this.#at(0);
   }
 
-  at(index: number): Connection {
+  #at(index: number): Connection {
     const connection = this.connections[index];
     if (connection === undefined) throw new RangeError(`No session ${index}`);
     return connection;
@@ -48,6 +48,18 @@ export class SnapshotSessions implements AsyncDisposable {
     const name = snapshot ?? (first === undefined ? '' : await exportSnapshot(first));
     const importing = snapshot === undefined ? others : this.connections;
     await Promise.all(importing.map((connection) => importSnapshot(connection, name)));
+    await Promise.all(this.connections.map((connection) => connection.script(sql`SAVEPOINT look`)));
+  }
+
+  /**
+   * Reads in the snapshot. A transaction keeps its table locks to its end, and a single ALTER TABLE that waits for one
+   * makes all other sessions wait behind it: going back to a savepoint lets them go after each look.
+   */
+  async look<T>(index: number, work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = this.#at(index);
+    const result = await work(connection);
+    await connection.script(sql`ROLLBACK TO SAVEPOINT look`);
+    return result;
   }
 
   /** Lets the snapshot go: vacuum may clean up behind it again. A session that is lost has let go already. */

@@ -231,3 +231,17 @@ test('a stop is heeded', async ({ source, target }) => {
   });
   await expect(stopped).rejects.toThrow('stopped by the user');
 });
+
+test('a large value is compared whole and shown as its hash', async ({ source, target }) => {
+  await onBoth(
+    source,
+    target,
+    `CREATE TABLE a (id int PRIMARY KEY, v text);
+     INSERT INTO a SELECT 1, string_agg(md5(n::text), '') FROM generate_series(1, 90000) n`,
+  );
+  expect((await verify(source, target)).summary.equal).toBe(true);
+  await target.exec(`UPDATE a SET v = v || 'x'`);
+  const [row] = (await verify(source, target)).differingRows;
+  expect(row?.columns.map(({ name }) => name)).toEqual(['v']);
+  expect(row?.columns[0]?.source).toMatch(/^\(large value, hash [0-9a-f]+\)$/);
+});
