@@ -164,7 +164,7 @@ const connections: Rule = {
 };
 
 /** As the server itself sizes its lock table. */
-export function lockTableSize(server: ServerFacts): number {
+function lockTableSize(server: ServerFacts): number {
   const value = (name: string) => numberOf(server, name) ?? 0;
   const backends =
     value('max_connections') +

@@ -47,6 +47,8 @@ export interface ServerIdentity {
   /** What the database was created with, and what the library says now. */
   readonly collationVersion: string | undefined;
   readonly actualCollationVersion: string | undefined;
+  /** We reach it by a loopback address or a Unix socket, as nobody on another host can. */
+  readonly isLoopback: boolean;
   /** Server clock minus ours, at the middle of the round trip. */
   readonly clockOffsetMs: number;
 }

@@ -1,7 +1,7 @@
 /** SQL that several rules propose. One statement a line. */
 
 import type { Side, TableName } from '../names.ts';
-import { type ServerFacts, settingOf, type TableFact } from './facts.ts';
+import type { ServerFacts, TableFact } from './facts.ts';
 import { quoteName, quoteTable, quoteText } from './quote.ts';
 import type { Report } from './rule.ts';
 
@@ -73,7 +73,3 @@ ${identityAs(table, 'DEFAULT')}`),
 const identityAs = (table: TableName, identity: string): string =>
   `ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY ${identity};`;
 const onSource = (fix: string): Remedy => ({ fix, fixOn: 'source' });
-
-/** Whether the setting says "no limit". */
-export const isOff = (server: ServerFacts, name: string): boolean =>
-  ['0', '-1', '', undefined].includes(settingOf(server, name));

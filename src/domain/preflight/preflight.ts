@@ -1,6 +1,6 @@
 /** Every rule of the check, and the check itself: facts in, findings out. */
 
-import type { Finding, RuleText, Severity } from '../finding.ts';
+import type { Finding, RuleText } from '../finding.ts';
 import { activityRules } from './activity.ts';
 import { capacityRules } from './capacity.ts';
 import { extensionRules } from './extensions.ts';
@@ -51,12 +51,6 @@ function findings(rule: Rule, facts: PreflightFacts, thresholds: Thresholds): Fi
   }
   return reports.map((report) => ({ id: rule.id, ...report, severity: report.severity ?? rule.severity }));
 }
-
-export const countBySeverity = (found: readonly Finding[]): Record<Severity, number> => {
-  const counts = { ok: 0, note: 0, warning: 0, blocker: 0 };
-  for (const { severity } of found) counts[severity] += 1;
-  return counts;
-};
 
 function byId(a: RuleText, b: RuleText): number {
   return a.id.localeCompare(b.id);

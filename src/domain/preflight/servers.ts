@@ -1,4 +1,4 @@
-/** PGG102, 103, 113, 118, 119, 181: which servers these are and whether they can take part. */
+/** PGG102, 103, 113, 118, 119, 181, 184: which servers these are and whether they can take part. */
 
 import { majorVersion, type PreflightFacts, serverOf, settingOf } from './facts.ts';
 import { changeSetting, setForDatabase } from './fix.ts';
@@ -118,6 +118,26 @@ would fail after the switch.`,
       : [],
 };
 
+const reachable: Rule = {
+  id: 'PGG184',
+  title: 'the servers can reach each other',
+  severity: 'warning',
+  background: `A subscription is a connection from server to server: the target's host connects to the source at the address that pgglide was
+given, and the source to the target for the way back. A loopback address or a Unix socket is right only where both servers run on this
+very host. Name both by addresses that hold from everywhere, and let pg_hba.conf admit our role from the other server's host.`,
+  check({ source, target }) {
+    if (source.identity.isLoopback === target.identity.isLoopback) return [];
+    const local = source.identity.isLoopback ? 'source' : 'target';
+    const other = local === 'source' ? 'target' : 'source';
+    return [
+      {
+        title: `the ${other} must connect to the ${local}, whose address is a loopback address or a Unix socket`,
+        detail: `Name the ${local} by an address that the ${other}'s host can use.`,
+      },
+    ];
+  },
+};
+
 export const serverRules: readonly Rule[] = [
   versions,
   differentClusters,
@@ -125,4 +145,5 @@ export const serverRules: readonly Rule[] = [
   clocks,
   synchronousStandbys,
   targetWritable,
+  reachable,
 ];

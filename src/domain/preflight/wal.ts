@@ -1,4 +1,4 @@
-/** PGG101, 116, 124, 125: what the WAL must carry, and for how long it is kept. */
+/** PGG101, 116, 124, 125, 128: what the WAL must carry, and for how long it is kept. */
 
 import type { Side } from '../names.ts';
 import { numberOf, type ServerFacts, serverOf, settingOf } from './facts.ts';
@@ -57,6 +57,26 @@ pgglide watches the retained WAL itself and gives up before the disk is full.`,
     }),
 };
 
+const idleSlots: Rule = {
+  id: 'PGG128',
+  title: 'a slot may be idle for a while',
+  severity: 'warning',
+  background: `From 18 on idle_replication_slot_timeout invalidates a slot that nobody has read from for so long. Our slot for the way back is idle
+until the cutover, and the forward one until the copy is done. 0 means never.`,
+  check: (facts, thresholds) =>
+    publishers(thresholds).flatMap((side): Report[] => {
+      const server = serverOf(facts, side);
+      const timeout = settingOf(server, 'idle_replication_slot_timeout') ?? '0';
+      if (timeout === '0') return [];
+      return [
+        {
+          title: `slots on the ${side} are invalidated when nobody reads them (idle_replication_slot_timeout = ${timeout})`,
+          ...changeSetting(server, side, 'idle_replication_slot_timeout', '0'),
+        },
+      ];
+    }),
+};
+
 const walSpace: Rule = {
   id: 'PGG125',
   title: 'the disk has room for the WAL that is held back',
@@ -104,4 +124,4 @@ function longerTimeout(
   return { fix: setForOurRole(server, name, '60s'), fixOn: side };
 }
 
-export const walRules: readonly Rule[] = [walLevel, senderTimeout, slotWalKeep, walSpace];
+export const walRules: readonly Rule[] = [walLevel, senderTimeout, slotWalKeep, walSpace, idleSlots];

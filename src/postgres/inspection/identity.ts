@@ -58,9 +58,12 @@ export async function readIdentity(connection: Connection): Promise<ServerIdenti
     actualCollationVersion: await actualCollationVersion(connection, row.versionNumber),
     systemIdentifier: await systemIdentifier(connection),
     databaseBytes: await databaseBytes(connection),
+    isLoopback: isLoopback(connection.address.host),
     clockOffsetMs: now - midpoint,
   };
 }
+
+const isLoopback = (host: string): boolean => /^(\/|localhost$|127\.|::1$)/.test(host);
 
 async function actualCollationVersion(connection: Connection, version: number): Promise<string | undefined> {
   if (version < 150000) return undefined;
