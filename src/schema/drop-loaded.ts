@@ -35,18 +35,19 @@ function dropStatements(target: Connection): Promise<{ statement: string; what: 
       UNION ALL
       SELECT 2, oid, format('SCHEMA IF EXISTS %I', nspname) FROM young_schema
       UNION ALL
-      SELECT 3, c.oid, format('%s IF EXISTS %I.%I',
+      -- Tables take the sequences that they own with them; what is left of those comes after.
+      SELECT CASE c.relkind WHEN 'S' THEN 4 ELSE 3 END, c.oid, format('%s IF EXISTS %I.%I',
         CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE'
           WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, n.nspname, c.relname)
       FROM ours, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.oid > ours.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND NOT c.relispartition
         AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgglide')
       UNION ALL
-      SELECT 4, p.oid, format('ROUTINE IF EXISTS %s', p.oid::regprocedure)
+      SELECT 5, p.oid, format('ROUTINE IF EXISTS %s', p.oid::regprocedure)
       FROM ours, pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
       WHERE p.oid > ours.oid AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgglide')
       UNION ALL
-      SELECT 5, t.oid, format('%s IF EXISTS %I.%I', CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, n.nspname, t.typname)
+      SELECT 6, t.oid, format('%s IF EXISTS %I.%I', CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, n.nspname, t.typname)
       FROM ours, pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
       WHERE t.oid > ours.oid AND t.typtype IN ('e', 'd', 'r') AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgglide')
     )

@@ -7,7 +7,7 @@ import { type Database, type Leak, TestDatabase } from './database.ts';
 import type { TestServer } from './global-servers.ts';
 
 /** Starts one server per major version, for tests that stop or crash them; removed after the test. */
-export type OwnServers = (majors: readonly number[], settings?: Settings) => Promise<EmbeddedServer[]>;
+type OwnServers = (majors: readonly number[], settings?: Settings) => Promise<EmbeddedServer[]>;
 type Settings = NonNullable<StartServerOptions['settings']>;
 
 interface Fixtures {
@@ -39,7 +39,7 @@ export const test = base.extend<Fixtures>({
   },
 });
 
-async function withDatabase(
+export async function withDatabase(
   server: TestServer,
   role: string,
   leaves: readonly Leak[],

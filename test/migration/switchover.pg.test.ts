@@ -1,0 +1,284 @@
+import { describe, expect } from 'vitest';
+import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
+import type { Database } from '../support/database.ts';
+import { openSession, type Scene, withScene } from '../support/migration.ts';
+import { test } from '../support/pair.ts';
+
+/** The application's own role, whose password the proxy never learns. */
+const shop = (app: string) => `
+  CREATE ROLE ${app} LOGIN PASSWORD 'app';
+  CREATE TABLE public.account (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, balance int NOT NULL);
+  CREATE TABLE public.entry (id serial PRIMARY KEY, account bigint REFERENCES public.account, amount int);
+  CREATE SEQUENCE public.odd AS smallint INCREMENT -3 MAXVALUE 100 START 100 CACHE 5;
+  SELECT nextval('public.odd');
+  INSERT INTO public.account (balance) SELECT 0 FROM generate_series(1, 100);
+  GRANT ALL ON ALL TABLES IN SCHEMA public TO ${app}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${app}`;
+
+interface Ends {
+  readonly source: Database;
+  readonly target: Database;
+}
+
+/** A synced pair with one client session through the proxy, open from before the first switch. */
+async function play(
+  ends: Ends,
+  work: (scene: Scene, client: Awaited<ReturnType<typeof openSession>>) => Promise<void>,
+) {
+  const app = `${ends.source.name}_app`;
+  await ends.source.exec(shop(app));
+  await withScene(ends, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    const client = await openSession({ ...ends.source.address, ...scene.proxy, user: app, password: 'app' });
+    try {
+      await work(scene, client);
+    } finally {
+      await client.end();
+      const phase = (await scene.run((migration) => migration.status())).phase;
+      if (phase === 'switched') await scene.run((migration) => migration.rollback());
+      await scene.run((migration) => migration.abort());
+    }
+  });
+}
+
+const versionOf = async (client: { query(text: string): Promise<{ rows: { v: string }[] }> }) =>
+  (await client.query("SELECT split_part(current_setting('server_version'), '.', 1) AS v")).rows[0]?.v;
+
+describe('cutover and rollback', () => {
+  test('a session moves without noticing, and what it writes reaches both sides', async ({
+    source,
+    target,
+  }) => {
+    await play({ source, target }, async (scene, client) => {
+      await client.query('INSERT INTO account (balance) VALUES (1)');
+      const { summary, verification } = await scene.run((migration) => migration.cutover());
+      expect(summary).toMatchObject({ from: 'source', to: 'target', epoch: 1, sequences: 3 });
+      expect(summary.waits.failedRequests).toBe(0);
+      expect(verification).toMatchObject({ equal: true, mode: 'pinned', sequencesEqual: true });
+      expect(await versionOf(client)).toBe('16');
+
+      const { rows } = await client.query('INSERT INTO account (balance) VALUES (2) RETURNING id');
+      expect(rows).toEqual([{ id: '102' }]);
+      expect((await client.query("SELECT nextval('odd') AS n")).rows).toEqual([{ n: '85' }]);
+      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      expect(await source.rows('SELECT balance FROM account WHERE id = 102')).toEqual([{ balance: 2 }]);
+
+      const back = await scene.run((migration) => migration.rollback());
+      expect(back.verification).toMatchObject({ equal: true, sequencesEqual: true });
+      expect(await versionOf(client)).toBe('15');
+      const again = await client.query('INSERT INTO account (balance) VALUES (3) RETURNING id');
+      expect(again.rows).toEqual([{ id: '103' }]);
+      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+    });
+  });
+
+  test('at every moment one side at most takes writes', async ({ source, target }) => {
+    await play({ source, target }, async (scene) => {
+      const insert = 'INSERT INTO account (balance) VALUES (0)';
+      await expect(target.exec(insert)).rejects.toMatchObject({ code: '25006' });
+      await scene.run((migration) => migration.cutover());
+      await expect(source.exec(insert)).rejects.toMatchObject({ code: '25006' });
+      await target.exec(insert);
+      await scene.run((migration) => migration.rollback());
+      await expect(target.exec(insert)).rejects.toMatchObject({ code: '25006' });
+      await source.exec(insert);
+    });
+  });
+
+  test('a client that goes around the proxy and waits at the barrier gets the fence, not a lost write', async ({
+    source,
+    target,
+  }) => {
+    await play({ source, target }, async (scene) => {
+      const around = await openSession(source.address);
+      let writing: Promise<unknown> | undefined;
+      await scene.run((migration) => migration.cutover(), {
+        traffic: (real) => ({
+          ...bound(real),
+          committing: async (to, epoch) => {
+            // The barrier stands now.
+            writing = around
+              .query('INSERT INTO account (balance) VALUES (-1)')
+              .catch((error: unknown) => error);
+            await real.committing(to, epoch);
+          },
+        }),
+      });
+      expect(await writing).toMatchObject({ code: '25006' });
+      await around.end();
+      expect(await target.rows('SELECT count(*) FROM account WHERE balance = -1')).toEqual([{ count: 0 }]);
+    });
+  });
+
+  test('a rehearsal measures the stall and changes nothing', async ({ source, target }) => {
+    await play({ source, target }, async (scene, client) => {
+      const { summary } = await scene.run((migration) => migration.rehearse());
+      expect(summary.direction).toBe('rehearsal');
+      expect(summary.pauseMs).toBeGreaterThan(0);
+      expect(await versionOf(client)).toBe('15');
+      await client.query('INSERT INTO account (balance) VALUES (1)');
+      const status = await scene.run((migration) => migration.status());
+      expect(status).toMatchObject({ phase: 'following', activeSide: 'source', epoch: 0 });
+      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+    });
+  });
+});
+
+describe('given up before the commit point', () => {
+  /** Each makes one step of the pause fail, by what really makes it fail. */
+  const failures: readonly {
+    readonly step: string;
+    readonly code: string;
+    arrange(
+      ends: Ends,
+      scene: Scene,
+    ): Promise<{ traffic?: (real: TrafficSwitch) => TrafficSwitch; end(): Promise<unknown> }>;
+  }[] = [
+    {
+      step: 'check-readiness',
+      code: 'not_ready',
+      arrange: async ({ source }) => {
+        const writer = await openSession(source.address);
+        await writer.query('BEGIN; INSERT INTO account (balance) VALUES (9)');
+        await writer.query('SELECT pg_sleep(1.1)');
+        return { end: () => writer.end() };
+      },
+    },
+    {
+      step: 'pause-traffic',
+      code: 'drain_timeout',
+      arrange: async ({ source }, { proxy }) => {
+        const app = `${source.name}_app`;
+        const client = await openSession({ ...source.address, ...proxy, user: app, password: 'app' });
+        await client.query('BEGIN; SELECT 1');
+        return { end: () => client.end() };
+      },
+    },
+    {
+      step: 'raise-barrier',
+      code: 'barrier_timeout',
+      arrange: async ({ source }) => {
+        const writer = await openSession(source.address);
+        await writer.query('BEGIN; LOCK TABLE account IN ROW EXCLUSIVE MODE');
+        return { end: () => writer.end() };
+      },
+    },
+    {
+      step: 'drain-replication',
+      code: 'link_too_slow',
+      arrange: async ({ source, target }) => {
+        const holder = await openSession(target.address);
+        const traffic = (real: TrafficSwitch): TrafficSwitch => ({
+          ...bound(real),
+          pause: async (options) => {
+            await holder.query('BEGIN; LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE');
+            await source.exec('INSERT INTO account (balance) VALUES (7)');
+            return real.pause(options);
+          },
+        });
+        return { traffic, end: () => holder.end() };
+      },
+    },
+    {
+      step: 'open-new-side',
+      code: 'new_side_busy',
+      arrange: async ({ target }) => {
+        const holder = await openSession(target.address);
+        await holder.query('BEGIN; LOCK TABLE account IN ROW EXCLUSIVE MODE');
+        return { end: () => holder.end() };
+      },
+    },
+    {
+      step: 'arm-return-link',
+      code: 'switchover_failed',
+      arrange: async () => ({
+        traffic: (real) => ({ ...bound(real), committing: () => Promise.reject(new Error('proxy died')) }),
+        end: async () => undefined,
+      }),
+    },
+    {
+      step: 'commit-switch',
+      code: 'epoch_moved',
+      arrange: async ({ target }) => ({
+        traffic: (real) => ({
+          ...bound(real),
+          committing: async (to, epoch) => {
+            await real.committing(to, epoch);
+            await target.exec('UPDATE pgglide.migration SET epoch = epoch + 1');
+          },
+        }),
+        end: async () => undefined,
+      }),
+    },
+  ];
+
+  for (const { step, code, arrange } of failures) {
+    test(`at "${step}": traffic goes on where it was, nothing is lost, and a later cutover works`, async ({
+      source,
+      target,
+    }) => {
+      await play({ source, target }, async (scene, client) => {
+        Object.assign(scene.settings.cutover, { pauseBudgetMs: 400 });
+        const { traffic, end } = await arrange({ source, target }, scene);
+        const attempt = scene.run((migration) => migration.cutover(), traffic ? { traffic } : {});
+        await expect(attempt).rejects.toMatchObject({ code });
+        const aborted = scene.events.find((event) => event.type === 'switchover-aborted');
+        if (step !== 'pin-snapshots') expect(aborted?.data).toMatchObject({ code });
+        await client.query('INSERT INTO account (balance) VALUES (11)');
+        expect(await versionOf(client)).toBe('15');
+        await end();
+        const slots =
+          "SELECT slot_name FROM pg_replication_slots WHERE database = current_database() AND slot_name LIKE '%rev%'";
+        expect(await target.rows(slots)).toEqual([]);
+
+        Object.assign(scene.settings.cutover, { pauseBudgetMs: 10_000 });
+        const { verification } = await scene.run((migration) => migration.cutover());
+        expect(verification).toMatchObject({ equal: true, sequencesEqual: true });
+        expect(await versionOf(client)).toBe('16');
+        expect(await target.rows('SELECT count(*) FROM account WHERE balance = 11')).toEqual([{ count: 1 }]);
+      });
+    });
+  }
+});
+
+describe('interrupted after the commit point', () => {
+  for (const step of ['lift-fence', 'resume-traffic', 'fence-old-side', 'start-return-link']) {
+    test(`before "${step}": the next command goes forward`, async ({ source, target }) => {
+      await play({ source, target }, async (scene, client) => {
+        // What a killed tool leaves: the commit point written, and nothing after it.
+        await scene
+          .run((migration) => migration.cutover(), {
+            traffic: (real) => ({
+              ...bound(real),
+              resume: (side, epoch) =>
+                step === 'resume-traffic' || step === 'lift-fence'
+                  ? Promise.reject(new Error('the tool died'))
+                  : real.resume(side, epoch),
+            }),
+          })
+          .catch(() => undefined);
+        const { summary } = await scene
+          .run((migration) => migration.rollback())
+          .catch(async (error: unknown) => {
+            throw error;
+          });
+        expect(summary).toMatchObject({ direction: 'rollback', from: 'target', to: 'source' });
+        await client.query('INSERT INTO account (balance) VALUES (12)');
+        expect(await versionOf(client)).toBe('15');
+        expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      });
+    });
+  }
+});
+
+/** Methods of a class instance, so that it can be spread. */
+function bound(real: TrafficSwitch): TrafficSwitch {
+  return {
+    observe: () => real.observe(),
+    prepare: (to) => real.prepare(to),
+    pause: (options) => real.pause(options),
+    renew: (leaseMs) => real.renew(leaseMs),
+    committing: (to, epoch) => real.committing(to, epoch),
+    resume: (side, epoch) => real.resume(side, epoch),
+    [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,143 @@
+import { describe, expect } from 'vitest';
+import { SYNC_STEPS } from '../../src/migration/phases.ts';
+import { openSession, type Scene, withScene } from '../support/migration.ts';
+import { test } from '../support/pair.ts';
+
+const SHOP = `
+  CREATE TYPE public.mood AS ENUM ('calm', 'busy');
+  CREATE TABLE public.customer (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, mood public.mood);
+  CREATE TABLE public.orders (id serial PRIMARY KEY, customer bigint REFERENCES public.customer, total numeric);
+  CREATE INDEX ON public.orders (customer);
+  INSERT INTO public.customer (name, mood) SELECT 'c' || g, 'calm' FROM generate_series(1, 500) g;
+  INSERT INTO public.orders (customer, total) SELECT 1 + g % 500, g FROM generate_series(1, 2000) g`;
+
+const stepsThat = (scene: Scene, outcome: 'changed' | 'unchanged') =>
+  scene.events.flatMap((event) =>
+    event.type === 'step-finished' && event.data.outcome === outcome ? [event.data.step] : [],
+  );
+
+describe('sync', () => {
+  test('copies, follows, and a second run changes nothing', async ({ source, target }) => {
+    await source.exec(SHOP);
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      expect(await target.rows('SELECT count(*) FROM orders')).toEqual([{ count: 2000 }]);
+      await source.exec("INSERT INTO customer (name) VALUES ('late')");
+      const verification = await scene.run((migration) => migration.verify());
+      expect(verification.summary).toMatchObject({ equal: true, mode: 'online' });
+      expect(await target.rows("SELECT count(*) FROM customer WHERE name = 'late'")).toEqual([{ count: 1 }]);
+
+      scene.events.length = 0;
+      await scene.run((migration) => migration.sync());
+      expect(stepsThat(scene, 'changed')).toEqual([]);
+      expect(stepsThat(scene, 'unchanged')).toHaveLength(SYNC_STEPS.length + 1);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+
+  test('the target is fenced until the cutover: a stray client gets a clear error, replication goes on', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(SHOP);
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      await expect(target.exec("INSERT INTO customer (name) VALUES ('stray')")).rejects.toMatchObject({
+        code: '25006',
+      });
+      await expect(target.exec('TRUNCATE orders')).rejects.toMatchObject({ code: '25006' });
+      await source.exec("INSERT INTO customer (name) VALUES ('real')");
+      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+
+  for (const { id } of SYNC_STEPS) {
+    test(`stopped after "${id}", the same command goes on and ends equal`, async ({ source, target }) => {
+      await source.exec(SHOP);
+      await withScene({ source, target }, async (scene) => {
+        const controller = new AbortController();
+        const stopped = scene.run((migration) => migration.sync(), {
+          signal: controller.signal,
+          onEvent: (event) => {
+            if (event.type === 'step-finished' && event.data.step === id)
+              controller.abort(new Error('stopped'));
+          },
+        });
+        // The last steps may be through before anybody looks at the signal.
+        await stopped.catch((error: Error) => expect(error.message).toBe('stopped'));
+        scene.events.length = 0;
+        await source.exec("INSERT INTO customer (name) VALUES ('between')");
+        await scene.run((migration) => migration.sync());
+        expect(stepsThat(scene, 'unchanged')).toContain(id);
+        expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+        await scene.run((migration) => migration.abort());
+      });
+    });
+  }
+
+  test('a copy that was cut off keeps its finished tables, and copies the others in a lane of their own', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(`${SHOP}; CREATE TABLE big (id int PRIMARY KEY, t text);
+      INSERT INTO big SELECT g, repeat('x', 500) FROM generate_series(1, 40000) g`);
+    await withScene({ source, target }, async (scene) => {
+      const controller = new AbortController();
+      const holder = await openSession(target.address);
+      const stopped = scene.run((migration) => migration.sync(), {
+        signal: controller.signal,
+        onEvent: (event) => {
+          if (event.type === 'step-finished' && event.data.step === 'load-schema') {
+            void holder.query('BEGIN; LOCK TABLE big IN ACCESS EXCLUSIVE MODE');
+          }
+          if (event.type === 'copy-progress' && event.data.tablesDone === 2)
+            controller.abort(new Error('cut off'));
+        },
+      });
+      await expect(stopped).rejects.toThrow('cut off');
+      await holder.end();
+      const before = await target.rows(
+        "SELECT table_name, at FROM pgglide.copied_part WHERE table_name <> 'big' ORDER BY 1",
+      );
+      expect(before).toHaveLength(2);
+      await source.exec("UPDATE customer SET name = 'changed' WHERE id = 7; DELETE FROM big WHERE id < 100");
+
+      await scene.run((migration) => migration.sync());
+      const after = await target.rows(
+        "SELECT table_name, at FROM pgglide.copied_part WHERE table_name <> 'big' ORDER BY 1",
+      );
+      expect(after).toEqual(before);
+      expect(await target.rows('SELECT DISTINCT lane FROM pgglide.copy_table ORDER BY 1')).toEqual([
+        { lane: 1 },
+        { lane: 2 },
+      ]);
+      await source.exec(
+        "UPDATE customer SET name = 'again' WHERE id = 8; INSERT INTO big VALUES (100000, 'y')",
+      );
+      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+
+  test('abort leaves nothing behind on either server, and says so after looking', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(SHOP);
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      await scene.run((migration) => migration.rehearse());
+      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      const left = `SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+        WHERE nspname NOT IN ('pg_catalog', 'pg_toast', 'information_schema') AND relkind IN ('r', 'p', 'v', 'S')`;
+      expect(await target.rows(left)).toEqual([]);
+      expect(await target.rows("SELECT typname FROM pg_type WHERE typname = 'mood'")).toEqual([]);
+      expect(await source.rows("SELECT nspname FROM pg_namespace WHERE nspname = 'pgglide'")).toEqual([]);
+      await source.exec("INSERT INTO customer (name) VALUES ('free again')");
+      await scene.run((migration) => migration.sync());
+      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+});

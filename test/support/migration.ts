@@ -1,0 +1,104 @@
+/** A migration between two test databases, through a real proxy, with every event at hand. */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { runProxy } from '../../src/cli/proxy-runner.ts';
+import type { ServerAddress } from '../../src/config/server-address.ts';
+import type { Settings } from '../../src/config/settings.ts';
+import type { MigrationEvent } from '../../src/domain/event.ts';
+import { type Migration, openMigration } from '../../src/migration/migration.ts';
+import { openProxySwitch } from '../../src/traffic/proxy-switch.ts';
+import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
+
+export interface Scene {
+  readonly settings: Settings;
+  readonly events: MigrationEvent[];
+  /** Where applications connect. */
+  readonly proxy: { readonly host: string; readonly port: number };
+  /** Runs one command of a fresh tool, as the command line does. */
+  run<T>(work: (migration: Migration) => Promise<T>, options?: RunOptions): Promise<T>;
+}
+
+export interface RunOptions {
+  readonly signal?: AbortSignal;
+  /** Called with every event as it happens. */
+  readonly onEvent?: (event: MigrationEvent) => void;
+  /** Changes what the traffic switch does. */
+  readonly traffic?: (real: TrafficSwitch) => TrafficSwitch;
+}
+
+interface Ends {
+  readonly source: { readonly address: ServerAddress };
+  readonly target: { readonly address: ServerAddress };
+}
+
+/** Everything is gone when `play` is over: proxy, links, slots. */
+export async function withScene(ends: Ends, play: (scene: Scene) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'pgglide-test-'));
+  const control = `unix:${join(folder, 'proxy.sock')}`;
+  const stop = new AbortController();
+  const { source, target } = { source: ends.source.address, target: ends.target.address };
+  let serving: Promise<void> = Promise.resolve();
+  const listening = new Promise<number>((resolve, reject) => {
+    const onReady = (proxy: { readonly port: number }) => resolve(proxy.port);
+    serving = runProxy({ listen: '127.0.0.1:0', source, target, control, signal: stop.signal, onReady });
+    serving.catch(reject);
+  });
+  const events: MigrationEvent[] = [];
+  const settings = settingsFor(source, target, control);
+  try {
+    const port = await listening;
+    const run: Scene['run'] = async (work, options = {}) => {
+      const openTraffic = () => {
+        const real = openProxySwitch([control], `test:${process.pid}`);
+        return options.traffic?.(real) ?? real;
+      };
+      const emit = (event: MigrationEvent) => {
+        events.push(event);
+        options.onEvent?.(event);
+      };
+      const signal = options.signal ?? new AbortController().signal;
+      await using migration = await openMigration(settings, { emit, signal, openTraffic });
+      return await work(migration);
+    };
+    await play({ settings, events, proxy: { host: '127.0.0.1', port }, run });
+  } finally {
+    stop.abort();
+    await serving.catch(() => undefined);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A user's session of its own; the caller ends it. */
+export async function openSession({
+  host,
+  port,
+  user,
+  password,
+  database,
+}: ServerAddress): Promise<pg.Client> {
+  const client = new pg.Client({ host, port, user, password, database });
+  await client.connect();
+  return client;
+}
+
+export function settingsFor(source: ServerAddress, target: ServerAddress, control: string): Settings {
+  return {
+    migration: source.database,
+    source,
+    target,
+    sourceForTarget: source,
+    targetForSource: target,
+    scope: { schemas: undefined, exclude: [] },
+    copy: { jobs: 2, indexJobs: 2, splitTablesLargerThanBytes: 256e6, rateLimitBytesPerSecond: undefined },
+    throttle: { maxReplicaLagMs: undefined, maxWalRetainedBytes: 20e9, flagFile: undefined },
+    verify: { bits: 64, jobs: 2, staleAfterMs: 86_400_000 },
+    cutover: { pauseBudgetMs: 5000, maxLagBytes: 1e6, requireVerified: false },
+    traffic: { driver: 'proxy', proxies: [control], hook: undefined },
+    proxy: { listen: '127.0.0.1:0', control, workers: 1, stateFile: undefined },
+    hooks: { dir: undefined },
+    dashboard: { listen: '127.0.0.1:0' },
+  } as Settings;
+}
