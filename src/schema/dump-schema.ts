@@ -6,6 +6,7 @@ import { OWN_SCHEMA } from '../domain/names.ts';
 import { Connection, sqlState } from '../postgres/connection.ts';
 import { FENCE_TRIGGER } from '../postgres/fence.ts';
 import { sql } from '../postgres/sql.ts';
+import { cancelledOnAbort } from './cancel.ts';
 import { nativePgDumpMajor, runNativePgDump } from './native-pg-dump.ts';
 import { excludedRelations, type Scope, schemaInScope } from './scope.ts';
 import { type SplitOptions, sectionsOf, splitDump } from './split-dump.ts';
@@ -122,9 +123,10 @@ async function run(
   try {
     if (pgDump !== 'wasm') return await runNativePgDump(pgDump, connection.address, args, signal);
     await connection.script(sql`SET TimeZone = 'UTC'; SET lc_monetary = 'C'`);
-    return await runWasmPgDump(connection, args, signal);
+    return await cancelledOnAbort([connection], signal, () => runWasmPgDump(connection, args, signal));
   } catch (error) {
-    if (signal?.aborted || sqlState(error) !== undefined) throw error;
+    signal?.throwIfAborted();
+    if (sqlState(error) !== undefined) throw error;
     const message = error instanceof Error ? error.message : String(error);
     throw new PrerequisiteError('schema_dump_failed', `The source's schema cannot be dumped: ${message}`, {
       hint: 'The source’s role must be able to read every table in scope (GRANT pg_read_all_data, or ownership).',

@@ -3,6 +3,7 @@
 import { PrerequisiteError } from '../domain/errors.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import { sql, trusted } from '../postgres/sql.ts';
+import { cancelledOnAbort } from './cancel.ts';
 import type { RestoreStage, RestoreTask } from './classify-restore.ts';
 import type { SchemaStatement } from './statement.ts';
 import { TaskQueue } from './task-queue.ts';
@@ -17,7 +18,7 @@ export interface RestoreTuning {
 
 export interface RestoreOptions {
   readonly stage: RestoreStage;
-  /** Opens a session on the target; the stage opens and closes up to `width` + 1 of them. */
+  /** Opens a session on the target; the stage opens and closes up to `width` of them. */
   readonly connect: () => Promise<Connection>;
   readonly width: number;
   /** Marks statements as done; called in the very transaction that executed them. */
@@ -47,8 +48,6 @@ export async function restoreStage(options: RestoreOptions): Promise<void> {
   const queue = new TaskQueue(stage);
   const progress = new ProgressCounter(options);
   const connections: Connection[] = [];
-  const cancel = () => void cancelAll(options.connect, connections);
-  signal?.addEventListener('abort', cancel, { once: true });
   const work = async () => {
     const connection = await options.connect();
     connections.push(connection);
@@ -59,34 +58,19 @@ export async function restoreStage(options: RestoreOptions): Promise<void> {
       queue.finish(batch);
     }
   };
-  const workers = Array.from({ length: Math.max(1, width) }, () =>
+  const workUntilFailure = () =>
     work().catch((error: unknown) => {
       queue.fail();
       throw error;
-    }),
-  );
+    });
   try {
-    const results = await Promise.allSettled(workers);
+    const workers = Array.from({ length: Math.max(1, width) }, workUntilFailure);
+    const results = await cancelledOnAbort(connections, signal, () => Promise.allSettled(workers));
     signal?.throwIfAborted();
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
   } finally {
-    signal?.removeEventListener('abort', cancel);
     await Promise.all(connections.map((connection) => connection.close()));
-  }
-}
-
-/** An index build does not notice that its client is gone: it is cancelled by name. */
-async function cancelAll(
-  connect: RestoreOptions['connect'],
-  connections: readonly Connection[],
-): Promise<void> {
-  try {
-    await using control = await connect();
-    const pids = connections.map((connection) => connection.backendPid);
-    await control.query(sql`SELECT pg_cancel_backend(pid) FROM unnest(${pids}::int[]) AS b(pid)`);
-  } catch {
-    for (const connection of connections) connection.destroy();
   }
 }
 

@@ -44,6 +44,7 @@ CREATE TABLE public.orders (
 );
 INSERT INTO public.customers (email, amount) SELECT 'c' || i || '@x', i FROM generate_series(1, 50) i;
 INSERT INTO public.orders (customer, total) SELECT id, -1 FROM public.customers;
+SET CONSTRAINTS ALL IMMEDIATE;
 ALTER TABLE public.orders ADD CONSTRAINT positive_total CHECK (total >= 0) NOT VALID;
 CREATE INDEX orders_partial ON public.orders (customer) WHERE total > 10;
 CREATE INDEX orders_body ON public.orders USING gin (body jsonb_path_ops);
