@@ -16,6 +16,9 @@ export class Conversation {
   /** The server waits for CopyData. */
   copyingIn = false;
   #lastPointIsSync = false;
+  #syncsSinceExecute = 0;
+  /** The client ended a COPY before its CopyInResponse was seen: how many Sync messages the server will ignore in it. */
+  #ignoredInEarlyCopy: number | undefined;
 
   /** Nothing is under way and no transaction is open: the session could go on elsewhere. */
   get isIdle(): boolean {
@@ -44,18 +47,23 @@ export class Conversation {
         this.outstanding += 1;
         this.unsynced = false;
         this.#lastPointIsSync = true;
+        this.#syncsSinceExecute += 1;
+        return;
+      case F.execute:
+        this.#syncsSinceExecute = 0;
+        this.unsynced = true;
         return;
       case F.parse:
       case F.bind:
       case F.describe:
-      case F.execute:
       case F.close:
       case F.flush:
         this.unsynced = true;
         return;
       case F.copyDone:
       case F.copyFail:
-        this.copyingIn = false;
+        if (this.copyingIn) this.copyingIn = false;
+        else this.#ignoredInEarlyCopy = this.#lastPointIsSync ? this.#syncsSinceExecute : 0;
         return;
       default:
         return;
@@ -64,6 +72,11 @@ export class Conversation {
 
   received(type: number): void {
     if (type === B.copyInResponse) {
+      if (this.#ignoredInEarlyCopy !== undefined) {
+        this.outstanding = Math.max(0, this.outstanding - this.#ignoredInEarlyCopy);
+        this.#ignoredInEarlyCopy = undefined;
+        return;
+      }
       this.copyingIn = true;
       if (!this.#lastPointIsSync && this.outstanding > 0) return;
       // Started by Execute: a Sync that is already under way will be ignored, another follows the data.
@@ -78,5 +91,6 @@ export class Conversation {
     if (this.outstanding > 0) this.outstanding -= 1;
     this.transactionStatus = status;
     this.copyingIn = false;
+    this.#ignoredInEarlyCopy = undefined;
   }
 }
