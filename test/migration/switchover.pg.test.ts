@@ -149,8 +149,14 @@ describe('given up before the commit point', () => {
       arrange: async ({ source }, { proxy }) => {
         const app = `${source.name}_app`;
         const client = await openSession({ ...source.address, ...proxy, user: app, password: 'app' });
-        await client.query('BEGIN; SELECT 1');
-        return { end: () => client.end() };
+        const traffic = (real: TrafficSwitch): TrafficSwitch => ({
+          ...bound(real),
+          pause: async (options) => {
+            await client.query('BEGIN; SELECT 1');
+            return real.pause(options);
+          },
+        });
+        return { traffic, end: () => client.end() };
       },
     },
     {
