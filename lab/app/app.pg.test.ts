@@ -202,6 +202,7 @@ test('as a process it reads a mounted file, and follows its changes', async ({ s
     env: { ...process.env, SHOP_CONFIG: config, SHOP_PORT: '0', SHOP_POOL_SIZE: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  onTestFinished(() => void app.kill('SIGKILL'));
   const [line] = await once(createInterface(app.stdout), 'line');
   const url = JSON.parse(String(line)).listening as string;
   expect((await ask({ url }, '/db')).body.database).toBe(shop.name);

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { expect, vi } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test as base } from '../../test/support/fixture.ts';
 import { type RunningApp, startApp } from '../app/app.ts';
@@ -134,6 +134,7 @@ test('the generator runs as a process, and ends in order when told to', async ({
     env: { ...process.env, LOAD_URL: app.url, LOAD_RATE: '50', LOAD_LEDGER: ledgerPath, LOAD_SEED: SEED },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  onTestFinished(() => void load.kill('SIGKILL'));
   const lines = createInterface(load.stdout)[Symbol.asyncIterator]();
   const next = async () => JSON.parse((await lines.next()).value);
   expect(await next()).toEqual({ startedAtMs: expect.any(Number) });

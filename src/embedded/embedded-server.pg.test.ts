@@ -13,7 +13,7 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test as base, describe, expect } from 'vitest';
+import { test as base, describe, expect, onTestFinished } from 'vitest';
 import { until } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { Connection } from '../postgres/connection.ts';
@@ -168,6 +168,7 @@ async function startInChild(
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  onTestFinished(() => void child.kill('SIGKILL'));
   let complaint = '';
   child.stderr?.on('data', (chunk) => {
     complaint += chunk;
@@ -214,10 +215,12 @@ describe('when the process that started a server dies', () => {
   test('a server that was told to stay stays', async ({ folder }) => {
     const { child, started } = await startInChild(folder, ['', 'leave']);
     if (child.exitCode === null) await once(child, 'exit');
+    onTestFinished(async () => {
+      process.kill(started.pid, 'SIGQUIT');
+      await gone(started.pid);
+      rmSync(join(started.data, '..'), { recursive: true, force: true });
+    });
     expect(await query(started.address, sql`SELECT 1 AS n`)).toEqual([{ n: 1 }]);
-    process.kill(started.pid, 'SIGQUIT');
-    await gone(started.pid);
-    rmSync(join(started.data, '..'), { recursive: true, force: true });
   });
 });
 
