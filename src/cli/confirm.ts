@@ -15,6 +15,7 @@ export async function confirm(
       hint: 'Run it again with --yes if that is what you want.',
     });
   }
+  context.output.beforeWriting();
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const answer = await lines.question(`${question.what}\nType "${question.expected}" to go on: `, {

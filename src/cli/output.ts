@@ -50,18 +50,25 @@ export class Output {
     else this.print(JSON.stringify({ type: 'result', data: value }));
   }
 
+  /** What must leave the screen before anything is written to it. */
+  beforeWriting: () => void = () => undefined;
+
   /** A line (or several) on stdout. */
   print(text: string): void {
+    this.beforeWriting();
     if (text !== '') this.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
   }
 
   /** A remark on stderr; silent with --quiet. */
   note(text: string): void {
-    if (!this.isQuiet) this.stderr.write(`${text}\n`);
+    if (this.isQuiet) return;
+    this.beforeWriting();
+    this.stderr.write(`${text}\n`);
   }
 
   /** Shown even with --quiet. */
   warn(text: string): void {
+    this.beforeWriting();
     this.stderr.write(`warning: ${text}\n`);
   }
 }

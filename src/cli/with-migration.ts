@@ -23,6 +23,9 @@ export async function withMigration<T>(
   const settings = await settingsFor(context, options.settings);
   context.signal.throwIfAborted();
   const observers = openObservers(context, settings);
+  context.output.beforeWriting = () => {
+    for (const observer of observers) observer.clear();
+  };
   const emit = (event: MigrationEvent) => {
     for (const observer of observers) observer.onEvent(event);
   };

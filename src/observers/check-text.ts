@@ -22,11 +22,12 @@ export function summarize(findings: readonly Finding[]): CheckSummary {
   };
 }
 
-export function checkText(findings: readonly Finding[], style: Style): string {
+/** With `all`, what passed is listed too; otherwise it is only counted, so that the rest is seen. */
+export function checkText(findings: readonly Finding[], all: boolean, style: Style): string {
   const paint = painter(style);
   const of = (severity: Severity) => findings.filter((finding) => finding.severity === severity);
   const lines = [
-    ...passedLines(of('ok'), paint),
+    ...(all ? passedLines(of('ok'), paint) : []),
     ...[...of('note'), ...of('warning'), ...of('blocker')].flatMap((finding) => findingLines(finding, paint)),
     lastLine(summarize(findings), of('blocker')),
   ];

@@ -1,4 +1,4 @@
-/** The journal for people: one line an event, with its time. Pure. */
+/** The journal for people: one line for each event that changed something, with its time. Pure. */
 
 import type { MigrationEvent } from '../domain/event.ts';
 import { eventLines } from './event-line.ts';
@@ -11,7 +11,8 @@ export function journalText(events: readonly MigrationEvent[], style: Style): st
   const lines = events.flatMap((event) => {
     const [first, ...more] = eventLines(event, view, paint);
     view = foldView(view, event);
-    if (first === undefined) return [];
+    const isNews = event.type !== 'step-finished' || event.data.outcome === 'changed';
+    if (first === undefined || !isNews) return [];
     return [
       `${paint.dim(event.at.slice(0, 19).replace('T', ' '))}  ${first}`,
       ...more.map((line) => `${' '.repeat(21)}${line}`),

@@ -6,5 +6,6 @@ export const logObserver = (sink: Sink): Observer => ({
   onEvent: (event) => {
     sink.write(`${JSON.stringify(event)}\n`);
   },
+  clear: () => undefined,
   close: () => undefined,
 });

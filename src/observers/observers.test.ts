@@ -143,8 +143,10 @@ test('a terminal is left without the live block, with what is final', () => {
     event('step-finished', { step: 'copy-tables', title: 'Copy all', outcome: 'changed', ms: 10 }),
   );
   expect(screen.lines.join('\n')).toContain('COPYING');
+  observer.clear();
+  screen.write('a result\n');
   observer.close();
-  expect(screen.lines).toEqual(['▶ syncing', '✔ Copy all   10 ms', '']);
+  expect(screen.lines).toEqual(['▶ syncing', '✔ Copy all   10 ms', 'a result', '']);
 });
 
 /** Enough of a terminal: cursor up, carriage return, clear below, newline. */
@@ -171,9 +173,9 @@ class Screen {
 describe('a switchover', () => {
   test('has numbered steps with the time since the first request waited', () => {
     expect(stepLines(STEPS, painter(PLAIN)).map((line) => line.replace(/ +/g, ' '))).toEqual([
-      ' 1 guardrails ✔ lag 9 kB 40 ms',
-      ' 2 hold new queries ✔ 3/3 proxies holding +0.004 s',
-      ' 3 in-flight finished ✔ 14 transactions +0.061 s',
+      ' 1 guardrails ✔ 40 ms lag 9 kB',
+      ' 2 hold new queries ✔ +0.004 s 3/3 proxies holding',
+      ' 3 in-flight finished ✔ +0.061 s 14 transactions',
       ' 4 fence the old side ✔ 3 ms',
     ]);
   });

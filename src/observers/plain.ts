@@ -25,5 +25,5 @@ export function plainObserver(sink: Sink, style: Style): Observer {
     sink.write(`${line}\n`);
     [shownAtMs, shown] = [atMs, line];
   };
-  return { onEvent, close: () => undefined };
+  return { onEvent, clear: () => undefined, close: () => undefined };
 }

@@ -17,25 +17,24 @@ export interface PlanText {
   readonly sections: readonly PlanSection[];
 }
 
-const SIDE_WIDTH = 8;
-
 export function planText(plan: PlanText, style: Style): string {
   const paint = painter(style);
+  const width = Math.max(...plan.sections.flatMap(({ lines }) => lines.map(({ on }) => on.length)), 0);
   const sections = plan.sections.map(({ title, lines }) =>
     [
       paint.bold(printable(title)),
       ...(lines.length === 0
         ? [paint.dim('  nothing to do')]
-        : lines.flatMap((line) => statementLines(line, paint.dim))),
+        : lines.flatMap((line) => statementLines(line, width, paint.dim))),
     ].join('\n'),
   );
   return sections.join('\n\n');
 }
 
 /** A statement of several lines stays readable: only its first says where it runs. */
-function statementLines({ on, statement }: PlanLine, dim: (text: string) => string): string[] {
+function statementLines({ on, statement }: PlanLine, width: number, dim: (text: string) => string): string[] {
   return statement
     .trim()
     .split('\n')
-    .map((line, index) => `  ${dim((index === 0 ? on : '').padEnd(SIDE_WIDTH))} ${printable(line)}`);
+    .map((line, index) => `  ${dim((index === 0 ? on : '').padEnd(width))}   ${printable(line)}`);
 }

@@ -11,21 +11,21 @@ import type {
 import { formatDuration } from './quantity.ts';
 import { type Painter, padEnd, painter, printable, type Style } from './style.ts';
 
-const TITLE_WIDTH = 24;
-const NOTE_WIDTH = 36;
+const TITLE_WIDTH = 40;
+const TIME_WIDTH = 9;
 
 export function startedLine(data: EventMap['switchover-started'], paint: Painter): string {
   const { direction, from, to } = data;
   return paint.bold(`${direction}: ${from} ${paint.arrow} ${to}`);
 }
 
-/** " 5 target caught up      ✔ 5/8A21F3C8 applied                +0.094 s"; `before` are the steps already shown. */
+/** " 5 Last changes arrive on the other side   ✔  +0.094 s  5/8A21F3C8"; `before` are the steps already shown. */
 export function stepLine(step: StepTime, before: readonly StepTime[], paint: Painter): string {
   const number = String(before.length + 1).padStart(2);
-  const head = `${number} ${padEnd(printable(step.title), TITLE_WIDTH)} ${paint.ok} ${padEnd(printable(step.note ?? ''), NOTE_WIDTH)}`;
-  if (!step.paused) return `${head} ${paint.dim(formatDuration(step.ms))}`.trimEnd();
   const heldMs = before.reduce((sum, item) => (item.paused ? sum + item.ms : sum), step.ms);
-  return `${head} +${(heldMs / 1000).toFixed(3)} s`;
+  const time = step.paused ? `+${(heldMs / 1000).toFixed(3)} s` : formatDuration(step.ms);
+  const shownTime = step.paused ? time.padStart(TIME_WIDTH) : paint.dim(time.padStart(TIME_WIDTH));
+  return `${number} ${padEnd(printable(step.title), TITLE_WIDTH)} ${paint.ok} ${shownTime}  ${printable(step.note ?? '')}`.trimEnd();
 }
 
 /** All steps of one that is over, for the report. */
@@ -46,7 +46,9 @@ export function finalLines(
     const { direction, step, code, message, pauseMs } = event.data;
     return [
       `${paint.failed} ${direction} given up at "${printable(step)}": ${printable(message)} (${code})`,
-      `  Requests waited ${formatDuration(pauseMs)} and went on where they were; nothing lost.`,
+      pauseMs > 0
+        ? `  Requests waited ${formatDuration(pauseMs)} and went on where they were; nothing lost.`
+        : '  No request waited; nothing lost.',
     ];
   }
   return summaryLines(event.data);

@@ -26,6 +26,7 @@ export function terminalObserver(terminal: Terminal, options: TerminalOptions): 
   const paint = painter(options.style);
   let view = EMPTY_VIEW;
   let drawn = 0;
+  let isShown = false;
   let pending: NodeJS.Timeout | undefined;
 
   const draw = (finalLines: readonly string[], block: readonly string[]) => {
@@ -44,10 +45,15 @@ export function terminalObserver(terminal: Terminal, options: TerminalOptions): 
       height: terminal.rows ?? SHORT,
     });
   const redrawSoon = () => {
+    if (!isShown) return;
     pending ??= setTimeout(() => {
       pending = undefined;
-      draw([], block());
+      if (isShown) draw([], block());
     }, REDRAW_MS).unref();
+  };
+  const clear = () => {
+    isShown = false;
+    if (drawn > 0) draw([], []);
   };
   const tick = setInterval(redrawSoon, TICK_MS).unref();
 
@@ -55,13 +61,15 @@ export function terminalObserver(terminal: Terminal, options: TerminalOptions): 
     onEvent: (event: MigrationEvent) => {
       const lines = progressLines(event, view, paint);
       view = foldView(view, event);
+      isShown = true;
       if (lines.length > 0) draw(lines, block());
       else redrawSoon();
     },
+    clear,
     close: () => {
       clearInterval(tick);
       clearTimeout(pending);
-      draw([], []);
+      clear();
     },
   };
 }

@@ -5,7 +5,7 @@ export const check: CommandDefinition = {
   group: 'Migrate',
   summary: 'read-only preflight of both servers: what would stop us, and the fix',
   description:
-    'Looks at both servers and says what would stop the migration or make it worse, each with the SQL that mends it. Changes nothing. Background of a finding: pgglide explain PGG101.',
+    'Looks at both servers and says what would stop the migration or make it worse, each with the SQL that mends it. Changes nothing. --verbose lists what passed, too; the background of a finding: pgglide explain PGG101.',
   options: [{ flags: '--strict', description: 'warnings count as blockers (exit code 3)' }],
   exitCodes: {
     0: 'nothing stands in the way; there may be warnings',
@@ -22,7 +22,7 @@ export const check: CommandDefinition = {
         [
           `Source  ${describeAddress(source)}   TLS ${source.sslMode}, as ${source.user}`,
           `Target  ${describeAddress(target)}   TLS ${target.sslMode}, as ${target.user}`,
-          checkText(findings, style),
+          checkText(findings, context.global.verbose === true, style),
         ].join('\n'),
       );
       return summary.blockers > 0 || (options.strict === true && summary.warnings > 0) ? 3 : 0;
