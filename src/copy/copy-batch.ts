@@ -5,7 +5,8 @@ import type { Connection } from '../postgres/connection.ts';
 import { list, literal, type Sql, sql } from '../postgres/sql.ts';
 import { copyFailure } from './copy-failure.ts';
 import { pipeCopies } from './copy-pipe.ts';
-import { copyInStatement, copyOutStatement } from './copy-statements.ts';
+import { copyInStatements, copyOutStatement } from './copy-statements.ts';
+import { assertSameFiles, type HeapFiles } from './heap-file.ts';
 import type { CopyPart } from './parts.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -23,6 +24,7 @@ export interface CopyContext {
   /** The target's server encoding. */
   readonly encoding: string;
   readonly throttle: Throttle;
+  readonly heapFiles: HeapFiles;
   /** Called inside the target's transaction: what it writes stands or falls with the rows. */
   readonly recordParts: (target: Connection, parts: readonly FinishedPart[]) => Promise<void>;
   readonly onData: (part: CopyPart, bytes: number, rows: number) => void;
@@ -45,27 +47,27 @@ export async function copyBatch(
         if (part !== undefined) context.onData(part, bytes, rows);
       },
     });
+    await assertSameFiles(sessions.source, parts, context.heapFiles);
     const finished = parts.map((part, index) => ({ part, rows: 0, bytes: 0, ...copies[index] }));
     await context.recordParts(sessions.target, finished);
-    await sessions.target.script(sql`COMMIT`);
+    await Promise.all([sessions.source.script(sql`COMMIT`), sessions.target.script(sql`COMMIT`)]);
     return finished;
   } catch (error) {
     throw copyFailure(error, parts, sessions);
   }
 }
 
-/** A transaction for each batch, so that the locks on tables already copied do not add up. */
+/** A transaction for each batch, so that tables already copied are not locked any longer. */
 const sourceScript = (context: CopyContext, parts: readonly CopyPart[]): Sql =>
   list(
     [
       sql`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`,
       sql`SET TRANSACTION SNAPSHOT ${literal(context.snapshot)}`,
       ...parts.map((part) => copyOutStatement(part, context)),
-      sql`COMMIT`,
     ],
     '; ',
   );
 
 /** Stays open: recordParts and COMMIT follow once all rows are known to have arrived. */
 const targetScript = (context: CopyContext, parts: readonly CopyPart[]): Sql =>
-  list([sql`BEGIN`, ...parts.map((part) => copyInStatement(part, context))], '; ');
+  list([sql`BEGIN`, ...parts.flatMap((part) => copyInStatements(part, context))], '; ');

@@ -6,6 +6,7 @@
  * @see https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
  */
 
+import type { Duplex } from 'node:stream';
 import type { Side } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { Sql } from '../postgres/sql.ts';
@@ -53,40 +54,39 @@ const HIGH_WATER_BYTES = 256 * 1024;
  */
 export async function pipeCopies(options: PipeOptions): Promise<PipedCopy[]> {
   const receiver = new CopyReceiver(options.targetScript.text);
-  const bytes: number[] = [0];
-  const pump = new Pump(options, receiver, bytes);
-  const sender = new CopySender(options.sourceScript.text, pump);
   options.target.submit(receiver);
+  const pump = new Pump(options, await named('target', receiver, receiver.stream));
+  const sender = new CopySender(options.sourceScript.text, pump);
   pump.start(sender);
   options.source.submit(sender);
   try {
-    const [sent, received] = await Promise.all([named('source', sender), named('target', receiver)]);
+    const [sent, stored] = await Promise.all([
+      named('source', sender, sender.done),
+      named('target', receiver, receiver.done),
+    ]);
     return sent.map((rows, index) => {
-      if (rows === received[index]) return { rows, bytes: bytes[index] ?? 0 };
-      throw new PipeError(
-        'target',
-        index,
-        new Error(`${rows} rows were sent, ${received[index]} were stored`),
-      );
+      if (rows === stored[index]) return { rows, bytes: pump.bytes[index] ?? 0 };
+      throw new PipeError('target', index, new Error(`${rows} rows were sent, ${stored[index]} were stored`));
     });
   } finally {
     pump.stop();
   }
 }
 
-async function named(side: Side, script: CopySender | CopyReceiver): Promise<readonly number[]> {
+async function named<T>(side: Side, script: CopySender | CopyReceiver, work: Promise<T>): Promise<T> {
   try {
-    return await script.done;
+    return await work;
   } catch (error) {
     throw new PipeError(side, script.rows.length, error);
   }
 }
 
-/** Writes what the sender gives to the receiver, and stops reading while the receiver or the throttle is behind. */
+/** Writes what the sender gives to the target, and stops reading while the target or the throttle is behind. */
 class Pump {
+  /** Passed on so far, for each COPY. */
+  readonly bytes: number[] = [0];
   readonly #options: PipeOptions;
-  readonly #receiver: CopyReceiver;
-  readonly #bytes: number[];
+  readonly #target: Duplex;
   #index = 0;
   #sender: CopySender | undefined;
   #isTargetBehind = false;
@@ -97,41 +97,40 @@ class Pump {
     this.#resumeIfFree();
   };
 
-  constructor(options: PipeOptions, receiver: CopyReceiver, bytes: number[]) {
+  constructor(options: PipeOptions, target: Duplex) {
     this.#options = options;
-    this.#receiver = receiver;
-    this.#bytes = bytes;
+    this.#target = target;
   }
 
   start(sender: CopySender): void {
     this.#sender = sender;
-    this.#receiver.stream.on('drain', this.#onDrain);
+    this.#target.on('drain', this.#onDrain);
   }
 
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
-    this.#receiver.stream.off('drain', this.#onDrain);
+    this.#target.off('drain', this.#onDrain);
     this.#sender?.resume();
   }
 
   onData(bytes: Buffer, rows: number): void {
-    this.#bytes[this.#index] = (this.#bytes[this.#index] ?? 0) + bytes.length;
+    this.bytes[this.#index] = (this.bytes[this.#index] ?? 0) + bytes.length;
     this.#options.onData(this.#index, bytes.length, rows);
     this.#write(bytes);
     this.#hold(this.#options.holdMs(bytes.length));
   }
 
   onCopyDone(bytes: Buffer): void {
-    this.#bytes[++this.#index] = 0;
     this.#write(bytes);
+    this.#index++;
+    this.bytes[this.#index] = 0;
   }
 
   #write(bytes: Buffer): void {
-    const { stream } = this.#receiver;
-    if (this.#isStopped || !stream.writable) return;
-    stream.write(bytes);
-    if (stream.writableLength < HIGH_WATER_BYTES) return;
+    if (this.#isStopped || !this.#target.writable) return;
+    this.#target.write(bytes);
+    if (this.#target.writableLength < HIGH_WATER_BYTES) return;
     this.#isTargetBehind = true;
     this.#sender?.pause();
   }

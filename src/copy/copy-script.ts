@@ -43,16 +43,23 @@ class CopyScript {
 
 /** The target's end. The server takes data that comes before it asked: no need to wait for CopyInResponse. */
 export class CopyReceiver extends CopyScript {
-  #stream: Duplex | undefined;
+  /** Where to write; rejects as `done` does when the session ends first. */
+  readonly stream: Promise<Duplex>;
+  #begin: (stream: Duplex) => void = () => undefined;
 
-  submit(wire: Wire): void {
-    this.#stream = wire.stream;
-    wire.query(this.text);
+  constructor(text: string) {
+    super(text);
+    const begun = new Promise<Duplex>((resolve) => {
+      this.#begin = resolve;
+    });
+    this.stream = Promise.race([begun, this.done.then(() => begun)]);
+    this.stream.catch(() => undefined);
   }
 
-  get stream(): Duplex {
-    if (this.#stream === undefined) throw new Error('The target session is busy');
-    return this.#stream;
+  /** Called when the session has answered everything before. */
+  submit(wire: Wire): void {
+    wire.query(this.text);
+    this.#begin(wire.stream);
   }
 
   handleCopyInResponse(): void {}

@@ -8,21 +8,49 @@ export interface Encoding {
   readonly encoding: string;
 }
 
-/** COPY ... TO STDOUT of the part. @see https://www.postgresql.org/docs/current/sql-copy.html */
+/**
+ * COPY ... TO STDOUT of the part. A whole heap is named, which is cheaper than a query and reads no inheritance children.
+ *
+ * @see https://www.postgresql.org/docs/current/sql-copy.html
+ */
 export function copyOutStatement(part: CopyPart, { encoding }: Encoding): Sql {
   const heap = ident(part.heap.schema, part.heap.name);
   const options = copyOptions(part.format, encoding);
-  return sql`COPY (SELECT ${columns(part)} FROM ONLY ${heap}${blockCondition(part)}) TO STDOUT (${options})`;
+  if (part.blocks === undefined && !isTreeItself(part))
+    return sql`COPY ${heap}${columnList(part)} TO STDOUT (${options})`;
+  const names = list(columns(part));
+  return sql`COPY (SELECT ${names} FROM ONLY ${heap}${blockCondition(part)}) TO STDOUT (${options})`;
 }
 
-/** COPY ... FROM STDIN into the part's table. */
-export function copyInStatement(part: CopyPart, { encoding }: Encoding): Sql {
+/** What the target runs for the part: COPY ... FROM STDIN into its table. */
+export function copyInStatements(part: CopyPart, { encoding }: Encoding): Sql[] {
   const table = ident(part.table.schema, part.table.name);
-  const names = part.table.columns.length === 0 ? sql`` : sql` (${columns(part)})`;
-  return sql`COPY ${table}${names} FROM STDIN (${copyOptions(part.format, encoding)})`;
+  const options = copyOptions(part.format, encoding);
+  const copyIn = sql`COPY ${table}${columnList(part)} FROM STDIN`;
+  return mayFreeze(part)
+    ? [sql`TRUNCATE ONLY ${table}`, sql`${copyIn} (${options}, FREEZE)`]
+    : [sql`${copyIn} (${options})`];
 }
 
-const columns = (part: CopyPart): Sql => list(part.table.columns.map((column) => ident(column)));
+/** Below this a TRUNCATE costs more than it saves. */
+const SMALLEST_FROZEN_BYTES = 1024 * 1024;
+
+/**
+ * Rows stored frozen need no second write, neither by the first reader (the index build) nor by VACUUM. The server
+ * allows it only for a table emptied in the same transaction: not for a range, and not through a partition tree.
+ */
+const mayFreeze = ({ table, blocks, bytes }: CopyPart): boolean =>
+  blocks === undefined && !table.isPartitioned && bytes >= SMALLEST_FROZEN_BYTES;
+
+/** The empty stand-in for a tree without leaves: it can be selected from, not copied. */
+const isTreeItself = ({ table, heap }: CopyPart): boolean =>
+  table.isPartitioned && heap.name === table.name && heap.schema === table.schema;
+
+const columns = (part: CopyPart): Sql[] => part.table.columns.map((column) => ident(column));
+
+/** Empty parentheses are a syntax error; without any COPY takes all columns but the generated ones: none either. */
+const columnList = (part: CopyPart): Sql =>
+  part.table.columns.length === 0 ? sql`` : sql` (${list(columns(part))})`;
 
 /** Binary values carry text in client_encoding and take no ENCODING. */
 const copyOptions = (format: CopyFormat, encoding: string): Sql =>

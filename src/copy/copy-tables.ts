@@ -7,7 +7,7 @@ import { Connection } from '../postgres/connection.ts';
 import { flushWal } from '../postgres/wal.ts';
 import { type CopyContext, copyBatch, type FinishedPart } from './copy-batch.ts';
 import { serverEncoding } from './formats.ts';
-import { lockHeaps } from './heap-lock.ts';
+import { heapFiles } from './heap-file.ts';
 import { PartQueue } from './part-queue.ts';
 import type { CopyPart } from './parts.ts';
 import { CopyMeter } from './progress.ts';
@@ -68,8 +68,6 @@ class CopyRun {
   readonly #total = { rows: 0, bytes: 0 };
   /** Workers that will take another batch. */
   #activeWorkers = 0;
-  #rangesLeft: number;
-  #heapLock: Connection | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: CopyOptions) {
@@ -77,7 +75,6 @@ class CopyRun {
     this.#queue = new PartQueue(options.parts);
     this.#meter = new CopyMeter(options.parts, this.#startedMs);
     this.#sessions = new CopySessions(options);
-    this.#rangesLeft = options.parts.filter((part) => part.blocks !== undefined).length;
   }
 
   async run(): Promise<CopyResult> {
@@ -86,7 +83,7 @@ class CopyRun {
     signal?.addEventListener('abort', onAbort);
     try {
       await using control = await Connection.open(target, { purpose: 'copy control' });
-      await this.#copyAll(await serverEncoding(control));
+      await this.#copyAll(await this.#context(control));
       if (this.#failure === undefined) await flushWal(control);
     } catch (error) {
       this.#fail(error);
@@ -99,9 +96,22 @@ class CopyRun {
     return { ...this.#total, seconds: (performance.now() - this.#startedMs) / 1000 };
   }
 
-  async #copyAll(encoding: string): Promise<void> {
-    await this.#lockSplitHeaps();
-    const context = this.#context(encoding);
+  async #context(control: Connection): Promise<CopyContext> {
+    const { snapshot, recordParts, rateLimit, pausedBy, parts } = this.#options;
+    const source = await this.#sessions.open('source');
+    const context: CopyContext = {
+      snapshot,
+      recordParts,
+      encoding: await serverEncoding(control),
+      heapFiles: await heapFiles(source, parts),
+      throttle: new Throttle({ rateLimit, pausedBy, now: () => performance.now() }),
+      onData: (part, bytes, rows) => this.#meter.passed(part, bytes, rows),
+    };
+    await this.#sessions.close('source', source);
+    return context;
+  }
+
+  async #copyAll(context: CopyContext): Promise<void> {
     const ticker = setInterval(() => {
       this.#startWorkers(context);
       this.#tellProgress();
@@ -112,17 +122,6 @@ class CopyRun {
     } finally {
       clearInterval(ticker);
     }
-  }
-
-  #context(encoding: string): CopyContext {
-    const { snapshot, recordParts, rateLimit, pausedBy } = this.#options;
-    return {
-      snapshot,
-      encoding,
-      recordParts,
-      throttle: new Throttle({ rateLimit, pausedBy, now: () => performance.now() }),
-      onData: (part, bytes, rows) => this.#meter.passed(part, bytes, rows),
-    };
   }
 
   get #jobs(): number {
@@ -147,7 +146,7 @@ class CopyRun {
     const source = await this.#sessions.open('source');
     const target = await this.#sessions.open('target');
     while (this.#mayTakeMore && this.#activeWorkers <= this.#jobs) {
-      await this.#finish(await copyBatch(context, { source, target }, this.#queue.take()));
+      this.#finish(await copyBatch(context, { source, target }, this.#queue.take()));
     }
     this.#activeWorkers--;
     if (this.#failure !== undefined) return;
@@ -155,25 +154,12 @@ class CopyRun {
     await this.#sessions.close('target', target);
   }
 
-  async #finish(finished: readonly FinishedPart[]): Promise<void> {
+  #finish(finished: readonly FinishedPart[]): void {
     for (const { part, rows, bytes } of finished) {
       this.#total.rows += rows;
       this.#total.bytes += bytes;
-      if (part.blocks !== undefined) this.#rangesLeft--;
       if (this.#meter.finished(part, rows)) this.#options.onTableCopied?.(part.table);
     }
-    if (this.#rangesLeft === 0 && this.#heapLock !== undefined) {
-      const lock = this.#heapLock;
-      this.#heapLock = undefined;
-      await this.#sessions.close('source', lock);
-    }
-  }
-
-  async #lockSplitHeaps(): Promise<void> {
-    const ranges = this.#options.parts.filter((part) => part.blocks !== undefined);
-    if (ranges.length === 0) return;
-    this.#heapLock = await this.#sessions.open('source');
-    await lockHeaps(this.#heapLock, ranges);
   }
 
   /** The first failure is the one that is told; the others follow from it. */

@@ -12,7 +12,7 @@ export interface BlockRange {
 
 /** One COPY: a whole heap or one block range of it, into its table (the root, for a partition tree). */
 export interface CopyPart {
-  /** Unique in the plan and the same in every run. */
+  /** Unique in the plan; a plan made anew may cut a heap elsewhere. */
   readonly id: string;
   readonly table: PlannedTable;
   readonly heap: Heap;
@@ -31,14 +31,11 @@ export interface PartsOptions {
   readonly formatOf: (table: PlannedTable) => CopyFormat;
 }
 
-/** Ranges smaller than this cost more in transactions than they gain in balance. */
-const SMALLEST_RANGE_BYTES = 64 * 1024 * 1024;
-
 /** Parts of all tables, in the order in which workers should take them: largest table first, then ranges from its start. */
 export function planParts(tables: readonly PlannedTable[], options: PartsOptions): CopyPart[] {
-  const rangeBytes = chooseRangeBytes(tables, options);
+  const cutting = chooseCutting(tables, options);
   return tables
-    .flatMap((table) => heapsOf(table).map((heap) => heapParts(table, heap, rangeBytes, options)))
+    .flatMap((table) => heapsOf(table).map((heap) => heapParts(table, heap, cutting, options)))
     .sort(([a], [b]) => (b?.heap.bytes ?? 0) - (a?.heap.bytes ?? 0))
     .flat();
 }
@@ -49,30 +46,51 @@ function heapsOf(table: PlannedTable): readonly Heap[] {
   return [{ schema: table.schema, name: table.name, bytes: 0, blocks: 0 }];
 }
 
-/** Heaps are only cut where one worker would otherwise finish long after the others. */
-function chooseRangeBytes(tables: readonly PlannedTable[], options: PartsOptions): number {
-  if (!options.mayUseRanges) return Number.POSITIVE_INFINITY;
-  const total = tables.flatMap((table) => table.heaps).reduce((sum, heap) => sum + heap.bytes, 0);
-  const fairShare = total / (4 * Math.max(1, options.jobs));
-  const forBalance = options.jobs > 1 ? Math.max(fairShare, SMALLEST_RANGE_BYTES) : Number.POSITIVE_INFINITY;
-  return Math.min(options.splitBytes, forBalance);
+/** Ranges smaller than this cost more in transactions than they gain in balance. */
+const SMALLEST_RANGE_BYTES = 64 * 1024 * 1024;
+
+interface Cutting {
+  /** Heaps up to this size stay whole. */
+  readonly wholeBytes: number;
+  readonly rangeBytes: number;
 }
 
-function heapParts(table: PlannedTable, heap: Heap, rangeBytes: number, options: PartsOptions): CopyPart[] {
+/**
+ * A heap is cut only where one worker would otherwise work long after the others. Whole ones are dearer to have:
+ * the source reads them through a small ring instead of its whole buffer cache, the target stores them frozen.
+ */
+function chooseCutting(tables: readonly PlannedTable[], options: PartsOptions): Cutting {
+  const never = Number.POSITIVE_INFINITY;
+  if (!options.mayUseRanges) return { wholeBytes: never, rangeBytes: never };
+  if (options.jobs <= 1) return { wholeBytes: options.splitBytes, rangeBytes: options.splitBytes };
+  const total = tables.flatMap((table) => table.heaps).reduce((sum, heap) => sum + heap.bytes, 0);
+  const fairShare = total / options.jobs;
+  return {
+    wholeBytes: Math.min(options.splitBytes, Math.max(fairShare / 2, SMALLEST_RANGE_BYTES)),
+    rangeBytes: Math.min(options.splitBytes, Math.max(fairShare / 4, SMALLEST_RANGE_BYTES)),
+  };
+}
+
+function heapParts(table: PlannedTable, heap: Heap, cutting: Cutting, options: PartsOptions): CopyPart[] {
   const format = options.formatOf(table);
-  const count = Math.min(Math.ceil(heap.bytes / rangeBytes), Math.max(1, heap.blocks));
-  if (!(count > 1)) return [{ id: partId(table, heap), table, heap, format, bytes: heap.bytes }];
+  if (heap.bytes <= cutting.wholeBytes || heap.blocks < 2)
+    return [{ id: partId(table, heap), table, heap, format, bytes: heap.bytes }];
+  const count = Math.min(Math.ceil(heap.bytes / cutting.rangeBytes), heap.blocks);
   const blocksEach = Math.ceil(heap.blocks / count);
-  return Array.from(
-    { length: Math.ceil(heap.blocks / blocksEach) },
-    (_, index, starts = index * blocksEach) => {
-      const isLast = starts + blocksEach >= heap.blocks;
-      const blocks = isLast ? { from: starts } : { from: starts, to: starts + blocksEach };
-      const share = Math.min(blocksEach, heap.blocks - starts) / heap.blocks;
-      const bytes = Math.round(heap.bytes * share);
-      return { id: partId(table, heap, blocks), table, heap, blocks, format, bytes };
-    },
-  );
+  return Array.from({ length: Math.ceil(heap.blocks / blocksEach) }, (_, index) => {
+    const from = index * blocksEach;
+    const isLast = from + blocksEach >= heap.blocks;
+    const blocks = isLast ? { from } : { from, to: from + blocksEach };
+    const share = Math.min(blocksEach, heap.blocks - from) / heap.blocks;
+    return {
+      id: partId(table, heap, blocks),
+      table,
+      heap,
+      blocks,
+      format,
+      bytes: Math.round(heap.bytes * share),
+    };
+  });
 }
 
 /** JSON, because names may hold any character that one would join with. */

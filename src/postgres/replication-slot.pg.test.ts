@@ -3,7 +3,14 @@ import { test } from '../../test/support/fixture.ts';
 import { until } from '../base/async.ts';
 import { PgglideError } from '../domain/errors.ts';
 import { Connection } from './connection.ts';
-import { advanceSlot, createSlot, createSlotWithSnapshot, dropSlot, slotState } from './replication-slot.ts';
+import {
+  advanceSlot,
+  createSlot,
+  createSlotWithSnapshot,
+  dropSlot,
+  type SlotCreationOptions,
+  slotState,
+} from './replication-slot.ts';
 import { ident, literal, sql } from './sql.ts';
 
 const failureOf = async (work: Promise<unknown>): Promise<PgglideError> => {
@@ -52,62 +59,50 @@ test('a role with idle and statement time-outs keeps its snapshot', async ({ sou
   await dropSlot(source.connection, slot.name, { timeoutMs: 5000 });
 });
 
-test('case 15: a long transaction makes slot creation time out, is named, and no slot is left', async ({
-  source,
+/** A server of its own: whoever creates a slot waits for the whole cluster's transactions. */
+test('case 15: running and prepared transactions make slot creation time out, are named, and no slot is left', async ({
+  ownServers,
 }) => {
-  const name = `${source.name}_s`;
-  await source.exec('CREATE TABLE t (n int); BEGIN; INSERT INTO t VALUES (1)');
-  const [me] = await source.rows<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  const error = await failureOf(createSlotWithSnapshot(source.address, name, { timeoutMs: 300 }));
-  expect(error.code).toBe('slot_waits_for_transaction');
-  expect(error.message).toContain(`pid ${me?.pid}`);
-  expect(error.hint).toContain(`pg_terminate_backend(${me?.pid})`);
-  expect(await slotState(source.connection, name)).toBeUndefined();
-
-  const again = await failureOf(createSlot(source.connection, name, { timeoutMs: 300 }));
-  expect(again.code).toBe('slot_waits_for_transaction');
-  expect(again.message).toContain(`pid ${me?.pid}`);
-  expect(await slotState(source.connection, name)).toBeUndefined();
-  const [setting] = await source.connection.query(
-    sql`SELECT current_setting('statement_timeout') AS timeout`,
-  );
+  const [server] = await ownServers([15]);
+  if (!server) throw new Error('no server');
+  await using reader = await Connection.open(server.address(), { purpose: 'test' });
+  await using writer = await Connection.open(server.address(), { purpose: 'application' });
+  await reader.script(sql`CREATE TABLE public.t (n int)`);
+  await writer.script(sql`BEGIN; INSERT INTO public.t VALUES (1)`);
+  const create = [
+    (options: SlotCreationOptions) => createSlotWithSnapshot(server.address(), 's', options),
+    (options: SlotCreationOptions) => createSlot(reader, 's', options),
+  ];
+  for (const attempt of create) {
+    const error = await failureOf(attempt({ timeoutMs: 300 }));
+    expect(error.code).toBe('slot_waits_for_transaction');
+    expect(error.message).toContain(`pid ${writer.backendPid} (postgres, idle in transaction`);
+    expect(error.hint).toContain(`pg_terminate_backend(${writer.backendPid})`);
+    expect(await slotState(reader, 's')).toBeUndefined();
+  }
+  const [setting] = await reader.query(sql`SELECT current_setting('statement_timeout') AS timeout`);
   expect(setting).toEqual({ timeout: '0' });
-  await source.exec('ROLLBACK');
-});
 
-test('case 15: a prepared transaction is named with how to end it', async ({ source }) => {
-  const name = `${source.name}_s`;
-  await source.exec(`CREATE TABLE t (n int); BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION '${name}'`);
-  const error = await failureOf(createSlotWithSnapshot(source.address, name, { timeoutMs: 300 }));
-  expect(error.code).toBe('slot_waits_for_transaction');
-  expect(error.hint).toContain(`ROLLBACK PREPARED '${name}'`);
-  expect(await slotState(source.connection, name)).toBeUndefined();
-  await source.exec(`ROLLBACK PREPARED '${name}'`);
-});
-
-test('an abort while waiting leaves neither slot nor session', async ({ source }) => {
-  const name = `${source.name}_s`;
-  await source.exec('CREATE TABLE t (n int); BEGIN; INSERT INTO t VALUES (1)');
-  for (const create of [
-    (signal: AbortSignal) => createSlotWithSnapshot(source.address, name, { timeoutMs: 30_000, signal }),
-    (signal: AbortSignal) => createSlot(source.connection, name, { timeoutMs: 30_000, signal }),
-  ]) {
+  for (const attempt of create) {
     const abort = new AbortController();
-    const creating = create(abort.signal);
+    const creating = attempt({ timeoutMs: 30_000, signal: abort.signal });
     creating.catch(() => undefined);
+    await using watcher = await Connection.open(server.address(), { purpose: 'test' });
     await until(
       'the half-made slot',
-      async () =>
-        (await source.rows(`SELECT FROM pg_replication_slots WHERE slot_name = '${name}'`)).length > 0
-          ? true
-          : undefined,
+      async () => ((await slotState(watcher, 's')) === undefined ? undefined : true),
       { timeoutMs: 10_000 },
     );
     abort.abort(new Error('stop'));
     await expect(creating).rejects.toThrow('stop');
-    expect(await slotState(source.connection, name)).toBeUndefined();
+    expect(await slotState(watcher, 's')).toBeUndefined();
   }
-  await source.exec('ROLLBACK');
+
+  await writer.script(sql`PREPARE TRANSACTION 'it''s'`);
+  const error = await failureOf(createSlotWithSnapshot(server.address(), 's', { timeoutMs: 300 }));
+  expect(error.code).toBe('slot_waits_for_transaction');
+  expect(error.hint).toContain("ROLLBACK PREPARED 'it''s'");
+  expect(await slotState(reader, 's')).toBeUndefined();
 });
 
 test('a name that is taken is refused, and the slot of that name stays', async ({ source }) => {

@@ -237,7 +237,8 @@ type SlotRow = { readonly [K in keyof SlotState]: Exclude<SlotState[K], undefine
 };
 
 /**
- * Lets the WAL before `lsn` go. The new position is only written at the next checkpoint and may fall back after a crash.
+ * Lets the WAL before `lsn` go, as far as it has been flushed. The new position is only written at the next checkpoint
+ * and may fall back after a crash.
  *
  * @see https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION (pg_replication_slot_advance)
  */
