@@ -80,7 +80,7 @@ async function performPatiently(action: Action, context: StepContext, step: stri
 }
 
 /** Runs one action. Statements without parameters may be several, in one implicit transaction. */
-export async function perform(action: Action, context: StepContext): Promise<void> {
+async function perform(action: Action, context: StepContext): Promise<void> {
   if ('does' in action) return action.run();
   const connection = action.on === 'source' ? context.source : context.target;
   if (action.statement.values.length > 0) await connection.execute(action.statement);

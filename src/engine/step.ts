@@ -24,7 +24,7 @@ export interface StepContext {
 
 /** What `plan` prints and the run executes. */
 export type Action =
-  | { readonly on: Side; readonly statement: Sql; readonly shown?: string }
+  | { readonly on: Side; readonly statement: Sql }
   | { readonly on: Side | 'both' | 'traffic'; readonly does: string; run(): Promise<void> };
 
 export interface Observation<Facts> {
@@ -44,7 +44,3 @@ export interface Step<Facts, Context extends StepContext = StepContext> {
   /** Pure. Empty: nothing to do but wait. */
   actions(context: Context, facts: Facts): readonly Action[];
 }
-
-/** One line for people. Never shows a secret: statements that hold one say what is shown instead. */
-export const describeAction = (action: Action): string =>
-  'does' in action ? action.does : (action.shown ?? action.statement.text).replace(/\s+/g, ' ').trim();

@@ -1,7 +1,7 @@
 /** The comparison of both sides under load, before a cutover or after it. */
 
 import { randomUUID } from 'node:crypto';
-import { DifferenceError, ReplicationError } from '../domain/errors.ts';
+import { ReplicationError } from '../domain/errors.ts';
 import { linkFrom, otherSide } from '../domain/names.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
@@ -52,14 +52,4 @@ async function arrival(session: Session, activeSide: 'source' | 'target'): Promi
       },
     );
   };
-}
-
-/** For the command: differences are an exit code of their own. */
-export function assertEqual({ summary }: Verification): void {
-  if (summary.equal) return;
-  const tables = summary.tables.filter((table) => !table.equal).map((table) => table.table);
-  throw new DifferenceError('sides_differ', `${tables.length} table(s) differ: ${tables.join(', ')}`, {
-    hint: 'The rows are listed above. Do not cut over before the cause is known.',
-    facts: { tables },
-  });
 }

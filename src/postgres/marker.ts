@@ -34,7 +34,7 @@ export async function writeMarkers(
 }
 
 /** True once every lane has brought `token`. */
-export async function markersArrived(
+async function markersArrived(
   subscriber: Connection,
   tables: readonly TableName[],
   token: string,

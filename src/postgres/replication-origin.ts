@@ -13,11 +13,3 @@ export async function advanceOrigin(connection: Connection, origin: string, lsn:
     SELECT pg_replication_origin_advance(${origin}, ${lsn}::pg_lsn),
            pg_logical_emit_message(true, 'pgglide', 'origin advanced')`);
 }
-
-/** Undefined: never advanced, the slot's own position counts. */
-export async function originProgress(connection: Connection, origin: string): Promise<Lsn | undefined> {
-  const { lsn } = await connection.one<{ lsn: string | null }>(
-    sql`SELECT pg_replication_origin_progress(${origin}, true)::text AS lsn`,
-  );
-  return lsn ?? undefined;
-}

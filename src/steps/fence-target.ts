@@ -16,8 +16,6 @@ export const fenceTarget: Step<readonly FencedRelation[]> = {
 
   actions(_, relations) {
     const statement = raiseFenceSql(relations);
-    return statement
-      ? [{ on: 'target', statement, shown: `raise the fence on ${relations.length} tables` }]
-      : [];
+    return statement ? [{ on: 'target', statement }] : [];
   },
 };
