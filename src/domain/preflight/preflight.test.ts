@@ -19,7 +19,7 @@ test('healthy servers pass every rule but the one that always speaks', () => {
   expect(troubles(healthy()).map(({ id, severity }) => [id, severity])).toEqual([['PGG125', 'note']]);
   const ids = preflight(healthy()).map((finding) => finding.id);
   expect(ids).toEqual([...ids].sort());
-  expect(rules.length - ids.length).toBe(2);
+  expect(rules.filter(({ id }) => id < 'PGG190').map(({ id }) => id)).toEqual(ids);
 });
 
 test('a passed check says what it saw', () => {

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { test } from '../../../test/support/fixture.ts';
 import { mend } from '../../../test/support/preflight.ts';
+import { dumpSchema } from '../../schema/dump-schema.ts';
 import { tryInScratchDatabase } from './scratch.ts';
 
 const STATEMENTS = [
@@ -63,4 +65,23 @@ test('the scratch database has the encoding and locale of the one it stands for'
   } finally {
     await target.exec(`DROP DATABASE ${address.database} WITH (FORCE)`);
   }
+});
+
+test('a rich schema of 15 loads on 16, whose roles sync would make first', async ({ source, target }) => {
+  const [reader, writer] = [`${source.name}_reader`, `${source.name}_writer`];
+  const rich = readFileSync(new URL('../../schema/rich-schema.test.sql', import.meta.url), 'utf8');
+  await source.exec(`CREATE ROLE ${reader}; CREATE ROLE ${writer}`);
+  await source.exec(rich.replaceAll(':reader', reader).replaceAll(':writer', writer));
+  await source.exec(`ALTER TABLE public.customers OWNER TO ${writer}`);
+  const statements = await dumpSchema(source.address, { pgDump: 'wasm' });
+  expect(statements.length).toBeGreaterThan(30);
+  expect(await tryInScratchDatabase(target.address, statements)).toEqual([]);
+});
+
+test('a load that has no time says how far it came', async ({ target }) => {
+  expect(await tryInScratchDatabase(target.address, STATEMENTS, { budgetMs: -1 })).toMatchObject([
+    { id: 'PGG192', severity: 'note', title: expect.stringContaining('0 of 5') },
+  ]);
+  const stop = AbortSignal.abort(new Error('stop'));
+  await expect(tryInScratchDatabase(target.address, STATEMENTS, { signal: stop })).rejects.toThrow('stop');
 });

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { describeAddress, type ServerAddress } from '../../config/server-address.ts';
 import type { Finding } from '../../domain/finding.ts';
-import { doesNotLoad, noScratchDatabase } from '../../domain/preflight/scratch.ts';
+import { doesNotLoad, noScratchDatabase, partlyTried } from '../../domain/preflight/scratch.ts';
 import { Connection, sqlState } from '../connection.ts';
 import { ident, literal, type Sql, sql, trusted } from '../sql.ts';
 
@@ -17,11 +17,17 @@ export interface NamedStatement {
   readonly sql: string;
 }
 
+export interface ScratchOptions {
+  /** The load ends here, said as a note; undefined: no limit. A check shall not take minutes for 10,000 tables. */
+  readonly budgetMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Runs the statements in the given order in a fresh database `pgglide_scratch_<random>` with the encoding and
  * locale of the target's own database, and reports those that fail, also those that fail because an earlier one did.
  * Everything belongs to our own role there, and what names a role that the target does not have yet is left out:
- * sync creates it. The database is dropped whatever happens.
+ * sync creates it; grants and comments are not tried. The database is dropped whatever happens.
  *
  * @throws {UnreachableError} when the target cannot be reached at all, or is lost
  * @see https://www.postgresql.org/docs/current/manage-ag-templatedbs.html
@@ -29,6 +35,7 @@ export interface NamedStatement {
 export async function tryInScratchDatabase(
   target: ServerAddress,
   statements: readonly NamedStatement[],
+  options: ScratchOptions = {},
 ): Promise<Finding[]> {
   const database = `pgglide_scratch_${randomBytes(6).toString('hex')}`;
   await using home = await Connection.open(target, { purpose: 'scratch load' });
@@ -37,7 +44,7 @@ export async function tryInScratchDatabase(
   try {
     await using inside = await Connection.open({ ...target, database }, { purpose: 'scratch load' });
     await inside.script(SESSION_OF_A_DUMP);
-    return await load(inside, statements);
+    return await load(inside, statements, options);
   } finally {
     await home.script(sql`DROP DATABASE IF EXISTS ${ident(database)} WITH (FORCE)`);
   }
@@ -97,20 +104,41 @@ function providerOptions({ provider, locale, version }: DatabaseRow): Sql {
 }
 
 /** So many travel together; when one of them fails they are run again one by one, to know which. */
-const BATCH = 200;
+const BATCH = 100;
+/** A newer version refuses none of these for being newer. */
+const HARMLESS = new Set(['ACL', 'DEFAULT ACL', 'COMMENT']);
 
-async function load(inside: Connection, statements: readonly NamedStatement[]): Promise<Finding[]> {
+async function load(
+  inside: Connection,
+  all: readonly NamedStatement[],
+  { budgetMs = Number.POSITIVE_INFINITY, signal }: ScratchOptions,
+): Promise<Finding[]> {
+  const statements = all.filter((statement) => !HARMLESS.has(statement.kind));
+  const started = performance.now();
   const found: Finding[] = [];
   for (let first = 0; first < statements.length; first += BATCH) {
+    signal?.throwIfAborted();
+    if (performance.now() - started > budgetMs) return [...found, unfinished(first, statements.length)];
     const batch = statements.slice(first, first + BATCH);
-    if ((await attempt(inside, batch)) === undefined) continue;
-    for (const statement of batch) {
-      const error = await attempt(inside, [statement]);
-      if (error !== undefined && !NEEDS_A_ROLE.has(error.routine ?? '')) found.push(failed(statement, error));
-    }
+    if ((await attempt(inside, batch)) !== undefined) found.push(...(await oneByOne(inside, batch)));
   }
   return found;
 }
+
+async function oneByOne(inside: Connection, batch: readonly NamedStatement[]): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for (const statement of batch) {
+    const error = await attempt(inside, [statement]);
+    if (error !== undefined && !NEEDS_A_ROLE.has(error.routine ?? '')) found.push(failed(statement, error));
+  }
+  return found;
+}
+
+const unfinished = (tried: number, all: number): Finding => ({
+  id: partlyTried.id,
+  severity: partlyTried.severity,
+  title: `the scratch load ran out of time: ${tried} of ${all} statements were tried`,
+});
 
 /** Server functions that look a role up: the error has the same SQLSTATE as a missing type or collation. */
 const NEEDS_A_ROLE = new Set(['get_role_oid', 'get_rolespec_oid', 'get_rolespec_tuple']);
