@@ -1,6 +1,7 @@
 /** One event as one line for people; samples have none. Pure. */
 
 import type { EventType, MigrationEvent } from '../domain/event.ts';
+import { addHeldStep, type HeldSteps, NO_STEPS } from './held-steps.ts';
 import { formatBytes, formatCount, formatDuration } from './quantity.ts';
 import { type Painter, printable } from './style.ts';
 import { finalLines, startedLine, stepLine } from './switchover-lines.ts';
@@ -54,7 +55,7 @@ export function eventLines(event: MigrationEvent, before: View, paint: Painter):
         ...(event.data.hint === undefined ? [] : [`    ${printable(event.data.hint)}`]),
       ];
     case 'switchover-step':
-      return [stepLine(event.data.step, before.switchover?.steps ?? [], paint)];
+      return [lastStepLine(addHeldStep(before.switchover?.held ?? NO_STEPS, event), paint)];
     case 'step-started':
     case 'step-waiting':
     case 'copy-progress':
@@ -63,4 +64,9 @@ export function eventLines(event: MigrationEvent, before: View, paint: Painter):
     case 'verify-progress':
       return [];
   }
+}
+
+function lastStepLine({ steps }: HeldSteps, paint: Painter): string {
+  const last = steps.at(-1);
+  return last === undefined ? '' : stepLine(last, steps.length, paint);
 }

@@ -7,7 +7,6 @@ import { logObserver } from './log.ts';
 import { plainObserver } from './plain.ts';
 import { plainLine } from './plain-line.ts';
 import { fitToWidth, painter, printable, visibleWidth } from './style.ts';
-import { stepLines } from './switchover-lines.ts';
 import { terminalObserver } from './terminal.ts';
 import { EMPTY_VIEW, foldView, type View } from './view.ts';
 
@@ -47,13 +46,6 @@ const EVENTS = [
   event('index-progress', { done: 0, total: 231, running: [] }),
   event('lag-sampled', { lagBytes: 1.2 * GB, lagMs: undefined, retainedWalBytes: 1.2 * GB }),
 ];
-const STEPS: StepTime[] = [
-  { id: 'check', title: 'guardrails', ms: 40, paused: false, note: 'lag 9 kB' },
-  { id: 'pause', title: 'hold new queries', ms: 4, paused: true, note: '3/3 proxies holding' },
-  { id: 'drain', title: 'in-flight finished', ms: 57, paused: true, note: '14 transactions' },
-  { id: 'fence', title: 'fence the old side', ms: 3, paused: false },
-];
-
 const block = (view: View, width: number, style = PLAIN) =>
   liveBlock(view, {
     migration: 'shop-15-to-16',
@@ -171,12 +163,25 @@ class Screen {
 }
 
 describe('a switchover', () => {
-  test('has numbered steps with the time since the first request waited', () => {
-    expect(stepLines(STEPS, painter(PLAIN)).map((line) => line.replace(/ +/g, ' '))).toEqual([
+  test('has numbered steps with the time since the first request waited, also of those that ran at once', () => {
+    const steps: [StepTime, number][] = [
+      [{ id: 'check', title: 'guardrails', ms: 40, paused: false, note: 'lag 9 kB' }, 40],
+      [{ id: 'pause', title: 'hold new queries', ms: 4, paused: true, note: '3/3 proxies' }, 44],
+      [{ id: 'a', title: 'one', ms: 30, paused: true }, 74],
+      [{ id: 'b', title: 'another', ms: 31, paused: true }, 75],
+      [{ id: 'fence', title: 'fence the old side', ms: 3, paused: false }, 90],
+    ];
+    const lines: string[] = [];
+    const observer = plainObserver({ write: (text) => lines.push(text) > 0 }, PLAIN);
+    for (const [step, atMs] of steps) {
+      observer.onEvent(event('switchover-step', { direction: 'cutover', step }, START + atMs));
+    }
+    expect(lines.map((line) => line.replace(/ +/g, ' ').trimEnd())).toEqual([
       ' 1 guardrails ✔ 40 ms lag 9 kB',
-      ' 2 hold new queries ✔ +0.004 s 3/3 proxies holding',
-      ' 3 in-flight finished ✔ +0.061 s 14 transactions',
-      ' 4 fence the old side ✔ 3 ms',
+      ' 2 hold new queries ✔ +0.004 s 3/3 proxies',
+      ' 3 one ✔ +0.034 s',
+      ' 4 another ✔ +0.035 s',
+      ' 5 fence the old side ✔ 3 ms',
     ]);
   });
 

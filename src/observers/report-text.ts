@@ -4,7 +4,7 @@ import type { VerificationSummary } from '../domain/event.ts';
 import { formatBytes, formatCount, formatDuration } from './quantity.ts';
 import type { ReportData, ReportedSwitchover } from './report.ts';
 import { painter, printable } from './style.ts';
-import { stepLines } from './switchover-lines.ts';
+import { stepLine } from './switchover-lines.ts';
 
 const paint = painter({ color: false, ascii: false });
 
@@ -61,7 +61,7 @@ function switchoverSection(switchover: ReportedSwitchover): string {
     `held ${formatDuration(pauseMs)}   longest wait ${formatDuration(waits.longestWaitMs)}   p99 ${formatDuration(waits.p99Ms)}   p50 ${formatDuration(waits.p50Ms)}`,
     `requests held ${formatCount(waits.heldRequests)}   failed ${waits.failedRequests}   sessions moved ${formatCount(waits.sessionsMoved)}`,
     `everything up to ${drainedLsn} had arrived   sequences set ${formatCount(switchover.sequences)}`,
-    ...stepLines(switchover.steps, paint),
+    ...switchover.steps.map((step, index) => stepLine(step, index + 1, paint)),
   ];
   return section(`${capital(direction)} ${from} ${paint.arrow} ${to}, ${at}`, lines);
 }

@@ -9,6 +9,7 @@ import type {
 } from '../domain/event.ts';
 import type { Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
+import { addHeldStep, type HeldStep, NO_STEPS } from './held-steps.ts';
 import type { ServerStatus } from './status.ts';
 
 /** What the journal does not say. */
@@ -25,9 +26,10 @@ export interface ReportFacts {
   readonly notCarried: readonly { readonly object: string; readonly reason: string }[];
 }
 
-export interface ReportedSwitchover extends SwitchoverSummary {
+export interface ReportedSwitchover extends Omit<SwitchoverSummary, 'steps'> {
   /** ISO 8601, UTC: when it was over. */
   readonly at: string;
+  readonly steps: readonly HeldStep[];
 }
 
 export interface AbortedSwitchover {
@@ -63,9 +65,7 @@ export interface ReportData extends ReportFacts {
 }
 
 export function buildReport(events: readonly MigrationEvent[], facts: ReportFacts): ReportData {
-  const switchovers = events.flatMap((event) =>
-    event.type === 'switchover-finished' ? [{ at: event.at, ...event.data }] : [],
-  );
+  const switchovers = finishedSwitchovers(events);
   const real = switchovers.filter((switchover) => switchover.direction !== 'rehearsal');
   return {
     ...facts,
@@ -91,6 +91,18 @@ export function buildReport(events: readonly MigrationEvent[], facts: ReportFact
     warnings: events.flatMap((event) => (event.type === 'warning' ? [event.data] : [])),
     wayBack: wayBack(facts.phase, real.length > 0),
   };
+}
+
+/** The journal has the steps with their times; the summary has them too, should a part of the journal be missing. */
+function finishedSwitchovers(events: readonly MigrationEvent[]): ReportedSwitchover[] {
+  let held = NO_STEPS;
+  return events.flatMap((event) => {
+    if (event.type === 'switchover-started') held = NO_STEPS;
+    if (event.type === 'switchover-step') held = addHeldStep(held, event);
+    if (event.type !== 'switchover-finished') return [];
+    const isWhole = held.steps.length === event.data.steps.length;
+    return [{ at: event.at, ...event.data, steps: isWhole ? held.steps : event.data.steps }];
+  });
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

@@ -3,15 +3,15 @@
 import type {
   EventMap,
   MigrationEvent,
-  StepTime,
   SwitchoverDirection,
   SwitchoverSummary,
   VerificationSummary,
 } from '../domain/event.ts';
+import type { HeldStep } from './held-steps.ts';
 import { formatDuration } from './quantity.ts';
 import { type Painter, padEnd, painter, printable, type Style } from './style.ts';
 
-const TITLE_WIDTH = 40;
+const TITLE_WIDTH = 47;
 const TIME_WIDTH = 9;
 
 export function startedLine(data: EventMap['switchover-started'], paint: Painter): string {
@@ -19,18 +19,15 @@ export function startedLine(data: EventMap['switchover-started'], paint: Painter
   return paint.bold(`${direction}: ${from} ${paint.arrow} ${to}`);
 }
 
-/** " 5 Last changes arrive on the other side   ✔  +0.094 s  5/8A21F3C8"; `before` are the steps already shown. */
-export function stepLine(step: StepTime, before: readonly StepTime[], paint: Painter): string {
-  const number = String(before.length + 1).padStart(2);
-  const heldMs = before.reduce((sum, item) => (item.paused ? sum + item.ms : sum), step.ms);
-  const time = step.paused ? `+${(heldMs / 1000).toFixed(3)} s` : formatDuration(step.ms);
-  const shownTime = step.paused ? time.padStart(TIME_WIDTH) : paint.dim(time.padStart(TIME_WIDTH));
-  return `${number} ${padEnd(printable(step.title), TITLE_WIDTH)} ${paint.ok} ${shownTime}  ${printable(step.note ?? '')}`.trimEnd();
+/** " 5 Last changes arrive on the other side   ✔  +0.094 s  5/8A21F3C8"; a step during which nobody waited shows how long it took. */
+export function stepLine(step: HeldStep, number: number, paint: Painter): string {
+  const time =
+    step.heldMs === undefined
+      ? paint.dim(formatDuration(step.ms).padStart(TIME_WIDTH))
+      : `+${(step.heldMs / 1000).toFixed(3)} s`.padStart(TIME_WIDTH);
+  const head = `${String(number).padStart(2)} ${padEnd(printable(step.title), TITLE_WIDTH)}`;
+  return `${head} ${paint.ok} ${time}  ${printable(step.note ?? '')}`.trimEnd();
 }
-
-/** All steps of one that is over, for the report. */
-export const stepLines = (steps: readonly StepTime[], paint: Painter): readonly string[] =>
-  steps.map((step, index) => stepLine(step, steps.slice(0, index), paint));
 
 const NEXT: Readonly<Record<SwitchoverDirection, string>> = {
   cutover: 'Roll back: pgglide rollback',

@@ -1,8 +1,9 @@
 /** What a run looks like at one moment: a fold over its events. Pure; time comes from the events. */
 
-import type { CopyProgress, EventMap, MigrationEvent, StepTime } from '../domain/event.ts';
+import type { CopyProgress, EventMap, MigrationEvent } from '../domain/event.ts';
 import type { Phase } from '../domain/phase.ts';
 import { addSample, ratePerSecond, type Sample } from '../domain/progress.ts';
+import { addHeldStep, type HeldSteps, NO_STEPS } from './held-steps.ts';
 
 export interface StepView {
   readonly id: string;
@@ -22,7 +23,7 @@ export interface View {
   readonly indexes: EventMap['index-progress'] | undefined;
   readonly lag: EventMap['lag-sampled'] | undefined;
   readonly verify: EventMap['verify-progress'] | undefined;
-  readonly switchover: { readonly direction: string; readonly steps: readonly StepTime[] } | undefined;
+  readonly switchover: { readonly direction: string; readonly held: HeldSteps } | undefined;
 }
 
 export const EMPTY_VIEW: View = {
@@ -72,10 +73,10 @@ export function foldView(view: View, event: MigrationEvent): View {
     case 'verification-finished':
       return { ...started, verify: undefined };
     case 'switchover-started':
-      return { ...started, switchover: { direction: event.data.direction, steps: [] } };
+      return { ...started, switchover: { direction: event.data.direction, held: NO_STEPS } };
     case 'switchover-step': {
-      const { direction, step } = event.data;
-      return { ...started, switchover: { direction, steps: [...(view.switchover?.steps ?? []), step] } };
+      const held = addHeldStep(view.switchover?.held ?? NO_STEPS, event);
+      return { ...started, switchover: { direction: event.data.direction, held } };
     }
     case 'switchover-finished':
     case 'switchover-aborted':
