@@ -12,6 +12,7 @@ import {
   slotState,
 } from './replication-slot.ts';
 import { ident, literal, sql } from './sql.ts';
+import { flushWal, insertLsn } from './wal.ts';
 
 const failureOf = async (work: Promise<unknown>): Promise<PgglideError> => {
   const error = await work.then(
@@ -163,9 +164,10 @@ test('advancing lets WAL go', async ({ source }) => {
   const name = `${source.name}_s`;
   await createSlot(source.connection, name, { timeoutMs: 10_000 });
   await source.exec('CREATE TABLE t (n int); INSERT INTO t SELECT generate_series(1, 1000)');
-  const [end] = await source.rows<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
+  await flushWal(source.connection);
+  const end = await insertLsn(source.connection);
   const before = await slotState(source.connection, name);
-  await advanceSlot(source.connection, name, end?.lsn ?? '');
+  await advanceSlot(source.connection, name, end);
   const after = await slotState(source.connection, name);
   expect(after?.confirmedFlushLsn).not.toBe(before?.confirmedFlushLsn);
   expect(after?.lagBytes).toBeLessThan(before?.lagBytes ?? 0);
