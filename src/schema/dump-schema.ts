@@ -39,7 +39,9 @@ export async function dumpSchema(
   const args = pgDumpArguments(options, facts);
   const pgDump = await choosePgDump(options.pgDump ?? process.env.PGGLIDE_PG_DUMP, facts.major);
   const script = await run(pgDump, connection, args, options.signal);
-  const entries = splitDump(script, options).flatMap((entry) => refreshed(entry, facts.populated));
+  const entries = splitDump(script, options)
+    .map((entry) => onExistingSchemas(entry, options.schemas))
+    .flatMap((entry) => refreshed(entry, facts.populated));
   const kept = moveRefreshesLast(entries).filter((entry) => isWanted(entry, facts.outside));
   const sections = sectionsOf(kept);
   return splitKeys(
@@ -133,6 +135,17 @@ async function run(
       cause: error,
     });
   }
+}
+
+/** A dump of named schemas creates public, which every database has, but not the schema that an extension lives in. */
+function onExistingSchemas(entry: Entry, schemas: readonly string[] | undefined): Entry {
+  if (schemas === undefined) return entry;
+  if (entry.kind === 'SCHEMA' && entry.name === 'public')
+    return { ...entry, sql: entry.sql.replace(/^CREATE SCHEMA /, 'CREATE SCHEMA IF NOT EXISTS ') };
+  const home =
+    entry.kind === 'EXTENSION' ? / WITH SCHEMA ("(?:[^"]|"")*");$/.exec(entry.sql)?.[1] : undefined;
+  if (home === undefined || schemas.map(quoted).includes(home) || home === '"pg_catalog"') return entry;
+  return { ...entry, sql: `CREATE SCHEMA IF NOT EXISTS ${home};\n${entry.sql}` };
 }
 
 const MATERIALIZED_VIEW = /^CREATE MATERIALIZED VIEW ("(?:[^"]|"")*"\."(?:[^"]|"")*")/m;

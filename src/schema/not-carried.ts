@@ -13,6 +13,7 @@ export async function readNotCarried(connection: Connection, scope: Scope): Prom
     foreignKeysToExcluded(scope),
     invalidIndexes(scope),
     configurationTables(scope),
+    tablespaces(scope),
     largeObjects,
     replication,
     temporaryTables,
@@ -62,6 +63,12 @@ const configurationTables = (scope: Scope): Sql => sql`
   FROM pg_extension x CROSS JOIN LATERAL unnest(x.extconfig) AS t(oid)
   JOIN pg_class c ON c.oid = t.oid AND c.relkind = 'r' JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.reltuples <> 0 AND ${schemaInScope(scope)}`;
+
+const tablespaces = (scope: Scope): Sql => sql`
+  SELECT 'tablespace ' || quote_ident(t.spcname),
+    count(*) || ' tables and indexes go to the default tablespace of the target, unless it is mapped to another'
+  FROM pg_class c JOIN pg_tablespace t ON t.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE ${schemaInScope(scope)} GROUP BY t.spcname`;
 
 const largeObjects = sql`
   SELECT 'large objects', count(*) || ' large objects: logical replication does not carry them'

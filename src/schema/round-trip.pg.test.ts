@@ -115,11 +115,13 @@ test('a scope of schemas brings their extensions, and no foreign key to what is 
 }) => {
   await source.exec(`CREATE SCHEMA a; CREATE SCHEMA b;
     CREATE EXTENSION citext SCHEMA public;
+    CREATE SCHEMA tools; CREATE EXTENSION hstore SCHEMA tools;
+    CREATE TABLE p (a int, b tools.hstore);
     CREATE TABLE b.u (id int PRIMARY KEY);
     CREATE TABLE a.gone (id serial PRIMARY KEY);
     CREATE TABLE a."do.t""ted" (id int PRIMARY KEY);
     CREATE TABLE a.t (name citext, u int REFERENCES b.u, g int REFERENCES a.gone, d int REFERENCES a."do.t""ted")`);
-  const scope = { schemas: ['a'], exclude: ['a.gone'] };
+  const scope = { schemas: ['a', 'public'], exclude: ['a.gone'] };
   const statements = await dumpSchema(source.address, scope);
   await run(target, classifyRestore(statements));
   const constraints = await target.rows<{ name: string }>(
@@ -221,9 +223,9 @@ test('a dump can be given up', async ({ source }) => {
   }
 });
 
-test('300 tables', async ({ source, target }) => {
+test('100 tables', async ({ source, target }) => {
   const ddl = Array.from(
-    { length: 300 },
+    { length: 100 },
     (_, i) => `CREATE TABLE t${i} (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, b text UNIQUE)`,
   );
   for (let i = 0; i < ddl.length; i += 200)
@@ -231,7 +233,7 @@ test('300 tables', async ({ source, target }) => {
       trusted(`SET search_path = public; ${ddl.slice(i, i + 200).join(';')}; SET search_path = pg_catalog`),
     );
   const statements = await dumpSchema(source.address, { pgDump: 'wasm' });
-  expect(statements).toHaveLength(1800);
+  expect(statements).toHaveLength(600);
   await run(target, classifyRestore(statements));
   expect(await differences(source, target)).toEqual([]);
 });
