@@ -127,8 +127,8 @@ const subscribing: Rule = {
   severity: 'blocker',
   background: `CREATE SUBSCRIPTION needs a superuser before 16 (on a managed service its stand-in: rds_superuser, cloudsqlsuperuser,
 azure_pg_admin), and membership in pg_create_subscription from 16 on, together with CREATE on the database. The subscriber is the
-target; for the way back also the source. A source before 16 with a role that is no superuser has no way back: say so in the
-configuration (cutover.reverseReplication: false) or make the role one for the time of the migration.`,
+target; for the way back also the source. A source before 16 whose role is no superuser has no way back: make the role one
+for the time of the migration.`,
   check: (facts, { wantsReverse }) =>
     SIDES.flatMap((side): Report[] => {
       const server = serverOf(facts, side);

@@ -118,13 +118,16 @@ would fail after the switch.`,
       : [],
 };
 
+const SEEN_BY = { source: 'source.seenByTarget', target: 'target.seenBySource' } as const;
+
 const reachable: Rule = {
   id: 'PGG184',
   title: 'the servers can reach each other',
   severity: 'warning',
   background: `A subscription is a connection from server to server: the target's host connects to the source at the address that pgglide was
 given, and the source to the target for the way back. A loopback address or a Unix socket is right only where both servers run on this
-very host. Name both by addresses that hold from everywhere, and let pg_hba.conf admit our role from the other server's host.`,
+very host. Name both by addresses that hold from everywhere, or say in the configuration how the other server reaches this one
+(source.seenByTarget, target.seenBySource); and let pg_hba.conf admit our role from the other server's host.`,
   check({ source, target }) {
     if (source.identity.isLoopback === target.identity.isLoopback) return [];
     const local = source.identity.isLoopback ? 'source' : 'target';
@@ -132,7 +135,7 @@ very host. Name both by addresses that hold from everywhere, and let pg_hba.conf
     return [
       {
         title: `the ${other} must connect to the ${local}, whose address is a loopback address or a Unix socket`,
-        detail: `Name the ${local} by an address that the ${other}'s host can use.`,
+        detail: `Name the ${local} by an address that the ${other}'s host can use, or set ${SEEN_BY[local]}.`,
       },
     ];
   },

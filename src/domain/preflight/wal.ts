@@ -40,8 +40,8 @@ const slotWalKeep: Rule = {
   title: 'a slot is not given up before the copy is done',
   severity: 'warning',
   background: `max_slot_wal_keep_size limits the WAL that slots may hold back. When a slot needs more, the server drops its WAL
-(wal_status = lost) and the migration starts anew. Give it room for all WAL written during the copy, or -1 for no limit:
-pgglide watches the retained WAL itself and gives up before the disk is full.`,
+(wal_status = lost) and the migration starts anew. Give it room for all WAL written during the copy, or -1 for no limit and
+an eye on the disk: pgglide status shows the WAL held against throttle.maxWalRetained, and pgglide abort lets go of it at once.`,
   check: (facts, thresholds) =>
     publishers(thresholds).flatMap((side): Report[] => {
       const server = serverOf(facts, side);
@@ -82,8 +82,9 @@ const walSpace: Rule = {
   title: 'the disk has room for the WAL that is held back',
   severity: 'note',
   background: `From the first moment of the copy until the target has caught up, the source keeps all its WAL for our slot. SQL cannot
-show how much disk is free: compare it with the WAL written per hour and the hours the copy takes, and set
-throttle.maxWalRetained below what is free. At that limit pgglide slows down, then stops, and drops its slot before the disk is full.`,
+show how much disk is free: compare it with the WAL written per hour and the hours the copy takes, and set throttle.maxWalRetained
+below what is free. pgglide status and the progress show the WAL held against that limit; pgglide abort drops the slot, and the
+server removes the WAL at its next checkpoint.`,
   check({ source }) {
     const { walBytes } = source.usage;
     const now = walBytes === undefined ? '' : `; pg_wal holds ${bytesInWords(walBytes)} now`;
