@@ -21,6 +21,7 @@ function counting(
     id: 'count',
     title: 'Count',
     count: 0,
+    describe: () => [],
     observe: async () => ({ satisfied: step.count >= goal, facts: step.count }),
     actions: (): Action[] => [
       {
@@ -84,6 +85,7 @@ describe('reconcile', () => {
       id: 'wait',
       title: 'Wait',
       deadlineMs: 0,
+      describe: () => [],
       observe: async () => ({ satisfied: false, facts: undefined, waitingFor: 'nothing' }),
       actions: () => [],
     };

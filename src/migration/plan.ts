@@ -6,7 +6,7 @@ import { type Plan, tableBytes } from '../domain/plan.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import type { PlanLine, PlanSection } from '../observers/plan-text.ts';
 import { planTables } from '../schema/plan-tables.ts';
-import { SYNC_STEPS } from './phases.ts';
+import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
 import type { Session } from './session.ts';
 import { AFTER_COMMIT, BEFORE_PAUSE, PAUSED } from './switchover.ts';
 
@@ -27,9 +27,17 @@ export async function plan(session: Session): Promise<PlanSection[]> {
       title: 'Not carried',
       lines: decided.notCarried.map(({ object, reason }) => line('source', `${object}: ${reason}`)),
     },
-    { title: 'sync', lines: SYNC_STEPS.map((step) => line('both', step.title)) },
+    ...syncPlan(session, decided),
     ...switchPlan(session, decided, row?.activeSide ?? 'source'),
   ];
+}
+
+function syncPlan(session: Session, decided: Plan): PlanSection[] {
+  const context = session.context(decided);
+  const lines = [FIRST_STEP, ...SYNC_STEPS].flatMap((step) =>
+    step.describe(context).map((text) => line(step.id, text)),
+  );
+  return [{ title: 'sync', lines }];
 }
 
 const line = (on: string, statement: string): PlanLine => ({ on, statement });

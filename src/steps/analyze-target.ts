@@ -14,6 +14,8 @@ export const analyzeTarget: Step<readonly TableName[]> = {
   id: 'analyze-target',
   title: 'Statistics for the target’s planner',
 
+  describe: ({ plan }) => plan.tables.map((table) => `target: ANALYZE ${qualified(table)}`),
+
   async observe({ target, plan }) {
     const facts = await withoutStatistics(target, plan.tables);
     return { satisfied: facts.length === 0, facts };

@@ -23,6 +23,10 @@ export const buildIndexes: Step<Facts> = {
   id: 'build-indexes',
   title: 'Keys, indexes, constraints, triggers',
 
+  describe: ({ settings }) => [
+    `target: keys, indexes, foreign keys, triggers, policies, materialized views; ${settings.copy.indexJobs} at once`,
+  ],
+
   async observe({ target, migration, plan }) {
     const rows = await readStatements<SchemaStatement>(target, migration);
     const sizes = new Map(

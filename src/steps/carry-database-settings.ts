@@ -14,6 +14,10 @@ export const carryDatabaseSettings: Step<readonly RoleStatement[]> = {
   id: 'carry-database-settings',
   title: 'Settings and grants of database and roles',
 
+  describe: () => [
+    'target: ALTER DATABASE ... SET, ALTER ROLE ... SET, owner, grants and comment of the database',
+  ],
+
   async observe({ source, target }) {
     const { database } = roleStatements(await readRoles(source), await readRoles(target));
     return { satisfied: database.length === 0, facts: database };

@@ -15,6 +15,10 @@ export const carryRoles: Step<readonly RoleStatement[]> = {
   id: 'carry-roles',
   title: 'Roles, passwords, memberships',
 
+  describe: () => [
+    'target: CREATE ROLE with attributes and verifier, GRANT memberships, for every role of the source that logs in or owns something',
+  ],
+
   async observe({ source, target }) {
     const { roles } = roleStatements(await readRoles(source), await readRoles(target));
     return { satisfied: roles.length === 0, facts: roles };

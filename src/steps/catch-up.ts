@@ -18,6 +18,8 @@ export const catchUp: Step<undefined> = {
   id: 'catch-up',
   title: 'Target has caught up',
 
+  describe: () => ['source: write a marker; target: wait for it'],
+
   async observe({ source, target, migration, events, signal }) {
     const lanes = await existingLanes(source, migration, 'forward');
     const states = await Promise.all(lanes.map((lane) => subscriptionState(target, lane.subscription)));

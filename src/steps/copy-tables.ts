@@ -38,6 +38,16 @@ export const copyTables: Step<Facts> = {
   id: 'copy-tables',
   title: 'Rows, in one snapshot',
 
+  describe({ migration, plan, settings }) {
+    const lane = laneNames(migration, 'forward', 1);
+    return [
+      `source: CREATE PUBLICATION ${lane.publication} FOR TABLE (${plan.tables.length} tables)`,
+      `source: CREATE_REPLICATION_SLOT ${lane.slot} LOGICAL pgoutput EXPORT_SNAPSHOT`,
+      ...plan.tables.map((table) => `both: COPY ${qualified(table)}`),
+      `${settings.copy.jobs} at once, tables larger than ${settings.copy.splitTablesLargerThanBytes} bytes in parts`,
+    ];
+  },
+
   async observe({ source, target, migration, plan }) {
     const progress = await readCopyProgress(target, migration);
     const copied = new Set(progress.filter(isCopied).map(qualified));

@@ -9,6 +9,8 @@ export const fenceTarget: Step<readonly FencedRelation[]> = {
   id: 'fence-target',
   title: 'Target fenced until the cutover',
 
+  describe: ({ plan }) => [`target: fence triggers on ${plan.tables.length} tables`],
+
   async observe({ target, plan }) {
     const relations = await fenceState(target, plan.tables);
     return { satisfied: relations.every((relation) => relation.fence === 'raised'), facts: relations };

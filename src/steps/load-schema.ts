@@ -23,6 +23,11 @@ export const loadSchema: Step<Facts> = {
   id: 'load-schema',
   title: 'Schema, without keys and indexes',
 
+  describe: () => [
+    'source: pg_dump --schema-only',
+    'target: types, functions, tables without keys and indexes',
+  ],
+
   async observe({ target, migration }) {
     const rows = await readStatements<SchemaStatement>(target, migration);
     const open = rows.filter((row) => !row.isDone).map((row) => row.statement);

@@ -1,4 +1,4 @@
-import type { LaneNames } from '../domain/names.ts';
+import { type LaneNames, laneNames } from '../domain/names.ts';
 import type { Step } from '../engine/step.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import {
@@ -22,6 +22,13 @@ interface Facts {
 export const subscribe: Step<Facts> = {
   id: 'subscribe',
   title: 'Target follows the source',
+
+  describe: ({ migration }) => {
+    const { subscription, publication } = laneNames(migration, 'forward', 1);
+    return [
+      `target: CREATE SUBSCRIPTION ${subscription} PUBLICATION ${publication} WITH (copy_data = false)`,
+    ];
+  },
 
   async observe({ source, target, migration }) {
     const lanes = await existingLanes(source, migration, 'forward');
