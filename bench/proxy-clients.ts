@@ -22,7 +22,9 @@ await inParallel(clients, 8, async (client) => {
   await ask(client);
 });
 process.stdout.write('connected\n');
-process.stdin.once('data', () => {
+for (const client of clients) client.on('error', () => undefined);
+// Each line asks once in every session, all at the same moment.
+process.stdin.on('data', () => {
   const answers = Promise.all(clients.map(ask));
   process.stdout.write('asked\n');
   void answers.then(() => process.stdout.write('answered\n'));
