@@ -41,7 +41,7 @@ describe('three layers', () => {
       scope: { schemas: undefined, exclude: [] },
       copy: { jobs: 4, indexJobs: 4, splitTablesLargerThanBytes: 256 * 1024 ** 2 },
       verify: { bits: 64, staleAfterMs: 86_400_000 },
-      cutover: { pauseBudgetMs: 2000, maxLagBytes: 1024 ** 2, requireVerified: true },
+      cutover: { pauseBudgetMs: 2000, requireVerified: true },
       traffic: { driver: 'proxy', proxies: [`unix:${folder}/pgglide-proxy.sock`] },
       proxy: { listen: '127.0.0.1:6432', control: `unix:${folder}/pgglide-proxy.sock`, workers: 1 },
     });
@@ -78,10 +78,9 @@ describe('three layers', () => {
   });
 
   test('PGGLIDE_CONFIG and --config name the file; paths in it start at its folder', async () => {
-    write('other.yaml', `${SERVERS}throttle: { flagFile: ./slow }\nproxy: { control: "unix:p.sock" }\n`);
+    write('other.yaml', `${SERVERS}proxy: { stateFile: ./state, control: "unix:p.sock" }\n`);
     const expected = {
-      throttle: { flagFile: join(folder, 'slow') },
-      proxy: { control: `unix:${folder}/p.sock` },
+      proxy: { stateFile: join(folder, 'state'), control: `unix:${folder}/p.sock` },
     };
     expect(await load({ env: { PGGLIDE_CONFIG: 'other.yaml' } })).toMatchObject(expected);
     expect(await load({ flags: { config: 'other.yaml' } })).toMatchObject(expected);
@@ -178,7 +177,6 @@ describe('bad input', () => {
       'config_bad_value',
       'expected proxy, pgbouncer, hook or none',
     ],
-    [`${SERVERS}traffic: { driver: hook }\n`, {}, 'config_bad_value', 'needs traffic.hook'],
     [
       'source: {uri: "postgresql://a", conninfo: host=b}\ntarget: host=c\n',
       {},

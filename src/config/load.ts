@@ -34,7 +34,6 @@ export async function loadSettings(input: LoadInput): Promise<Settings> {
   const config = checkConfig(content, (path) => origins.get(path.join('.')) ?? file.locate(path));
   const source = await loadServer(config, 'source', file.folder, input);
   const target = await loadServer(config, 'target', file.folder, input);
-  checkTraffic(config);
   return toSettings(config, { source, target }, file.folder, input);
 }
 
@@ -102,15 +101,6 @@ async function loadServer(
   return resolveKeywords(keywords, { ...input, environmentDefaults: side === 'source', password, warn });
 }
 
-/** What one key's schema cannot see: a driver without the thing it drives. */
-function checkTraffic({ traffic }: Config): void {
-  const needed = traffic.driver === 'hook' ? 'hook' : traffic.driver === 'pgbouncer' ? 'proxies' : undefined;
-  if (needed === undefined || traffic[needed] !== undefined) return;
-  throw new UsageError('config_bad_value', `traffic.driver ${traffic.driver} needs traffic.${needed}`, {
-    hint: 'docs/config.md describes every key.',
-  });
-}
-
 const missing = (side: 'source' | 'target'): UsageError =>
   new UsageError(`${side}_missing`, `No ${side} server is configured`, {
     hint: `Write pgglide.yaml with pgglide init, or give --${side} or ${environmentName(side)}.`,
@@ -141,20 +131,16 @@ function toSettings(
       rateLimitBytesPerSecond: copy.rateLimit,
     },
     throttle: {
-      maxReplicaLagMs: throttle.maxReplicaLag,
       maxWalRetainedBytes: throttle.maxWalRetained,
-      flagFile: path(throttle.flagFile),
     },
     verify: { bits: verify.bits, jobs: verify.jobs, staleAfterMs: verify.staleAfter },
     cutover: {
       pauseBudgetMs: cutover.pauseBudget,
-      maxLagBytes: cutover.guard.maxLag,
       requireVerified: cutover.guard.verified,
     },
     traffic: {
       driver: traffic.driver,
       proxies: traffic.proxies?.map((address) => absoluteSocket(address, folder)) ?? [control],
-      hook: path(traffic.hook),
     },
     proxy: {
       listen: proxy.listen,
@@ -162,8 +148,6 @@ function toSettings(
       stateFile: path(proxy.stateFile) ?? stateFileBeside(control),
       workers: proxy.workers,
     },
-    hooks: { dir: path(config.hooks.dir) },
-    dashboard: config.dashboard,
   };
 }
 

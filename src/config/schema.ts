@@ -170,24 +170,14 @@ export const configSchema = z.strictObject({
     .meta({ description: 'The initial copy.' }),
   throttle: z
     .strictObject({
-      maxReplicaLag: optional(duration, {
-        kind: 'duration',
-        description: 'The copy waits while a physical replica of the source is further behind.',
-        example: '10s',
-      }),
       maxWalRetained: withDefault(size, {
         kind: 'size',
-        description: 'How much WAL our slots may keep on the source before the copy is slowed, then stopped.',
+        description: 'How much WAL our slots may keep on the source; what is kept is shown against it.',
         default: '20GB',
-      }),
-      flagFile: optional(text, {
-        kind: 'text',
-        description: 'The copy stands still while this file exists.',
-        example: './pgglide.throttle',
       }),
     })
     .prefault({})
-    .meta({ description: 'Kindness to the source.' }),
+    .meta({ description: 'What the migration may cost the source.' }),
   verify: z
     .strictObject({
       bits: withDefault(z.union([z.literal(64), z.literal(128)], { error: 'expected 64 or 128' }), {
@@ -214,11 +204,6 @@ export const configSchema = z.strictObject({
       }),
       guard: z
         .strictObject({
-          maxLag: withDefault(size, {
-            kind: 'size',
-            description: 'Do not start while the target is further behind.',
-            default: '1MB',
-          }),
           verified: withDefault(z.boolean(), {
             kind: 'boolean',
             description: 'Do not start unless a verification has found both sides equal.',
@@ -236,20 +221,16 @@ export const configSchema = z.strictObject({
         z.enum(['proxy', 'pgbouncer', 'hook', 'none'], { error: 'expected proxy, pgbouncer, hook or none' }),
         {
           kind: 'choice',
-          description: 'What holds requests: proxy (ours), pgbouncer, hook (a program of yours) or none.',
+          description:
+            'What holds requests: proxy, our own. The names pgbouncer, hook and none are reserved, and refused by this version.',
           default: 'proxy',
         },
       ),
       proxies: optional(z.array(text), {
         kind: 'list',
         description:
-          'Control addresses of all proxies (unix:PATH, http://HOST:PORT), or connection strings of PgBouncer’s admin consoles. The one in `proxy.control` when not given.',
+          'Control addresses of all proxies (unix:PATH, http://HOST:PORT). The one in `proxy.control` when not given.',
         example: '[unix:./pgglide-proxy.sock]',
-      }),
-      hook: optional(text, {
-        kind: 'text',
-        description: 'The program of the hook driver.',
-        example: './switch.sh',
       }),
     })
     .prefault({})
@@ -280,27 +261,6 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'The built-in proxy (`pgglide proxy`).' }),
-  hooks: z
-    .strictObject({
-      dir: optional(text, {
-        kind: 'text',
-        description:
-          'Folder with programs named on-validated, on-following, before-cutover, on-switched, on-failure.',
-        example: './hooks',
-      }),
-    })
-    .prefault({})
-    .meta({ description: 'Your programs, run at turning points.' }),
-  dashboard: z
-    .strictObject({
-      listen: withDefault(hostAndPort, {
-        kind: 'text',
-        description: 'Where the live page is served.',
-        default: '127.0.0.1:8433',
-      }),
-    })
-    .prefault({})
-    .meta({ description: 'The live page.' }),
 });
 
 export type Config = z.output<typeof configSchema>;

@@ -2,12 +2,7 @@
 
 import type { ServerAddress } from './server-address.ts';
 
-/**
- * - `proxy`: our own, one or several.
- * - `pgbouncer`: PgBouncer's admin console.
- * - `hook`: a program of the user's.
- * - `none`: nothing holds requests; writers wait at the barrier and are then refused on the old side.
- */
+/** `proxy` is our own, one or several. The others are refused where a traffic switch is opened. */
 export type TrafficDriver = 'proxy' | 'pgbouncer' | 'hook' | 'none';
 
 export interface Settings {
@@ -32,10 +27,7 @@ export interface Settings {
     readonly rateLimitBytesPerSecond: number | undefined;
   };
   readonly throttle: {
-    readonly maxReplicaLagMs: number | undefined;
     readonly maxWalRetainedBytes: number;
-    /** While this file is there, the copy stands still. Absolute path. */
-    readonly flagFile: string | undefined;
   };
   readonly verify: {
     readonly bits: 64 | 128;
@@ -44,16 +36,13 @@ export interface Settings {
   };
   readonly cutover: {
     readonly pauseBudgetMs: number;
-    readonly maxLagBytes: number;
     /** Whether a verification that is not stale must have found both sides equal. */
     readonly requireVerified: boolean;
   };
   readonly traffic: {
     readonly driver: TrafficDriver;
-    /** Control addresses: unix:/path or http://host:port; for pgbouncer, the admin consoles' connection strings. */
+    /** Control addresses: unix:/path or http://host:port. */
     readonly proxies: readonly string[];
-    /** The hook driver's program. Absolute path. */
-    readonly hook: string | undefined;
   };
   readonly proxy: {
     /** host:port where applications connect. */
@@ -64,7 +53,4 @@ export interface Settings {
     readonly stateFile: string | undefined;
     readonly workers: number;
   };
-  readonly hooks: { readonly dir: string | undefined };
-  /** host:port of the live page. */
-  readonly dashboard: { readonly listen: string };
 }

@@ -301,11 +301,6 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
 
   difference(
-    'sides_differ',
-    'Source and target do not hold the same rows.',
-    '`pgglide verify` lists the rows with their keys and values.',
-  ),
-  difference(
     'table_missing',
     'A table of the plan is not there on one side.',
     'It was dropped or renamed since the sync: undo that, or begin anew with `pgglide abort` and `pgglide sync`.',
@@ -433,6 +428,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'return_link_silent',
     'The switch is done, but nothing has come back to the old side: a rollback would not be safe yet.',
     'Look at the old side’s server log for its subscription’s error, then run the same command again.',
+  ),
+  replication(
+    'table_rewritten',
+    'A table was rewritten on the source (VACUUM FULL, CLUSTER, TRUNCATE, ALTER TABLE) while its parts were copied.',
+    'Run `pgglide sync` again: it copies that table anew.',
   ),
   replication(
     'slot_in_use',

@@ -54,6 +54,3 @@ export const formatCount = (count: number): string =>
 
 /** 0.614 -> "61.4%" */
 export const formatPercent = (fraction: number, digits = 0): string => `${(fraction * 100).toFixed(digits)}%`;
-
-/** "2026-11-22T06:02:11.123Z" -> "06:02:11" */
-export const formatTime = (iso: string): string => iso.slice(11, 19);

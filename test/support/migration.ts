@@ -93,12 +93,10 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
     targetForSource: target,
     scope: { schemas: undefined, exclude: [] },
     copy: { jobs: 2, indexJobs: 2, splitTablesLargerThanBytes: 256e6, rateLimitBytesPerSecond: undefined },
-    throttle: { maxReplicaLagMs: undefined, maxWalRetainedBytes: 20e9, flagFile: undefined },
+    throttle: { maxWalRetainedBytes: 20e9 },
     verify: { bits: 64, jobs: 2, staleAfterMs: 86_400_000 },
-    cutover: { pauseBudgetMs: 5000, maxLagBytes: 1e6, requireVerified: false },
-    traffic: { driver: 'proxy', proxies: [control], hook: undefined },
+    cutover: { pauseBudgetMs: 5000, requireVerified: false },
+    traffic: { driver: 'proxy', proxies: [control] },
     proxy: { listen: '127.0.0.1:0', control, workers: 1, stateFile: undefined },
-    hooks: { dir: undefined },
-    dashboard: { listen: '127.0.0.1:0' },
-  } as Settings;
+  };
 }
