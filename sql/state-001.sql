@@ -60,3 +60,11 @@ CREATE TABLE pgglide.created_role (
   role_name text NOT NULL,
   PRIMARY KEY (migration, role_name)
 );
+
+-- The schema of each side as it was when both were last found to agree: what drift is measured against.
+CREATE TABLE pgglide.schema_record (
+  migration text NOT NULL REFERENCES pgglide.migration ON DELETE CASCADE,
+  side text NOT NULL CHECK (side IN ('source', 'target')),
+  objects jsonb NOT NULL,
+  PRIMARY KEY (migration, side)
+);

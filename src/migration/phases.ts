@@ -17,6 +17,7 @@ import { copyTables } from '../steps/copy-tables.ts';
 import { fenceTarget } from '../steps/fence-target.ts';
 import { installOwnSchema } from '../steps/install-own-schema.ts';
 import { loadSchema } from '../steps/load-schema.ts';
+import { recordSchema } from '../steps/record-schema.ts';
 import { subscribe } from '../steps/subscribe.ts';
 
 /** Before anything else, because the plan and the journal are kept in it. */
@@ -31,6 +32,7 @@ export const SYNC_STEPS: readonly Step<never>[] = [
   buildIndexes, // keys, indexes, constraints, triggers
   subscribe, // the target follows from the slot's position
   catchUp,
+  recordSchema, // what drift is measured against
   fenceTarget, // the target takes no other writes
   analyzeTarget,
 ] as unknown as readonly Step<never>[];

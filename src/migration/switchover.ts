@@ -9,6 +9,7 @@ import type { StepTime } from '../domain/event.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { armReturnLink } from '../steps/arm-return-link.ts';
 import { carrySequences } from '../steps/carry-sequences.ts';
+import { checkDrift } from '../steps/check-drift.ts';
 import { checkReadiness } from '../steps/check-readiness.ts';
 import { commitSwitch } from '../steps/commit-switch.ts';
 import { drainReplication } from '../steps/drain-replication.ts';
@@ -31,6 +32,7 @@ type StepGroup = SwitchoverStep | readonly SwitchoverStep[];
 /** No stall yet; all of it may be slow. */
 export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   checkReadiness,
+  checkDrift,
   prepareReturnLink,
   openSessions,
   rehearseQueries,
@@ -55,6 +57,7 @@ export const AFTER_COMMIT: readonly SwitchoverStep[] = [
 
 const REHEARSED_BEFORE: readonly SwitchoverStep[] = [
   checkReadiness,
+  checkDrift,
   openSessions,
   rehearseQueries,
   prepareTraffic,

@@ -3,9 +3,11 @@
 import { randomUUID } from 'node:crypto';
 import { ReplicationError } from '../domain/errors.ts';
 import { linkFrom, otherSide } from '../domain/names.ts';
+import { reconcile } from '../engine/reconcile.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
+import { recordSchema } from '../steps/record-schema.ts';
 import type { Verification } from '../verify/verification.ts';
 import { verifyOnline } from '../verify/verify-online.ts';
 import { requireRow } from './rows.ts';
@@ -13,11 +15,15 @@ import type { Session } from './session.ts';
 
 const ARRIVAL_TIMEOUT_MS = 60_000;
 
-/** @throws {ReplicationError} `link_too_slow` when a marker does not arrive: there is nothing to compare with */
+/**
+ * @throws {DifferenceError} `schema_differs`
+ * @throws {ReplicationError} `link_too_slow` when a marker does not arrive: there is nothing to compare with
+ */
 export async function verify(session: Session): Promise<Verification> {
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
   const { plan, activeSide } = await requireRow(session, 'verify');
+  await reconcile(recordSchema, session.context(plan));
   const verification = await verifyOnline({
     source: session.settings.source,
     target: session.settings.target,

@@ -3,10 +3,14 @@ import { withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
 test('plan tells every step and changes nothing', async ({ source, target }) => {
-  await source.exec('CREATE TABLE "Order" (id int PRIMARY KEY); CREATE SEQUENCE odd; CREATE UNLOGGED TABLE scratch (a int PRIMARY KEY)');
+  await source.exec(
+    'CREATE TABLE "Order" (id int PRIMARY KEY); CREATE SEQUENCE odd; CREATE UNLOGGED TABLE scratch (a int PRIMARY KEY)',
+  );
   await withScene({ source, target }, async (scene) => {
     const { sections } = await scene.run((migration) => migration.plan());
-    const text = sections.map(({ title, lines }) => [title, ...lines.map((line) => line.statement)].join('\n')).join('\n');
+    const text = sections
+      .map(({ title, lines }) => [title, ...lines.map((line) => line.statement)].join('\n'))
+      .join('\n');
     expect(text).toContain('public."Order"');
     expect(text).toContain('public.odd');
     expect(text).toContain('public.scratch');

@@ -1,0 +1,40 @@
+import { SwitchoverAbortedError } from '../domain/errors.ts';
+import type { SwitchoverStep } from '../engine/switchover-step.ts';
+import { type BothSchemas, describeDifferences, driftOf } from '../schema/drift.ts';
+import { schemaFingerprint } from '../schema/fingerprint/schema-fingerprint.ts';
+import { readSchemaRecord } from '../state/schema-record.ts';
+
+/**
+ * Refuses a switch when DDL was run on either side since both schemas were found to agree: it is not replicated. Reads only.
+ *
+ * @throws {SwitchoverAbortedError} `schema_drift`, with what changed
+ */
+export const checkDrift: SwitchoverStep = {
+  id: 'check-drift',
+  title: 'Guardrails: no DDL since the sync',
+  describe: () => ['compare both schemas with what was recorded when they agreed'],
+
+  async run({ source, target, migration, settings }) {
+    const record = await readSchemaRecord<BothSchemas['source']>(target, migration);
+    if (record === undefined) return;
+    const [onSource, onTarget] = await Promise.all([
+      schemaFingerprint(source, settings.scope),
+      schemaFingerprint(target, settings.scope),
+    ]);
+    for (const [side, now] of [
+      ['source', onSource],
+      ['target', onTarget],
+    ] as const) {
+      const drift = driftOf(record, now, side);
+      if (drift.length === 0) continue;
+      throw new SwitchoverAbortedError(
+        'schema_drift',
+        `The schema of the ${side} changed since the sync: ${describeDifferences(drift)}`,
+        {
+          hint: 'Make the same change on the other side, then run pgglide verify: it records that they agree again.',
+          facts: { side, drift },
+        },
+      );
+    }
+  },
+};

@@ -1,0 +1,48 @@
+import { expect } from 'vitest';
+import { withScene } from '../support/migration.ts';
+import { test } from '../support/pair.ts';
+
+test('case 14: DDL on the source stops the cutover with what changed; the same on the target mends it', async ({
+  source,
+  target,
+}) => {
+  await source.exec('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)');
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    await source.exec('ALTER TABLE t ADD note text');
+    await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+      code: 'schema_drift',
+      exitCode: 6,
+      message: expect.stringContaining('note'),
+    });
+    await expect(scene.run((migration) => migration.verify())).rejects.toMatchObject({
+      code: 'schema_differs',
+      exitCode: 5,
+    });
+    await target.exec('ALTER TABLE t ADD note text');
+    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+    const { verification } = await scene.run((migration) => migration.cutover());
+    expect(verification?.equal).toBe(true);
+
+    await target.exec('CREATE INDEX ON t (note)');
+    await expect(scene.run((migration) => migration.rollback())).rejects.toMatchObject({
+      code: 'schema_drift',
+    });
+    await source.exec('CREATE INDEX ON t (note)');
+    await scene.run((migration) => migration.verify());
+    await scene.run((migration) => migration.rollback());
+    await scene.run((migration) => migration.abort());
+  });
+});
+
+test('a view that both versions print differently is no drift', async ({ source, target }) => {
+  await source.exec(
+    `CREATE TABLE a (id int PRIMARY KEY, b int); CREATE VIEW v AS SELECT a.id, (SELECT max(b) FROM a) FROM a`,
+  );
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    const warnings = scene.events.filter((event) => event.type === 'warning');
+    expect(warnings).toEqual([]);
+    await scene.run((migration) => migration.abort());
+  });
+});
