@@ -191,6 +191,18 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Start `pgglide proxy` between application and servers, and name its control address in traffic.proxies.',
   ),
   usage(
+    'tls_files_unusable',
+    'The proxy’s certificate or key cannot be used for TLS.',
+    'Check that both are PEM files and belong together.',
+  ),
+  usage('users_file_open_to_others', 'Others may read the proxy’s users file.', 'chmod 600 the file.'),
+  usage('users_file_unreadable', 'The proxy’s users file cannot be read.', 'Check the path and who owns it.'),
+  usage(
+    'users_file_malformed',
+    'A line of the proxy’s users file cannot be understood.',
+    'The message names the line.',
+  ),
+  usage(
     'pg_dump_unusable',
     'PGGLIDE_PG_DUMP names a pg_dump that cannot be used here.',
     'Unset it, or set it to "wasm" for the built-in one.',
@@ -301,6 +313,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
 
   difference(
+    'schema_differs',
+    'The schema of one side changed, and the sides differ: DDL is not replicated.',
+    'Run the same statements on the other side, then the same command again.',
+  ),
+  difference(
     'table_missing',
     'A table of the plan is not there on one side.',
     'It was dropped or renamed since the sync: undo that, or begin anew with `pgglide abort` and `pgglide sync`.',
@@ -340,6 +357,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'link_too_slow',
     'The last changes did not arrive on the other side in time.',
     'Try again when the lag is small; `pgglide status` tells it.',
+  ),
+  switchover(
+    'schema_drift',
+    'The schema of one side changed since the sync.',
+    'Make the same change on the other side, then run `pgglide verify`: it records that they agree again.',
   ),
   switchover(
     'sequences_differ',
