@@ -34,7 +34,7 @@ export async function runNativePgDump(
 /** Everything by environment, nothing by argument: the password would show in `ps`. PG* variables of ours would change the meaning. */
 function libpqEnvironment(address: ServerAddress): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('PG'));
-  const settings = [address.options, '-c lc_monetary=C -c statement_timeout=0 -c idle_session_timeout=0'];
+  const settings = [address.options, '-c lc_monetary=C'];
   const wanted: Record<string, string | undefined> = {
     PGHOST: address.host,
     PGPORT: String(address.port),

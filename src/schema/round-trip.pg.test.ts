@@ -3,13 +3,16 @@ import { expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { Connection } from '../postgres/connection.ts';
+import { readRoles } from '../postgres/roles.ts';
 import { ident, sql, trusted } from '../postgres/sql.ts';
+import { applyRoles } from './apply-roles.ts';
 import { classifyRestore, type RestoreStage } from './classify-restore.ts';
 import { dumpSchema } from './dump-schema.ts';
 import { compareSchemas } from './fingerprint/compare-schemas.ts';
 import { schemaFingerprint } from './fingerprint/schema-fingerprint.ts';
 import { nativePgDumpMajor } from './native-pg-dump.ts';
 import { restoreStage } from './restore-stage.ts';
+import { roleStatements } from './role-statements.ts';
 import type { SchemaStatement } from './statement.ts';
 
 /** Both ways where a pg_dump is installed. */
@@ -74,6 +77,45 @@ test.for(WAYS)(
     });
   },
 );
+
+test.for([
+  [13, 16],
+  [15, 18],
+])(
+  'from %i to %i the rich schema is the same, and so are the roles',
+  async ([from = 0, to = 0], { ownServers }) => {
+    const [old, young] = await ownServers([from, to]);
+    if (old === undefined || young === undefined) throw new Error('no servers');
+    await using source = await Connection.open(old.address(), { purpose: 'test' });
+    await using target = await Connection.open(young.address(), { purpose: 'test' });
+    await source.script(
+      sql`CREATE ROLE reader; CREATE ROLE writer LOGIN PASSWORD 'x'; SET search_path = public`,
+    );
+    await source.script(trusted(richFor(from).replaceAll(/:(reader|writer)/g, '$1')));
+    const plan = async () => roleStatements(await readRoles(source), await readRoles(target));
+    await applyRoles(target, (await plan()).roles);
+    for (const stage of classifyRestore(await dumpSchema(old.address(), { pgDump: 'wasm' })))
+      await restoreStage({
+        stage,
+        connect: () => Connection.open(young.address(), { purpose: 'test' }),
+        width: 2,
+        record: async () => undefined,
+      });
+    expect(compareSchemas(await schemaFingerprint(source), await schemaFingerprint(target))).toEqual([]);
+    expect(await plan()).toMatchObject({ roles: [], database: [] });
+  },
+);
+
+/** Without what that version does not have yet. */
+function richFor(majorVersion: number): string {
+  const before15 = majorVersion < 15 ? RICH.replace('NULLS NOT DISTINCT ', '') : RICH;
+  if (majorVersion >= 14) return before15;
+  const withoutAtomic = before15.replaceAll(
+    /^CREATE (?:FUNCTION .* BEGIN ATOMIC|VIEW public.uses_late_function).*\n?/gm,
+    '',
+  );
+  return withoutAtomic.replace(', ALTER COLUMN b SET COMPRESSION pglz', '');
+}
 
 test.runIf(WAYS.length > 1)('both ways of dumping name the same statements', async ({ source, target }) => {
   await withRoles({ source, target }, async (reader, writer) => {

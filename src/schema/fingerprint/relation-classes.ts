@@ -128,13 +128,16 @@ const rules: ObjectClass = {
     FROM r JOIN pg_rewrite w ON w.ev_class = r.oid WHERE w.rulename <> '_RETURN'`,
 };
 
+/** Copies on partitions count where they are enabled otherwise than the root's trigger. */
 const triggers: ObjectClass = {
   name: 'triggers',
   objects: (scope) => sql`
     WITH r AS (${relations(scope)})
     SELECT r.key || '.' || quote_ident(t.tgname), t.tgenabled::text || ' ' || pg_get_triggerdef(t.oid)
     FROM r JOIN pg_trigger t ON t.tgrelid = r.oid
-    WHERE NOT t.tgisinternal AND t.tgname <> ${FENCE_TRIGGER}`,
+    LEFT JOIN pg_trigger root ON root.oid = t.tgparentid
+    WHERE NOT t.tgisinternal AND t.tgname <> ${FENCE_TRIGGER}
+      AND (root.oid IS NULL OR root.tgenabled <> t.tgenabled)`,
 };
 
 /** pg_dump orders a policy's roles by OID, which differs from server to server. */

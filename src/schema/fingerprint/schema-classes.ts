@@ -11,6 +11,9 @@ const inScope = (catalog: Sql, namespaceColumn: Sql, scope: Scope): Sql => sql`
   WHERE ${schemaInScope(scope)}
     AND NOT ${belongsToExtension(sql`o.tableoid`, sql`o.oid`)}`;
 
+/** Made by the server for another object, as a range type's constructors and casts are; versions differ in them. */
+const notInternal = sql`NOT EXISTS (
+  SELECT FROM pg_depend i WHERE i.classid = o.tableoid AND i.objid = o.oid AND i.deptype = 'i')`;
 const notOfExtension = sql`NOT ${belongsToExtension(sql`o.tableoid`, sql`o.oid`)}`;
 const KEY = (name: Sql): Sql => sql`quote_ident(n.nspname) || '.' || quote_ident(${name})`;
 
@@ -54,7 +57,7 @@ const routines: ObjectClass = {
   name: 'functions',
   objects: (scope) => sql`
     SELECT ${ROUTINE_KEY}, pg_get_functiondef(o.oid)
-    ${inScope(sql`pg_proc`, sql`pronamespace`, scope)} AND o.prokind <> 'a'`,
+    ${inScope(sql`pg_proc`, sql`pronamespace`, scope)} AND o.prokind <> 'a' AND ${notInternal}`,
 };
 
 const aggregates: ObjectClass = {
@@ -73,7 +76,7 @@ const routineGrants: ObjectClass = {
   objects: (scope) => sql`
     SELECT ${ROUTINE_KEY}, ${definition(sql`'owner', pg_get_userbyid(o.proowner),
       'grants', ${grants(sql`o.proacl`, sql`'f'::"char"`, sql`o.proowner`)}`)}
-    ${inScope(sql`pg_proc`, sql`pronamespace`, scope)}`,
+    ${inScope(sql`pg_proc`, sql`pronamespace`, scope)} AND ${notInternal}`,
 };
 
 const operators: ObjectClass = {
@@ -157,7 +160,7 @@ const casts: ObjectClass = {
   objects: () => sql`
     SELECT format_type(o.castsource, NULL) || ' AS ' || format_type(o.casttarget, NULL), ${definition(sql`
       'function', nullif(o.castfunc, 0)::regprocedure::text, 'context', o.castcontext, 'method', o.castmethod`)}
-    FROM pg_cast o WHERE o.oid >= 16384 AND ${notOfExtension}`,
+    FROM pg_cast o WHERE o.oid >= 16384 AND ${notOfExtension} AND ${notInternal}`,
 };
 
 /** Options of user mappings hold passwords: only that there is one is looked at. */
