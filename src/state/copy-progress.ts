@@ -24,7 +24,7 @@ export async function readCopyProgress(target: Connection, migration: string): P
 }
 
 /** Forgets every table that is not copied whole and notes the new parts: one statement, before the new lane copies. */
-export async function planCopy(
+export async function beginCopy(
   target: Connection,
   migration: string,
   lane: number,

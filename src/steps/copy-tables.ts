@@ -1,6 +1,6 @@
 import { copyParts } from '../copy/copy-tables.ts';
-import { chooseFormats } from '../copy/formats.ts';
-import { type CopyPart, planParts } from '../copy/parts.ts';
+import type { CopyPart } from '../copy/parts.ts';
+import { planCopy } from '../copy/plan-copy.ts';
 import { type LaneNames, laneNames, qualified, type TableName } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
 import type { Step, StepContext } from '../engine/step.ts';
@@ -14,7 +14,7 @@ import {
 } from '../postgres/publication.ts';
 import { createSlotWithSnapshot, dropSlot } from '../postgres/replication-slot.ts';
 import { ident, list, sql } from '../postgres/sql.ts';
-import { isCopied, planCopy, readCopyProgress, recordParts } from '../state/copy-progress.ts';
+import { beginCopy, isCopied, readCopyProgress, recordParts } from '../state/copy-progress.ts';
 
 interface Facts {
   readonly lanes: readonly LaneNames[];
@@ -123,9 +123,9 @@ async function copyInLane(
     timeoutMs: SLOT_TIMEOUT_MS,
     signal,
   });
-  const parts = await partsOf(context, tables);
-  await planCopy(target, migration, lane.lane, countParts(tables, parts));
-  const { rateLimitBytesPerSecond, jobs } = settings.copy;
+  const { rateLimitBytesPerSecond, jobs, splitTablesLargerThanBytes: splitBytes } = settings.copy;
+  const parts = await planCopy(source, target, tables, { jobs, splitBytes });
+  await beginCopy(target, migration, lane.lane, countParts(tables, parts));
   const result = await copyParts({
     source: settings.source,
     target: settings.target,
@@ -143,19 +143,6 @@ async function copyInLane(
     signal,
   });
   await events.emit('copy-finished', { tables: tables.length, ...result });
-}
-
-async function partsOf(
-  { source, target, settings }: StepContext,
-  tables: readonly PlannedTable[],
-): Promise<CopyPart[]> {
-  const { v } = await source.one<{ v: number }>(sql`SELECT current_setting('server_version_num')::int AS v`);
-  return planParts(tables, {
-    jobs: settings.copy.jobs,
-    splitBytes: settings.copy.splitTablesLargerThanBytes,
-    mayUseRanges: v >= 140000,
-    formatOf: await chooseFormats(source, target),
-  });
 }
 
 function countParts(
