@@ -123,15 +123,16 @@ export function missingTables(tables: readonly PlannedTable[], catalog: TableCat
   );
 }
 
-/** The relations asked for, as (n, oid, kind). */
+/** The relations asked for, as (n, oid, relkind). By arrays: the planner sees how many they are. */
 const wantedTables = (tables: readonly TableName[]): Sql => sql`
-  SELECT (w.n - 1)::int AS n, c.oid, c.relkind, c.relpersistence
-  FROM json_array_elements(${JSON.stringify(tables.map(({ schema, name }) => ({ schema, name })))}::json) WITH ORDINALITY AS w(t, n)
-  JOIN pg_namespace s ON s.nspname = w.t->>'schema'
-  JOIN pg_class c ON c.relnamespace = s.oid AND c.relname = w.t->>'name' AND c.relkind IN ('r', 'p')`;
+  SELECT (w.n - 1)::int AS n, c.oid, c.relkind
+  FROM unnest(${tables.map(({ schema }) => schema)}::text[], ${tables.map(({ name }) => name)}::text[])
+    WITH ORDINALITY AS w(schema, name, n)
+  JOIN pg_namespace s ON s.nspname = w.schema
+  JOIN pg_class c ON c.relnamespace = s.oid AND c.relname = w.name AND c.relkind IN ('r', 'p')`;
 
 const columnsSql = (wanted: Sql): Sql => sql`
-  WITH RECURSIVE wanted AS (${wanted}),
+  WITH RECURSIVE wanted AS MATERIALIZED (${wanted}),
   base AS (
     SELECT oid AS type, oid AS base, typtype AS kind, false AS domain FROM pg_type WHERE typtype <> 'd'
     UNION ALL
@@ -144,7 +145,7 @@ const columnsSql = (wanted: Sql): Sql => sql`
 
 /** The primary key before the replica identity before any other, the narrowest first. */
 const keysSql = (wanted: Sql): Sql => sql`
-  WITH wanted AS (${wanted}),
+  WITH wanted AS MATERIALIZED (${wanted}),
   unique_index AS (
     SELECT DISTINCT ON (w.n) w.n, i.*
     FROM wanted w JOIN pg_index i ON i.indrelid = w.oid
@@ -166,17 +167,20 @@ const keysSql = (wanted: Sql): Sql => sql`
   JOIN pg_namespace os ON os.oid = o.oprnamespace
   ORDER BY u.n, p`;
 
-/** Sizes are read now, whatever the snapshot: the last part of a heap is open at its end. */
+/**
+ * Sizes are read now, whatever the snapshot: the last part of a heap is open at its end.
+ * The leaves come first, in one list: joined table by table, the catalog would be read once for each.
+ */
 const heapsSql = (wanted: Sql): Sql => sql`
-  WITH wanted AS (${wanted})
-  SELECT w.n AS table, s.nspname AS schema, h.relname AS name,
+  WITH wanted AS MATERIALIZED (${wanted}),
+  leaves AS MATERIALIZED (
+    SELECT w.n, w.oid AS leaf FROM wanted w WHERE w.relkind = 'r'
+    UNION ALL
+    SELECT w.n, t.relid FROM wanted w CROSS JOIN pg_partition_tree(w.oid) t WHERE w.relkind = 'p' AND t.isleaf)
+  SELECT l.n AS table, s.nspname AS schema, h.relname AS name,
     coalesce(pg_relation_size(h.oid), 0)
       + CASE WHEN h.reltoastrelid = 0 THEN 0 ELSE coalesce(pg_relation_size(h.reltoastrelid), 0) END AS bytes,
     coalesce(pg_relation_size(h.oid), 0) / current_setting('block_size')::int AS blocks
-  FROM wanted w
-  CROSS JOIN LATERAL (
-    SELECT w.oid AS leaf WHERE w.relkind = 'r'
-    UNION ALL
-    SELECT t.relid FROM pg_partition_tree(w.oid) t WHERE w.relkind = 'p' AND t.isleaf) AS tree
-  JOIN pg_class h ON h.oid = tree.leaf AND h.relkind = 'r' AND h.relpersistence = 'p'
+  FROM leaves l
+  JOIN pg_class h ON h.oid = l.leaf AND h.relkind = 'r' AND h.relpersistence = 'p'
   JOIN pg_namespace s ON s.oid = h.relnamespace`;
