@@ -3,26 +3,11 @@
  * @see https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP
  */
 
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
-import {
-  authenticationOk,
-  authenticationSasl,
-  authenticationSaslContinue,
-  authenticationSaslFinal,
-  negotiateProtocolVersion,
-} from '../wire/backend.ts';
-import { BodyReader } from '../wire/bytes.ts';
+import { negotiateProtocolVersion } from '../wire/backend.ts';
 import { type FirstMessage, readFirstMessage } from '../wire/frontend.ts';
-import { F } from '../wire/message-type.ts';
-import {
-  impossibleVerifier,
-  readVerifier,
-  SCRAM_SHA_256,
-  SCRAM_SHA_256_PLUS,
-  ScramServer,
-} from '../wire/scram.ts';
+import { authenticate } from './client-authentication.ts';
 import { ClientError } from './client-error.ts';
 import { ClientGoneError, ClientSocket } from './client-socket.ts';
 import type { Credential } from './server-login.ts';
@@ -36,7 +21,8 @@ export interface ClientTls {
 export interface LoginSurroundings {
   /** Undefined: TLS is not offered. */
   readonly tls: () => ClientTls | undefined;
-  readonly verifierOf: (user: string) => Promise<string | undefined>;
+  /** SCRAM verifier, md5 hash or password; undefined for a role that nobody knows. */
+  readonly secretOf: (user: string) => Promise<string | undefined>;
 }
 
 export interface LoggedInClient {
@@ -58,8 +44,6 @@ export interface CancelRequest {
 
 const NEWEST_MINOR = 2;
 const NEWEST_PROTOCOL = (3 << 16) | NEWEST_MINOR;
-/** Makes the answers for users that do not exist stable while the proxy lives. */
-const MOCK_SECRET = randomBytes(32);
 const TLS_HANDSHAKE_RECORD = 0x16;
 
 /** @throws {ClientError} to be shown to the client; {ClientGoneError} when there is nobody to show it to */
@@ -74,7 +58,8 @@ export async function logInClient(
   }
   const parameters = checkStartup(client.socket, first);
   const user = parameters.get('user') ?? '';
-  const credential = await authenticate(client, user, surroundings);
+  const secret = await surroundings.secretOf(user);
+  const credential = await authenticate(client, user, secret, surroundings.tls()?.certificateHash);
   const unread = client.release();
   const database = parameters.get('database') ?? user;
   parameters.set('database', database);
@@ -165,52 +150,4 @@ function checkStartup(socket: Socket, first: StartupMessage): Map<string, string
     });
   }
   return parameters;
-}
-
-async function authenticate(
-  client: ClientSocket,
-  user: string,
-  surroundings: LoginSurroundings,
-): Promise<Credential> {
-  const text = await surroundings.verifierOf(user);
-  const known = text === undefined ? undefined : readVerifier(text);
-  if (text !== undefined && known === undefined) {
-    throw new ClientError({
-      code: '28000',
-      message: `Role "${user}" has no SCRAM-SHA-256 password`,
-      hint: 'Set its password anew with password_encryption = scram-sha-256, or list the user in the users file.',
-    });
-  }
-  const verifier = known ?? impossibleVerifier(user, MOCK_SECRET);
-  const binding = client.socket instanceof TLSSocket ? surroundings.tls()?.certificateHash : undefined;
-  const offered = binding === undefined ? [SCRAM_SHA_256] : [SCRAM_SHA_256_PLUS, SCRAM_SHA_256];
-  client.socket.write(authenticationSasl(offered));
-  const initial = new BodyReader(await passwordBody(client));
-  const mechanism = initial.cstring();
-  if (!offered.includes(mechanism)) {
-    throw new ClientError({
-      code: '08P01',
-      message: 'The client chose an authentication mechanism that was not offered',
-    });
-  }
-  const server = new ScramServer(verifier, {
-    data: mechanism === SCRAM_SHA_256_PLUS ? binding : undefined,
-    plusOffered: binding !== undefined,
-  });
-  const clientFirst = initial.bytes(initial.int32()).toString('utf8');
-  client.socket.write(authenticationSaslContinue(server.challenge(clientFirst)));
-  const proven = server.verify((await passwordBody(client)).toString('utf8'));
-  if (proven === undefined) {
-    throw new ClientError({ code: '28P01', message: `password authentication failed for user "${user}"` });
-  }
-  client.socket.write(Buffer.concat([authenticationSaslFinal(proven.serverFinal), authenticationOk()]));
-  return proven.keys;
-}
-
-async function passwordBody(client: ClientSocket): Promise<Buffer> {
-  const { type, body } = await client.message();
-  if (type !== F.password) {
-    throw new ClientError({ code: '08P01', message: 'Expected an authentication answer from the client' });
-  }
-  return body;
 }

@@ -2,6 +2,7 @@
 
 import type { ServerAddress } from '../config/server-address.ts';
 import type { Side } from '../domain/names.ts';
+import type { TlsFiles } from './client-tls.ts';
 
 /** Where traffic points, and since which epoch of the migration. */
 export interface Direction {
@@ -43,6 +44,10 @@ export interface ProxyOptions {
   readonly askActiveSide: () => Promise<Direction | undefined>;
   readonly control: ControlListen;
   readonly stateFile?: string | undefined;
+  /** Omitted: TLS is not offered to clients. */
+  readonly clientTls?: TlsFiles | undefined;
+  /** Path of a users file, mode 0600: its roles are not looked up on the servers. */
+  readonly usersFile?: string | undefined;
   readonly immovable?: ImmovablePolicy | undefined;
   readonly limits?: Partial<Limits> | undefined;
 }

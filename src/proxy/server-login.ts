@@ -11,8 +11,8 @@ import { passwordMessage, saslInitialResponse, saslResponse } from '../wire/fron
 import { SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramClient, type ScramKeys } from '../wire/scram.ts';
 import { certificateHash } from './certificate-hash.ts';
 
-/** With what the proxy logs in for a client: its password, the keys its own log-in proved, or nothing (trust, peer, certificate). */
-export type Credential = { readonly password: string } | ScramKeys | undefined;
+/** With what the proxy logs in for a client: its password, or what its own log-in proved. A server that asks for nothing gets nothing. */
+export type Credential = { readonly password: string } | ScramKeys | { readonly md5Hash: string };
 
 /** Between the messages of one log-in. */
 export interface ServerAuthentication {
@@ -25,8 +25,11 @@ const md5 = (...parts: (string | Buffer)[]): string => {
   return hash.digest('hex');
 };
 
+/** The answer to an md5 challenge, from the hash that pg_authid stores. */
+export const md5Response = (storedHash: string, salt: Buffer): string => `md5${md5(storedHash, salt)}`;
+
 function password(credential: Credential, method: string): string {
-  if (credential !== undefined && 'password' in credential) return credential.password;
+  if ('password' in credential) return credential.password;
   throw new Error(
     `The server asks for ${method} authentication, and the proxy knows no password: list the user in the users file, or use scram-sha-256`,
   );
@@ -49,12 +52,15 @@ export async function answerAuthentication(
       return passwordMessage(password(credential, 'password'));
     case 5: {
       const salt = reader.bytes(4);
-      const inner = md5(password(credential, 'md5'), login.parameters.get('user') ?? '');
-      return passwordMessage(`md5${md5(inner, salt)}`);
+      const hash =
+        'md5Hash' in credential
+          ? credential.md5Hash
+          : md5(password(credential, 'md5'), login.parameters.get('user') ?? '');
+      return passwordMessage(md5Response(hash, salt));
     }
     case 10: {
-      if (credential === undefined)
-        throw new Error('The server asks for a password, and the client gave none');
+      if ('md5Hash' in credential)
+        throw new Error('The role has an md5 password on one server and a SCRAM one on the other');
       const offered = new Set<string>();
       while (reader.left > 1) offered.add(reader.cstring());
       const binding =

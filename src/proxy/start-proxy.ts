@@ -3,8 +3,9 @@
 import net from 'node:net';
 import { ClientError, responseFor } from './client-error.ts';
 import type { CancelRequest, LoggedInClient } from './client-login.ts';
-import { logInClient } from './client-login.ts';
+import { type ClientTls, logInClient } from './client-login.ts';
 import { ClientGoneError } from './client-socket.ts';
+import { clientTls } from './client-tls.ts';
 import { type ControlServer, startControlServer } from './control-server.ts';
 import { renderMetrics } from './metrics.ts';
 import { DEFAULT_LIMITS, type Direction, type Limits, type ProxyOptions } from './options.ts';
@@ -13,6 +14,7 @@ import { Session } from './session.ts';
 import { SessionMover } from './session-mover.ts';
 import { readStateFile, writeStateFile } from './state-file.ts';
 import { CANNOT_TELL, Traffic } from './traffic.ts';
+import { UsersFile } from './users-file.ts';
 
 export interface RunningProxy {
   /** The port clients connect to. */
@@ -49,11 +51,15 @@ class ProxyServer {
   readonly #cancelKeys = new Map<string, Session>();
   readonly #sockets = new Set<net.Socket>();
   readonly #server: net.Server;
+  readonly #tls: () => ClientTls | undefined;
+  readonly #users: UsersFile | undefined;
   #nextId = 1;
 
   constructor(options: ProxyOptions, direction: Direction) {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#tls = options.clientTls === undefined ? () => undefined : clientTls(options.clientTls);
+    this.#users = options.usersFile === undefined ? undefined : new UsersFile(options.usersFile);
     this.#mover = new SessionMover({
       servers: options.servers,
       limits: this.#limits,
@@ -112,8 +118,10 @@ class ProxyServer {
     let current: net.Socket = socket;
     try {
       const arrived = await logInClient(socket, {
-        tls: () => undefined,
-        verifierOf: (user) => this.#options.lookupVerifier(user, this.#traffic.direction.side),
+        tls: this.#tls,
+        secretOf: async (user) =>
+          this.#users?.secretOf(user) ??
+          (await this.#options.lookupVerifier(user, this.#traffic.direction.side)),
       });
       clearTimeout(late);
       current = arrived.socket;

@@ -1,0 +1,55 @@
+/** The certificate that the proxy shows to clients, read again when its files change: no restart to renew it. */
+
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { UsageError } from '../domain/errors.ts';
+import { certificateHash } from './certificate-hash.ts';
+import type { ClientTls } from './client-login.ts';
+
+export interface TlsFiles {
+  /** PEM: the certificate, then its chain. */
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+const LOOK_EVERY_MS = 1_000;
+
+/** Gives the current certificate. @throws {UsageError} `tls_files_unusable`, now and never later: a broken renewal leaves the old one in place */
+export function clientTls(files: TlsFiles): () => ClientTls {
+  let current: ClientTls;
+  let version = versionOf(files);
+  let lookedMs = performance.now();
+  try {
+    current = load(files);
+  } catch (cause) {
+    throw new UsageError('tls_files_unusable', `Cannot use ${files.certFile} and ${files.keyFile} for TLS`, {
+      cause,
+    });
+  }
+  return () => {
+    if (performance.now() - lookedMs < LOOK_EVERY_MS) return current;
+    lookedMs = performance.now();
+    const latest = versionOf(files);
+    if (latest === version) return current;
+    try {
+      // Both files are seldom replaced in one moment: until they fit each other, go on with the old pair.
+      current = load(files);
+      version = latest;
+    } catch {
+      return current;
+    }
+    return current;
+  };
+}
+
+function load({ certFile, keyFile }: TlsFiles): ClientTls {
+  const cert = readFileSync(certFile);
+  const context = createSecureContext({ cert, key: readFileSync(keyFile), minVersion: 'TLSv1.2' });
+  return { context, certificateHash: certificateHash(new X509Certificate(cert).raw) };
+}
+
+function versionOf({ certFile, keyFile }: TlsFiles): string {
+  const changed = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return `${changed(certFile)} ${changed(keyFile)}`;
+}
