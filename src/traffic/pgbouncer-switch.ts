@@ -1,0 +1,289 @@
+/**
+ * The TrafficSwitch over PgBouncers in transaction or statement mode: PAUSE, rewrite the entry, RELOAD, RESUME.
+ * PgBouncer knows no lease: should this process die while it is paused, `RESUME` on its console lets traffic go on.
+ * @see https://www.pgbouncer.org/usage.html#admin-console
+ */
+
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import pg from 'pg';
+import { DeadlineError, withDeadline } from '../base/async.ts';
+import type { ServerAddress } from '../config/server-address.ts';
+import { PrerequisiteError, UnprovenError, UnreachableError } from '../domain/errors.ts';
+import type { Side } from '../domain/names.ts';
+import { notedEpoch, pointAt } from './pgbouncer-config.ts';
+import type { Drained, Obstacle, TrafficState, TrafficSwitch } from './traffic-switch.ts';
+
+export interface PgBouncer {
+  /** Its console: database `pgbouncer`, a user of admin_users. */
+  readonly console: ServerAddress;
+  /** pgbouncer.ini, or the file it %includes, with the database's entry. */
+  readonly configFile: string;
+}
+
+export interface PgBouncerSwitchOptions {
+  readonly bouncers: readonly PgBouncer[];
+  /** The entry's name under [databases]. */
+  readonly database: string;
+  readonly servers: Readonly<Record<Side, ServerAddress>>;
+}
+
+const CONSOLE_TIMEOUT_MS = 5_000;
+/** PgBouncer's own errors have this SQLSTATE; "already paused" and "not paused" are no harm. */
+const CONSOLE_ERROR = '08P01';
+
+export function openPgBouncerSwitch(options: PgBouncerSwitchOptions): TrafficSwitch {
+  return new PgBouncerSwitch(options);
+}
+
+class PgBouncerSwitch implements TrafficSwitch {
+  readonly #options: PgBouncerSwitchOptions;
+  #pausedSinceMs: number | undefined;
+  #lease: NodeJS.Timeout | undefined;
+
+  constructor(options: PgBouncerSwitchOptions) {
+    this.#options = options;
+  }
+
+  async observe(): Promise<TrafficState> {
+    const { bouncers, database } = this.#options;
+    const seen = await this.#all(async (bouncer) => ({
+      entry: await this.#entry(bouncer),
+      ini: await readFile(bouncer.configFile, 'utf8'),
+    }));
+    const sides = seen.map(({ entry }) => this.#sideOf(entry));
+    const [activeSide] = sides;
+    if (activeSide === undefined || sides.some((side) => side !== activeSide)) {
+      throw new UnprovenError(
+        'proxies_disagree',
+        `PgBouncer's "${database}" is neither clearly the source nor the target`,
+        {
+          hint: 'Compare SHOW DATABASES on each console with the configured servers.',
+          facts: { sides },
+        },
+      );
+    }
+    return {
+      activeSide,
+      epoch: Math.min(...seen.map(({ ini }) => notedEpoch(ini))),
+      paused: seen.some(({ entry }) => Number(entry.paused) !== 0),
+      sessions: seen.reduce((sum, { entry }) => sum + Number(entry.current_connections), 0),
+      description: `pgbouncer ${bouncers.map(({ console }) => `${console.host}:${console.port}`).join(', ')}`,
+    };
+  }
+
+  /** PgBouncer cannot open connections ahead: this only proves that it could be switched. @throws {PrerequisiteError} `pgbouncer_session_pool` */
+  async prepare(_to: Side) {
+    await this.#all(async (bouncer) => {
+      const entry = await this.#entry(bouncer);
+      if ((entry.pool_mode || (await this.#defaultPoolMode(bouncer))) === 'session') {
+        throw new PrerequisiteError(
+          'pgbouncer_session_pool',
+          `PgBouncer pools "${this.#options.database}" by session`,
+          {
+            hint: 'PAUSE would wait for clients to disconnect. Use pool_mode = transaction, or pgglide proxy.',
+          },
+        );
+      }
+      pointAt(
+        await readFile(bouncer.configFile, 'utf8'),
+        this.#options.database,
+        this.#options.servers.source,
+        0,
+      );
+    });
+    return { ready: 0, obstacles: [], failures: [] };
+  }
+
+  async pause({ leaseMs, drainTimeoutMs }: { leaseMs: number; drainTimeoutMs: number }): Promise<Drained> {
+    this.#pausedSinceMs ??= performance.now();
+    const pausing = this.#all((bouncer) =>
+      this.#command(bouncer, `PAUSE ${this.#name}`, drainTimeoutMs + CONSOLE_TIMEOUT_MS),
+    );
+    this.#renewLease(leaseMs);
+    try {
+      await withDeadline('PAUSE', drainTimeoutMs, pausing);
+      return { drained: true, obstacles: [] };
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) {
+        await this.#letGo();
+        throw error;
+      }
+      pausing.catch(() => undefined);
+      const obstacles = (await this.#all((bouncer) => this.#busyServers(bouncer))).flat();
+      return { drained: false, obstacles };
+    }
+  }
+
+  async renew(leaseMs: number): Promise<void> {
+    this.#renewLease(leaseMs);
+  }
+
+  /** From here on only resume() ends the pause. */
+  async committing(): Promise<void> {
+    clearTimeout(this.#lease);
+  }
+
+  async resume(side: Side, epoch: number) {
+    clearTimeout(this.#lease);
+    const waiting = await this.#all((bouncer) => this.#waiting(bouncer));
+    await this.#all(async (bouncer) => {
+      if (this.#sideOf(await this.#entry(bouncer)) !== side) await this.#repoint(bouncer, side, epoch);
+      await this.#command(bouncer, `RESUME ${this.#name}`).catch(ignoreConsoleError);
+    });
+    const pauseMs = this.#pausedSinceMs === undefined ? 0 : performance.now() - this.#pausedSinceMs;
+    this.#pausedSinceMs = undefined;
+    const longestWaitMs = Math.max(0, ...waiting.map(({ longestMs }) => longestMs));
+    return {
+      pauseMs,
+      waits: {
+        heldRequests: waiting.reduce((sum, { clients }) => sum + clients, 0),
+        longestWaitMs,
+        p50Ms: longestWaitMs,
+        p95Ms: longestWaitMs,
+        p99Ms: longestWaitMs,
+        failedRequests: 0,
+        sessionsMoved: 0,
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#lease);
+  }
+
+  get #name(): string {
+    return pg.escapeIdentifier(this.#options.database);
+  }
+
+  #renewLease(leaseMs: number): void {
+    clearTimeout(this.#lease);
+    this.#lease = setTimeout(() => void this.#letGo(), leaseMs);
+  }
+
+  async #letGo(): Promise<void> {
+    clearTimeout(this.#lease);
+    this.#pausedSinceMs = undefined;
+    await Promise.allSettled(
+      this.#options.bouncers.map((bouncer) => this.#command(bouncer, `RESUME ${this.#name}`)),
+    );
+  }
+
+  /** The file is replaced by a rename, with its mode and owner's access kept. */
+  async #repoint(bouncer: PgBouncer, side: Side, epoch: number): Promise<void> {
+    const { configFile } = bouncer;
+    const before = await readFile(configFile, 'utf8');
+    const { mode } = await stat(configFile);
+    const temporary = `${configFile}.pgglide`;
+    await writeFile(temporary, pointAt(before, this.#options.database, this.#options.servers[side], epoch), {
+      mode,
+    });
+    await rename(temporary, configFile);
+    await this.#command(bouncer, 'RELOAD');
+  }
+
+  #sideOf(entry: DatabaseEntry): Side | undefined {
+    const { source, target } = this.#options.servers;
+    const isAt = ({ host, port }: ServerAddress) => entry.host === host && Number(entry.port) === port;
+    if (isAt(source)) return 'source';
+    return isAt(target) ? 'target' : undefined;
+  }
+
+  async #entry(bouncer: PgBouncer): Promise<DatabaseEntry> {
+    const rows = await this.#command<DatabaseEntry>(bouncer, 'SHOW DATABASES');
+    const entry = rows.find(({ name }) => name === this.#options.database);
+    if (entry !== undefined) return entry;
+    throw new PrerequisiteError(
+      'pgbouncer_database_missing',
+      `PgBouncer has no database "${this.#options.database}"`,
+    );
+  }
+
+  async #defaultPoolMode(bouncer: PgBouncer): Promise<string> {
+    const rows = await this.#command<{ key: string; value: string }>(bouncer, 'SHOW CONFIG');
+    return rows.find(({ key }) => key === 'pool_mode')?.value ?? 'session';
+  }
+
+  async #busyServers(bouncer: PgBouncer): Promise<Obstacle[]> {
+    const rows = await this.#command<{ database: string; user: string; state: string; remote_pid: string }>(
+      bouncer,
+      'SHOW SERVERS',
+    );
+    return rows
+      .filter(({ database, state }) => database === this.#options.database && state === 'active')
+      .map(({ user, remote_pid }) => ({
+        pid: Number(remote_pid),
+        user,
+        what: 'a transaction is open',
+        query: undefined,
+      }));
+  }
+
+  async #waiting(bouncer: PgBouncer): Promise<{ clients: number; longestMs: number }> {
+    const rows = await this.#command<{
+      database: string;
+      cl_waiting: string;
+      maxwait: string;
+      maxwait_us: string;
+    }>(bouncer, 'SHOW POOLS');
+    const own = rows.filter(({ database }) => database === this.#options.database);
+    return {
+      clients: own.reduce((sum, { cl_waiting }) => sum + Number(cl_waiting), 0),
+      longestMs: Math.max(
+        0,
+        ...own.map(({ maxwait, maxwait_us }) => Number(maxwait) * 1000 + Number(maxwait_us) / 1000),
+      ),
+    };
+  }
+
+  async #all<T>(work: (bouncer: PgBouncer) => Promise<T>): Promise<T[]> {
+    const outcomes = await Promise.allSettled(this.#options.bouncers.map(work));
+    return outcomes.map((outcome) => {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return outcome.value;
+    });
+  }
+
+  /** One connection a command: a PAUSE that waits occupies its console. */
+  async #command<Row extends object>(
+    bouncer: PgBouncer,
+    text: string,
+    timeoutMs = CONSOLE_TIMEOUT_MS,
+  ): Promise<Row[]> {
+    const { host, port, user, password, database } = bouncer.console;
+    const client = new pg.Client({
+      host,
+      port,
+      user,
+      password: password ?? '',
+      database,
+      connectionTimeoutMillis: CONSOLE_TIMEOUT_MS,
+    });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+    } catch (cause) {
+      throw new UnreachableError('proxy_unreachable', `Cannot reach PgBouncer's console at ${host}:${port}`, {
+        hint: 'Is it running, and may this user connect to the database pgbouncer (admin_users)?',
+        cause,
+      });
+    }
+    try {
+      return (await withDeadline(text, timeoutMs, client.query<Row>(text))).rows;
+    } finally {
+      void client.end().catch(() => undefined);
+    }
+  }
+}
+
+interface DatabaseEntry {
+  readonly name: string;
+  readonly host: string;
+  readonly port: string;
+  readonly pool_mode: string | null;
+  readonly current_connections: string;
+  readonly paused: string | number;
+}
+
+function ignoreConsoleError(error: unknown): void {
+  if (!(error instanceof pg.DatabaseError) || error.code !== CONSOLE_ERROR) throw error;
+}
