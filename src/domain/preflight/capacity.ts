@@ -2,7 +2,7 @@
 
 import type { RuleText } from '../finding.ts';
 import type { Side } from '../names.ts';
-import { majorVersion, numberOf, type ServerFacts, serverOf } from './facts.ts';
+import { isUnderWay, majorVersion, numberOf, type ServerFacts, serverOf } from './facts.ts';
 import { changeSetting } from './fix.ts';
 import { type Report, type Rule, SIDES } from './rule.ts';
 import type { Thresholds } from './thresholds.ts';
@@ -24,8 +24,11 @@ const roomRule = (text: RuleText, room: Room): Rule => ({
   ...text,
   passed: ({ source, target }) =>
     `${counted(free(source, room), ...room.noun)} free on the source, ${free(target, room)} on the target`,
+  // Once it is under way, what it needs is among what is in use.
   check: (facts, thresholds) =>
-    SIDES.flatMap((side) => shortage(serverOf(facts, side), side, thresholds, room)),
+    isUnderWay(facts.target)
+      ? []
+      : SIDES.flatMap((side) => shortage(serverOf(facts, side), side, thresholds, room)),
 });
 
 const free = (server: ServerFacts, room: Room): number =>

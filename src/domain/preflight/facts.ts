@@ -306,6 +306,10 @@ export interface TargetFacts extends ServerFacts {
   readonly objects: readonly TargetObject[];
 }
 
+/** What sync has made on either side is not in its own way. */
+export const isUnderWay = ({ migrationPhase }: TargetFacts): boolean =>
+  migrationPhase !== undefined && ['syncing', 'following', 'switched'].includes(migrationPhase);
+
 export interface PreflightFacts {
   readonly migration: string;
   readonly source: SourceFacts;

@@ -139,7 +139,8 @@ function judgeSlot(slot: ReplicationSlot, migration: string): Report[] {
   const held = slot.retainedBytes === undefined ? '' : `, holding ${bytesInWords(slot.retainedBytes)} of WAL`;
   const drop = { fix: `SELECT pg_drop_replication_slot(${quoteText(slot.name)});`, object: slot.name };
   if (!slot.isActive) {
-    return [{ title: `replication slot ${slot.name} has no consumer${held}`, ...drop }];
+    const detail = 'Only if nobody will come back for it: its consumer would have to begin anew.';
+    return [{ title: `replication slot ${slot.name} has no consumer${held}`, detail, ...drop }];
   }
   if (slot.kind === 'physical' || isOurs(slot.name)) return [];
   return [

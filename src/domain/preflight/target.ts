@@ -1,6 +1,6 @@
 /** PGG180, 182, 183: what the target holds already. */
 
-import { numberOf, type TargetFacts, type TargetObject } from './facts.ts';
+import { isUnderWay, numberOf, type TargetObject } from './facts.ts';
 import { changeSetting } from './fix.ts';
 import type { Report, Rule } from './rule.ts';
 import { some } from './words.ts';
@@ -18,10 +18,6 @@ const DROP: Readonly<Record<TargetObject['kind'], string>> = {
 /** IF EXISTS: an earlier line's CASCADE may have taken it along. */
 const drop = ({ kind, sqlName }: TargetObject): string => `DROP ${DROP[kind]} IF EXISTS ${sqlName} CASCADE;`;
 
-/** What sync has put there does not stop sync. */
-const isOurCopy = ({ migrationPhase }: TargetFacts): boolean =>
-  migrationPhase !== undefined && !['new', 'aborted'].includes(migrationPhase);
-
 const emptyTarget: Rule = {
   id: 'PGG180',
   title: 'the target is empty',
@@ -31,7 +27,7 @@ with what comes, or be mixed with it. Name another database, make a fresh one, o
 only at the schemas in scope and leaves out what belongs to extensions.`,
   check({ target }) {
     const { objects } = target;
-    if (objects.length === 0 || isOurCopy(target)) return [];
+    if (objects.length === 0 || isUnderWay(target)) return [];
     const listed = some(objects.map((object) => `${object.kind} ${object.sqlName}`));
     return [
       {

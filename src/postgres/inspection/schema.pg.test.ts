@@ -91,6 +91,22 @@ describe('a finding and its fix', () => {
   }
 });
 
+test('case 7: what a qualified call calls in turn, and what a domain checks', async ({ source, target }) => {
+  await source.exec(`CREATE FUNCTION deep(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lower($1)';
+    CREATE FUNCTION middle(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT deep($1)';
+    CREATE FUNCTION top(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT public.middle($1)';
+    CREATE TABLE t (id int PRIMARY KEY, a text, b text GENERATED ALWAYS AS (top(a)) STORED);
+    CREATE FUNCTION fine(text) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN deep($1) <> $$$$; END';
+    CREATE DOMAIN word AS text CHECK (fine(VALUE))`);
+  const found = await troubles({ source, target }, 'PGG144');
+  expect(found.map(({ object, detail }) => [object, detail])).toEqual([
+    ['public.fine(text)', 'used by domain public.word'],
+    ['public.middle(text)', 'used by function public.top(text)'],
+  ]);
+  for (const finding of found) await mend({ source, target }, finding);
+  expect(await troubles({ source, target }, 'PGG144')).toEqual([]);
+});
+
 test('functions that qualify, have a search_path or were resolved when created are left alone', async ({
   source,
   target,
