@@ -96,6 +96,23 @@ test('a statement that is refused is named with its cause, and what was done sta
   expect((await done()).size).toBe(2);
 });
 
+test('of a batch, what came before the refused statement stays done', async ({ target }) => {
+  const { record, done } = await recorder(target);
+  const texts = [
+    'CREATE TABLE public.a ();',
+    'CREATE TABLE public.b (x no_such_type);',
+    'CREATE TABLE public.c ();',
+  ];
+  const statements = texts.map(
+    (text, n): SchemaStatement => ({ n, section: 'pre-data', kind: 'TABLE', name: `t${n}`, sql: text }),
+  );
+  const running = runAll(statements, { connect: connecting(target), width: 1, record });
+  await expect(running).rejects.toMatchObject({
+    message: expect.stringContaining('TABLE t1: type "no_such_type"'),
+  });
+  expect([...(await done())]).toEqual([0]);
+});
+
 test('case 7: a function that needs its role’s search_path is named, with how to mend it', async ({
   source,
   target,

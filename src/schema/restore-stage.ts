@@ -98,42 +98,59 @@ async function prepareRestoreSession(connection: Connection, tuning: RestoreTuni
     SELECT set_config(key, value, false) FROM json_each_text(${JSON.stringify(settings)}::json)`);
 }
 
-const MAX_ATTEMPTS = 5;
 const DEADLOCK_DETECTED = '40P01';
 const LOCK_NOT_AVAILABLE = '55P03';
+const QUERY_CANCELED = '57014';
 
-/** Others may hold a table for a while (autovacuum does): what timed out on a lock is tried again. */
 async function runBatch(
   connection: Connection,
   batch: readonly RestoreTask[],
   options: RestoreOptions,
 ): Promise<void> {
   const statements = batch.map((task) => task.statement);
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await runStatements(connection, statements, options.record);
-    } catch (error) {
-      const state = error instanceof PrerequisiteError ? sqlState(error.cause) : undefined;
-      const mayPass = state === DEADLOCK_DETECTED || state === LOCK_NOT_AVAILABLE;
-      if (!mayPass || attempt === MAX_ATTEMPTS || options.signal?.aborted) throw error;
-    }
+  if (statements.length > 1 && (await runTogether(connection, statements, options))) return;
+  for (const statement of statements) await runPatiently(connection, statement, options);
+}
+
+/** One transaction in one round trip; false when the server refuses it, and nothing of it has happened. */
+async function runTogether(
+  connection: Connection,
+  statements: readonly SchemaStatement[],
+  { record }: RestoreOptions,
+): Promise<boolean> {
+  try {
+    await connection.transaction(async () => {
+      await connection.script(trusted(statements.map((statement) => statement.sql).join('\n')));
+      await record(connection, statements);
+    });
+    return true;
+  } catch (error) {
+    if (sqlState(error) === undefined || sqlState(error) === QUERY_CANCELED) throw error;
+    return false;
   }
 }
 
-/** Executes the statements and their record in one transaction. */
-async function runStatements(
+const MAX_ATTEMPTS = 5;
+
+/** Others may hold a table for a while (autovacuum does): what timed out on a lock is tried again. */
+async function runPatiently(
   connection: Connection,
-  statements: readonly SchemaStatement[],
-  record: RestoreOptions['record'],
+  statement: SchemaStatement,
+  { record, signal }: RestoreOptions,
 ): Promise<void> {
-  await connection.transaction(async () => {
-    for (const statement of statements) {
-      await connection.script(trusted(statement.sql)).catch((error: unknown) => {
-        throw sqlState(error) === undefined ? error : statementFailure(statement, error as Error);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await connection.transaction(async () => {
+        await connection.script(trusted(statement.sql));
+        await record(connection, [statement]);
       });
+    } catch (error) {
+      const state = sqlState(error);
+      if (state === undefined || signal?.aborted) throw error;
+      const mayPass = state === DEADLOCK_DETECTED || state === LOCK_NOT_AVAILABLE;
+      if (!mayPass || attempt === MAX_ATTEMPTS) throw statementFailure(statement, error as Error);
     }
-    await record(connection, statements);
-  });
+  }
 }
 
 function statementFailure(statement: SchemaStatement, cause: Error): PrerequisiteError {

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { RestoreStage, RestoreTask } from './classify-restore.ts';
 import { TaskQueue } from './task-queue.ts';
 
-const task = (n: number, excludes: string[] = [], kind = 'INDEX'): RestoreTask => ({
-  statement: { n, section: 'post-data', kind, name: String(n), sql: '' },
+const task = (n: number, excludes: string[] = [], kind = 'INDEX', sql = ''): RestoreTask => ({
+  statement: { n, section: 'post-data', kind, name: String(n), sql },
   cost: 0,
   excludes,
 });
@@ -33,11 +33,18 @@ test('a failure hands nothing out any more, also to who waits', async () => {
   expect(await waiting).toEqual([]);
 });
 
-test('serial tasks come in order, many at once, but a REFRESH alone', async () => {
-  const tasks = [task(0), task(1), task(2, [], 'MATERIALIZED VIEW DATA'), task(3)];
+test('serial tasks come in order, many at once, but alone a REFRESH and what sets something for its transaction', async () => {
+  const tasks = [
+    task(0),
+    task(1),
+    task(2, [], 'MATERIALIZED VIEW DATA'),
+    task(3, [], 'TABLE', 'SET LOCAL default_tablespace = "fast";'),
+    task(4),
+    task(5),
+  ];
   const queue = new TaskQueue(stage('serial', tasks));
   const batches = [];
   for (let batch = await queue.take(); batch.length > 0; batch = await queue.take())
     batches.push(numbers(batch));
-  expect(batches).toEqual([[0, 1], [2], [3]]);
+  expect(batches).toEqual([[0, 1], [2], [3], [4, 5]]);
 });

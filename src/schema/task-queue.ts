@@ -5,6 +5,10 @@ import type { RestoreStage, RestoreTask } from './classify-restore.ts';
 /** Cheap statements share a transaction: a commit costs more than most of them. */
 const BATCH = 50;
 
+/** A REFRESH may take long; and what one statement sets for its transaction must not reach others. */
+const wantsOwnTransaction = ({ statement }: RestoreTask): boolean =>
+  statement.kind === 'MATERIALIZED VIEW DATA' || statement.sql.startsWith('SET LOCAL ');
+
 export class TaskQueue {
   readonly #mode: RestoreStage['mode'];
   readonly #pending: RestoreTask[];
@@ -38,11 +42,9 @@ export class TaskQueue {
     this.#wake();
   }
 
-  /** A REFRESH may take long, and shares its transaction with nothing. */
   #nextSerial(): RestoreTask[] {
-    const isSlow = (task: RestoreTask) => task.statement.kind === 'MATERIALIZED VIEW DATA';
-    const slow = this.#pending.findIndex(isSlow);
-    const end = slow < 0 ? BATCH : Math.max(1, Math.min(slow, BATCH));
+    const lonely = this.#pending.findIndex(wantsOwnTransaction);
+    const end = lonely < 0 ? BATCH : Math.max(1, Math.min(lonely, BATCH));
     return this.#pending.splice(0, end);
   }
 

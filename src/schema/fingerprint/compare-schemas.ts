@@ -18,7 +18,10 @@ const DEPARSED: ReadonlySet<string> = new Set(['views', 'rules', 'policies', 'fu
 /**
  * From `was` to `is`: the source at two times (drift), or the source and the target (parity). Between two major
  * versions, queries are compared without the names that qualify their columns; which columns they use is compared
- * apart ("view dependencies").
+ * apart ("view dependencies"). Differences that are meant to be never show, because schemaFingerprint() does not read
+ * them: schema pgglide, fence triggers, indexes and event triggers named pgglide_*, publications and subscriptions,
+ * tablespaces, versions of extensions, NOT NULL as a constraint (18), MAINTAIN (17), and what the server makes by
+ * itself (copies of triggers and foreign keys on partitions, constructors of ranges).
  */
 export function compareSchemas(was: SchemaObjects, is: SchemaObjects): SchemaDifference[] {
   const acrossVersions = was.majorVersion !== is.majorVersion;
