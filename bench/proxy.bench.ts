@@ -12,6 +12,7 @@ import type { ServerAddress } from '../src/config/server-address.ts';
 import { startServer } from '../src/embedded/embedded-server.ts';
 import { type RunningProxy, startProxy } from '../src/proxy/start-proxy.ts';
 import { openProxySwitch } from '../src/traffic/proxy-switch.ts';
+import { median } from './median.ts';
 
 export interface ProxyBenchOptions {
   /** Of each way and mode; the medians count. Default 3. */
@@ -326,9 +327,4 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as net.AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

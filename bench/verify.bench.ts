@@ -7,6 +7,7 @@ import { exportSnapshot, releaseSnapshot } from '../src/postgres/snapshot.ts';
 import { literal, sql, trusted } from '../src/postgres/sql.ts';
 import { planTables } from '../src/schema/plan-tables.ts';
 import { verifyPinned } from '../src/verify/verify-pinned.ts';
+import { median } from './median.ts';
 
 export interface VerifyBenchOptions {
   /** Of the one table. Default 1,000,000. */
@@ -128,11 +129,3 @@ async function byFingerprints(pair: Pair, bits: 64 | 128): Promise<number> {
 }
 
 const elapsed = (started: number): number => Math.round(performance.now() - started) / 1000;
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const [low = 0, high = 0] =
-    sorted.length % 2 === 1 ? [sorted[middle], sorted[middle]] : [sorted[middle - 1], sorted[middle]];
-  return (low + high) / 2;
-}
