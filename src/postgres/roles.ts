@@ -155,7 +155,7 @@ async function readSettings(connection: Connection): Promise<RoleSetting[]> {
       split_part(c, '=', 1) AS name, substr(c, strpos(c, '=') + 1) AS value
     FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) AS c
     WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-    ORDER BY 1 COLLATE "C" NULLS FIRST, 2, 3 COLLATE "C"`);
+    ORDER BY 1 NULLS FIRST, 2, 3`);
 }
 
 async function readParameterGrants(connection: Connection): Promise<ParameterGrant[]> {
@@ -163,5 +163,5 @@ async function readParameterGrants(connection: Connection): Promise<ParameterGra
     SELECT p.parname AS parameter, CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END AS grantee,
       a.privilege_type AS privilege, a.is_grantable AS "isGrantable"
     FROM pg_parameter_acl p CROSS JOIN LATERAL aclexplode(p.paracl) AS a
-    ORDER BY 1 COLLATE "C", 2 COLLATE "C", 3`);
+    ORDER BY 1, 2, 3`);
 }
