@@ -14,6 +14,8 @@ interface Held {
   readonly reason: string;
   readonly sinceMs: number;
   endsAtMs: number;
+  /** Said by the timer, not by the clock: timers fire up to a millisecond early. */
+  hasEnded: boolean;
   timer: NodeJS.Timeout;
   committing: Committing | undefined;
 }
@@ -51,6 +53,7 @@ export class Gate {
       reason,
       sinceMs: before?.sinceMs ?? now,
       endsAtMs: now + leaseMs,
+      hasEnded: false,
       timer: this.#expire(owner, leaseMs),
       committing: before?.committing,
     });
@@ -62,6 +65,7 @@ export class Gate {
     if (held === undefined) return false;
     clearTimeout(held.timer);
     held.endsAtMs = performance.now() + leaseMs;
+    held.hasEnded = false;
     held.timer = this.#expire(owner, leaseMs);
     return true;
   }
@@ -80,8 +84,7 @@ export class Gate {
 
   /** Holds still, and its lease has ended. */
   isExpired(owner: string): boolean {
-    const held = this.#holds.get(owner);
-    return held !== undefined && held.endsAtMs <= performance.now();
+    return this.#holds.get(owner)?.hasEnded ?? false;
   }
 
   release(owner: string): void {
@@ -96,6 +99,11 @@ export class Gate {
   }
 
   #expire(owner: string, leaseMs: number): NodeJS.Timeout {
-    return setTimeout(() => this.#leaseEnded(owner, this.#holds.get(owner)?.committing), leaseMs);
+    return setTimeout(() => {
+      const held = this.#holds.get(owner);
+      if (held === undefined) return;
+      held.hasEnded = true;
+      this.#leaseEnded(owner, held.committing);
+    }, leaseMs);
   }
 }
