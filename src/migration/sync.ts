@@ -19,7 +19,8 @@ export async function sync(session: Session): Promise<void> {
   await takeRunnerLock(session.target, session.migration);
   const before = await session.row();
   if (!mayRun('sync', before?.phase ?? 'new')) return;
-  if (before === undefined || before.phase === 'new') await refuseBlockers(session);
+  if (before === undefined || before.phase === 'new' || before.phase === 'aborted')
+    await refuseBlockers(session);
   await reconcile(FIRST_STEP, session.context());
   const row = before ?? (await createRow(session));
   await session.openJournal();
