@@ -57,7 +57,9 @@ export async function seedDatabase(address: ServerAddress, options: SeedOptions)
   }
 }
 
-const sqlFile = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
+/** A build holds no SQL: it reads the sources'. */
+const sqlFolder = new URL(import.meta.url.endsWith('.js') ? '../../../lab/app/' : './', import.meta.url);
+const sqlFile = (name: string): string => readFileSync(new URL(name, sqlFolder), 'utf8');
 
 async function openSession(address: ServerAddress): Promise<pg.Client> {
   const { host, port, user, password, database } = address;

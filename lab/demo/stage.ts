@@ -14,7 +14,8 @@ import type { DemoOptions } from './options.ts';
 
 const DATABASE = 'shop';
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const tool = file('../../bin/pgglide.js');
+const isBuilt = import.meta.url.endsWith('.js');
+const tool = file(isBuilt ? '../../../bin/pgglide.js' : '../../bin/pgglide.js');
 
 export interface Command {
   readonly exitCode: number;
@@ -179,7 +180,7 @@ export class Stage {
 
 /** Sources run through tsx, a build runs as it is. */
 function script(path: string): string[] {
-  if (import.meta.url.endsWith('.js')) return [process.execPath, file(path.replace(/\.ts$/, '.js'))];
+  if (isBuilt) return [process.execPath, file(path.replace(/\.ts$/, '.js'))];
   return [process.execPath, '--import', 'tsx', file(path)];
 }
 
