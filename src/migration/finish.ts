@@ -3,13 +3,11 @@
 import { type LinkName, publisherOf, type Side, subscriberOf } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { dropLane } from '../postgres/drop-lane.ts';
 import { dropFence } from '../postgres/fence.ts';
+import { dropHelperIndexes } from '../postgres/helper-index.ts';
 import { existingLanes } from '../postgres/lane.ts';
-import { dropMarkerSql } from '../postgres/marker.ts';
-import { dropPublicationSql } from '../postgres/publication.ts';
-import { dropSlot } from '../postgres/replication-slot.ts';
 import { sql } from '../postgres/sql.ts';
-import { dropSubscription } from '../postgres/subscription.ts';
 import { dropLoadedSchema } from '../schema/drop-loaded.ts';
 import { createdRoles, dropRoles } from '../state/created-role.ts';
 import { dropOwnSchema } from '../state/install.ts';
@@ -19,7 +17,6 @@ import { requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
 
 const LINKS: readonly LinkName[] = ['forward', 'reverse'];
-const LOCK_TIMEOUT_MS = 10_000;
 
 export interface CompleteResult {
   /** The old server still refuses writes to the migrated tables. */
@@ -45,9 +42,11 @@ export async function complete(
   if (!mayRun('complete', row?.phase ?? 'new')) return { fenceKept };
   const { plan } = await requireRow(session, 'complete');
   await dropLinks(session);
-  await dropFence(session.target, plan.tables, LOCK_TIMEOUT_MS);
+  await dropHelperIndexes(session.target);
+  await dropHelperIndexes(session.source);
+  await dropFence(session.target, plan.tables);
   if (options.dropFence) {
-    await dropFence(session.source, plan.tables, LOCK_TIMEOUT_MS);
+    await dropFence(session.source, plan.tables);
     await dropOwnSchema(session.source);
   }
   await session.changePhase('switched', 'completed');
@@ -80,26 +79,21 @@ export async function abort(session: Session): Promise<AbortResult> {
   return { leftovers: [...kept, ...(await lookForLeftovers(session))] };
 }
 
-/** Subscriptions first: a slot in use cannot be dropped. */
 async function dropLinks(session: Session): Promise<void> {
   for (const link of LINKS) {
     const publisher = session.side(publisherOf(link));
     const subscriber = session.side(subscriberOf(link));
-    for (const lane of await existingLanes(publisher, session.migration, link)) {
-      await dropSubscription(subscriber, lane.subscription);
-      await dropSlot(publisher, lane.slot, { timeoutMs: 30_000 });
-      await publisher.script(dropPublicationSql(lane.publication));
-      await publisher.script(dropMarkerSql(lane.marker));
-      await subscriber.script(dropMarkerSql(lane.marker));
-    }
+    for (const lane of await existingLanes(publisher, session.migration, link))
+      await dropLane(publisher, subscriber, lane);
   }
 }
 
 /** @returns what could not be dropped */
 async function dropCopy(session: Session, plan: Plan): Promise<string[]> {
   const { source, target, migration } = session;
-  await dropFence(source, plan.tables, LOCK_TIMEOUT_MS);
-  await dropFence(target, plan.tables, LOCK_TIMEOUT_MS);
+  await dropHelperIndexes(source);
+  await dropFence(source, plan.tables);
+  await dropFence(target, plan.tables);
   const roles = await createdRoles(target, migration);
   const kept = await dropLoadedSchema(target);
   return [...kept, ...(await dropRoles(target, roles))];
@@ -120,6 +114,7 @@ async function leftoversOn(side: Side, connection: Connection): Promise<string[]
     UNION ALL SELECT 'replication slot ' || slot_name FROM pg_replication_slots
       WHERE starts_with(slot_name, 'pgglide_') AND database = current_database()
     UNION ALL SELECT 'trigger pgglide_fence on ' || tgrelid::regclass FROM pg_trigger WHERE tgname = 'pgglide_fence'
+    UNION ALL SELECT 'index ' || oid::regclass FROM pg_class WHERE relkind = 'i' AND starts_with(relname, 'pgglide_helper_')
     UNION ALL SELECT 'schema pgglide' FROM pg_namespace WHERE nspname = 'pgglide'`);
   return rows.map(({ what }) => `${side}: ${what}`);
 }

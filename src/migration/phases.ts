@@ -9,6 +9,7 @@
 
 import type { Step } from '../engine/step.ts';
 import { analyzeTarget } from '../steps/analyze-target.ts';
+import { buildHelperIndexes } from '../steps/build-helper-indexes.ts';
 import { buildIndexes } from '../steps/build-indexes.ts';
 import { carryDatabaseSettings } from '../steps/carry-database-settings.ts';
 import { carryRoles } from '../steps/carry-roles.ts';
@@ -30,6 +31,7 @@ export const SYNC_STEPS: readonly Step<never>[] = [
   copyTables, // publication, slot with a snapshot, parallel COPY
   carryDatabaseSettings,
   buildIndexes, // keys, indexes, constraints, triggers
+  buildHelperIndexes, // where a table without a key has none
   subscribe, // the target follows from the slot's position
   catchUp,
   recordSchema, // what drift is measured against

@@ -19,6 +19,7 @@ import { openNewSide } from '../steps/open-new-side.ts';
 import { openSessions } from '../steps/open-sessions.ts';
 import { LEASE_MS, pauseTraffic } from '../steps/pause-traffic.ts';
 import { pinSnapshots } from '../steps/pin-snapshots.ts';
+import { prepareHelperIndexes } from '../steps/prepare-helper-indexes.ts';
 import { prepareReturnLink } from '../steps/prepare-return-link.ts';
 import { prepareTraffic } from '../steps/prepare-traffic.ts';
 import { raiseBarrierStep } from '../steps/raise-barrier.ts';
@@ -33,6 +34,7 @@ type StepGroup = SwitchoverStep | readonly SwitchoverStep[];
 export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   checkReadiness,
   checkDrift,
+  prepareHelperIndexes,
   prepareReturnLink,
   openSessions,
   rehearseQueries,
@@ -44,13 +46,13 @@ export const PAUSED: readonly StepGroup[] = [
   raiseBarrierStep,
   drainReplication,
   [pinSnapshots, carrySequences, openNewSide, armReturnLink],
+  fenceOldSide,
   commitSwitch,
 ];
 /** After the commit point. Each can be repeated, and is, by the next command after a crash. */
 export const AFTER_COMMIT: readonly SwitchoverStep[] = [
   liftFence,
   resumeTraffic,
-  fenceOldSide,
   startReturnLink,
   retireOutLink,
 ];
@@ -127,7 +129,7 @@ async function allSettled<T>(work: readonly Promise<T>[]): Promise<T[]> {
   });
 }
 
-/** Every step is tried, also after one failed: traffic must not wait for a fence, nor the fence for the traffic. */
+/** Every step is tried, also after one failed: the way back must not wait for a proxy that is down. */
 export async function rollForward(context: SwitchoverContext): Promise<StepTime[]> {
   const times: StepTime[] = [];
   let failure: unknown;
@@ -136,8 +138,8 @@ export async function rollForward(context: SwitchoverContext): Promise<StepTime[
       times.push(await timed(step, context, step === liftFence || step === resumeTraffic));
     } catch (error) {
       failure ??= error;
-      // Nothing may be sent back, and no slot given up, before the old side is fenced and traffic has moved.
-      if (step === fenceOldSide || step === startReturnLink) break;
+      // No slot is given up before the way back runs.
+      if (step === startReturnLink) break;
     }
   }
   if (failure !== undefined) throw failure;
@@ -147,7 +149,9 @@ export async function rollForward(context: SwitchoverContext): Promise<StepTime[
 async function goBack(context: SwitchoverContext, begun: readonly SwitchoverStep[]): Promise<void> {
   // Traffic first: what else there is to undo must not make requests wait longer.
   const order = [...begun].reverse();
-  const urgent = order.filter((step) => step === raiseBarrierStep || step === pauseTraffic);
+  const urgent = order.filter(
+    (step) => step === fenceOldSide || step === raiseBarrierStep || step === pauseTraffic,
+  );
   const rest = order.filter((step) => !urgent.includes(step));
   context.facts.isUndone = true;
   for (const step of [...urgent, ...rest]) {

@@ -107,9 +107,11 @@ function isSearchedInWhole(table: TableFact, facts: PreflightFacts, wantsReverse
   const anyIndex = table.indexes.some(
     (index) => index.isValid && index.isBtree && !index.isPartial && index.leadsWithColumn,
   );
-  const olderSubscriber = wantsReverse && majorVersion(facts.source) < 16;
-  return olderSubscriber || majorVersion(facts.target) < 16 || !anyIndex;
+  return hasOlderSubscriber(facts, wantsReverse) || !anyIndex;
 }
+
+const hasOlderSubscriber = (facts: PreflightFacts, wantsReverse: boolean): boolean =>
+  (wantsReverse && majorVersion(facts.source) < 16) || majorVersion(facts.target) < 16;
 
 const fullWithoutIndex: Rule = {
   id: 'PGG135',
@@ -118,7 +120,8 @@ const fullWithoutIndex: Rule = {
   background: `With REPLICA IDENTITY FULL the subscriber gets the whole old row and must find it. From PostgreSQL 16 on it uses any btree index
 that starts with a plain column; before 16 only a primary key. Without one every single UPDATE reads the whole table: 5,000
 updates of 100,000 rows took 26 s, with an index 0.14 s. The subscriber is the target while following, and the source
-after the cutover: a source before 16 is slow on the way back. Small tables (under ${SMALL_TABLE_ROWS} rows) are only noted.`,
+after the cutover. On a subscriber of 16 or later pgglide builds an index itself where none is (pgglide_helper_*, dropped by
+complete and abort), so it is only noted; a source before 16 is slow on the way back, and only a key of yours mends that. Small tables (under ${SMALL_TABLE_ROWS} rows) are only noted.`,
   check: (facts, { wantsReverse }) =>
     each(
       facts,
@@ -129,7 +132,10 @@ after the cutover: a source before 16 is slow on the way back. Small tables (und
         table.incomparableColumns.length === 0 &&
         isSearchedInWhole(table, facts, wantsReverse),
       (table) => ({
-        severity: table.estimatedRows < SMALL_TABLE_ROWS ? 'note' : 'warning',
+        severity:
+          table.estimatedRows < SMALL_TABLE_ROWS || !hasOlderSubscriber(facts, wantsReverse)
+            ? 'note'
+            : 'warning',
         title: `each UPDATE of ${qualified(table)} is searched through the whole table on a subscriber`,
         ...keyInsteadOfFull(table),
       }),

@@ -1,0 +1,53 @@
+import { inParallel } from '../base/async.ts';
+import { qualified } from '../domain/names.ts';
+import type { Step, StepContext } from '../engine/step.ts';
+import { createHelperIndexSql, type HelperIndex, missingHelperIndexes } from '../postgres/helper-index.ts';
+import { ident, sql } from '../postgres/sql.ts';
+
+/**
+ * Gives the target's apply worker an index where a REPLICA IDENTITY FULL table has none that it could use: without it
+ * every UPDATE reads the whole table. Before the target follows, so that catch-up is quick too. SHARE on the target's
+ * table, where nobody else is. `complete` and `abort` take the indexes away.
+ */
+export const buildHelperIndexes: Step<readonly HelperIndex[]> = {
+  id: 'build-helper-indexes',
+  title: 'Helper indexes for tables without a key',
+
+  describe: ({ plan }) =>
+    plan.tables
+      .filter((table) => table.replicaIdentity === 'full')
+      .map(
+        (table) =>
+          `target: CREATE INDEX pgglide_helper_... ON ${qualified(table)}, if it has no btree index (PostgreSQL 16 and later)`,
+      ),
+
+  async observe({ target, plan }) {
+    const missing = await missingHelperIndexes(target, plan.tables);
+    const facts = missing.filter((index) => index.columns.length > 0);
+    return { satisfied: facts.length === 0, facts };
+  },
+
+  actions: (context, indexes) => [
+    {
+      on: 'target',
+      does: indexes.map((index) => createHelperIndexSql(index, 'plain').text).join('; '),
+      run: () => build(context, indexes),
+    },
+  ],
+};
+
+/** Statistics first: they tell which columns distinguish rows. */
+async function build(context: StepContext, indexes: readonly HelperIndex[]): Promise<void> {
+  const { target, plan, settings, open, signal } = context;
+  for (const { table } of indexes) await target.script(sql`ANALYZE ${ident(table.schema, table.name)}`);
+  const chosen = await missingHelperIndexes(target, plan.tables);
+  await inParallel(
+    chosen.filter((index) => index.columns.length > 0),
+    settings.copy.indexJobs,
+    async (index) => {
+      signal.throwIfAborted();
+      await using session = await open('target', 'helper index');
+      await session.script(createHelperIndexSql(index, 'plain'));
+    },
+  );
+}
