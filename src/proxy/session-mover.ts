@@ -10,6 +10,7 @@ import type { RecentStatements } from './recent-statements.ts';
 import { ServerConnection } from './server-connection.ts';
 import type { Session } from './session.ts';
 import { Standby } from './standby.ts';
+import { readTypeNames, type TypeNames, translationBetween } from './type-names.ts';
 
 export interface MoverSurroundings {
   readonly servers: Readonly<Record<Side, ServerAddress>>;
@@ -19,9 +20,12 @@ export interface MoverSurroundings {
 }
 
 const ASK_TIMEOUT_MS = 5_000;
+/** How long a prepare waits for one session's idle moment before it goes on without. */
+const IDLE_TIMEOUT_MS = 2_000;
 
 export class SessionMover {
   readonly #surroundings: MoverSurroundings;
+  readonly #types = new Map<string, Promise<TypeNames>>();
 
   constructor(surroundings: MoverSurroundings) {
     this.#surroundings = surroundings;
@@ -45,15 +49,64 @@ export class SessionMover {
   async prepare(session: Session, side: Side, timeoutMs: number): Promise<void> {
     if (session.isStarting) return;
     this.dropLost(session, side);
-    const holdings = await this.#holdingsWhenIdle(session, timeoutMs);
-    if (holdings !== undefined) session.obstacle = this.#obstacleOf(holdings);
     const standby = await this.#standbyFor(session, side);
-    if (standby === undefined || holdings === undefined || session.obstacle !== undefined) return;
+    const holdings = await this.#holdingsWhenIdle(session, Math.min(timeoutMs, IDLE_TIMEOUT_MS));
+    if (standby === undefined || holdings === undefined) return;
+    session.obstacle = this.#obstacleOf(holdings);
+    if (session.obstacle !== undefined) return;
+    await this.#matchTypes(session, standby);
     // Locks are taken when the session is held: until then it may give them back.
     const failures = await standby.bring({ ...holdings, advisoryLocks: [] }, session.statements, timeoutMs);
     if (session.standby !== standby) return;
     await standby.warm(this.#surroundings.recentFor(session).list(), timeoutMs);
-    if (failures.length > 0) throw new Error(failures.join('; '));
+    const serious = await this.#onlyHere(session, failures);
+    if (serious.length > 0) throw new Error(serious.join('; '));
+  }
+
+  /** The next prepare reads the servers' types again. */
+  forgetTypes(): void {
+    this.#types.clear();
+  }
+
+  async #matchTypes(session: Session, standby: Standby): Promise<void> {
+    const { database } = session.client;
+    const own = session.server?.side;
+    if (own === undefined) return;
+    if (own === session.originSide) {
+      session.clientTypes = await this.#typesOn(own, database, () => session.typeNames());
+    }
+    standby.typesMatched = true;
+    if (session.clientTypes === undefined || standby.connection.side === session.originSide) return;
+    const there = await this.#typesOn(standby.connection.side, database, () =>
+      readTypeNames(standby.connection),
+    );
+    standby.translation = translationBetween(session.clientTypes, there);
+  }
+
+  /** Read once for all sessions of a database. */
+  async #typesOn(side: Side, database: string, read: () => Promise<TypeNames>): Promise<TypeNames> {
+    const key = `${side} ${database}`;
+    const known = this.#types.get(key);
+    if (known !== undefined) return await known;
+    const reading = read();
+    this.#types.set(key, reading);
+    reading.catch(() => this.#types.delete(key));
+    return await reading;
+  }
+
+  /** Of the failures those that are the other side's: a statement that cannot be parsed any more where it is now is no loss. */
+  async #onlyHere(session: Session, failures: readonly string[]): Promise<string[]> {
+    const serious: string[] = [];
+    for (const failure of failures) {
+      const [, name] = /^prepared statement "(.*)": /s.exec(failure) ?? [];
+      const definition = name === undefined ? undefined : session.statements.named.get(name);
+      if (definition !== undefined) {
+        await withDeadline('an idle moment', IDLE_TIMEOUT_MS, session.untilIdle());
+        if (session.isIdle && !(await session.canParse(definition))) continue;
+      }
+      serious.push(failure);
+    }
+    return serious;
   }
 
   /** Brings a held, idle session's standby fully up to date: after it, moving is a mere exchange of sockets. */
@@ -68,6 +121,7 @@ export class SessionMover {
       session.standby = undefined;
     }
     const standby = await this.#standbyFor(session, side);
+    if (standby !== undefined && !standby.typesMatched) await this.#matchTypes(session, standby);
     const failures = (await standby?.bring(holdings, session.statements, ASK_TIMEOUT_MS)) ?? [];
     // A statement that cannot be parsed there could most likely not be executed here either.
     const serious = failures.filter((failure) => !failure.startsWith('prepared statement'));

@@ -1,6 +1,8 @@
 /** A session goes on with everything it had, seen through node-postgres. */
 
+import postgres from 'postgres';
 import { describe, expect } from 'vitest';
+import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
 import { until } from '../base/async.ts';
@@ -207,6 +209,56 @@ describe('a session that is moved', () => {
     connection.sync();
     expect(await row).toMatchObject({ fields: ['unnamed one'] });
     await done;
+    await client.end();
+  });
+
+  test('keeps the type OIDs it knows, where the other cluster has others', async ({ source, target }) => {
+    await source.exec("CREATE TYPE mood AS ENUM ('fine', 'bad')");
+    await target.exec(
+      "CREATE TYPE filler AS (a int); CREATE TYPE other AS ENUM ('x'); CREATE TYPE mood AS ENUM ('fine', 'bad')",
+    );
+    await using bed = await startProxyBed(source, target);
+    const { host, port, user, password, database } = bed.config;
+    const settings = { host, port, user, password, database, max: 1, fetch_types: false };
+    const connect = () => postgres(settings as postgres.Options<Record<string, never>>);
+    const session = connect();
+    const oidOf = async (side: Database) =>
+      (await side.rows<{ oid: number }>("SELECT 'mood'::regtype::oid::int8 AS oid"))[0]?.oid ?? 0;
+    const [known, there] = [await oidOf(source), await oidOf(target)];
+    expect(there).not.toBe(known);
+    // postgres.js names the parameter's type by its OID in Parse, and keeps the statement prepared.
+    const echo = async (db: typeof session, mood: string, oid: number) => {
+      const rows = await db`SELECT ${db.typed(mood as never, oid)} AS m, 1 AS n`;
+      return { m: rows[0]?.m as string, type: rows.columns[0]?.type };
+    };
+    const later = async (db: typeof session, oid: number) => {
+      const rows = await db`SELECT ${db.typed('bad' as never, oid)} AS later`;
+      return rows.columns[0]?.type;
+    };
+    expect(await echo(session, 'fine', known)).toEqual({ m: 'fine', type: known });
+    await bed.switchSides();
+    expect(await echo(session, 'bad', known)).toEqual({ m: 'bad', type: known });
+    expect(await later(session, known)).toBe(known);
+    const newcomer = connect();
+    expect(await echo(newcomer, 'fine', there)).toEqual({ m: 'fine', type: there });
+    await bed.switchSides();
+    expect(await echo(session, 'fine', known)).toEqual({ m: 'fine', type: known });
+    expect(await echo(newcomer, 'bad', there)).toEqual({ m: 'bad', type: there });
+    expect(await later(newcomer, there)).toBe(there);
+    await Promise.all([session.end(), newcomer.end()]);
+  });
+
+  test('is not held back by a prepared statement that works nowhere any more', async ({ source, target }) => {
+    await source.exec('CREATE TABLE gone (a int)');
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await client.query({ name: 'stale', text: 'SELECT * FROM gone' });
+    expect((await bed.traffic.prepare('target')).failures).toEqual([
+      expect.stringContaining('relation "gone" does not exist'),
+    ]);
+    await source.exec('DROP TABLE gone');
+    await bed.switchSides();
+    await client.query('SELECT 1');
     await client.end();
   });
 });

@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
+import type { Side } from '../domain/names.ts';
 import {
   backendKeyData,
   errorResponse,
@@ -14,9 +15,18 @@ import {
 } from '../wire/backend.ts';
 import { cstring, frame } from '../wire/bytes.ts';
 import { Conversation } from '../wire/conversation.ts';
-import { CAPTURE, FrameScanner, type FrameVisitor, PASS, STOP, type Verdict } from '../wire/frame-scanner.ts';
-import { sync } from '../wire/frontend.ts';
+import {
+  CAPTURE,
+  FrameScanner,
+  type FrameVisitor,
+  PASS,
+  STOP,
+  type Verdict,
+  WHOLE,
+} from '../wire/frame-scanner.ts';
+import { closeStatement, sync } from '../wire/frontend.ts';
 import { B, F } from '../wire/message-type.ts';
+import { exchangeInDefinition, exchangeInRowDescription, exchangeInTypeList } from '../wire/type-oids.ts';
 import type { LoggedInClient } from './client-login.ts';
 import type { SessionSummary } from './control-types.ts';
 import { CustomSettings } from './custom-settings.ts';
@@ -26,6 +36,7 @@ import type { RecentStatements } from './recent-statements.ts';
 import type { Receiver, ServerConnection } from './server-connection.ts';
 import { mayAffectSession } from './session-effect.ts';
 import type { Standby } from './standby.ts';
+import { type OidTranslation, readTypeNames, type TypeNames } from './type-names.ts';
 
 /** What a session tells the proxy. */
 export interface SessionEvents {
@@ -78,6 +89,10 @@ export class Session {
   #holdings: Holdings | undefined;
   /** The server was changed and does not have the client's unnamed statement. */
   #unnamedIsMissing = false;
+  /** Types as the client knows them: those of the server where it began. */
+  clientTypes: TypeNames | undefined;
+  originSide: Side | undefined;
+  #translation: OidTranslation | undefined;
 
   constructor(
     id: number,
@@ -125,6 +140,7 @@ export class Session {
   begin(server: ServerConnection): void {
     this.#server = server;
     this.publicPid = server.pid;
+    this.originSide = server.side;
     const greeting: Buffer[] = [];
     for (const [name, value] of server.parameters) {
       this.#announced.set(name, value);
@@ -208,9 +224,24 @@ export class Session {
     return readHoldings(await ask(Buffer.concat([prepareQuestion(), question])));
   }
 
-  /** Goes on with another server connection; the caller closes the old one. Needs a held, idle session. */
-  moveTo(next: ServerConnection): ServerConnection | undefined {
+  /** The types of the session's server, as names. Needs an idle session. */
+  async typeNames(): Promise<TypeNames> {
+    return await this.#aside(readTypeNames);
+  }
+
+  /** Can the session's own server still parse a statement? Needs an idle session. */
+  async canParse(definition: Buffer): Promise<boolean> {
+    const probe = cstring('_pgglide_probe');
+    const messages = Buffer.concat([frame('P', probe, definition), closeStatement('_pgglide_probe'), sync()]);
+    const [answer] = await this.#aside((server) => server.ask(messages, 1, ASK_TIMEOUT_MS));
+    return answer?.error === undefined;
+  }
+
+  /** Goes on with its standby; the caller closes the old connection. Needs a held, idle session. */
+  moveTo(standby: Standby): ServerConnection | undefined {
     const old = this.#server;
+    const next = standby.connection;
+    this.#translation = standby.translation;
     this.#server = next;
     this.#serverScanner = new FrameScanner();
     this.#serverRest = undefined;
@@ -317,7 +348,7 @@ export class Session {
           this.#holdings = undefined;
           return PASS;
         case F.parse:
-          return CAPTURE;
+          return this.#translation === undefined ? CAPTURE : WHOLE;
         case F.close:
           return CAPTURE;
         case F.bind:
@@ -340,6 +371,9 @@ export class Session {
           if (textStart === start + 1) this.#unnamedIsMissing = false;
           this.#noteQuery(bytes, textStart, bytes.indexOf(0, textStart));
           this.statements.parseSent(bytes, start, end);
+          if (this.#translation !== undefined) {
+            exchangeInTypeList(bytes, bytes.indexOf(0, textStart) + 1, end, this.#translation.toServer);
+          }
           return;
         }
         case F.close:
@@ -389,7 +423,9 @@ export class Session {
     const { unnamed } = this.statements;
     this.#unnamedIsMissing = false;
     if (unnamed === undefined) return;
-    const messages = Buffer.concat([frame('P', cstring(''), unnamed), sync()]);
+    const definition =
+      this.#translation === undefined ? unnamed : exchangeInDefinition(unnamed, this.#translation.toServer);
+    const messages = Buffer.concat([frame('P', cstring(''), definition), sync()]);
     // Should it fail, the client will get the error of a missing statement.
     await this.#aside((server) => server.ask(messages, 1, ASK_TIMEOUT_MS)).catch(() => undefined);
   }
@@ -456,6 +492,9 @@ export class Session {
         case B.readyForQuery:
         case B.parameterStatus:
           return CAPTURE;
+        case B.rowDescription:
+        case B.parameterDescription:
+          return this.#translation === undefined ? PASS : WHOLE;
         case B.parseComplete:
           this.statements.parseConfirmed();
           return PASS;
@@ -472,6 +511,10 @@ export class Session {
         this.#conversation.ready(bytes[start] as number);
         this.statements.ready();
         this.#sawReady = true;
+      } else if (type === B.rowDescription) {
+        if (this.#translation) exchangeInRowDescription(bytes, start, end, this.#translation.toClient);
+      } else if (type === B.parameterDescription) {
+        if (this.#translation) exchangeInTypeList(bytes, start, end, this.#translation.toClient);
       } else {
         const [name, value] = readParameterStatus(bytes.subarray(start, end));
         this.#announced.set(name, value);

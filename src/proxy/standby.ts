@@ -5,10 +5,12 @@
 
 import { cstring, frame } from '../wire/bytes.ts';
 import { closeStatement, query, sync } from '../wire/frontend.ts';
+import { exchangeInDefinition } from '../wire/type-oids.ts';
 import { type Holdings, rebuild } from './holdings.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import type { WarmStatement } from './recent-statements.ts';
 import type { ServerConnection } from './server-connection.ts';
+import type { OidTranslation } from './type-names.ts';
 
 const NOTHING = {
   settings: [],
@@ -25,6 +27,9 @@ export class Standby {
   readonly connection: ServerConnection;
   /** What it has been given so far. */
   applied: Holdings;
+  /** Between the OIDs the client knows and those of this server. */
+  translation: OidTranslation | undefined;
+  typesMatched = false;
   readonly #parsed = new Map<string, Buffer>();
 
   constructor(connection: ServerConnection, user: string) {
@@ -49,7 +54,7 @@ export class Standby {
       const replace = this.#parsed.has(name) ? [closeStatement(name)] : [];
       steps.push({
         what: `prepared statement "${name}"`,
-        messages: Buffer.concat([...replace, frame('P', latin1(name), definition), sync()]),
+        messages: Buffer.concat([...replace, frame('P', latin1(name), this.#translated(definition)), sync()]),
       });
       this.#parsed.set(name, definition);
     }
@@ -73,12 +78,17 @@ export class Standby {
     const rollback = query('ROLLBACK');
     const messages = statements.flatMap(({ definition, bindTail }) => [
       begin,
-      frame('P', cstring(''), definition),
+      frame('P', cstring(''), this.#translated(definition)),
       frame('B', cstring(''), cstring(''), bindTail),
       sync(),
       rollback,
     ]);
     await this.connection.ask(Buffer.concat(messages), statements.length * 3, timeoutMs);
+  }
+
+  #translated(definition: Buffer): Buffer {
+    const { translation } = this;
+    return translation === undefined ? definition : exchangeInDefinition(definition, translation.toServer);
   }
 
   close(): void {

@@ -117,6 +117,7 @@ export class Traffic {
     }
     this.#standbySide = request.to;
     this.#standbyFailures = [];
+    this.#mover.forgetTypes();
     this.#expectUse();
     const until = performance.now() + request.timeoutMs;
     await inParallel(this.sessions, PREPARE_WIDTH, async (session) => {
@@ -346,7 +347,7 @@ export class Traffic {
     const { standby } = session;
     if (!session.isStarting && session.server?.side !== side) {
       if (standby === undefined) return;
-      const old = session.moveTo(standby.connection);
+      const old = session.moveTo(standby);
       this.#waits.moved += 1;
       if (old !== undefined) this.#leaving.add(old);
     }

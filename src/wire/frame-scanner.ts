@@ -16,7 +16,9 @@ export const PASS = 0;
 export const STOP = 1;
 /** Also hand over its body, once it is complete. For messages known to be small: this copies when the body comes in pieces. */
 export const CAPTURE = 2;
-export type Verdict = typeof PASS | typeof STOP | typeof CAPTURE;
+/** Like CAPTURE, and nothing of the message is passed on before it is complete: body() may change it in place. */
+export const WHOLE = 3;
+export type Verdict = typeof PASS | typeof STOP | typeof CAPTURE | typeof WHOLE;
 
 export interface FrameVisitor {
   /** `bodyBytes` is the size announced by the header; the body may still be on its way. */
@@ -60,10 +62,11 @@ export class FrameScanner {
       if (verdict === STOP) return at;
       const end = at + 1 + length;
       if (end <= size) {
-        if (verdict === CAPTURE) visitor.body(type, chunk, at + HEADER_BYTES, end);
+        if (verdict >= CAPTURE) visitor.body(type, chunk, at + HEADER_BYTES, end);
         at = end;
         continue;
       }
+      if (verdict === WHOLE) return at;
       this.#bodyLeft = end - size;
       if (verdict === CAPTURE) {
         this.#capture = { type, parts: [Buffer.from(chunk.subarray(at + HEADER_BYTES))] };
