@@ -3,6 +3,7 @@
 import type { ServerAddress } from '../config/server-address.ts';
 import { UsageError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
+import { settleFences } from '../migration/settle.ts';
 import { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 import type { ControlListen, Direction } from '../proxy/options.ts';
@@ -24,6 +25,11 @@ export interface RunProxyOptions {
 
 /** Serves until the signal is aborted. @throws {UsageError} `bad_address` */
 export async function runProxy(options: RunProxyOptions): Promise<void> {
+  if ((options.workers ?? 1) > 1) {
+    throw new UsageError('workers_unsupported', 'The proxy runs in one process', {
+      hint: 'Start several proxies on addresses of their own and name them all in traffic.proxies.',
+    });
+  }
   const servers = { source: options.source, target: options.target };
   await using asked = new AskedServers(servers);
   const proxy = await startProxy({
@@ -35,6 +41,7 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
     control: controlListen(options.control),
     stateFile: options.stateFile,
   });
+  asked.isServing = true;
   try {
     options.onReady?.(proxy);
     await new Promise<void>((resolve) => {
@@ -72,6 +79,8 @@ const MAX_CACHED = 10_000;
 
 /** Keeps one connection to each side, and opens it again when it is lost. */
 class AskedServers implements AsyncDisposable {
+  /** False while the proxy starts: then it takes the row's word as it is, also in the middle of a switchover. */
+  isServing = false;
   readonly #servers: Readonly<Record<Side, ServerAddress>>;
   readonly #connections = new Map<Side, Promise<Connection>>();
   readonly #verifiers = new Map<string, { readonly text: string | undefined; readonly untilMs: number }>();
@@ -95,14 +104,16 @@ class AskedServers implements AsyncDisposable {
     return text;
   }
 
-  /** The migration row on the target; undefined when there is none, or no way to read it. */
+  /**
+   * What the migration row on the target says, once the side it names takes writes: where a tool died in a switchover
+   * that is seen to first. Undefined when there is no row, no way to read it, or a switchover still under way.
+   */
   async activeSide(): Promise<Direction | undefined> {
     try {
-      const connection = await this.#connection('target');
-      const [row] = await connection.query<{ side: Side; epoch: number }>(
-        sql`SELECT active_side AS side, epoch FROM pgglide.migration ORDER BY created_at DESC LIMIT 1`,
-      );
-      return row === undefined ? undefined : { side: row.side, epoch: Number(row.epoch) };
+      const { name } = (await this.#row()) ?? {};
+      if (name === undefined) return undefined;
+      const isSettled = await settleFences(name, (side) => this.#open(side)).catch(() => false);
+      return isSettled || !this.isServing ? await this.#row() : undefined;
     } catch {
       return undefined;
     }
@@ -111,6 +122,18 @@ class AskedServers implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const connections = await Promise.allSettled(this.#connections.values());
     for (const opened of connections) if (opened.status === 'fulfilled') await opened.value.close();
+  }
+
+  async #row(): Promise<(Direction & { readonly name: string }) | undefined> {
+    const connection = await this.#connection('target');
+    const [row] = await connection.query<{ name: string; side: Side; epoch: number }>(
+      sql`SELECT name, active_side AS side, epoch FROM pgglide.migration ORDER BY created_at DESC LIMIT 1`,
+    );
+    return row === undefined ? undefined : { ...row, epoch: Number(row.epoch) };
+  }
+
+  #open(side: Side): Promise<Connection> {
+    return Connection.open(this.#servers[side], { purpose: 'proxy' });
   }
 
   async #connection(side: Side): Promise<Connection> {
@@ -122,7 +145,7 @@ class AskedServers implements AsyncDisposable {
       const now = this.#connections.get(side);
       if (now !== undefined && now !== existing) return await now;
     }
-    const opening = Connection.open(this.#servers[side], { purpose: 'proxy' });
+    const opening = this.#open(side);
     this.#connections.set(side, opening);
     return await opening;
   }

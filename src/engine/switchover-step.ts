@@ -18,6 +18,8 @@ export interface SwitchoverFacts {
   lift: Connection | undefined;
   /** raise-barrier: whether the lock is held now. */
   barrierHeld: boolean;
+  /** fence-old-side: the fence stands on the old side, or may stand. */
+  fenceBegun: boolean;
   /** open-new-side: the fence is lifted in a transaction that waits for the commit point. */
   liftHeld: boolean;
   /** drain-replication: the old side's position that has arrived on the new side. */

@@ -3,6 +3,7 @@
  * goes back, after it everything goes forward. Every command that changes something does this first.
  */
 
+import type { SwitchoverSummary } from '../domain/event.ts';
 import { linkFrom } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
 import { fenceState, liftFenceSql } from '../postgres/fence.ts';
@@ -16,13 +17,17 @@ import {
 import { type MigrationRow, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import type { Session } from './session.ts';
+import { summarize } from './summary.ts';
 import { rollForward } from './switchover.ts';
 import { switchoverContext } from './switchover-context.ts';
 
-/** @returns whether there was anything to recover */
-export async function recover(session: Session, traffic: TrafficSwitch): Promise<boolean> {
+/** @returns the switchover that was finished; undefined where one was undone, or there was none */
+export async function recover(
+  session: Session,
+  traffic: TrafficSwitch,
+): Promise<SwitchoverSummary | undefined> {
   const row = await session.row();
-  if (row?.switchover === undefined || row.plan === undefined) return false;
+  if (row?.switchover === undefined || row.plan === undefined) return undefined;
   const intent = row.switchover;
   const wasCommitted = row.epoch >= intent.epoch;
   await session.events.emit('warning', {
@@ -31,10 +36,11 @@ export async function recover(session: Session, traffic: TrafficSwitch): Promise
       ? `The ${intent.direction} that was interrupted had passed its commit point: finishing it`
       : `The ${intent.direction} that was interrupted had not passed its commit point: undoing it`,
   });
-  if (wasCommitted) await finish(session, traffic, row, intent, row.plan);
-  else await undo(session, traffic, intent, row.plan);
+  const finished = wasCommitted ? await finish(session, traffic, row, intent, row.plan) : undefined;
+  if (!wasCommitted) await undo(session, traffic, intent, row.plan);
   await saveIntent(session.target, session.migration, undefined);
-  return true;
+  if (finished !== undefined) await session.events.emit('switchover-finished', finished);
+  return finished;
 }
 
 async function finish(
@@ -43,7 +49,7 @@ async function finish(
   row: MigrationRow,
   intent: SwitchoverIntent,
   plan: Plan,
-): Promise<void> {
+): Promise<SwitchoverSummary> {
   const before = { plan, epoch: intent.epoch - 1, activeSide: intent.from };
   // Going forward is not interrupted: half-way is no place to stop.
   const context = await switchoverContext(
@@ -53,12 +59,9 @@ async function finish(
     traffic,
     new AbortController().signal,
   );
-  try {
-    await rollForward(context);
-  } finally {
-    await context.facts.barrier?.close();
-  }
+  const steps = await rollForward(context);
   await session.changePhase(row.phase, intent.to === 'target' ? 'switched' : 'following');
+  return summarize(context, steps);
 }
 
 /** The crash has already released locks and pins; what is left is the link, the fence and the traffic switch's hold. */
@@ -71,6 +74,9 @@ async function undo(
   const { from, to } = intent;
   const oldSide = session.side(from);
   const newSide = session.side(to);
+  // The side that traffic goes on with must take writes first.
+  const lift = liftFenceSql(await fenceState(oldSide, plan.tables));
+  if (lift) await oldSide.script(lift);
   // A traffic switch that cannot be reached holds nothing for longer than its lease.
   await traffic
     .resume(from, intent.epoch - 1)
@@ -86,6 +92,4 @@ async function undo(
   for (const lane of await existingLanes(oldSide, session.migration, linkFrom(from))) {
     await newSide.script(enableSubscriptionSql(lane.subscription));
   }
-  const lift = liftFenceSql(await fenceState(oldSide, plan.tables));
-  if (lift) await oldSide.script(lift);
 }

@@ -1,13 +1,7 @@
 /** Cutover, rollback and rehearsal as commands: guards, the switchover itself, what is recorded, the exact comparison after it. */
 
 import { PgglideError, RefusedError } from '../domain/errors.ts';
-import type {
-  StepTime,
-  SwitchoverDirection,
-  SwitchoverSummary,
-  TrafficWaits,
-  VerificationSummary,
-} from '../domain/event.ts';
+import type { SwitchoverDirection, SwitchoverSummary, VerificationSummary } from '../domain/event.ts';
 import type { Phase } from '../domain/phase.ts';
 import type { SwitchoverContext } from '../engine/switchover-step.ts';
 import { readJournal } from '../state/journal.ts';
@@ -18,12 +12,13 @@ import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
 import { requireRow } from './rows.ts';
 import type { Session } from './session.ts';
+import { summarize } from './summary.ts';
 import { rehearse, switchOver } from './switchover.ts';
 import { switchoverContext } from './switchover-context.ts';
 
 export interface SwitchResult {
   readonly summary: SwitchoverSummary;
-  /** Undefined after a rehearsal. */
+  /** Undefined after a rehearsal, and where an interrupted switchover was finished: its snapshots went with its run. */
   readonly verification: VerificationSummary | undefined;
 }
 
@@ -31,16 +26,6 @@ export interface SwitchOptions {
   /** Cut over although no fresh verification found both sides equal. */
   readonly unverified?: boolean;
 }
-
-const NO_WAITS: TrafficWaits = {
-  heldRequests: 0,
-  longestWaitMs: 0,
-  p50Ms: 0,
-  p95Ms: 0,
-  p99Ms: 0,
-  failedRequests: 0,
-  sessionsMoved: 0,
-};
 
 /** The active side goes to `direction`'s end; undefined when it is there already. */
 export async function runSwitch(
@@ -51,7 +36,9 @@ export async function runSwitch(
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
   await using traffic = session.openTraffic();
-  await recover(session, traffic);
+  const finished = await recover(session, traffic);
+  // The same command again after a crash behind the commit point: done.
+  if (finished?.direction === direction) return { summary: finished, verification: undefined };
   const row = await requireRow(session, direction === 'rehearsal' ? 'rehearse' : direction);
   if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
     await requireVerified(session);
@@ -133,21 +120,4 @@ async function reportAbort(context: SwitchoverContext, error: unknown): Promise<
     pauseMs: facts.pauseMs,
   });
   throw error;
-}
-
-function summarize(context: SwitchoverContext, steps: readonly StepTime[]): SwitchoverSummary {
-  const { direction, from, to, epoch, facts } = context;
-  return {
-    direction,
-    from,
-    to,
-    epoch,
-    pausedAt: facts.pausedAt,
-    resumedAt: facts.resumedAt,
-    pauseMs: facts.pauseMs,
-    waits: facts.waits ?? NO_WAITS,
-    steps,
-    sequences: facts.sequenceCount,
-    drainedLsn: facts.drainedLsn,
-  };
 }

@@ -46,6 +46,7 @@ const emptyFacts = (): SwitchoverFacts => ({
   lift: undefined,
   pins: undefined,
   barrierHeld: false,
+  fenceBegun: false,
   liftHeld: false,
   drainedLsn: '0/0',
   snapshots: undefined,

@@ -1,5 +1,6 @@
 /** Who else works on a server. https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW */
 
+import { sleep } from '../base/async.ts';
 import { qualified, type TableName } from '../domain/names.ts';
 import type { LongTransaction } from '../domain/readiness.ts';
 import type { Connection } from './connection.ts';
@@ -37,4 +38,15 @@ export async function vacuumsOn(connection: Connection, tables: readonly TableNa
     WHERE v.datname = current_database()`);
   const planned = new Set(tables.map(qualified));
   return rows.map(qualified).filter((name) => planned.has(name));
+}
+
+/** Ends one of our own sessions that was lost to us and may still be working; resolves when it is gone. */
+export async function endBackend(connection: Connection, pid: number): Promise<void> {
+  await connection.query(sql`
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ${pid} AND application_name LIKE 'pgglide: %'`);
+  for (;;) {
+    const rows = await connection.query(sql`SELECT 1 AS alive FROM pg_stat_activity WHERE pid = ${pid}`);
+    if (rows.length === 0) return;
+    await sleep(5);
+  }
 }

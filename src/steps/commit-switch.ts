@@ -1,8 +1,7 @@
 import { sleep } from '../base/async.ts';
 import { UnprovenError } from '../domain/errors.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
-import type { Connection } from '../postgres/connection.ts';
-import { sql } from '../postgres/sql.ts';
+import { endBackend } from '../postgres/activity.ts';
 import { commitActiveSide, readMigration } from '../state/migration-row.ts';
 
 /** How long the truth is looked for when the commit's answer was lost. */
@@ -38,7 +37,7 @@ async function wasCommitted(context: SwitchoverContext): Promise<boolean> {
   for (;;) {
     try {
       await using fresh = await context.open('target', 'commit point');
-      await endSession(fresh, context.target.backendPid);
+      await endBackend(fresh, context.target.backendPid);
       const row = await readMigration(fresh, context.migration);
       return row?.epoch === context.epoch;
     } catch (error) {
@@ -54,16 +53,5 @@ async function wasCommitted(context: SwitchoverContext): Promise<boolean> {
       }
       await sleep(100);
     }
-  }
-}
-
-/** The lost session may still be working; after this it is not. */
-async function endSession(connection: Connection, pid: number): Promise<void> {
-  await connection.query(sql`
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ${pid} AND application_name LIKE 'pgglide: %'`);
-  for (;;) {
-    const rows = await connection.query(sql`SELECT 1 AS alive FROM pg_stat_activity WHERE pid = ${pid}`);
-    if (rows.length === 0) return;
-    await sleep(5);
   }
 }

@@ -1,14 +1,15 @@
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
-import { raiseBarrier } from '../postgres/barrier.ts';
-import type { Connection } from '../postgres/connection.ts';
-import { fenceState, raiseFenceSql } from '../postgres/fence.ts';
-import { sql } from '../postgres/sql.ts';
-
-const RETRY_LOCK_MS = 5000;
+import { endBackend } from '../postgres/activity.ts';
+import { fenceState, liftFenceSql, raiseFenceSql } from '../postgres/fence.ts';
+import { list, sql } from '../postgres/sql.ts';
 
 /**
- * Raises the fence on the old side inside the barrier's own transaction, then commits it: a writer that waited on the
- * lock gets the fence's clear error, never a lost write. Repeated after a crash it takes the barrier anew.
+ * Raises the fence on the old side inside the barrier's own transaction and commits it, before the commit point: a
+ * writer that waited on the lock gets the fence's clear error, never a lost write, and should this tool stop or lose its
+ * session at any later moment, the old side stays shut, so that never both sides take writes. That the COMMIT succeeds
+ * proves that the barrier stood until now. Undo lifts the fence.
+ *
+ * SHARE ROW EXCLUSIVE on tables that the barrier holds already: nobody waits longer for it.
  */
 export const fenceOldSide: SwitchoverStep = {
   id: 'fence-old-side',
@@ -17,19 +18,29 @@ export const fenceOldSide: SwitchoverStep = {
     `create or enable the fence's triggers on ${tables.length} tables of the ${from}, COMMIT`,
   ],
 
-  async run(context) {
-    const { facts } = context;
-    const session = facts.barrierHeld && facts.barrier ? facts.barrier : await barrierAnew(context);
-    const statement = raiseFenceSql(await fenceState(session, context.tables));
-    if (statement) await session.script(statement);
-    await session.script(sql`COMMIT`);
+  async run({ facts, tables }) {
+    const { barrier } = facts;
+    if (barrier === undefined) throw new Error('open-sessions has not run');
+    const raise = raiseFenceSql(await fenceState(barrier, tables));
+    facts.fenceBegun = true;
+    await barrier.script(raise === undefined ? sql`COMMIT` : list([raise, sql`COMMIT`], '; '));
     facts.barrierHeld = false;
+  },
+
+  async undo(context) {
+    if (!context.facts.fenceBegun) return;
+    await endBarrier(context);
+    const lift = liftFenceSql(await fenceState(context.oldSide, context.tables));
+    if (lift) await context.oldSide.script(lift);
+    context.facts.fenceBegun = false;
   },
 };
 
-async function barrierAnew(context: SwitchoverContext): Promise<Connection> {
-  const session = context.facts.barrier ?? (await context.open(context.from, 'barrier'));
-  context.facts.barrier = session;
-  await raiseBarrier(session, context.tables, RETRY_LOCK_MS);
-  return session;
+/** A COMMIT whose answer was lost may still be under way: after this it is not. */
+async function endBarrier({ facts, oldSide }: SwitchoverContext): Promise<void> {
+  const { barrier } = facts;
+  if (barrier === undefined || !facts.barrierHeld) return;
+  await barrier.script(sql`ROLLBACK`).catch(() => undefined);
+  if (barrier.lost !== undefined) await endBackend(oldSide, barrier.backendPid);
+  facts.barrierHeld = false;
 }
