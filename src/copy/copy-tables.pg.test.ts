@@ -334,7 +334,7 @@ test('the number of jobs can be raised and lowered while it runs', async ({ sour
   await workers(1);
   jobs = 3;
   await workers(3);
-  jobs = 0;
+  jobs = Number.NaN;
   hold.free();
   expect((await running).rows).toBe(20_000);
 });

@@ -125,7 +125,7 @@ class CopyRun {
   }
 
   get #jobs(): number {
-    return Math.max(1, Math.trunc(this.#options.jobs()));
+    return Math.max(1, Math.trunc(this.#options.jobs()) || 1);
   }
 
   get #mayTakeMore(): boolean {

@@ -99,3 +99,8 @@ test('large parts go alone, small ones together, none twice', () => {
   expect(new Set(batches.flat()).size).toBe(121);
   expect(queue.take()).toEqual([]);
 });
+
+test('numbers that are none lose no table', () => {
+  for (const broken of [{ jobs: Number.NaN }, { splitBytes: Number.NaN }])
+    expect(planParts([table('t', 5000 * MB)], { ...options, ...broken })).toHaveLength(1);
+});

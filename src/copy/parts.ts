@@ -73,7 +73,8 @@ function chooseCutting(tables: readonly PlannedTable[], options: PartsOptions): 
 
 function heapParts(table: PlannedTable, heap: Heap, cutting: Cutting, options: PartsOptions): CopyPart[] {
   const format = options.formatOf(table);
-  if (heap.bytes <= cutting.wholeBytes || heap.blocks < 2)
+  // Not `<=`: with a number that is none (jobs, a size never read) the heap must still be copied.
+  if (!(heap.bytes > cutting.wholeBytes && heap.blocks > 1))
     return [{ id: partId(table, heap), table, heap, format, bytes: heap.bytes }];
   const count = Math.min(Math.ceil(heap.bytes / cutting.rangeBytes), heap.blocks);
   const blocksEach = Math.ceil(heap.blocks / count);
