@@ -3,6 +3,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { z } from 'zod';
+import { UsageError } from '../domain/errors.ts';
 import { ControlRefusal } from './control-refusal.ts';
 import type { ProxyState, SessionSummary } from './control-types.ts';
 import type { ControlListen } from './options.ts';
@@ -65,10 +66,20 @@ export interface ControlServer {
 
 const MAX_BODY_BYTES = 65_536;
 
+/** @throws {UsageError} `control_open_to_others` */
 export async function startControlServer(
   listen: ControlListen,
   controlled: Controlled,
 ): Promise<ControlServer> {
+  if ('host' in listen && !isLoopback(listen.host)) {
+    throw new UsageError(
+      'control_open_to_others',
+      `The control API would be open to others on ${listen.host}`,
+      {
+        hint: 'Use unix:PATH, or http://127.0.0.1:PORT behind something that authenticates.',
+      },
+    );
+  }
   const table = routes(controlled);
   const server = http.createServer((request, response) => {
     void answer(table, controlled, request, response);
@@ -92,6 +103,9 @@ export async function startControlServer(
       }),
   };
 }
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 
 function addressOf(listen: ControlListen, server: http.Server): string {
   if ('unixPath' in listen) return `unix:${listen.unixPath}`;

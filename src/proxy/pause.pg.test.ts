@@ -329,3 +329,29 @@ test('a proxy whose server is down says so to the client, and recovers with it',
   await bed.traffic.resume('target', 1);
   await (await bed.connect()).end();
 });
+
+test('the control API is not opened to others, and refuses what it does not understand', async ({
+  source,
+  target,
+}) => {
+  await expect(
+    startProxyBed(source, target, { control: { host: '0.0.0.0', port: 0 } }),
+  ).rejects.toMatchObject({
+    code: 'control_open_to_others',
+    exitCode: 2,
+  });
+  await using bed = await startProxyBed(source, target, { control: { host: '127.0.0.1', port: 0 } });
+  const post = async (path: string, body: string) => {
+    const response = await fetch(`${bed.proxy.controlAddress}${path}`, { method: 'POST', body });
+    return [response.status, ((await response.json()) as { code: string }).code];
+  };
+  expect(await post('/v1/pause', '{"owner": "x"}')).toEqual([400, 'bad_request']);
+  expect(await post('/v1/pause', 'not JSON')).toEqual([400, 'bad_request']);
+  expect(await post('/v1/resume', '{"owner": "x", "side": "left", "epoch": 1}')).toEqual([
+    400,
+    'bad_request',
+  ]);
+  expect(await post('/v1/unheard', '{}')).toEqual([404, 'unknown_route']);
+  const metrics = await (await fetch(`${bed.proxy.controlAddress}/metrics`)).text();
+  expect(metrics).toContain('pgglide_proxy_active_side{side="source"} 1');
+});

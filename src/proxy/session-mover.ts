@@ -50,7 +50,9 @@ export class SessionMover {
     if (session.isStarting) return;
     this.dropLost(session, side);
     const standby = await this.#standbyFor(session, side);
-    const holdings = await this.#holdingsWhenIdle(session, Math.min(timeoutMs, IDLE_TIMEOUT_MS));
+    const holdings = await this.#whenIdle(session, Math.min(timeoutMs, IDLE_TIMEOUT_MS), () =>
+      session.holdings(ASK_TIMEOUT_MS),
+    );
     if (standby === undefined || holdings === undefined) return;
     session.obstacle = this.#obstacleOf(holdings);
     if (session.obstacle !== undefined) return;
@@ -73,7 +75,11 @@ export class SessionMover {
     const own = session.server?.side;
     if (own === undefined) return;
     if (own === session.originSide) {
-      session.clientTypes = await this.#typesOn(own, database, () => session.typeNames());
+      session.clientTypes = await this.#typesOn(own, database, async () => {
+        const names = await this.#whenIdle(session, IDLE_TIMEOUT_MS, () => session.typeNames());
+        if (names === undefined) throw new Error('The session stays busy');
+        return names;
+      });
     }
     standby.typesMatched = true;
     if (session.clientTypes === undefined || standby.connection.side === session.originSide) return;
@@ -100,10 +106,10 @@ export class SessionMover {
     for (const failure of failures) {
       const [, name] = /^prepared statement "(.*)": /s.exec(failure) ?? [];
       const definition = name === undefined ? undefined : session.statements.named.get(name);
-      if (definition !== undefined) {
-        await withDeadline('an idle moment', IDLE_TIMEOUT_MS, session.untilIdle());
-        if (session.isIdle && !(await session.canParse(definition))) continue;
-      }
+      const isStale =
+        definition !== undefined &&
+        (await this.#whenIdle(session, IDLE_TIMEOUT_MS, () => session.canParse(definition))) === false;
+      if (isStale) continue;
       serious.push(failure);
     }
     return serious;
@@ -182,11 +188,11 @@ export class SessionMover {
     return this.#surroundings.immovable === 'terminate' ? undefined : immovableBecause(holdings);
   }
 
-  /** Undefined when the session stays busy or in a transaction. */
-  async #holdingsWhenIdle(session: Session, timeoutMs: number) {
+  /** Work that needs an idle session, begun in the very moment it is; undefined when it stays busy or in a transaction. */
+  async #whenIdle<T>(session: Session, timeoutMs: number, work: () => Promise<T>): Promise<T | undefined> {
     const deadline = performance.now() + timeoutMs;
     while (!session.isClosed) {
-      if (session.isIdle) return await session.holdings(ASK_TIMEOUT_MS);
+      if (session.isIdle) return await work();
       try {
         await withDeadline('an idle moment', Math.max(1, deadline - performance.now()), session.untilIdle());
       } catch (error) {

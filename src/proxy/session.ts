@@ -131,6 +131,12 @@ export class Session {
     return this.#conversation.isIdle && this.#clientScanner.atBoundary && this.#serverScanner.atBoundary;
   }
 
+  /** Nothing is under way, though a transaction may be open. */
+  get #isQuiet(): boolean {
+    const { outstanding, unsynced } = this.#conversation;
+    return outstanding === 0 && !unsynced && this.#clientScanner.atBoundary && this.#serverScanner.atBoundary;
+  }
+
   /** Since when a request is being kept waiting, by performance.now(). */
   get waitingSinceMs(): number | undefined {
     return this.#waitingSinceMs;
@@ -197,6 +203,7 @@ export class Session {
   async #aside<T>(work: (server: ServerConnection) => Promise<T>): Promise<T> {
     const server = this.#server;
     if (server === undefined || this.#closed) throw new Error('The session has ended');
+    if (!this.#isQuiet) throw new Error('The session is busy: our words would mix with its own');
     this.#asides += 1;
     try {
       return await work(server);
