@@ -210,6 +210,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   usage('demo_missing', 'The demo is not part of this installation.', 'Run it from a checkout.'),
 
   prerequisite(
+    'lock_not_available',
+    'A lock for a short statement of ours could not be had without making the application wait behind it.',
+    'Run the same command again when the long transactions that the message names are over.',
+  ),
+  prerequisite(
     'preflight_failed',
     '`check` found something that stops the migration.',
     '`pgglide check` lists it, with the SQL that mends it.',
@@ -243,6 +248,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'schema_statement_failed',
     'The target refused a statement of the schema.',
     'Mend what it says on either server, then run the same command again; what is done is not repeated.',
+  ),
+  prerequisite(
+    'view_not_refreshed',
+    'A materialized view that is populated on the source cannot be refreshed on the target.',
+    'Mend what the message says on both sides, or leave the view out with scope.exclude; then run `pgglide sync` again.',
   ),
   prerequisite(
     'role_statement_failed',
@@ -455,6 +465,16 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'table_rewritten',
     'A table was rewritten on the source (VACUUM FULL, CLUSTER, TRUNCATE, ALTER TABLE) while its parts were copied.',
     'Run `pgglide sync` again: it copies that table anew.',
+  ),
+  replication(
+    'wal_limit_reached',
+    'A slot of ours kept as much WAL on the source as it may: sync stopped and dropped the slot, so that the disk there does not fill up.',
+    'Raise throttle.maxWalRetained if there is room, make the copy faster or choose a quieter hour; then run `pgglide sync` again. See docs/throttling.md.',
+  ),
+  replication(
+    'slot_lost',
+    'The source has removed WAL that a slot of ours still needed (max_slot_wal_keep_size).',
+    'Raise max_slot_wal_keep_size on the source, then run `pgglide sync` again: it copies anew what the slot was for.',
   ),
   replication(
     'slot_in_use',

@@ -19,6 +19,7 @@ import { fenceTarget } from '../steps/fence-target.ts';
 import { installOwnSchema } from '../steps/install-own-schema.ts';
 import { loadSchema } from '../steps/load-schema.ts';
 import { recordSchema } from '../steps/record-schema.ts';
+import { refreshViews } from '../steps/refresh-views.ts';
 import { subscribe } from '../steps/subscribe.ts';
 
 /** Before anything else, because the plan and the journal are kept in it. */
@@ -34,6 +35,7 @@ export const SYNC_STEPS: readonly Step<never>[] = [
   buildHelperIndexes, // where a table without a key has none
   subscribe, // the target follows from the slot's position
   catchUp,
+  refreshViews, // materialized ones, once the rows are there
   recordSchema, // what drift is measured against
   fenceTarget, // the target takes no other writes
   analyzeTarget,

@@ -1,11 +1,13 @@
 /** What sync and cutover would do, from the same lists that they execute. Changes nothing. */
 
-import type { SwitchoverDirection } from '../domain/event.ts';
+import type { MigrationEvent, SwitchoverDirection } from '../domain/event.ts';
 import { laneNames, otherSide, qualified, type Side } from '../domain/names.ts';
 import { type Plan, tableBytes } from '../domain/plan.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import type { PlanLine, PlanSection } from '../observers/plan-text.ts';
+import { readMaterializedViews } from '../schema/materialized-views.ts';
 import { planTables } from '../schema/plan-tables.ts';
+import { readJournal } from '../state/journal.ts';
 import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
 import type { Session } from './session.ts';
 import { AFTER_COMMIT, BEFORE_PAUSE, PAUSED } from './switchover.ts';
@@ -23,6 +25,7 @@ export async function plan(session: Session): Promise<PlanSection[]> {
       title: `Sequences (${decided.sequences.length}), set at every switch`,
       lines: decided.sequences.map((sequence) => line('source', qualified(sequence))),
     },
+    ...(await viewsPlan(session)),
     {
       title: 'Not carried',
       lines: decided.notCarried.map(({ object, reason }) => line('source', `${object}: ${reason}`)),
@@ -30,6 +33,34 @@ export async function plan(session: Session): Promise<PlanSection[]> {
     ...syncPlan(session, decided),
     ...switchPlan(session, decided, row?.activeSide ?? 'source'),
   ];
+}
+
+const REFRESHES: ReadonlySet<string> = new Set(['refresh-views', 'renew-views']);
+
+/** Materialized views, with what their last refresh by us has cost. */
+async function viewsPlan(session: Session): Promise<PlanSection[]> {
+  const views = await readMaterializedViews(session.source, session.settings.scope);
+  if (views.length === 0) return [];
+  const journal = await readJournal(session.target, session.migration);
+  const lastMs = journal.map(({ event }) => refreshMs(event)).findLast((ms) => ms !== undefined);
+  const cost = lastMs === undefined ? 'not timed yet' : `${Math.round(lastMs)} ms at the last refresh of all`;
+  const lines = views.map((view) =>
+    line(
+      'target',
+      view.isPopulated
+        ? `${qualified(view)}: REFRESH${view.hasKey ? ' CONCURRENTLY' : ''}, about ${Math.ceil(view.bytes / 1e6)} MB`
+        : `${qualified(view)}: not populated, stays so`,
+    ),
+  );
+  return [
+    { title: `Materialized views, refreshed before each switch and outside its pause (${cost})`, lines },
+  ];
+}
+
+function refreshMs(event: MigrationEvent): number | undefined {
+  if (event.type === 'switchover-step' && REFRESHES.has(event.data.step.id)) return event.data.step.ms;
+  const isRefresh = event.type === 'step-finished' && event.data.outcome === 'changed';
+  return isRefresh && REFRESHES.has(event.data.step) ? event.data.ms : undefined;
 }
 
 function syncPlan(session: Session, decided: Plan): PlanSection[] {

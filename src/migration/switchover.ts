@@ -7,6 +7,7 @@ import { DeadlineError, withDeadline } from '../base/async.ts';
 import { PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
 import type { StepTime } from '../domain/event.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
+import { announceCommit } from '../steps/announce-commit.ts';
 import { armReturnLink } from '../steps/arm-return-link.ts';
 import { carrySequences } from '../steps/carry-sequences.ts';
 import { checkDrift } from '../steps/check-drift.ts';
@@ -24,6 +25,7 @@ import { prepareReturnLink } from '../steps/prepare-return-link.ts';
 import { prepareTraffic } from '../steps/prepare-traffic.ts';
 import { raiseBarrierStep } from '../steps/raise-barrier.ts';
 import { rehearseQueries } from '../steps/rehearse-queries.ts';
+import { renewViews } from '../steps/renew-views.ts';
 import { resumeTraffic } from '../steps/resume-traffic.ts';
 import { retireOutLink } from '../steps/retire-out-link.ts';
 import { startReturnLink } from '../steps/start-return-link.ts';
@@ -34,6 +36,7 @@ type StepGroup = SwitchoverStep | readonly SwitchoverStep[];
 export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   checkReadiness,
   checkDrift,
+  renewViews,
   prepareHelperIndexes,
   prepareReturnLink,
   openSessions,
@@ -44,9 +47,8 @@ export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
 export const PAUSED: readonly StepGroup[] = [
   pauseTraffic,
   raiseBarrierStep,
-  drainReplication,
-  [pinSnapshots, carrySequences, openNewSide, armReturnLink],
-  fenceOldSide,
+  [drainReplication, announceCommit],
+  [pinSnapshots, carrySequences, openNewSide, armReturnLink, fenceOldSide],
   commitSwitch,
 ];
 /** After the commit point. Each can be repeated, and is, by the next command after a crash. */
@@ -113,6 +115,8 @@ async function upToCommit(
     }
     return times;
   } catch (error) {
+    // Behind the commit point there is no way back, whatever failed: the caller goes forward.
+    if (context.facts.isCommitted) return times;
     // Where the commit point's outcome is unknown, going back could split the writes.
     if (error instanceof PgglideError && error.exitCode === 20) throw error;
     await goBack(context, begun);

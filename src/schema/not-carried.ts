@@ -27,7 +27,7 @@ const relations = (scope: Scope): Sql => sql`
   SELECT format('%I.%I', n.nspname, c.relname), CASE
     WHEN c.relkind = 'f' THEN 'foreign table: its definition is carried, its rows stay on the foreign server'
     WHEN c.relkind = 'm' AND c.relispopulated THEN
-      'materialized view: its rows are not replicated; it is refreshed on the target'
+      'materialized view: its rows are not replicated; it is refreshed at the sync and before each switch'
     WHEN c.relkind = 'm' THEN 'materialized view: not populated on the source, and so left on the target'
     ELSE 'unlogged table: its rows are in no WAL and cannot be replicated' END
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

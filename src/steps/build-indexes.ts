@@ -15,7 +15,7 @@ interface Facts {
 
 /**
  * What waits for the rows: keys and indexes in parallel, dearest first, then foreign keys, triggers, policies,
- * materialized views. Nobody but us uses the target's tables yet. Each statement and its record are one transaction.
+ * definitions of views that need a key. Nobody but us uses the target's tables yet. Each statement and its record are one transaction.
  *
  * @throws {PrerequisiteError} `schema_statement_failed`
  */
@@ -24,7 +24,7 @@ export const buildIndexes: Step<Facts> = {
   title: 'Keys, indexes, constraints, triggers',
 
   describe: ({ settings }) => [
-    `target: keys, indexes, foreign keys, triggers, policies, materialized views; ${settings.copy.indexJobs} at once`,
+    `target: keys, indexes, foreign keys, triggers, policies; ${settings.copy.indexJobs} at once`,
   ],
 
   async observe({ target, migration, plan }) {

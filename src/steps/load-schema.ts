@@ -45,7 +45,7 @@ export const loadSchema: Step<Facts> = {
           does: 'pg_dump --schema-only, split into statements',
           run: async () => {
             const statements = await dumpSchema(settings.source, { ...settings.scope, signal });
-            await saveStatements(target, migration, statements);
+            await saveStatements(target, migration, statements.filter(isDefinition));
           },
         },
       ];
@@ -67,3 +67,6 @@ export const loadSchema: Step<Facts> = {
     ];
   },
 };
+
+/** Materialized views are filled when the target has caught up, not before it follows. */
+const isDefinition = (statement: SchemaStatement): boolean => statement.kind !== 'MATERIALIZED VIEW DATA';

@@ -45,8 +45,9 @@ const materializedViews: Rule = {
   id: 'PGG162',
   title: 'materialized views',
   severity: 'note',
-  background: `A materialized view's rows are not replicated. pgglide refreshes on the target those that are populated on the source; one that
-is not populated stays so. Refresh them again after the cutover if they must be of that hour.`,
+  background: `A materialized view's rows are not replicated. pgglide refreshes those that are populated on the source, on the target at the end
+of sync and again before each switch, outside the pause (CONCURRENTLY where a unique index allows); one that is not populated
+stays so. What is written between that refresh and the pause shows at the next REFRESH. pgglide plan shows the time it takes.`,
   check({ source }) {
     const views = source.objects.materializedViews.map(qualified);
     if (views.length === 0) return [];
