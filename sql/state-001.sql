@@ -8,6 +8,8 @@ CREATE TABLE pgglide.migration (
   plan jsonb,
   -- Set while a switchover is under way: what a restarted tool must undo or finish.
   switchover jsonb,
+  -- What the operator turned while sync runs: "pgglide throttle", "pgglide set".
+  tuning jsonb NOT NULL DEFAULT '{}',
   source_system_identifier text NOT NULL,
   target_system_identifier text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()

@@ -132,6 +132,9 @@ function toSettings(
     },
     throttle: {
       maxWalRetainedBytes: throttle.maxWalRetained,
+      maxReplicaLagMs: throttle.maxReplicaLag,
+      flagFile: path(throttle.flagFile),
+      maxSlotWaitMs: throttle.maxSlotWait,
     },
     verify: { bits: verify.bits, jobs: verify.jobs, staleAfterMs: verify.staleAfter },
     cutover: {

@@ -172,8 +172,25 @@ export const configSchema = z.strictObject({
     .strictObject({
       maxWalRetained: withDefault(size, {
         kind: 'size',
-        description: 'How much WAL our slots may keep on the source; what is kept is shown against it.',
+        description:
+          'How much WAL our slots may keep on the source. There `sync` stops and drops the slot, so that the disk does not fill up.',
         default: '20GB',
+      }),
+      maxReplicaLag: optional(duration, {
+        kind: 'duration',
+        description: 'The copy stands still while a physical standby of the source is further behind.',
+        example: '10s',
+      }),
+      flagFile: optional(text, {
+        kind: 'text',
+        description: 'The copy stands still while this file exists on the machine where `sync` runs.',
+        example: './pgglide.slow',
+      }),
+      maxSlotWait: withDefault(duration, {
+        kind: 'duration',
+        description:
+          'How long the creation of the slot may wait for transactions that are open; then `sync` gives up and leaves no slot.',
+        default: '10min',
       }),
     })
     .prefault({})

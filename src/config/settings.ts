@@ -28,6 +28,11 @@ export interface Settings {
   };
   readonly throttle: {
     readonly maxWalRetainedBytes: number;
+    /** Undefined: standbys are not looked at. */
+    readonly maxReplicaLagMs: number | undefined;
+    /** Absolute path; undefined: none. */
+    readonly flagFile: string | undefined;
+    readonly maxSlotWaitMs: number;
   };
   readonly verify: {
     readonly bits: 64 | 128;

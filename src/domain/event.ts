@@ -24,6 +24,8 @@ export interface CopyProgress {
   readonly running: readonly CopyTableProgress[];
   readonly bytesPerSecond: number;
   readonly elapsedMs: number;
+  /** What the copy stands still for; undefined: it goes on. */
+  readonly pausedBy?: string | undefined;
 }
 
 export interface StepTime {

@@ -89,7 +89,7 @@ function problems(row: MigrationRow | undefined, lanes: readonly LaneState[]): s
     );
   const lost = lanes
     .filter(({ slot }) => slot?.walStatus === 'lost')
-    .map(({ slot }) => `slot ${slot?.name} is lost: its WAL is gone; pgglide abort, then pgglide sync`);
+    .map(({ slot }) => `slot ${slot?.name} is lost: its WAL is gone; pgglide sync copies anew`);
   const open = row?.switchover;
   const interrupted =
     open === undefined ? [] : [`a ${open.direction} was interrupted: the next command finishes or undoes it`];

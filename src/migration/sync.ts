@@ -7,28 +7,55 @@ import { reconcile } from '../engine/reconcile.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import { createMigration, type MigrationRow, savePlan } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
+import { discardStaleCopy } from '../steps/discard-stale-copy.ts';
+import { withWalGovernor } from '../steps/wal-governor.ts';
 import { check } from './check.ts';
 import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
+import { recover } from './recover.ts';
 import { mayRun, type Session } from './session.ts';
 
 /**
  * @throws {PrerequisiteError} `preflight_failed` before anything is created
  * @throws {LockedError} `another_runner`
+ * @throws {ReplicationError} `wal_limit_reached`, `slot_lost`: the next sync copies anew what hung on that slot
  */
 export async function sync(session: Session): Promise<void> {
   await takeRunnerLock(session.target, session.migration);
   const before = await session.row();
   if (!mayRun('sync', before?.phase ?? 'new')) return;
-  if (before === undefined || before.phase === 'new' || before.phase === 'aborted')
-    await refuseBlockers(session);
+  if (before === undefined || before.phase === 'new') await refuseBlockers(session);
   await reconcile(FIRST_STEP, session.context());
-  const row = before ?? (await createRow(session));
+  if (before === undefined) await createRow(session);
   await session.openJournal();
+  if (before?.switchover !== undefined && !(await isUndone(session))) return;
+  await startOverIfStale(session);
+  const row = await readRow(session);
   const plan = row.plan ?? (await makePlan(session));
   await enterSyncing(session, row.phase);
   const context = session.context(plan);
-  for (const step of SYNC_STEPS) await reconcile(step, context);
+  await withWalGovernor(context, async (signal) => {
+    for (const step of SYNC_STEPS) await reconcile(step, { ...context, signal });
+  });
   await session.changePhase(row.phase === 'following' ? 'following' : 'syncing', 'following');
+}
+
+/**
+ * A cutover that was interrupted may have moved the active side: nothing on the target may be touched before that is settled.
+ * @throws {RefusedError} `wrong_phase` when it had
+ */
+async function isUndone(session: Session): Promise<boolean> {
+  await using traffic = session.openTraffic();
+  await recover(session, traffic);
+  return mayRun('sync', (await readRow(session)).phase);
+}
+
+/** While it is being copied anew, no cutover may begin: the phase goes back first. */
+async function startOverIfStale(session: Session): Promise<void> {
+  const context = session.context();
+  if ((await discardStaleCopy.observe(context)).satisfied) return;
+  const { phase } = await readRow(session);
+  await session.changePhase(phase, 'syncing');
+  await reconcile(discardStaleCopy, context);
 }
 
 async function refuseBlockers(session: Session): Promise<void> {
@@ -45,13 +72,16 @@ async function refuseBlockers(session: Session): Promise<void> {
   );
 }
 
-async function createRow(session: Session): Promise<MigrationRow> {
+async function createRow(session: Session): Promise<void> {
   const { source, target } = session.identities;
   await createMigration(session.target, {
     name: session.migration,
     sourceSystemIdentifier: source.systemIdentifier,
     targetSystemIdentifier: target.systemIdentifier,
   });
+}
+
+async function readRow(session: Session): Promise<MigrationRow> {
   const row = await session.row();
   if (row === undefined) throw new Error('The migration’s row vanished');
   return row;

@@ -61,7 +61,13 @@ export function foldView(view: View, event: MigrationEvent): View {
     case 'step-failed':
       return view.step?.id === event.data.step ? { ...started, step: undefined } : started;
     case 'copy-progress':
-      return { ...started, copy: event.data, isCopying: true, tableRates: rates(view, event.data, event.at) };
+      return {
+        ...started,
+        copy: event.data,
+        isCopying: true,
+        tableRates: rates(view, event.data, event.at),
+        step: view.step === undefined ? undefined : { ...view.step, waitingFor: event.data.pausedBy },
+      };
     case 'copy-finished':
       return { ...started, isCopying: false };
     case 'index-progress':

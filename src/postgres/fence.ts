@@ -5,8 +5,9 @@
  */
 
 import type { TableName } from '../domain/names.ts';
+import { withBriefLock } from './brief-lock.ts';
 import type { Connection } from './connection.ts';
-import { ident, list, literal, type Sql, sql } from './sql.ts';
+import { ident, list, type Sql, sql } from './sql.ts';
 
 export const FENCE_TRIGGER = 'pgglide_fence';
 
@@ -63,18 +64,18 @@ export function liftFenceSql(relations: readonly FencedRelation[]): Sql | undefi
   );
 }
 
-/** For `complete` and `abort`. Waits at most `lockTimeoutMs` for readers of each table. */
-export async function dropFence(
-  connection: Connection,
-  tables: readonly TableName[],
-  lockTimeoutMs: number,
-): Promise<void> {
+/**
+ * For `complete` and `abort`. DROP TRIGGER takes ACCESS EXCLUSIVE, on the active side too: table by table, and never waited
+ * for long, because the application would wait behind us.
+ *
+ * @throws {PrerequisiteError} `lock_not_available`
+ */
+export async function dropFence(connection: Connection, tables: readonly TableName[]): Promise<void> {
   const present = (await fenceState(connection, tables)).filter((relation) => relation.fence !== 'absent');
   for (const relation of present) {
-    await connection.script(sql`
-      BEGIN;
-      SET LOCAL lock_timeout = ${literal(`${lockTimeoutMs}ms`)};
-      DROP TRIGGER IF EXISTS ${ident(FENCE_TRIGGER)} ON ${ident(relation.schema, relation.name)};
-      COMMIT`);
+    await withBriefLock(
+      connection,
+      sql`DROP TRIGGER IF EXISTS ${ident(FENCE_TRIGGER)} ON ${ident(relation.schema, relation.name)}`,
+    );
   }
 }

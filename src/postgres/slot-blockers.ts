@@ -61,7 +61,7 @@ export function slotWaitsForTransaction(
   );
 }
 
-const inWords = (blocker: SlotBlocker): string =>
+export const inWords = (blocker: SlotBlocker): string =>
   blocker.gid !== null
     ? `prepared transaction '${blocker.gid}' (${blocker.database}, ${age(blocker)})`
     : `pid ${blocker.pid} (${blocker.user}, ${blocker.state}, ${age(blocker)}): ${blocker.query}`;

@@ -23,6 +23,16 @@ export async function readCopyProgress(target: Connection, migration: string): P
     GROUP BY t.schema_name, t.table_name, t.lane, t.parts`);
 }
 
+/** Forgets schema, plan and rows that were brought over: in one transaction, so that the next look finds all or nothing. */
+export async function forgetCopy(target: Connection, migration: string): Promise<void> {
+  await target.transaction(async () => {
+    await target.execute(sql`DELETE FROM pgglide.schema_statement WHERE migration = ${migration}`);
+    await target.execute(sql`DELETE FROM pgglide.copy_table WHERE migration = ${migration}`);
+    await target.execute(sql`DELETE FROM pgglide.schema_record WHERE migration = ${migration}`);
+    await target.execute(sql`UPDATE pgglide.migration SET plan = NULL WHERE name = ${migration}`);
+  });
+}
+
 /** Forgets every table that is not copied whole and notes the new parts: one statement, before the new lane copies. */
 export async function beginCopy(
   target: Connection,

@@ -35,3 +35,12 @@ export async function markStatementsDone(
     UPDATE pgglide.schema_statement SET done_at = clock_timestamp()
     WHERE migration = ${migration} AND n = ANY (${numbers}::int[])`);
 }
+
+/** Whether keys, indexes or constraints stand on the target already. */
+export async function hasBegunPostData(target: Connection, migration: string): Promise<boolean> {
+  const { begun } = await target.one<{ begun: boolean }>(sql`
+    SELECT EXISTS (
+      SELECT 1 FROM pgglide.schema_statement
+      WHERE migration = ${migration} AND statement->>'section' = 'post-data' AND done_at IS NOT NULL) AS begun`);
+  return begun;
+}

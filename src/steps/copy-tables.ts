@@ -1,32 +1,31 @@
 import { copyParts } from '../copy/copy-tables.ts';
+import { watchPace } from '../copy/pace.ts';
 import type { CopyPart } from '../copy/parts.ts';
 import { planCopy } from '../copy/plan-copy.ts';
 import { type LaneNames, laneNames, qualified, type TableName } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
 import type { Step, StepContext } from '../engine/step.ts';
+import { withBriefLock } from '../postgres/brief-lock.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { dropLane } from '../postgres/drop-lane.ts';
 import { existingLanes } from '../postgres/lane.ts';
-import { createMarkerSql, dropMarkerSql } from '../postgres/marker.ts';
-import {
-  createPublicationSql,
-  dropPublicationSql,
-  dropTablesSql,
-  publishedTables,
-} from '../postgres/publication.ts';
-import { createSlotWithSnapshot, dropSlot } from '../postgres/replication-slot.ts';
+import { lostLanes } from '../postgres/lost-lane.ts';
+import { createMarkerSql } from '../postgres/marker.ts';
+import { createSlotPatiently } from '../postgres/patient-slot.ts';
+import { createPublicationSql, dropTablesSql, publishedTables } from '../postgres/publication.ts';
 import { ident, list, sql } from '../postgres/sql.ts';
 import { beginCopy, isCopied, readCopyProgress, recordParts } from '../state/copy-progress.ts';
+import { readPaceSettings } from '../state/pace-settings.ts';
 
 interface Facts {
   readonly lanes: readonly LaneNames[];
   readonly missing: readonly PlannedTable[];
 }
 
-const SLOT_TIMEOUT_MS = 10 * 60_000;
-
 /**
  * Copies every planned table inside one snapshot of the source, which is also where its replication slot begins: no
  * change is missed, none comes twice. Tables copied by an earlier, killed run stay in that run's lane, whose slot has
- * kept their place; the rest are emptied and copied anew in a lane of their own.
+ * kept their place; the rest, and those whose slot is gone, are emptied and copied anew in a lane of their own.
  *
  * On the source: CREATE PUBLICATION takes SHARE UPDATE EXCLUSIVE on each table, COPY takes ACCESS SHARE; no reader or
  * writer waits. The slot holds WAL from here on.
@@ -50,12 +49,18 @@ export const copyTables: Step<Facts> = {
 
   async observe({ source, target, migration, plan }) {
     const progress = await readCopyProgress(target, migration);
-    const copied = new Set(progress.filter(isCopied).map(qualified));
+    const lanes = await existingLanes(source, migration, 'forward');
+    const lost = await lostLanes(source, lanes);
+    const usable = new Set(lanes.filter((lane) => !lost.includes(lane)).map(({ lane }) => lane));
+    const isFollowable = (table: { readonly lane: number }) => usable.has(table.lane);
+    const copied = new Set(
+      progress
+        .filter(isCopied)
+        .filter(isFollowable)
+        .map((table) => qualified(table)),
+    );
     const missing = plan.tables.filter((table) => !copied.has(qualified(table)));
-    return {
-      satisfied: missing.length === 0,
-      facts: { missing, lanes: await existingLanes(source, migration, 'forward') },
-    };
+    return { satisfied: missing.length === 0, facts: { missing, lanes } };
   },
 
   actions(context, { lanes, missing }) {
@@ -94,18 +99,10 @@ async function leaveToNewLane(
     const published = (await publishedTables(source, lane.publication)) ?? [];
     const tables = published.filter((table) => qualified(table) !== qualified(lane.marker));
     const leaving = tables.filter((table) => unfinished.has(qualified(table)));
-    if (leaving.length < tables.length) {
-      if (leaving.length > 0) await source.script(dropTablesSql(lane.publication, leaving));
-    } else {
-      await dropSlot(source, lane.slot, { timeoutMs: 30_000 });
-      await source.script(dropPublicationSql(lane.publication));
-      await Promise.all([
-        source.script(dropMarkerSql(lane.marker)),
-        target.script(dropMarkerSql(lane.marker)),
-      ]);
-    }
+    if (leaving.length === tables.length) await dropLane(source, target, lane);
+    else if (leaving.length > 0) await withBriefLock(source, dropTablesSql(lane.publication, leaving));
   }
-  await target.script(sql`TRUNCATE ${list(missing.map((table) => ident(table.schema, table.name)))}`);
+  await withBriefLock(target, sql`TRUNCATE ${list(missing.map((table) => ident(table.schema, table.name)))}`);
 }
 
 async function copyInLane(
@@ -118,32 +115,66 @@ async function copyInLane(
     source.script(createMarkerSql(lane.marker)),
     target.script(createMarkerSql(lane.marker)),
   ]);
-  await source.script(createPublicationSql(lane.publication, [lane.marker, ...tables]));
-  await using slot = await createSlotWithSnapshot(settings.source, lane.slot, {
-    timeoutMs: SLOT_TIMEOUT_MS,
+  await withBriefLock(source, createPublicationSql(lane.publication, [lane.marker, ...tables]), {
     signal,
+    onWaiting: () => tellWaiting(context, 'a lock on a table of the source that another session holds'),
   });
-  const { rateLimitBytesPerSecond, jobs, splitTablesLargerThanBytes: splitBytes } = settings.copy;
+  await using slot = await createSlotPatiently(settings.source, lane.slot, {
+    timeoutMs: settings.throttle.maxSlotWaitMs,
+    signal,
+    control: source,
+    onBlocked: (blockers) => tellWaiting(context, `the end of ${blockers}`),
+  });
+  const { jobs, splitTablesLargerThanBytes: splitBytes } = settings.copy;
   const parts = await planCopy(source, target, tables, { jobs, splitBytes });
   await beginCopy(target, migration, lane.lane, countParts(tables, parts));
+  await using looking = await openPaceSessions(context);
+  await using pace = await watchPace(
+    () => readPaceSettings(looking, migration, settings),
+    (reason) => tellWaiting(context, reason),
+  );
   const result = await copyParts({
     source: settings.source,
     target: settings.target,
     snapshot: slot.snapshotName,
     parts,
-    jobs: () => jobs,
-    rateLimit: () => rateLimitBytesPerSecond,
+    jobs: () => pace.now.jobs,
+    rateLimit: () => pace.now.rateLimitBytesPerSecond,
+    pausedBy: () => pace.now.pausedBy,
     recordParts: (session, done) =>
       recordParts(
         session,
         migration,
         done.map(({ part, rows, bytes }) => ({ table: part.table, part: part.id, rowCount: rows, bytes })),
       ),
-    onProgress: (progress) => void events.emit('copy-progress', progress),
+    onProgress: (progress) => void events.emit('copy-progress', { ...progress, pausedBy: pace.now.pausedBy }),
     signal,
   });
   await events.emit('copy-finished', { tables: tables.length, ...result });
 }
+
+const tellWaiting = ({ events }: StepContext, waitingFor: string): void =>
+  void events.emit('step-waiting', { step: copyTables.id, waitingFor }).catch(() => undefined);
+
+interface PaceSessions extends AsyncDisposable {
+  readonly source: Connection;
+  readonly target: Connection;
+}
+
+/** Of their own: the others may be at work for long. */
+async function openPaceSessions({ open }: StepContext): Promise<PaceSessions> {
+  const source = await open('source', 'throttle');
+  try {
+    const target = await open('target', 'throttle');
+    return { source, target, [Symbol.asyncDispose]: () => closeBoth(source, target) };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+const closeBoth = async (...sessions: readonly Connection[]): Promise<void> =>
+  void (await Promise.all(sessions.map((session) => session.close())));
 
 function countParts(
   tables: readonly PlannedTable[],

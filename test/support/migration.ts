@@ -13,7 +13,8 @@ import { openProxySwitch } from '../../src/traffic/proxy-switch.ts';
 import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
 
 export interface Scene {
-  readonly settings: Settings;
+  /** Commands that start from now on see what a test changes here. */
+  settings: Settings;
   readonly events: MigrationEvent[];
   /** Where applications connect. */
   readonly proxy: { readonly host: string; readonly port: number };
@@ -60,10 +61,11 @@ export async function withScene(ends: Ends, play: (scene: Scene) => Promise<void
         options.onEvent?.(event);
       };
       const signal = options.signal ?? new AbortController().signal;
-      await using migration = await openMigration(settings, { emit, signal, openTraffic });
+      await using migration = await openMigration(scene.settings, { emit, signal, openTraffic });
       return await work(migration);
     };
-    await play({ settings, events, proxy: { host: '127.0.0.1', port }, run });
+    const scene: Scene = { settings, events, proxy: { host: '127.0.0.1', port }, run };
+    await play(scene);
   } finally {
     stop.abort();
     await serving.catch(() => undefined);
@@ -93,7 +95,12 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
     targetForSource: target,
     scope: { schemas: undefined, exclude: [] },
     copy: { jobs: 2, indexJobs: 2, splitTablesLargerThanBytes: 256e6, rateLimitBytesPerSecond: undefined },
-    throttle: { maxWalRetainedBytes: 20e9 },
+    throttle: {
+      maxWalRetainedBytes: 20e9,
+      maxReplicaLagMs: undefined,
+      flagFile: undefined,
+      maxSlotWaitMs: 60_000,
+    },
     verify: { bits: 64, jobs: 2, staleAfterMs: 86_400_000 },
     cutover: { pauseBudgetMs: 5000, requireVerified: false },
     traffic: { driver: 'proxy', proxies: [control] },

@@ -1,0 +1,33 @@
+/** What the operator turns while `sync` runs: kept in the migration's row, read by the running tool. */
+
+import type { Connection } from '../postgres/connection.ts';
+import { sql } from '../postgres/sql.ts';
+
+export interface Tuning {
+  /** ISO 8601: since when the copy stands still on request. */
+  readonly throttledSince?: string;
+  readonly copyJobs?: number;
+  readonly copyRateLimitBytesPerSecond?: number;
+  readonly maxWalRetainedBytes?: number;
+}
+
+/** null takes a value back: the configuration's counts again. */
+export type TuningChange = { readonly [K in keyof Tuning]: Tuning[K] | null };
+
+/** Undefined when the migration is not known. */
+export async function readTuning(target: Connection, migration: string): Promise<Tuning | undefined> {
+  const [row] = await target.query<{ tuning: Tuning }>(
+    sql`SELECT tuning FROM pgglide.migration WHERE name = ${migration}`,
+  );
+  return row?.tuning;
+}
+
+export async function changeTuning(
+  target: Connection,
+  migration: string,
+  change: TuningChange,
+): Promise<void> {
+  await target.execute(sql`
+    UPDATE pgglide.migration SET tuning = jsonb_strip_nulls(tuning || ${JSON.stringify(change)}::jsonb)
+    WHERE name = ${migration}`);
+}

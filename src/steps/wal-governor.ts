@@ -1,0 +1,179 @@
+/** Keeps our slots from filling the source's disk while `sync` works. */
+
+import { sleep } from '../base/async.ts';
+import { ReplicationError } from '../domain/errors.ts';
+import type { LaneNames } from '../domain/names.ts';
+import {
+  isComingNearer,
+  judgeWal,
+  type LagSample,
+  recent,
+  type WalLimits,
+  walLimitBytes,
+} from '../domain/wal-budget.ts';
+import type { StepContext } from '../engine/step.ts';
+import { formatBytes } from '../observers/quantity.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { giveUpSlot } from '../postgres/drop-lane.ts';
+import { existingLanes } from '../postgres/lane.ts';
+import { type SlotState, slotState } from '../postgres/replication-slot.ts';
+import { subscriptionState } from '../postgres/subscription.ts';
+import { readTuning } from '../state/tuning.ts';
+
+const POLL_MS = 1_000;
+const WARN_AT = 0.7;
+/** A subscriber confirms at most every 10 s, and nothing while it applies one large transaction. */
+const PROGRESS_WINDOW_MS = 60_000;
+
+/**
+ * Runs `work` and looks once a second at what our slots keep on the source, in sessions of its own. At 70 % of the limit it
+ * warns; at the limit, where copy and index build cannot lower it any more, it ends the work and drops the slot.
+ * While the target follows and comes nearer, it only warns.
+ *
+ * SQL does not tell how much disk is free, so the limit is throttle.maxWalRetained, or max_slot_wal_keep_size if nearer.
+ *
+ * @throws {ReplicationError} `wal_limit_reached`, `slot_lost`; whatever `work` throws
+ */
+export async function withWalGovernor<T>(
+  context: StepContext,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const givenUp = new AbortController();
+  const watching = new Watch(context, givenUp).run(stop.signal);
+  try {
+    const result = await work(AbortSignal.any([context.signal, givenUp.signal]));
+    givenUp.signal.throwIfAborted();
+    return result;
+  } catch (error) {
+    // The work was cut short: what it says about that follows from our reason.
+    throw givenUp.signal.aborted ? givenUp.signal.reason : error;
+  } finally {
+    stop.abort();
+    await watching;
+  }
+}
+
+class Watch {
+  readonly #context: StepContext;
+  readonly #givenUp: AbortController;
+  readonly #lag = new Map<string, readonly LagSample[]>();
+  #sessions: { readonly source: Connection; readonly target: Connection } | undefined;
+  #hasWarned = false;
+  #maxRetainedBytes: number;
+
+  constructor(context: StepContext, givenUp: AbortController) {
+    this.#context = context;
+    this.#givenUp = givenUp;
+    this.#maxRetainedBytes = context.settings.throttle.maxWalRetainedBytes;
+  }
+
+  /** Until `stop`, or until it has given up. Never rejects: servers that cannot be reached are the work's to report. */
+  async run(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted && !this.#givenUp.signal.aborted) {
+      await this.#look().catch(() => this.#closeSessions());
+      await sleep(POLL_MS, stop).catch(() => undefined);
+    }
+    await this.#closeSessions();
+  }
+
+  async #look(): Promise<void> {
+    this.#sessions ??= await this.#openSessions();
+    const { source, target } = this.#sessions;
+    const { migration, events, settings } = this.#context;
+    const tuning = await readTuning(target, migration).catch(() => undefined);
+    this.#maxRetainedBytes = tuning?.maxWalRetainedBytes ?? settings.throttle.maxWalRetainedBytes;
+    const lanes = await existingLanes(source, migration, 'forward');
+    for (const lane of lanes) {
+      const slot = await slotState(source, lane.slot);
+      if (slot === undefined || isBeingCreated(slot)) continue;
+      const isFollowing = await follows(target, lane);
+      await this.#judge(lane, slot, isFollowing);
+      if (!isFollowing) {
+        const { lagBytes, retainedBytes: retainedWalBytes } = slot;
+        await events.emit('lag-sampled', { lagBytes, lagMs: undefined, retainedWalBytes });
+      }
+    }
+  }
+
+  async #judge(lane: LaneNames, slot: SlotState, isFollowing: boolean): Promise<void> {
+    const limits: WalLimits = { maxRetainedBytes: this.#maxRetainedBytes, warnAt: WARN_AT };
+    const verdict = judgeWal(slot, limits, isFollowing && this.#comesNearer(slot));
+    if (verdict === 'give-up') await this.#giveUp(lane, slot, walLimitBytes(slot, limits));
+    if (verdict === 'warn') await this.#warn(slot, walLimitBytes(slot, limits));
+  }
+
+  #comesNearer({ name, lagBytes }: SlotState): boolean {
+    const atMs = performance.now();
+    const samples = [...recent(this.#lag.get(name) ?? [], PROGRESS_WINDOW_MS, atMs), { atMs, lagBytes }];
+    this.#lag.set(name, samples);
+    return isComingNearer(samples, PROGRESS_WINDOW_MS);
+  }
+
+  async #warn({ name, retainedBytes }: SlotState, limitBytes: number): Promise<void> {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    await this.#context.events.emit('warning', {
+      code: 'wal_near_limit',
+      message: `Slot ${name} keeps ${formatBytes(retainedBytes)} of WAL on the source; the limit is ${formatBytes(limitBytes)}`,
+      hint: 'At the limit sync stops and drops the slot. With enough free disk there: pgglide set throttle.maxWalRetained=SIZE',
+    });
+  }
+
+  async #giveUp(lane: LaneNames, slot: SlotState, limitBytes: number): Promise<void> {
+    const error = slot.walStatus === 'lost' ? slotLost(slot) : limitReached(slot, limitBytes);
+    this.#givenUp.abort(error);
+    if (this.#sessions === undefined) return;
+    try {
+      await giveUpSlot(this.#sessions.source, this.#sessions.target, lane);
+    } catch (cause) {
+      await this.#context.events.emit('warning', {
+        code: 'slot_not_dropped',
+        message: `Slot ${slot.name} could not be dropped and keeps its WAL: ${cause instanceof Error ? cause.message : cause}`,
+        hint: `On the source: SELECT pg_drop_replication_slot('${slot.name}');`,
+      });
+    }
+  }
+
+  async #openSessions(): Promise<{ source: Connection; target: Connection }> {
+    const source = await this.#context.open('source', 'wal governor');
+    try {
+      return { source, target: await this.#context.open('target', 'wal governor') };
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+  }
+
+  async #closeSessions(): Promise<void> {
+    const sessions = this.#sessions;
+    this.#sessions = undefined;
+    await Promise.all([sessions?.source.close(), sessions?.target.close()]);
+  }
+}
+
+/** A slot that is being created has no WAL yet, which is how a lost one looks too; but only the former is in use. */
+const isBeingCreated = (slot: SlotState): boolean => slot.restartLsn === undefined && slot.isActive;
+
+async function follows(target: Connection, lane: LaneNames): Promise<boolean> {
+  return (await subscriptionState(target, lane.subscription))?.isEnabled ?? false;
+}
+
+const COPIED_ANEW = 'Tables that were copied with this slot are copied anew by the next pgglide sync.';
+
+function limitReached({ name, retainedBytes }: SlotState, limitBytes: number): ReplicationError {
+  return new ReplicationError(
+    'wal_limit_reached',
+    `Slot ${name} kept ${formatBytes(retainedBytes)} of WAL on the source, the limit is ${formatBytes(limitBytes)}: sync stopped and dropped it, so that the disk there does not fill up`,
+    {
+      hint: `Raise throttle.maxWalRetained (and max_slot_wal_keep_size on the source, if set), or let it go faster (copy.jobs), or choose a quieter hour. ${COPIED_ANEW}`,
+      facts: { slot: name, retainedBytes, limitBytes },
+    },
+  );
+}
+
+const slotLost = ({ name }: SlotState): ReplicationError =>
+  new ReplicationError('slot_lost', `The source has removed WAL that slot ${name} still needed`, {
+    hint: `Raise max_slot_wal_keep_size on the source, where there is room. ${COPIED_ANEW}`,
+    facts: { slot: name },
+  });
