@@ -34,6 +34,16 @@ test('inside the pause events are shown at once and journaled later', async () =
   expect(texts(journal)).toEqual(['held']);
 });
 
+test('a reader that fails does not fail what it reads', async () => {
+  const journal: MigrationEvent[] = [];
+  const events = new EventStream(() => {
+    throw new Error('the terminal is gone');
+  });
+  await events.openJournal(async (event) => void journal.push(event));
+  await events.emit('warning', warning('kept'));
+  expect(texts(journal)).toEqual(['kept']);
+});
+
 test('samples are shown and never journaled', async () => {
   const { events, shown, journal, append } = stream();
   await events.openJournal(append);

@@ -19,10 +19,19 @@ export class EventStream {
   /** Resolves once the event is journaled, or at once where it is a sample or the journal is held. */
   async emit<K extends EventType>(type: K, data: EventMap[K]): Promise<void> {
     const event = { type, at: new Date().toISOString(), data } as MigrationEvent;
-    this.#listen(event);
+    this.#tell(event);
     if (isSample(type)) return;
     if (this.#isHeld || this.#append === undefined) this.#waiting.push(event);
     else await this.#append(event);
+  }
+
+  /** A view that fails must not fail the migration, least of all inside the pause. */
+  #tell(event: MigrationEvent): void {
+    try {
+      this.#listen(event);
+    } catch {
+      // Nobody is left to tell.
+    }
   }
 
   async openJournal(append: Append): Promise<void> {

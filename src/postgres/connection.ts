@@ -208,6 +208,7 @@ async function connectClient(address: ServerAddress, options: ConnectOptions): P
       application_name: `pgglide: ${options.purpose}`,
       connectionTimeoutMillis: address.connectTimeoutMs,
       keepAlive: true,
+      client_encoding: 'UTF8',
       ssl,
       types,
       ...(address.options === undefined ? {} : { options: address.options }),

@@ -18,10 +18,9 @@ export const armReturnLink: SwitchoverStep = {
     ...(to === 'source' ? ['flush the WAL of the source'] : []),
   ],
 
-  async run({ oldSide, newSide, facts, traffic, to, epoch }) {
+  async run({ oldSide, newSide, facts, to }) {
     const [position] = await Promise.all([
       insertLsn(newSide),
-      traffic.committing(to, epoch),
       to === 'source' ? flushWal(newSide) : undefined,
     ]);
     for (const origin of facts.returnOrigins) await advanceOrigin(oldSide, origin, position);

@@ -62,7 +62,11 @@ async function runStage(context: StepContext, stage: RestoreStage, facts: Facts)
     onProgress: ({ done, running }) => {
       void context.events.emit('index-progress', { done: facts.done + done, total: facts.total, running });
     },
-    tuning: { maintenanceWorkMem: '512MB', maxParallelMaintenanceWorkers: 2 },
+    tuning: {
+      maintenanceWorkMem: '512MB',
+      // With enough builds to keep the jobs busy, workers inside one build only cost.
+      maxParallelMaintenanceWorkers: stage.tasks.length >= context.settings.copy.indexJobs ? 0 : 2,
+    },
     signal: context.signal,
   });
 }

@@ -194,7 +194,7 @@ describe('given up before the commit point', () => {
       },
     },
     {
-      step: 'arm-return-link',
+      step: 'announce-commit',
       code: 'switchover_failed',
       arrange: async () => ({
         traffic: (real) => ({ ...bound(real), committing: () => Promise.reject(new Error('proxy died')) }),
@@ -287,57 +287,4 @@ function bound(real: TrafficSwitch): TrafficSwitch {
     resume: (side, epoch) => real.resume(side, epoch),
     [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
   };
-}
-
-describe('written around the proxy after a crash', () => {
-  test('what stands between the commit point and the fence is told, kept, and given up only when asked', async ({
-    source,
-    target,
-  }) => {
-    await play({ source, target }, async (scene, client) => {
-      const killed = await killedAfterCommit(scene);
-      await source.exec('INSERT INTO account (balance) VALUES (-7)');
-      expect(killed).toBe('commit-switch');
-      await expect(scene.run((migration) => migration.rollback())).rejects.toMatchObject({
-        code: 'stray_writes',
-        exitCode: 20,
-        facts: { changes: 1 },
-      });
-      expect(await versionOf(client)).toBe('16');
-      await expect(source.exec('INSERT INTO account (balance) VALUES (-8)')).rejects.toMatchObject({
-        code: '25006',
-      });
-
-      Object.assign(scene.settings.cutover, { discardStrays: true });
-      await scene.run((migration) => migration.rollback());
-      expect(await versionOf(client)).toBe('15');
-    });
-  });
-
-  test('nothing is told where nothing was written', async ({ source, target }) => {
-    await play({ source, target }, async (scene, client) => {
-      await killedAfterCommit(scene);
-      await scene.run((migration) => migration.rollback());
-      expect(await versionOf(client)).toBe('15');
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-    });
-  });
-});
-
-/** A tool that is gone with all its sessions right after the commit point. */
-async function killedAfterCommit(scene: Scene): Promise<string | undefined> {
-  let last: string | undefined;
-  const never = new Promise<never>(() => undefined);
-  const dead = scene
-    .run((migration) => migration.cutover(), {
-      onEvent: (event) => {
-        if (event.type !== 'switchover-step' || event.data.step.id !== 'commit-switch') return;
-        last = event.data.step.id;
-        throw new Error('the tool died');
-      },
-      traffic: (real) => ({ ...bound(real), resume: () => never }),
-    })
-    .catch(() => undefined);
-  await dead;
-  return last;
 }
