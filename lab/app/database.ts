@@ -13,42 +13,50 @@ export interface Session {
   run<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
 }
 
+/** A pool, and whether its statements may be named. */
+interface Connections {
+  readonly pool: pg.Pool;
+  readonly isNaming: boolean;
+}
+
 export class ShopDatabase implements Session {
-  #pool: pg.Pool;
+  #current: Connections;
   readonly #poolSize: number;
 
   private constructor(settings: DatabaseSettings, poolSize: number) {
     this.#poolSize = poolSize;
-    this.#pool = openPool(settings, poolSize);
+    this.#current = openConnections(settings, poolSize);
   }
 
   /** With every connection open: the first requests must not pay for logins. */
   static async open(settings: DatabaseSettings, poolSize: number): Promise<ShopDatabase> {
     const database = new ShopDatabase(settings, poolSize);
-    await warm(database.#pool, poolSize);
+    await warm(database.#current.pool, poolSize);
     return database;
   }
 
   /** Moves to other settings: new requests at once, running ones end where they are. */
   async reconfigure(settings: DatabaseSettings): Promise<void> {
-    const next = openPool(settings, this.#poolSize);
-    await warm(next, this.#poolSize);
-    const previous = this.#pool;
-    this.#pool = next;
-    await previous.end();
+    const next = openConnections(settings, this.#poolSize);
+    await warm(next.pool, this.#poolSize);
+    const previous = this.#current;
+    this.#current = next;
+    await previous.pool.end();
   }
 
   async run<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
-    return rowsOf<Row>(this.#pool, statement, values);
+    const { pool, isNaming } = this.#current;
+    return rowsOf<Row>(pool, isNaming, statement, values);
   }
 
   /** BEGIN, work, COMMIT. Rolled back, and never repeated, when anything fails. */
   async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
+    const { pool, isNaming } = this.#current;
+    const client = await pool.connect();
     let failure: Error | undefined;
     try {
       await client.query('BEGIN');
-      const result = await work({ run: (statement, values) => rowsOf(client, statement, values) });
+      const result = await work({ run: (statement, values) => rowsOf(client, isNaming, statement, values) });
       await client.query('COMMIT');
       return result;
     } catch (error) {
@@ -64,13 +72,14 @@ export class ShopDatabase implements Session {
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    await this.#current.pool.end();
   }
 }
 
-function openPool(settings: DatabaseSettings, poolSize: number): pg.Pool {
+function openConnections(settings: DatabaseSettings, poolSize: number): Connections {
+  const { preparedStatements: isNaming = true, ...where } = settings;
   const pool = new pg.Pool({
-    ...settings,
+    ...where,
     max: poolSize,
     idleTimeoutMillis: 0,
     connectionTimeoutMillis: 30_000,
@@ -80,7 +89,7 @@ function openPool(settings: DatabaseSettings, poolSize: number): pg.Pool {
   // A session may end while nobody waits for its answer: in the pool, or between two statements of a transaction.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => void client.on('error', () => undefined));
-  return pool;
+  return { pool, isNaming };
 }
 
 async function warm(pool: pg.Pool, poolSize: number): Promise<void> {
@@ -90,8 +99,10 @@ async function warm(pool: pg.Pool, poolSize: number): Promise<void> {
 
 async function rowsOf<Row extends object>(
   queryable: pg.Pool | pg.PoolClient,
+  isNaming: boolean,
   { name, text }: Statement,
   values: readonly unknown[],
 ): Promise<Row[]> {
-  return (await queryable.query<Row>({ name, text, values: [...values] })).rows;
+  const query = { text, values: [...values] };
+  return (await queryable.query<Row>(isNaming ? { name, ...query } : query)).rows;
 }

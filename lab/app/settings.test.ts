@@ -13,6 +13,10 @@ test('a config file holds a connection string or its parts', () => {
     user: 'shop',
     password: 'x',
   });
+  expect(parseConfigFile('{"host": "db", "preparedStatements": false}')).toEqual({
+    host: 'db',
+    preparedStatements: false,
+  });
 });
 
 test('the environment gives a connection string, or leaves it to PGHOST and its sisters', () => {

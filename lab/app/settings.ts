@@ -7,7 +7,10 @@ import type { PoolConfig } from 'pg';
 export type DatabaseSettings = Pick<
   PoolConfig,
   'connectionString' | 'host' | 'port' | 'user' | 'password' | 'database'
->;
+> & {
+  /** False: no named statements, for poolers that give each transaction another session. */
+  readonly preparedStatements?: boolean;
+};
 
 /**
  * SHOP_CONFIG names a file, DATABASE_URL holds a connection string, and otherwise PGHOST, PGPORT, PGUSER,
@@ -20,11 +23,13 @@ export function databaseSettings(environment: NodeJS.ProcessEnv): DatabaseSettin
   return {};
 }
 
-/** Either a connection string alone, or a JSON object with host, port, user, password and database. */
+/** Either a connection string alone, or a JSON object with host, port, user, password, database and preparedStatements. */
 export function parseConfigFile(text: string): DatabaseSettings {
   const trimmed = text.trim();
   if (!trimmed.startsWith('{')) return { connectionString: trimmed };
-  const { host, port, user, password, database, connectionString } = JSON.parse(trimmed) as DatabaseSettings;
-  const parts = { host, port, user, password, database, connectionString };
+  const { host, port, user, password, database, connectionString, preparedStatements } = JSON.parse(
+    trimmed,
+  ) as DatabaseSettings;
+  const parts = { host, port, user, password, database, connectionString, preparedStatements };
   return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
 }

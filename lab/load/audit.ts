@@ -19,7 +19,7 @@ export interface AuditOptions {
   readonly settleMs?: number;
 }
 
-interface SideAudit {
+export interface SideAudit {
   /** Acknowledged, but not there or not whole. */
   readonly lost: number;
   /** There more than once, whatever the application was told. */
@@ -90,7 +90,8 @@ const isClean = ({ lost, doubled, torn, extra, inconsistencies }: SideAudit): bo
 
 const SHOWN = 100;
 
-function auditSide(ledger: Ledger, seed: string, traces: Traces): SideAudit {
+/** One side's findings, from what was read before. */
+export function auditSide(ledger: Ledger, seed: string, traces: Traces): SideAudit {
   const lostIds: string[] = [];
   const doubledIds: string[] = [];
   const tornIds: string[] = [];

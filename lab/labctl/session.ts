@@ -1,0 +1,49 @@
+/** One session on a server, for as long as one piece of work. */
+
+import pg from 'pg';
+import type { ServerAddress } from '../../src/index.ts';
+
+/** `application_name` of every session of the lab's own: the checks leave them out. */
+export const LAB_APPLICATION = 'lab grader';
+
+/** A statement's own limit fires before the check's. */
+const STATEMENT_TIMEOUT_MS = 18_000;
+
+/** @throws node-postgres's error when the server cannot be reached */
+export async function withSession<T>(
+  address: ServerAddress,
+  work: (session: pg.Client) => Promise<T>,
+  statementTimeoutMs = STATEMENT_TIMEOUT_MS,
+): Promise<T> {
+  const { host, port, user, password, database } = address;
+  const session = new pg.Client({
+    host,
+    port,
+    user,
+    database,
+    password: password ?? '',
+    application_name: LAB_APPLICATION,
+    connectionTimeoutMillis: 5_000,
+  });
+  session.on('error', () => undefined);
+  await session.connect();
+  try {
+    // Text forms and names must not depend on what the database's own settings say.
+    await session.query(
+      `SET statement_timeout = ${statementTimeoutMs}; SET lock_timeout = '5s'; SET search_path = pg_catalog;
+       SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1;
+       SET bytea_output = 'hex'`,
+    );
+    return await work(session);
+  } finally {
+    await session.end().catch(() => undefined);
+  }
+}
+
+export async function rowsOf<Row extends object>(
+  session: pg.Client,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<Row[]> {
+  return (await session.query<Row>(text, [...values])).rows;
+}

@@ -1,0 +1,52 @@
+#!/bin/sh
+# Brings the lab "Zero-Downtime Migration" up, or takes it down. Safe to run again: what is there stays.
+set -u
+. "$(dirname -- "$0")/lib/common.sh"
+
+usage() {
+  cat <<'TEXT'
+setup.sh [--mode local] [--dir D] [--rows N] [--rate N] [--reset | --down] [--yes]
+  --mode M   where the lab runs; local: processes on this machine, no cluster and no root needed
+  --dir D    the lab's folder (.pgglide/lab of the checkout, or $LAB_DIR)
+  --rows N   about so many rows in the shop's database (200000)
+  --rate N   requests per second (500)
+  --reset    take the lab down first, and begin anew
+  --down     end every process of the lab and remove its folder
+  --yes      do not ask
+Exit codes: 0 done, 1 failed, 2 usage, something is missing, or the lab must be reset
+TEXT
+}
+
+mode=local
+lab_dir=${LAB_DIR:-$lab_root/.pgglide/lab}
+rows=200000
+rate=500
+action=up
+assume_yes=no
+while [ $# -gt 0 ]; do
+  case $1 in
+    --mode) need_value "$@"; mode=$2; shift ;;
+    --dir) need_value "$@"; lab_dir=$(absolute "$2"); shift ;;
+    --rows) need_value "$@"; rows=$2; shift ;;
+    --rate) need_value "$@"; rate=$2; shift ;;
+    --reset) action=reset ;;
+    --down) action=down ;;
+    --yes | -y) assume_yes=yes ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; refuse "Unknown: $1" ;;
+  esac
+  shift
+done
+
+load_backend "$mode"
+backend_check
+case $action in
+  down | reset)
+    if [ -e "$lab_dir" ]; then
+      confirm "End the lab in $lab_dir and remove all its data?"
+      backend_down || exit
+    fi
+    [ "$action" = reset ] || exit 0
+    ;;
+esac
+backend_up "$rows" "$rate"

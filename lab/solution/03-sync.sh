@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Schema, rows and indexes go to the target, which then follows the source. The shop goes on meanwhile.
+. "$(dirname -- "$0")/common.sh"
+
+pgglide sync
