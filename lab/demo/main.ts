@@ -25,7 +25,9 @@ async function main(): Promise<number> {
   }
   const stage = await Stage.create(options);
   const screen = new Screen();
+  let isStopping = false;
   const stopped = onSignal(async () => {
+    isStopping = true;
     screen.line('stopping: ending every process of the demo');
     await stage.close();
   });
@@ -40,6 +42,11 @@ async function main(): Promise<number> {
     }
     return figures.ok ? 0 : 1;
   } catch (error) {
+    // What was under way when everything was ended has failed, of course.
+    if (isStopping) {
+      await stopped;
+      return 130;
+    }
     screen.fail(error instanceof CommandFailed ? error.message : String((error as Error).stack ?? error));
     return 1;
   } finally {
