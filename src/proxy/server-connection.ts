@@ -45,6 +45,7 @@ export class ServerConnection {
   #closed = false;
   #asks = 0;
   #lastAsk: Promise<unknown> = Promise.resolve();
+  #giveUp: ((error: Error) => void) | undefined;
   /** The question for a session's holdings is prepared here. */
   knowsQuestion = false;
 
@@ -96,6 +97,11 @@ export class ServerConnection {
   /** True while an ask() is under way: the connection cannot be attached to a session. */
   get isAsking(): boolean {
     return this.#asks > 0;
+  }
+
+  /** Resolves when no ask() is under way. */
+  async untilQuiet(): Promise<void> {
+    while (this.#asks > 0) await this.#lastAsk;
   }
 
   /**
@@ -160,6 +166,7 @@ export class ServerConnection {
           drain: () => previous.drain(),
           closed: () => settle(new Error('The server closed the connection')),
         };
+        this.#giveUp = settle;
         if (this.#closed) settle(new Error('The server closed the connection'));
         this.socket.resume();
         this.socket.write(messages);
@@ -168,6 +175,7 @@ export class ServerConnection {
       this.socket.destroy();
       throw error;
     } finally {
+      this.#giveUp = undefined;
       this.#receiver = previous;
       if (this.#closed) previous.closed();
     }
@@ -191,6 +199,7 @@ export class ServerConnection {
 
   /** Says goodbye, so that the server logs no lost connection. */
   close(): void {
+    this.#giveUp?.(new Error('The connection is not needed any more'));
     this.#receiver = IDLE_RECEIVER;
     if (this.#closed) return;
     this.socket.resume();
@@ -198,6 +207,7 @@ export class ServerConnection {
   }
 
   destroy(): void {
+    this.#giveUp?.(new Error('The connection was cut'));
     this.#receiver = IDLE_RECEIVER;
     this.socket.destroy();
   }

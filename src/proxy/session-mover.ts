@@ -57,9 +57,11 @@ export class SessionMover {
     session.obstacle = this.#obstacleOf(holdings);
     if (session.obstacle !== undefined) return;
     await this.#matchTypes(session, standby);
+    // A pause has begun: it brings its sessions up to date itself, and nothing else may speak to their standbys.
+    if (session.isHeld || session.standby !== standby) return;
     // Locks are taken when the session is held: until then it may give them back.
     const failures = await standby.bring({ ...holdings, advisoryLocks: [] }, session.statements, timeoutMs);
-    if (session.standby !== standby) return;
+    if (session.isHeld || session.standby !== standby) return;
     await standby.warm(this.#surroundings.recentFor(session).list(), timeoutMs);
     const serious = await this.#onlyHere(session, failures);
     if (serious.length > 0) throw new Error(serious.join('; '));
@@ -93,10 +95,14 @@ export class SessionMover {
   async #typesOn(side: Side, database: string, read: () => Promise<TypeNames>): Promise<TypeNames> {
     const key = `${side} ${database}`;
     const known = this.#types.get(key);
-    if (known !== undefined) return await known;
+    // Whoever was asked may have gone meanwhile: then ask the next one.
+    const names = await known?.catch(() => undefined);
+    if (names !== undefined) return names;
     const reading = read();
     this.#types.set(key, reading);
-    reading.catch(() => this.#types.delete(key));
+    reading.catch(() => {
+      if (this.#types.get(key) === reading) this.#types.delete(key);
+    });
     return await reading;
   }
 
@@ -119,11 +125,13 @@ export class SessionMover {
   async settle(session: Session): Promise<void> {
     if (session.standby === undefined || session.isClosed) return;
     const { side } = session.standby.connection;
+    await session.standby.connection.untilQuiet();
     const holdings = await session.holdings(ASK_TIMEOUT_MS);
     session.obstacle = this.#obstacleOf(holdings);
     if (session.obstacle !== undefined) return;
-    if (!isContained(session.standby.applied, holdings)) {
-      session.standby.close();
+    const before: Standby | undefined = session.standby;
+    if (before !== undefined && !isContained(before.applied, holdings)) {
+      before.close();
       session.standby = undefined;
     }
     const standby = await this.#standbyFor(session, side);
@@ -174,6 +182,7 @@ export class SessionMover {
     await this.#standbyFor(session, side);
     await this.settle(session);
     if (session.obstacle !== undefined) throw new Error(session.obstacle);
+    await session.standby?.connection.untilQuiet();
   }
 
   /** A standby that was lost, or is for the wrong side, is no standby. */
