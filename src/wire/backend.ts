@@ -7,7 +7,6 @@ export const authenticationSasl = (mechanisms: readonly string[]): Buffer =>
   frame('R', int32(10), ...mechanisms.map(cstring), Buffer.of(0));
 export const authenticationSaslContinue = (data: string): Buffer => frame('R', int32(11), Buffer.from(data));
 export const authenticationSaslFinal = (data: string): Buffer => frame('R', int32(12), Buffer.from(data));
-export const authenticationCleartext = (): Buffer => frame('R', int32(3));
 export const authenticationMd5 = (salt: Buffer): Buffer => frame('R', int32(5), salt);
 
 export const parameterStatus = (name: string, value: string): Buffer =>
