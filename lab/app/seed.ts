@@ -71,6 +71,8 @@ async function openSession(address: ServerAddress): Promise<pg.Client> {
     password: password ?? '',
     application_name: 'shop seed',
   });
+  // A server that goes away fails the query under way; that is where it is told.
+  session.on('error', () => undefined);
   await session.connect();
   await session.query(
     `SET session_replication_role = replica; SET synchronous_commit = off; SET TimeZone = 'UTC'`,

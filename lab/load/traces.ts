@@ -56,6 +56,8 @@ export async function readTraces(address: ServerAddress, run: string): Promise<T
     password: password ?? '',
     application_name: 'shop audit',
   });
+  // A server that goes away fails the query under way; that is where it is told.
+  session.on('error', () => undefined);
   await session.connect();
   try {
     await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
