@@ -47,3 +47,18 @@ export async function rowsOf<Row extends object>(
 ): Promise<Row[]> {
   return (await session.query<Row>(text, [...values])).rows;
 }
+
+/** Of the shop's own tables, each counted. */
+export async function countRows(session: pg.Client): Promise<number> {
+  const tables = await rowsOf<{ name: string }>(
+    session,
+    `SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname IN ('public', 'billing') AND c.relkind = 'r'`,
+  );
+  const counts = tables.map(({ name }) => `(SELECT count(*) FROM ${name})`);
+  const [row] = await rowsOf<{ rows: string }>(
+    session,
+    `SELECT (${[...counts, '0'].join(' + ')})::text AS rows`,
+  );
+  return Number(row?.rows ?? 0);
+}

@@ -6,7 +6,7 @@ import { type Endpoint, LabError, type LabRecord, type Paths, readJson, writeJso
 import { ledgerHeader } from '../ledger-facts.ts';
 import { ensureSecrets, readBaseline, type Secrets, writeBaseline } from '../secrets.ts';
 import { seedLab } from '../seed/seed-lab.ts';
-import { rowsOf, withSession } from '../session.ts';
+import { countRows, withSession } from '../session.ts';
 import { runSteps, type Step, type StepResult } from '../steps.ts';
 import { writeConnectionFiles } from './connection-files.ts';
 import { freePort } from './ports.ts';
@@ -118,19 +118,9 @@ async function takeBaseline(paths: Paths, { key }: Secrets): Promise<StepResult>
     rows,
     rate,
     sourceIdentifier: await systemIdentifier(source),
-    seededRows: await withSession(source, countSeededRows),
+    seededRows: await withSession(source, countRows),
     ledgerStartedAtMs: (await ledgerHeader(paths.ledger)).startedAtMs,
     load,
   });
   return 'done';
-}
-
-/** By the statistics that the seed's ANALYZE made: the load is running already. */
-async function countSeededRows(session: Parameters<typeof rowsOf>[0]): Promise<number> {
-  const [row] = await rowsOf<{ rows: string }>(
-    session,
-    `SELECT sum(greatest(reltuples, 0))::bigint::text AS rows FROM pg_class
-     WHERE relkind = 'r' AND relnamespace IN ('public'::regnamespace, 'billing'::regnamespace)`,
-  );
-  return Number(row?.rows ?? 0);
 }

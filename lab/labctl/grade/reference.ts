@@ -1,0 +1,29 @@
+/**
+ * What must be on the target, made again from the seed instead of kept: a server of the target's version, for as long as the
+ * grading runs. Both sides of every comparison then come from the same version, and print the same things alike.
+ */
+
+import { type ServerAddress, startServer } from '../../../src/index.ts';
+import { DATABASE } from '../folder.ts';
+import type { Baseline, Secrets } from '../secrets.ts';
+import { seedLab } from '../seed/seed-lab.ts';
+import { withSession } from '../session.ts';
+
+export interface Reference extends AsyncDisposable {
+  readonly address: ServerAddress;
+}
+
+const SETTINGS = { fsync: 'off', full_page_writes: 'off', autovacuum: 'off', shared_buffers: '64MB' };
+
+export async function makeReference({ rows }: Baseline, { seed, appPassword }: Secrets): Promise<Reference> {
+  const server = await startServer({ majorVersion: 16, settings: SETTINGS });
+  try {
+    await withSession(server.address(), (session) => session.query(`CREATE DATABASE ${DATABASE}`));
+    const address = server.address(DATABASE);
+    await seedLab(address, { rows, seed, appPassword });
+    return { address, [Symbol.asyncDispose]: () => server.remove() };
+  } catch (error) {
+    await server.remove();
+    throw error;
+  }
+}

@@ -1,0 +1,84 @@
+/** The local lab as the checks see it. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { readLedger } from '../../load/ledger.ts';
+import { addressOf, LabError, type Paths } from '../folder.ts';
+import { probeWithOrder } from '../grade/probe.ts';
+import { makeReference, type Reference } from '../grade/reference.ts';
+import { tampering } from '../grade/witness.ts';
+import type { GradeWorld } from '../grade/world.ts';
+import { sealedSeconds } from '../ledger-facts.ts';
+import { readBaseline, readSecrets } from '../secrets.ts';
+import { exposedSecrets } from './exposed-secrets.ts';
+import { isAlive } from './processes.ts';
+import { SUPERUSER, serverAddress } from './servers.ts';
+import { recordOf } from './up.ts';
+
+export const reportPath = (): string => process.env.LAB_REPORT ?? '/tmp/lab-migration/migration-report.txt';
+
+export interface LocalWorld extends GradeWorld, AsyncDisposable {
+  readonly tampering: readonly string[];
+}
+
+/** @throws {LabError} when setup has not come to its end, or the application is gone */
+export async function openLocalWorld(paths: Paths): Promise<LocalWorld> {
+  const secrets = readSecrets(paths);
+  const known = readBaseline(paths, secrets.key);
+  const source = serverAddress(paths, 'source');
+  if (known === undefined || source === undefined)
+    throw new LabError('The lab is not complete: run setup.sh --reset');
+  const { baseline, isSigned } = known;
+  const { appUrl, replicaUrls } = recordOf(paths);
+  await requireApp(appUrl);
+  if (!existsSync(paths.ledger)) throw new LabError('The ledger is gone', 3);
+  const ledger = await readLedger(paths.ledger, secrets.seed);
+  const target =
+    baseline.target === undefined
+      ? undefined
+      : addressOf(baseline.target.endpoint, SUPERUSER, secrets.superuserPassword);
+  const report = reportPath();
+  const reportText = existsSync(report) ? readFileSync(report, 'utf8') : undefined;
+  let reference: Promise<Reference> | undefined;
+  const once = lazily(() => probeWithOrder({ appUrl, source, target }));
+  return {
+    secrets,
+    baseline,
+    appUrl,
+    replicaUrls,
+    source,
+    target,
+    ledger,
+    sealedSeconds: await sealedSeconds(paths.ledger),
+    isLoadRunning: isAlive(baseline.load),
+    reportText,
+    tampering: tampering(ledger, baseline, isSigned),
+    probe: once,
+    reference: async () => {
+      reference ??= makeReference(baseline, secrets);
+      return (await reference).address;
+    },
+    exposedSecrets: () =>
+      exposedSecrets(paths, report, [secrets.appPassword, secrets.superuserPassword, secrets.seed]),
+    [Symbol.asyncDispose]: async () => {
+      const made = await reference?.catch(() => undefined);
+      await made?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function requireApp(appUrl: string): Promise<void> {
+  const response = await fetch(new URL('/healthz', appUrl), { signal: AbortSignal.timeout(5_000) }).catch(
+    () => undefined,
+  );
+  await response?.arrayBuffer();
+  if (response?.ok !== true)
+    throw new LabError(`The shop at ${appUrl} does not answer: run setup.sh --reset`);
+}
+
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
