@@ -98,6 +98,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
 
   usage('unknown_flag', 'There is no such flag.', 'See `pgglide COMMAND --help`; the nearest flag is named.'),
   usage(
+    'not_tunable',
+    'This key cannot be changed while sync runs.',
+    'The message names those that can; for others change the configuration and start `pgglide sync` again.',
+  ),
+  usage(
     'unknown_command',
     'There is no such command.',
     'See `pgglide --help`; the nearest command is named.',
@@ -250,6 +255,16 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Mend what it says on either server, then run the same command again; what is done is not repeated.',
   ),
   prerequisite(
+    'large_object_unreadable',
+    'The role that pgglide logs in as may not read a large object, so it cannot be carried.',
+    'Log in as a superuser or as their owner, or GRANT SELECT ON LARGE OBJECT; then run the same command again.',
+  ),
+  prerequisite(
+    'large_object_taken',
+    'The target has a large object of its own under an oid that one of the source has.',
+    'Remove it there (SELECT lo_unlink(oid)), then run the same command again.',
+  ),
+  prerequisite(
     'view_not_refreshed',
     'A materialized view that is populated on the source cannot be refreshed on the target.',
     'Mend what the message says on both sides, or leave the view out with scope.exclude; then run `pgglide sync` again.',
@@ -263,6 +278,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'snapshot_gone',
     'The session that held a snapshot ended, and the snapshot with it.',
     'In the copy: run the same command again, finished tables stay. In a verification: `pgglide verify` compares without it.',
+  ),
+  prerequisite(
+    'planned_table_gone',
+    'A table that the first sync planned to move is no longer on the source.',
+    'It was dropped or renamed meanwhile: `pgglide abort`, then `pgglide sync`.',
   ),
   prerequisite(
     'repair_needs_key',
@@ -369,6 +389,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Try again when the lag is small; `pgglide status` tells it.',
   ),
   switchover(
+    'large_objects_change',
+    'Large objects were written while they were brought over; they are not replicated.',
+    'Keep their writers still for the cutover, then try again.',
+  ),
+  switchover(
     'schema_drift',
     'The schema of one side changed since the sync.',
     'Make the same change on the other side, then run `pgglide verify`: it records that they agree again.',
@@ -403,6 +428,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'not_confirmed',
     'The question was not answered with the expected word; nothing was changed.',
     'Type the word, or give --yes.',
+  ),
+  refused(
+    'not_begun',
+    'There is no sync yet whose speed could be changed.',
+    'Start `pgglide sync`, or change the configuration.',
   ),
   refused('nothing_to_report', 'The migration is not known on the target.', 'It begins with `pgglide sync`.'),
   refused(

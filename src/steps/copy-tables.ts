@@ -2,6 +2,7 @@ import { copyParts } from '../copy/copy-tables.ts';
 import { watchPace } from '../copy/pace.ts';
 import type { CopyPart } from '../copy/parts.ts';
 import { planCopy } from '../copy/plan-copy.ts';
+import { PrerequisiteError } from '../domain/errors.ts';
 import { type LaneNames, laneNames, qualified, type TableName } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
 import type { Step, StepContext } from '../engine/step.ts';
@@ -13,7 +14,8 @@ import { lostLanes } from '../postgres/lost-lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
 import { createSlotPatiently } from '../postgres/patient-slot.ts';
 import { createPublicationSql, dropTablesSql, publishedTables } from '../postgres/publication.ts';
-import { ident, list, sql } from '../postgres/sql.ts';
+import { ident, list, literal, sql } from '../postgres/sql.ts';
+import { planTables } from '../schema/plan-tables.ts';
 import { beginCopy, isCopied, readCopyProgress, recordParts } from '../state/copy-progress.ts';
 import { readPaceSettings } from '../state/pace-settings.ts';
 
@@ -126,7 +128,8 @@ async function copyInLane(
     onBlocked: (blockers) => tellWaiting(context, `the end of ${blockers}`),
   });
   const { jobs, splitTablesLargerThanBytes: splitBytes } = settings.copy;
-  const parts = await planCopy(source, target, tables, { jobs, splitBytes });
+  const current = await asOfSnapshot(context, slot.snapshotName, tables);
+  const parts = await planCopy(source, target, current, { jobs, splitBytes });
   await beginCopy(target, migration, lane.lane, countParts(tables, parts));
   await using looking = await openPaceSessions(context);
   await using pace = await watchPace(
@@ -151,6 +154,37 @@ async function copyInLane(
     signal,
   });
   await events.emit('copy-finished', { tables: tables.length, ...result });
+}
+
+/**
+ * The same tables with the heaps that the snapshot sees: a partition made since the plan belongs to no part of it, and
+ * its rows of before the slot would be copied by nobody.
+ *
+ * @throws {PrerequisiteError} `planned_table_gone`
+ */
+async function asOfSnapshot(
+  { open, settings }: StepContext,
+  snapshot: string,
+  tables: readonly PlannedTable[],
+): Promise<PlannedTable[]> {
+  await using reader = await open('source', 'plan');
+  const { tables: seen } = await reader.transaction(async () => {
+    await reader.script(sql`SET TRANSACTION SNAPSHOT ${literal(snapshot)}`);
+    return planTables(reader, settings.scope);
+  }, sql`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`);
+  const byName = new Map(seen.map((table) => [qualified(table), table]));
+  return tables.map((table) => {
+    const current = byName.get(qualified(table));
+    if (current !== undefined) return current;
+    throw new PrerequisiteError(
+      'planned_table_gone',
+      `Table ${qualified(table)} of the plan is no longer on the source`,
+      {
+        hint: 'It was dropped or renamed since the first sync: run pgglide abort, then pgglide sync.',
+        facts: { table: qualified(table) },
+      },
+    );
+  });
 }
 
 const tellWaiting = ({ events }: StepContext, waitingFor: string): void =>

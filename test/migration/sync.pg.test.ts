@@ -120,6 +120,31 @@ describe('sync', () => {
     });
   });
 
+  test('case 36: a partition made between the plan and the copy is copied too', async ({
+    source,
+    target,
+  }) => {
+    const partition = 'CREATE TABLE part_b PARTITION OF tree FOR VALUES FROM (100) TO (200)';
+    await source.exec(`CREATE TABLE tree (id int PRIMARY KEY) PARTITION BY RANGE (id);
+      CREATE TABLE part_a PARTITION OF tree FOR VALUES FROM (0) TO (100); INSERT INTO tree SELECT generate_series(0, 99)`);
+    await withScene({ source, target }, async (scene) => {
+      const controller = new AbortController();
+      const stopped = scene.run((migration) => migration.sync(), {
+        signal: controller.signal,
+        onEvent: (event) => {
+          if (event.type === 'step-finished' && event.data.step === 'load-schema')
+            controller.abort(new Error('stopped'));
+        },
+      });
+      await expect(stopped).rejects.toThrow('stopped');
+      await source.exec(`${partition}; INSERT INTO tree SELECT generate_series(100, 149)`);
+      await target.exec(partition);
+      await scene.run((migration) => migration.sync());
+      expect(await target.rows('SELECT count(*) FROM tree')).toEqual([{ count: 150 }]);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+
   test('abort leaves nothing behind on either server, and says so after looking', async ({
     source,
     target,
