@@ -16,8 +16,10 @@ import { proxy } from './commands/proxy.ts';
 import { rehearse } from './commands/rehearse.ts';
 import { report } from './commands/report.ts';
 import { rollback } from './commands/rollback.ts';
+import { set } from './commands/set.ts';
 import { status } from './commands/status.ts';
 import { sync } from './commands/sync.ts';
+import { throttle } from './commands/throttle.ts';
 import { verify } from './commands/verify.ts';
 import { version } from './commands/version.ts';
 import { wait } from './commands/wait.ts';
@@ -36,6 +38,8 @@ export const COMMAND_DEFINITIONS: readonly CommandDefinition[] = [
   complete,
   abort,
   events,
+  throttle,
+  set,
   wait,
   report,
   proxy,

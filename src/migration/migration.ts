@@ -11,6 +11,7 @@ import type { MigrationStatus } from '../observers/status.ts';
 import type { ServerIdentity } from '../postgres/server-identity.ts';
 import { readJournal } from '../state/journal.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
+import type { Tuning, TuningChange } from '../state/tuning.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import type { Verification } from '../verify/verification.ts';
 import { check } from './check.ts';
@@ -22,6 +23,7 @@ import { Session } from './session.ts';
 import { status } from './status.ts';
 import { runSwitch, type SwitchOptions, type SwitchResult } from './switch.ts';
 import { sync } from './sync.ts';
+import { tune } from './tune.ts';
 import { verify } from './verify.ts';
 
 export interface MigrationOptions {
@@ -107,6 +109,11 @@ export class Migration implements AsyncDisposable {
 
   abort(): Promise<AbortResult> {
     return abort(this.#session);
+  }
+
+  /** Changes a sync that runs elsewhere, and later ones; resolves to all that is turned now. */
+  tune(change: TuningChange): Promise<Tuning> {
+    return tune(this.#session, change);
   }
 
   /** What happened, oldest first. */

@@ -1,0 +1,20 @@
+/** What changes a running `sync` from outside: another process, so the runner's lock is not asked for. */
+
+import { RefusedError } from '../domain/errors.ts';
+import { changeTuning, readTuning, type Tuning, type TuningChange } from '../state/tuning.ts';
+import type { Session } from './session.ts';
+
+/**
+ * The running sync looks every second; one that starts later finds it too.
+ * @returns everything that is turned now
+ * @throws {RefusedError} `not_begun`
+ */
+export async function tune(session: Session, change: TuningChange): Promise<Tuning> {
+  if ((await session.row()) === undefined) {
+    throw new RefusedError('not_begun', `Migration "${session.migration}" has not begun`, {
+      hint: 'It begins with pgglide sync; before that, change the configuration.',
+    });
+  }
+  await changeTuning(session.target, session.migration, change);
+  return (await readTuning(session.target, session.migration)) ?? {};
+}
