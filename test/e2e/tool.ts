@@ -82,6 +82,15 @@ export class Tool {
     await this.#becomes(`the event ${type} ${step ?? ''}`, () => this.#count(type, step) >= count);
   }
 
+  /** Resolves in the middle of the copy: some tables are copied, and some are not. */
+  async copiesHalf(): Promise<void> {
+    await this.#becomes('the middle of the copy', () =>
+      this.events.some(
+        ({ type, data }) => type === 'copy-progress' && data.tablesDone > 0 && data.tablesDone < data.tables,
+      ),
+    );
+  }
+
   async says(text: string): Promise<void> {
     await this.#becomes(`"${text}"`, () => this.output.includes(text));
   }

@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly rows?: number;
   /** Requests a second. */
   readonly rate?: number;
+  /** Statements for the source, before anything else runs. */
+  readonly prepare?: string;
   /** Added to the servers' settings. */
   readonly settings?: Readonly<Record<string, string>>;
   /** More lines of pgglide.yaml. */
@@ -75,6 +77,7 @@ export class World implements AsyncDisposable {
         rows: options.rows ?? 20_000,
         appRole: { name: 'shop', password: world.#password },
       });
+      if (options.prepare !== undefined) await world.query('source', options.prepare);
       await world.#writeConfiguration();
       return world;
     } catch (error) {
@@ -152,6 +155,25 @@ export class World implements AsyncDisposable {
       request.on('error', () => resolve(undefined));
       request.on('timeout', () => request.destroy());
     });
+  }
+
+  /** Parts that are copied, as "lane table part time". */
+  async copiedParts(): Promise<string[]> {
+    const rows = await this.query<{ part: string }>(
+      'target',
+      `SELECT format('%s %s.%s %s %s', t.lane, p.schema_name, p.table_name, p.part, p.at) AS part
+       FROM pgglide.copied_part p JOIN pgglide.copy_table t USING (migration, schema_name, table_name)
+       WHERE t.parts = (SELECT count(*) FROM pgglide.copied_part q
+         WHERE (q.migration, q.schema_name, q.table_name) = (t.migration, t.schema_name, t.table_name))
+       ORDER BY 1`,
+    );
+    return rows.map(({ part }) => part);
+  }
+
+  /** Every row of both sides compared, under load. */
+  async isEqual(): Promise<boolean> {
+    const { summary } = JSON.parse(await this.succeed(['verify'])) as { summary: { equal: boolean } };
+    return summary.equal;
   }
 
   /** Resolves when nothing is held any more; tells where traffic goes. */

@@ -1,0 +1,123 @@
+/** Proxy and servers die around a switch. Requests in flight die with them; what was acknowledged stays, once. */
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../../src/base/async.ts';
+import { World } from './world.ts';
+
+let world: World;
+
+beforeAll(async () => {
+  world = await World.create({ rate: 100 });
+  await world.startProxy();
+  await world.succeed(['sync']);
+  await world.startLoad();
+}, 180_000);
+
+afterAll(async () => world?.[Symbol.asyncDispose]());
+
+async function restartProxy(): Promise<void> {
+  await world.killProxy();
+  await world.startProxy();
+}
+
+/** A switch frozen after a step, as a tool on a machine that stands still; `meanwhile` happens, then it goes on. */
+async function frozen(direction: string, step: string, meanwhile: () => Promise<void>) {
+  const tool = world.start([direction], { type: 'switchover-step', step, signal: 'SIGSTOP' });
+  await tool.logged('switchover-step', step);
+  await meanwhile();
+  tool.goOn();
+  return tool.ended;
+}
+
+/** The same command again, where it did not end well or has left something to do. */
+async function settle(direction: 'cutover' | 'rollback'): Promise<void> {
+  const { activeSide, problems } = await world.status();
+  const isThere = activeSide === (direction === 'cutover' ? 'target' : 'source');
+  if (!isThere || problems.length > 0) await world.succeed([direction]);
+  await world.trafficGoesOn();
+  await world.requestsSucceed();
+}
+
+test('before a cutover: clients come back to the source', async () => {
+  await restartProxy();
+  expect((await world.proxyState())?.activeSide).toBe('source');
+  await world.requestsSucceed();
+});
+
+test('in the pause, before the commit point: the cutover is given up or goes through, never half', async () => {
+  const ended = await frozen('cutover', 'drain-replication', restartProxy);
+  expect(ended.exitCode, ended.stderr).not.toBe(1);
+  const { activeSide } = await world.status();
+  expect(await world.trafficGoesOn()).toBe(activeSide);
+  expect(await world.doors()).toMatchObject({ [activeSide]: 'open' });
+  await settle('cutover');
+});
+
+test('after a cutover: the row decides, whatever an old state file says', async () => {
+  await world.killProxy();
+  await writeFile(join(world.folder, 'proxy.sock.state'), '{"side":"source","epoch":0}\n');
+  await world.startProxy();
+  expect((await world.proxyState())?.activeSide).toBe('target');
+  await world.requestsSucceed();
+});
+
+test('after the commit point of a rollback, before traffic moved: the new proxy serves the new side', async () => {
+  await frozen('rollback', 'commit-switch', async () => {
+    await restartProxy();
+    expect((await world.proxyState())?.activeSide).toBe('source');
+  });
+  await settle('rollback');
+  expect(await world.doors()).toEqual({ source: 'open', target: 'fenced' });
+});
+
+test('the proxy is away for the whole cutover: it is refused before anything is paused', async () => {
+  await world.killProxy();
+  const { exitCode, stderr } = await world.run(['cutover']);
+  expect(exitCode, stderr).toBe(4);
+  expect(stderr).toContain('proxy_unreachable');
+  expect(await world.doors()).toEqual({ source: 'open', target: 'fenced' });
+  await world.startProxy();
+  await world.requestsSucceed();
+});
+
+test('the target crashes between commit point and resume: everything goes forward', async () => {
+  await frozen('cutover', 'commit-switch', async () => {
+    await world.servers.target.crash();
+    await world.servers.target.start();
+  });
+  await settle('cutover');
+  expect(await world.doors()).toEqual({ source: 'fenced', target: 'open' });
+});
+
+test('the source crashes right after a cutover: the way back waits for it, then it is complete', async () => {
+  await world.servers.source.crash();
+  await world.requestsSucceed();
+  await world.servers.source.start();
+  await until('the link', async () => (await world.status()).link?.isStreaming || undefined, {
+    timeoutMs: 60_000,
+  });
+  await world.succeed(['rollback']);
+  await world.requestsSucceed();
+});
+
+test('the tool is frozen in the pause: traffic goes on without it, and waking up it does no harm', async () => {
+  const before = (await world.failures()).length;
+  const ended = await frozen('cutover', 'drain-replication', async () => {
+    expect(await world.trafficGoesOn()).toBe('source');
+    await world.requestsSucceed();
+  });
+  expect(ended.exitCode, ended.stderr).not.toBe(1);
+  const active = await world.trafficGoesOn();
+  expect((await world.status()).activeSide).toBe(active);
+  expect((await world.failures()).slice(before)).toEqual([]);
+  await settle('cutover');
+});
+
+test('nothing acknowledged was lost or doubled by any of it', async () => {
+  expect(await world.isEqual()).toBe(true);
+  const audit = await world.audit('target');
+  expect(audit).toMatchObject({ ok: true, lost: 0, doubled: 0, torn: 0 });
+  expect(audit.acknowledged).toBeGreaterThan(100);
+});
