@@ -255,6 +255,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Mend what it says on either server, then run the same command again; what is done is not repeated.',
   ),
   prerequisite(
+    'nothing_to_migrate',
+    'The source’s database, or what scope leaves of it, is empty.',
+    'Check the database’s name, scope.schemas and scope.exclude.',
+  ),
+  prerequisite(
     'large_object_unreadable',
     'The role that pgglide logs in as may not read a large object, so it cannot be carried.',
     'Log in as a superuser or as their owner, or GRANT SELECT ON LARGE OBJECT; then run the same command again.',

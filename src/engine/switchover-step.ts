@@ -3,6 +3,7 @@
 import type { SwitchoverDirection, TrafficWaits } from '../domain/event.ts';
 import type { LaneNames, Side, TableName } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
+import type { LargeObject } from '../postgres/large-object.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import type { StepContext } from './step.ts';
 
@@ -12,6 +13,8 @@ export interface SwitchoverFacts {
   returnLanes: readonly LaneNames[] | undefined;
   /** Their replication origins on the old side. */
   returnOrigins: readonly string[];
+  /** renew-large-objects: what both sides had when they were found equal. */
+  largeObjects: { readonly summary: string; readonly all: readonly LargeObject[] } | undefined;
   /** open-sessions */
   barrier: Connection | undefined;
   pins: Readonly<Record<Side, Connection>> | undefined;

@@ -7,10 +7,12 @@ import { dropLane } from '../postgres/drop-lane.ts';
 import { dropFence } from '../postgres/fence.ts';
 import { dropHelperIndexes } from '../postgres/helper-index.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { unlinkLargeObjects } from '../postgres/large-object.ts';
 import { sql } from '../postgres/sql.ts';
 import { dropLoadedSchema } from '../schema/drop-loaded.ts';
 import { createdRoles, dropRoles } from '../state/created-role.ts';
 import { dropOwnSchema } from '../state/install.ts';
+import { sharedLargeObjects } from '../state/large-object.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { recover } from './recover.ts';
 import { requireRow } from './rows.ts';
@@ -95,6 +97,7 @@ async function dropCopy(session: Session, plan: Plan): Promise<string[]> {
   await dropFence(source, plan.tables);
   await dropFence(target, plan.tables);
   const roles = await createdRoles(target, migration);
+  await unlinkLargeObjects(target, [...(await sharedLargeObjects(target, migration))]);
   const kept = await dropLoadedSchema(target);
   return [...kept, ...(await dropRoles(target, roles))];
 }

@@ -12,6 +12,7 @@ import { analyzeTarget } from '../steps/analyze-target.ts';
 import { buildHelperIndexes } from '../steps/build-helper-indexes.ts';
 import { buildIndexes } from '../steps/build-indexes.ts';
 import { carryDatabaseSettings } from '../steps/carry-database-settings.ts';
+import { carryLargeObjectsStep } from '../steps/carry-large-objects.ts';
 import { carryRoles } from '../steps/carry-roles.ts';
 import { catchUp } from '../steps/catch-up.ts';
 import { copyTables } from '../steps/copy-tables.ts';
@@ -36,6 +37,7 @@ export const SYNC_STEPS: readonly Step<never>[] = [
   subscribe, // the target follows from the slot's position
   catchUp,
   refreshViews, // materialized ones, once the rows are there
+  carryLargeObjectsStep,
   recordSchema, // what drift is measured against
   fenceTarget, // the target takes no other writes
   analyzeTarget,

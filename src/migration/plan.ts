@@ -5,6 +5,7 @@ import { laneNames, otherSide, qualified, type Side } from '../domain/names.ts';
 import { type Plan, tableBytes } from '../domain/plan.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import type { PlanLine, PlanSection } from '../observers/plan-text.ts';
+import { largeObjectSize } from '../postgres/large-object.ts';
 import { readMaterializedViews } from '../schema/materialized-views.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import { readJournal } from '../state/journal.ts';
@@ -26,6 +27,7 @@ export async function plan(session: Session): Promise<PlanSection[]> {
       lines: decided.sequences.map((sequence) => line('source', qualified(sequence))),
     },
     ...(await viewsPlan(session)),
+    ...(await largeObjectsPlan(session)),
     {
       title: 'Not carried',
       lines: decided.notCarried.map(({ object, reason }) => line('source', `${object}: ${reason}`)),
@@ -35,15 +37,11 @@ export async function plan(session: Session): Promise<PlanSection[]> {
   ];
 }
 
-const REFRESHES: ReadonlySet<string> = new Set(['refresh-views', 'renew-views']);
-
 /** Materialized views, with what their last refresh by us has cost. */
 async function viewsPlan(session: Session): Promise<PlanSection[]> {
   const views = await readMaterializedViews(session.source, session.settings.scope);
   if (views.length === 0) return [];
-  const journal = await readJournal(session.target, session.migration);
-  const lastMs = journal.map(({ event }) => refreshMs(event)).findLast((ms) => ms !== undefined);
-  const cost = lastMs === undefined ? 'not timed yet' : `${Math.round(lastMs)} ms at the last refresh of all`;
+  const cost = await lastCost(session, ['refresh-views', 'renew-views']);
   const lines = views.map((view) =>
     line(
       'target',
@@ -57,10 +55,30 @@ async function viewsPlan(session: Session): Promise<PlanSection[]> {
   ];
 }
 
-function refreshMs(event: MigrationEvent): number | undefined {
-  if (event.type === 'switchover-step' && REFRESHES.has(event.data.step.id)) return event.data.step.ms;
-  const isRefresh = event.type === 'step-finished' && event.data.outcome === 'changed';
-  return isRefresh && REFRESHES.has(event.data.step) ? event.data.ms : undefined;
+async function largeObjectsPlan(session: Session): Promise<PlanSection[]> {
+  const { count, bytes } = await largeObjectSize(session.source);
+  if (count === 0) return [];
+  const cost = await lastCost(session, ['carry-large-objects', 'renew-large-objects']);
+  const text = `${count} large objects, about ${Math.ceil(bytes / 1e6)} MB: compared whole on both sides, what differs carried; their writers must rest then`;
+  return [
+    {
+      title: `Large objects, carried at the sync and before each switch, outside its pause (${cost})`,
+      lines: [line('both', text)],
+    },
+  ];
+}
+
+/** From the journal: what such a step took last. */
+async function lastCost(session: Session, steps: readonly string[]): Promise<string> {
+  const journal = await readJournal(session.target, session.migration);
+  const last = journal.map(({ event }) => stepMs(event, steps)).findLast((ms) => ms !== undefined);
+  return last === undefined ? 'not timed yet' : `${Math.round(last)} ms the last time`;
+}
+
+function stepMs(event: MigrationEvent, steps: readonly string[]): number | undefined {
+  if (event.type === 'switchover-step' && steps.includes(event.data.step.id)) return event.data.step.ms;
+  const isWork = event.type === 'step-finished' && event.data.outcome === 'changed';
+  return isWork && steps.includes(event.data.step) ? event.data.ms : undefined;
 }
 
 function syncPlan(session: Session, decided: Plan): PlanSection[] {

@@ -42,6 +42,7 @@ export async function switchoverContext(
 const emptyFacts = (): SwitchoverFacts => ({
   returnLanes: undefined,
   returnOrigins: [],
+  largeObjects: undefined,
   barrier: undefined,
   lift: undefined,
   pins: undefined,

@@ -11,6 +11,7 @@ import { announceCommit } from '../steps/announce-commit.ts';
 import { armReturnLink } from '../steps/arm-return-link.ts';
 import { carrySequences } from '../steps/carry-sequences.ts';
 import { checkDrift } from '../steps/check-drift.ts';
+import { checkLargeObjects } from '../steps/check-large-objects.ts';
 import { checkReadiness } from '../steps/check-readiness.ts';
 import { commitSwitch } from '../steps/commit-switch.ts';
 import { drainReplication } from '../steps/drain-replication.ts';
@@ -25,6 +26,7 @@ import { prepareReturnLink } from '../steps/prepare-return-link.ts';
 import { prepareTraffic } from '../steps/prepare-traffic.ts';
 import { raiseBarrierStep } from '../steps/raise-barrier.ts';
 import { rehearseQueries } from '../steps/rehearse-queries.ts';
+import { renewLargeObjects } from '../steps/renew-large-objects.ts';
 import { renewViews } from '../steps/renew-views.ts';
 import { resumeTraffic } from '../steps/resume-traffic.ts';
 import { retireOutLink } from '../steps/retire-out-link.ts';
@@ -37,6 +39,7 @@ export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   checkReadiness,
   checkDrift,
   renewViews,
+  renewLargeObjects,
   prepareHelperIndexes,
   prepareReturnLink,
   openSessions,
@@ -48,7 +51,7 @@ export const PAUSED: readonly StepGroup[] = [
   pauseTraffic,
   raiseBarrierStep,
   [drainReplication, announceCommit],
-  [pinSnapshots, carrySequences, openNewSide, armReturnLink, fenceOldSide],
+  [pinSnapshots, carrySequences, openNewSide, armReturnLink, fenceOldSide, checkLargeObjects],
   commitSwitch,
 ];
 /** After the commit point. Each can be repeated, and is, by the next command after a crash. */

@@ -71,7 +71,7 @@ const tablespaces = (scope: Scope): Sql => sql`
   WHERE ${schemaInScope(scope)} GROUP BY t.spcname`;
 
 const largeObjects = sql`
-  SELECT 'large objects', count(*) || ' large objects: logical replication does not carry them'
+  SELECT 'large objects', count(*) || ' large objects: not replicated; carried at the sync and again before each switch'
   FROM pg_largeobject_metadata HAVING count(*) > 0`;
 
 /** Other tools' replication (Debezium and the like) has to be handed over by people. */

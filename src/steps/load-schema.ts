@@ -1,3 +1,4 @@
+import { PrerequisiteError } from '../domain/errors.ts';
 import type { Step } from '../engine/step.ts';
 import { classifyRestore, type RestoreStage } from '../schema/classify-restore.ts';
 import { dumpSchema } from '../schema/dump-schema.ts';
@@ -16,7 +17,7 @@ interface Facts {
  * rows come: types, functions, tables with columns, defaults and NOT NULL only. pg_dump takes ACCESS SHARE on every
  * table of the source: nobody waits for it, it may wait for DDL.
  *
- * @throws {PrerequisiteError} `schema_dump_failed`, `schema_statement_failed`
+ * @throws {PrerequisiteError} `schema_dump_failed`, `schema_statement_failed`, `nothing_to_migrate`
  * @see https://www.postgresql.org/docs/current/app-pgdump.html
  */
 export const loadSchema: Step<Facts> = {
@@ -45,6 +46,7 @@ export const loadSchema: Step<Facts> = {
           does: 'pg_dump --schema-only, split into statements',
           run: async () => {
             const statements = await dumpSchema(settings.source, { ...settings.scope, signal });
+            if (statements.length === 0) throw nothingToMigrate();
             await saveStatements(target, migration, statements.filter(isDefinition));
           },
         },
@@ -70,3 +72,8 @@ export const loadSchema: Step<Facts> = {
 
 /** Materialized views are filled when the target has caught up, not before it follows. */
 const isDefinition = (statement: SchemaStatement): boolean => statement.kind !== 'MATERIALIZED VIEW DATA';
+
+const nothingToMigrate = (): PrerequisiteError =>
+  new PrerequisiteError('nothing_to_migrate', 'The source has nothing in the scope of this migration', {
+    hint: 'Check the database’s name, scope.schemas and scope.exclude.',
+  });

@@ -31,7 +31,7 @@ describe('case 24: materialized views', () => {
       await scene.run((migration) => migration.sync());
       expect(await one(target, 'SELECT n FROM a_total')).toBe(10);
       const lines = (await planLines(scene)).join('\n');
-      expect(lines).toMatch(/Materialized views.*\d+ ms at the last refresh/);
+      expect(lines).toMatch(/Materialized views.*\d+ ms the last time/);
       expect(lines).toContain('public.z_base: REFRESH CONCURRENTLY');
       expect(lines).toContain('public.empty: not populated, stays so');
 
@@ -65,6 +65,83 @@ describe('case 24: materialized views', () => {
       const warned = scene.events.filter((event) => event.type === 'warning').map((event) => event.data.code);
       expect(warned).toEqual(['view_not_refreshed']);
       await backAndAbort(scene);
+    });
+  });
+});
+
+describe('case 24: large objects', () => {
+  const contents = (side: Database) =>
+    side.rows(`SELECT m.oid::bigint AS oid, md5(lo_get(m.oid)) AS content, pg_get_userbyid(lomowner) = current_user AS mine,
+      (SELECT string_agg(privilege_type, ',' ORDER BY 1) FROM aclexplode(lomacl) WHERE grantee <> lomowner) AS granted,
+      obj_description(m.oid, 'pg_largeobject') AS note
+      FROM pg_largeobject_metadata m ORDER BY 1`);
+
+  test('are carried with oid, owner, grants, comment and every byte, again before each switch, and back', async ({
+    source,
+    target,
+  }) => {
+    const reader = `${source.name}_reader`;
+    await source.exec(`CREATE ROLE ${reader} LOGIN; CREATE TABLE t (id int PRIMARY KEY); SELECT lo_from_bytea(4711, 'small'), lo_create(4712), lo_from_bytea(4714, 'gone soon');
+      SELECT lo_from_bytea(4713, decode(repeat('00ff17', 1000000), 'hex')); SELECT lo_put(lo_create(4715), 5000000, 'end');
+      ALTER LARGE OBJECT 4711 OWNER TO ${reader}; GRANT SELECT ON LARGE OBJECT 4713 TO ${reader}; COMMENT ON LARGE OBJECT 4712 IS 'it''s empty'`);
+    const before = await contents(source);
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      expect(await contents(target)).toEqual(before);
+      expect((await planLines(scene)).join('\n')).toMatch(/Large objects.*\d+ ms the last time/);
+
+      await source.exec("SELECT lo_unlink(4714), lo_put(4713, 7, 'x'), lo_from_bytea(4716, 'new')");
+      const late = await contents(source);
+      await scene.run((migration) => migration.cutover());
+      expect(await contents(target)).toEqual(late);
+
+      await target.exec("SELECT lo_unlink(4711), lo_from_bytea(4717, 'on the target')");
+      const there = await contents(target);
+      await backAndAbort(scene);
+      expect(await contents(source)).toEqual(there);
+      expect(await contents(target)).toEqual([]);
+    });
+  });
+
+  test('one that changes in the last moment gives the switch up, and nothing is lost', async ({
+    source,
+    target,
+  }) => {
+    await source.exec("CREATE TABLE t (id int PRIMARY KEY); SELECT lo_from_bytea(4711, 'first')");
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      const attempt = scene.run((migration) => migration.cutover(), {
+        traffic: (real) => ({
+          observe: () => real.observe(),
+          prepare: (to) => real.prepare(to),
+          pause: async (options) => {
+            await source.exec("SELECT lo_put(4711, 0, 'F')");
+            return real.pause(options);
+          },
+          renew: (leaseMs) => real.renew(leaseMs),
+          committing: (to, epoch) => real.committing(to, epoch),
+          resume: (side, epoch) => real.resume(side, epoch),
+          [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
+        }),
+      });
+      await expect(attempt).rejects.toMatchObject({ code: 'large_objects_change', exitCode: 6 });
+      await scene.run((migration) => migration.cutover());
+      expect(await target.rows("SELECT convert_from(lo_get(4711), 'UTF8') AS text")).toEqual([
+        { text: 'First' },
+      ]);
+      await backAndAbort(scene);
+    });
+  });
+
+  test('one of the target’s own is never overwritten', async ({ source, target }) => {
+    await source.exec("CREATE TABLE t (id int PRIMARY KEY); SELECT lo_from_bytea(4711, 'ours')");
+    await target.exec("SELECT lo_from_bytea(4711, 'theirs')");
+    await withScene({ source, target }, async (scene) => {
+      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+        code: 'large_object_taken',
+      });
+      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await target.rows("SELECT md5(lo_get(4711)) = md5('theirs') AS kept")).toEqual([{ kept: true }]);
     });
   });
 });

@@ -27,15 +27,17 @@ const largeObjects: Rule = {
   id: 'PGG161',
   title: 'there are no large objects',
   severity: 'warning',
-  background: `Large objects (lo_*, pg_largeobject) are not part of logical decoding: what is written to them after the copy does not reach the
-target, and nothing reaches the source on the way back. Move them into bytea columns or out of the database, or see that nobody
-writes them during the migration. vacuumlo finds those that no row refers to any more.`,
+  background: `Large objects (lo_*, pg_largeobject) are not part of logical decoding. pgglide carries them itself, with their oids, owners and
+grants: at every sync, and again before each switch and rollback, outside the pause, until both sides are equal; each time it reads
+them all on both sides. In the pause it looks whether they have changed since, and goes back if so: few and small ones (up to 500 and
+8 MB) to the byte, of more only number, oids and space. So keep their writers still for the minutes of the cutover, or move them
+into bytea columns. vacuumlo finds those that no row refers to any more.`,
   check: ({ source }) =>
     source.objects.largeObjects === 0
       ? []
       : [
           {
-            title: `${source.objects.largeObjects} large objects: changes to them are not replicated`,
+            title: `${source.objects.largeObjects} large objects are not replicated: they are carried before each switch, and must rest then`,
             object: 'pg_largeobject',
           },
         ],
