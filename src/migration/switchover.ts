@@ -9,6 +9,7 @@ import type { StepTime } from '../domain/event.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { announceCommit } from '../steps/announce-commit.ts';
 import { armReturnLink } from '../steps/arm-return-link.ts';
+import { awaitCalm } from '../steps/await-calm.ts';
 import { carrySequences } from '../steps/carry-sequences.ts';
 import { checkDrift } from '../steps/check-drift.ts';
 import { checkLargeObjects } from '../steps/check-large-objects.ts';
@@ -45,6 +46,7 @@ export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   openSessions,
   rehearseQueries,
   prepareTraffic,
+  awaitCalm,
 ];
 /** Requests wait while these run: nothing slow, ended by the pause budget. Steps in a group do not depend on each other and run at once. */
 export const PAUSED: readonly StepGroup[] = [
@@ -68,6 +70,7 @@ const REHEARSED_BEFORE: readonly SwitchoverStep[] = [
   openSessions,
   rehearseQueries,
   prepareTraffic,
+  awaitCalm,
 ];
 const REHEARSED_PAUSED: readonly StepGroup[] = [
   pauseTraffic,
