@@ -2,6 +2,7 @@
 
 import { DeadlineError, sleep } from '../base/async.ts';
 import { PgglideError, UnexpectedError } from '../domain/errors.ts';
+import { withBriefLock } from '../postgres/brief-lock.ts';
 import { sqlState } from '../postgres/connection.ts';
 import type { Action, Step, StepContext } from './step.ts';
 
@@ -79,10 +80,10 @@ async function performPatiently(action: Action, context: StepContext, step: stri
   }
 }
 
-/** Runs one action. Statements without parameters may be several, in one implicit transaction. */
+/** Runs one action. Statements without parameters may be several, in one transaction that never makes others wait long. */
 async function perform(action: Action, context: StepContext): Promise<void> {
   if ('does' in action) return action.run();
   const connection = action.on === 'source' ? context.source : context.target;
   if (action.statement.values.length > 0) await connection.execute(action.statement);
-  else await connection.script(action.statement);
+  else await withBriefLock(connection, action.statement, { signal: context.signal });
 }

@@ -2,6 +2,7 @@
 
 import { ReplicationError } from '../domain/errors.ts';
 import type { LaneNames } from '../domain/names.ts';
+import { withBriefLock } from './brief-lock.ts';
 import type { Connection } from './connection.ts';
 import { ident, literal, type Sql, sql, trusted } from './sql.ts';
 
@@ -46,9 +47,9 @@ export const disableSubscriptionSql = (name: string): Sql => sql`ALTER SUBSCRIPT
 /** Drops the subscription and leaves its slot alone, so that it works with the publisher gone. */
 export async function dropSubscription(subscriber: Connection, name: string): Promise<void> {
   if ((await subscriptionState(subscriber, name)) === undefined) return;
-  await subscriber.script(disableSubscriptionSql(name));
-  await subscriber.script(sql`ALTER SUBSCRIPTION ${ident(name)} SET (slot_name = NONE)`);
-  await subscriber.script(sql`DROP SUBSCRIPTION ${ident(name)}`);
+  await withBriefLock(subscriber, disableSubscriptionSql(name));
+  await withBriefLock(subscriber, sql`ALTER SUBSCRIPTION ${ident(name)} SET (slot_name = NONE)`);
+  await withBriefLock(subscriber, sql`DROP SUBSCRIPTION ${ident(name)}`);
 }
 
 /** Undefined when there is no such subscription in this database. */

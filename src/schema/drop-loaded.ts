@@ -1,7 +1,11 @@
 /** Takes a loaded schema away again, for `abort`. */
 
+import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { sql, trusted } from '../postgres/sql.ts';
+
+/** For each object that somebody reads just now. */
+const GIVE_UP_MS = 10_000;
 
 /**
  * Drops everything that was created in this database since our own schema was: extensions, schemas, and what stands in
@@ -14,7 +18,7 @@ export async function dropLoadedSchema(target: Connection): Promise<string[]> {
   const kept: string[] = [];
   for (const { statement, what } of await dropStatements(target)) {
     // The statements were quoted by the server, from its own catalog.
-    await target.script(trusted(statement)).catch((error: Error) => {
+    await withBriefLock(target, trusted(statement), { timeoutMs: GIVE_UP_MS }).catch((error: Error) => {
       kept.push(`target: ${what}: ${error.message}`);
     });
   }

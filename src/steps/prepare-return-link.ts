@@ -1,5 +1,6 @@
 import { type LaneNames, laneNames, linkFrom } from '../domain/names.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
+import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
@@ -55,7 +56,9 @@ async function buildLane(context: SwitchoverContext, lane: LaneNames): Promise<s
   const { newSide, oldSide } = context;
   await Promise.all([createMarker(newSide, lane), createMarker(oldSide, lane)]);
   if ((await publishedTables(newSide, lane.publication)) === undefined) {
-    await newSide.script(createPublicationSql(lane.publication, [lane.marker, ...context.tables]));
+    await withBriefLock(newSide, createPublicationSql(lane.publication, [lane.marker, ...context.tables]), {
+      signal: context.signal,
+    });
   }
   // A slot of an earlier switch would hold WAL from then and send it: only a fresh one knows nothing old.
   await dropSlot(newSide, lane.slot, { timeoutMs: 5000 });
