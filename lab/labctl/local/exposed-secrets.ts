@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Paths } from '../folder.ts';
+import { homeOf } from './servers.ts';
 
 /** A log may grow while the lab runs; its end is not more telling than its last part. */
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -37,7 +38,7 @@ function filesToSearch(paths: Paths): string[] {
     }
   };
   visit(paths.folder);
-  const serverLogs = [paths.source, paths.target].map((home) => join(home, 'server.log'));
+  const serverLogs = [paths.source, paths.target].map((home) => join(homeOf(home), 'server.log'));
   return [...found, ...serverLogs.filter((path) => existsSync(path))];
 }
 

@@ -2,7 +2,7 @@
 
 CREATE ROLE shop_owner NOLOGIN;
 CREATE ROLE shop_reader NOLOGIN;
-CREATE ROLE analyst NOLOGIN;
+CREATE ROLE analyst LOGIN;
 GRANT shop_reader TO analyst;
 
 -- Filled with rows that only the grader can compute.

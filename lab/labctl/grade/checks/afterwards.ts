@@ -42,7 +42,7 @@ const LEFTOVERS = `
       AND state_change < now() - interval '2 s' AND application_name <> '${LAB_APPLICATION}'
   UNION ALL SELECT format('prepared transaction %s', gid) FROM pg_prepared_xacts`;
 const FORWARD = `SELECT format('subscription %s still follows the source', subname) AS what FROM pg_subscription
-  WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+  WHERE subenabled AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
 export const noLeftovers: CheckDefinition = {
   id: 'no-leftovers',

@@ -3,14 +3,11 @@
 import { INDEX_CLASSES, SCHEMA_CLASSES, SETTING_CLASSES } from '../catalog.ts';
 import { describeMissing, type FactClass, type Missing, missingFacts } from '../facts.ts';
 import type { CheckDefinition } from '../types.ts';
-import type { GradeWorld } from '../world.ts';
+import { type GradeWorld, targetOf } from '../world.ts';
 
-async function missingOnTarget(
-  { reference, target }: GradeWorld,
-  classes: readonly FactClass[],
-): Promise<Missing[]> {
-  if (target === undefined) return classes.map(({ name }) => ({ name, items: ['everything: no target'] }));
-  return missingFacts(classes, await reference(), target);
+async function missingOnTarget(world: GradeWorld, classes: readonly FactClass[]): Promise<Missing[]> {
+  const target = targetOf(world);
+  return missingFacts(classes, await world.reference(), target);
 }
 
 const SHOWN = 20;
@@ -22,6 +19,7 @@ export const schemaEqual: CheckDefinition = {
   name: 'tables, columns, types, defaults, keys, views, functions, triggers and policies are on the target',
   points: 8,
   async run(world) {
+    if (world.target === undefined) return { score: 0, output: 'no target is deployed' };
     const missing = await missingOnTarget(world, SCHEMA_CLASSES);
     if (missing.length === 0)
       return { score: 8, output: `${SCHEMA_CLASSES.length} classes of objects equal` };
