@@ -76,12 +76,15 @@ function controlListen(text: string): ControlListen {
 /** A role's password may be changed at any time: not longer than this until the proxy knows. */
 const VERIFIER_CACHE_MS = 2_000;
 const MAX_CACHED = 10_000;
+/** A tool that is alive undoes or finishes a switchover in less; after its lease and this its sessions are ended. */
+const SILENT_RUNNER_MS = 5_000;
 
 /** Keeps one connection to each side, and opens it again when it is lost. */
 class AskedServers implements AsyncDisposable {
   /** False while the proxy starts: then it takes the row's word as it is, also in the middle of a switchover. */
   isServing = false;
   readonly #servers: Readonly<Record<Side, ServerAddress>>;
+  #unsettledSinceMs: number | undefined;
   readonly #connections = new Map<Side, Promise<Connection>>();
   readonly #verifiers = new Map<string, { readonly text: string | undefined; readonly untilMs: number }>();
 
@@ -112,8 +115,7 @@ class AskedServers implements AsyncDisposable {
     try {
       const { name } = (await this.#row()) ?? {};
       if (name === undefined) return undefined;
-      const isSettled = await settleFences(name, (side) => this.#open(side)).catch(() => false);
-      return isSettled || !this.isServing ? await this.#row() : undefined;
+      return (await this.#settle(name)) || !this.isServing ? await this.#row() : undefined;
     } catch {
       return undefined;
     }
@@ -122,6 +124,17 @@ class AskedServers implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const connections = await Promise.allSettled(this.#connections.values());
     for (const opened of connections) if (opened.status === 'fulfilled') await opened.value.close();
+  }
+
+  /** Asked again and again once a lease has ended. */
+  async #settle(migration: string): Promise<boolean> {
+    const now = performance.now();
+    this.#unsettledSinceMs ??= now;
+    const endRunner = this.isServing && now - this.#unsettledSinceMs > SILENT_RUNNER_MS;
+    const open = (side: Side) => this.#open(side);
+    const isSettled = await settleFences({ migration, open, endRunner }).catch(() => false);
+    if (isSettled) this.#unsettledSinceMs = undefined;
+    return isSettled;
   }
 
   async #row(): Promise<(Direction & { readonly name: string }) | undefined> {

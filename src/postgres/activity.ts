@@ -40,6 +40,14 @@ export async function vacuumsOn(connection: Connection, tables: readonly TableNa
   return rows.map(qualified).filter((name) => planned.has(name));
 }
 
+/** Ends the sessions that hold a switchover's locks in this database. */
+export async function endSwitchoverSessions(connection: Connection): Promise<void> {
+  const rows = await connection.query<{ pid: number }>(sql`
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name IN ('pgglide: barrier', 'pgglide: fence')`);
+  for (const { pid } of rows) await endBackend(connection, pid);
+}
+
 /** Ends one of our own sessions that was lost to us and may still be working; resolves when it is gone. */
 export async function endBackend(connection: Connection, pid: number): Promise<void> {
   await connection.query(sql`

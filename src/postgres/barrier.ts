@@ -7,7 +7,7 @@
 import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { TableName } from '../domain/names.ts';
 import { type Connection, sqlState } from './connection.ts';
-import { ident, list, literal, sql } from './sql.ts';
+import { ident, list, literal, type Sql, sql } from './sql.ts';
 
 const LOCK_NOT_AVAILABLE = '55P03';
 
@@ -21,6 +21,16 @@ export async function yieldQuickly(connection: Connection): Promise<void> {
     WHERE (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)`);
 }
 
+/** How long after its budget a transaction of ours that holds locks may stand idle: then its tool hangs or is gone, and writers wait for it. */
+const IDLE_AFTER_BUDGET_MS = 5_000;
+
+/** For a transaction that holds locks in the pause: waits for them, and keeps them idle, for so long only. */
+export const lockLimitsSql = (budgetMs: number): Sql => {
+  const wait = Math.max(1, Math.round(budgetMs));
+  return sql`SET LOCAL lock_timeout = ${literal(`${wait}ms`)};
+    SET LOCAL idle_in_transaction_session_timeout = ${literal(`${wait + IDLE_AFTER_BUDGET_MS}ms`)}`;
+};
+
 /**
  * Opens the barrier's transaction on `connection` and takes the locks. End it with COMMIT or ROLLBACK.
  * @throws {SwitchoverAbortedError} `barrier_timeout`: a writer, a vacuum or DDL held a table too long
@@ -31,10 +41,9 @@ export async function raiseBarrier(
   lockTimeoutMs: number,
 ): Promise<void> {
   const names = list(tables.map((table) => ident(table.schema, table.name)));
-  const timeout = literal(`${Math.max(1, Math.round(lockTimeoutMs))}ms`);
   try {
     await connection.script(
-      sql`BEGIN; SET LOCAL lock_timeout = ${timeout}; LOCK TABLE ${names} IN EXCLUSIVE MODE`,
+      sql`BEGIN; ${lockLimitsSql(lockTimeoutMs)}; LOCK TABLE ${names} IN EXCLUSIVE MODE`,
     );
   } catch (error) {
     await connection.script(sql`ROLLBACK`).catch(() => undefined);

@@ -1,8 +1,9 @@
 import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
+import { lockLimitsSql } from '../postgres/barrier.ts';
 import { sqlState } from '../postgres/connection.ts';
 import { fenceState, liftFenceSql } from '../postgres/fence.ts';
-import { list, literal, sql } from '../postgres/sql.ts';
+import { list, sql } from '../postgres/sql.ts';
 import { disableSubscriptionSql } from '../postgres/subscription.ts';
 
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -29,9 +30,8 @@ export const openNewSide: SwitchoverStep = {
     const disable = outLanes.map((lane) => disableSubscriptionSql(lane.subscription));
     const statement = list(lift ? [lift, ...disable] : disable, '; ');
     facts.liftHeld = true;
-    const timeout = literal(`${Math.max(1, Math.round(remainingMs()))}ms`);
     try {
-      await session.script(sql`BEGIN; SET LOCAL lock_timeout = ${timeout}; ${statement}`);
+      await session.script(sql`BEGIN; ${lockLimitsSql(remainingMs())}; ${statement}`);
     } catch (error) {
       if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
       throw new SwitchoverAbortedError('new_side_busy', `A session of the ${to} holds a replicated table`, {

@@ -54,6 +54,7 @@ test('a second runner is refused, Ctrl-C in the copy ends with 10, and what was 
 });
 
 test('killed in the copy: finished tables are not copied again', async () => {
+  await world.succeed(['abort', '--yes']);
   const run = world.start(['sync']);
   await run.copiesHalf();
   await run.kill();

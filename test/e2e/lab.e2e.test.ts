@@ -1,0 +1,186 @@
+/** The lab's grader: nothing done earns nothing, each solution earns all, and each cheat loses the check that it cheats. */
+
+import { execFileSync } from 'node:child_process';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { CHECKS } from '../../lab/labctl/grade/checks.ts';
+import { isAlive, startTimeOf } from '../../lab/labctl/local/processes.ts';
+import { serverAddress } from '../../lab/labctl/local/servers.ts';
+import { readSecrets } from '../../lab/labctl/secrets.ts';
+import { seedLab } from '../../lab/labctl/seed/seed-lab.ts';
+import { withSession } from '../../lab/labctl/session.ts';
+import { type ServerAddress, startServer } from '../../src/index.ts';
+import { LabBed } from './lab-bed.ts';
+
+const INVENTED = `Source version: 15.18
+Target version: 16.14
+Started: 2026-11-22T06:00:00Z
+Cutover: 2026-11-22T06:02:11Z
+Rows: 1000000
+Failed requests: 0
+Longest wait: 12 ms
+Rollback: switch the connection string back
+`;
+
+const hasClients = ['psql', 'pg_dump', 'pgbouncer'].every((program) => {
+  try {
+    execFileSync(program, ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+});
+
+describe('solved', () => {
+  const solutions = [
+    ['with pgglide', 'solution/solve.sh', true],
+    ['by hand', 'solution/by-hand/solve.sh', hasClients],
+  ] as const;
+  for (const [way, script, isPossible] of solutions) {
+    test.skipIf(!isPossible)(`${way}: 100 points, and again`, async () => {
+      await using lab = await LabBed.create();
+      const solved = await lab.run(script);
+      expect(solved.exitCode, solved.output).toBe(0);
+      for (const time of ['first', 'second']) {
+        const { exitCode, output, result } = await lab.grade();
+        expect(result.score, `${time}: ${output}`).toBe(100);
+        expect(result).toMatchObject({ passed: true, max_score: 100, tampering: [] });
+        expect(exitCode).toBe(0);
+      }
+    });
+  }
+});
+
+/** One lab, in which everything is done wrong, one thing after another. */
+describe('not solved', () => {
+  let lab: LabBed;
+
+  beforeAll(async () => {
+    lab = await LabBed.create();
+  });
+  afterAll(async () => lab[Symbol.asyncDispose]());
+
+  function target(): ServerAddress {
+    const address = serverAddress(lab.paths, 'target');
+    if (address === undefined) throw new Error('The target was not started');
+    return address;
+  }
+
+  test('setup again finds everything there', async () => {
+    const before = await lab.processes();
+    const { exitCode, output } = await lab.setup();
+    expect(exitCode).toBe(0);
+    expect(output.match(/there already/g)).toHaveLength(8);
+    expect(await lab.processes()).toEqual(before);
+  });
+
+  test('untouched: no points for nothing', async () => {
+    const { exitCode, result } = await lab.grade();
+    expect(result.score).toBeLessThanOrEqual(5);
+    expect(result.tests.map(({ id }) => id)).toEqual(CHECKS.map(({ id }) => id));
+    expect(exitCode).toBe(1);
+  });
+
+  test('a result made beforehand is replaced', async () => {
+    await writeFile(lab.jsonPath, '{"score": 100, "passed": true}');
+    await chmod(lab.jsonPath, 0o444);
+    const { result } = await lab.grade('--only', 'target-16');
+    expect(result).toMatchObject({ score: 0, max_score: 4, passed: false });
+  });
+
+  test('two gradings do not run at once; one that was killed is no hindrance', async () => {
+    const lock = join(lab.paths.grader, 'lock');
+    await writeFile(lock, JSON.stringify({ pid: process.pid, startedAt: startTimeOf(process.pid) }));
+    const refused = await lab.grade();
+    expect(refused.output).toContain('Another grading');
+    expect(refused).toMatchObject({ exitCode: 2, result: { score: 0 } });
+    await writeFile(lock, JSON.stringify({ pid: process.pid, startedAt: 'another time' }));
+    expect(await lab.grade('--only', 'target-16')).toMatchObject({ exitCode: 1 });
+  });
+
+  test('a cluster is not there yet, and said so', async () => {
+    expect(await lab.setup('--mode', 'k8s')).toMatchObject({
+      exitCode: 2,
+      output: expect.stringContaining('--mode local'),
+    });
+  });
+
+  test('a target filled from a dump, without a switch', async () => {
+    expect(await lab.run('labctl.sh', 'target', 'start')).toMatchObject({ exitCode: 0 });
+    await seedLab(target(), { rows: 3000, ...readSecrets(lab.paths) });
+    const graded = await lab.grade();
+    expect(graded.of('target-16'), graded.output).toBe('4/4');
+    expect(graded.of('schema-equal')).toBe('8/8');
+    expect(graded.of('rows-baseline')).toBe('6/6');
+    expect([graded.of('app-on-target'), graded.of('app-endpoint')]).toEqual(['0/8', '0/4']);
+    expect([graded.of('no-lost-writes'), graded.of('zero-failed')]).toEqual(['0/10', '0/12']);
+    expect(graded.exitCode).toBe(1);
+  });
+
+  test('the application pointed at the target before it has caught up, and a report out of thin air', async () => {
+    const { port } = target();
+    expect(await lab.run('labctl.sh', 'app', `127.0.0.1:${port}`)).toMatchObject({ exitCode: 0 });
+    await lab.writeReport(INVENTED);
+    const graded = await lab.grade();
+    expect(graded.of('app-on-target'), graded.output).toBe('8/8');
+    expect(graded.of('no-lost-writes')).toBe('0/10');
+    expect(graded.of('rollback-ready')).toBe('0/6');
+    expect([graded.of('report-exists'), graded.of('report-true')]).toEqual(['2/2', '0/4']);
+    expect(graded.of('load-kept')).toBe('5/5');
+    expect(graded).toMatchObject({ exitCode: 1, result: { passed: false } });
+  });
+
+  test('a password that lies open, a sequence set back, a table too many rows', async () => {
+    await writeFile(join(lab.paths.folder, 'notes.txt'), `it is ${readSecrets(lab.paths).appPassword}`);
+    await withSession(target(), async (session) => {
+      await session.query(`SELECT setval('public.ticket_numbers', 1)`);
+      await session.query(`INSERT INTO public.countries VALUES ('XX', 'nowhere', 0)`);
+      await session.query(`ALTER ROLE shop RESET lock_timeout`);
+      await session.query(`DROP INDEX public.events_kind_idx`);
+    });
+    const graded = await lab.grade();
+    expect(graded.of('secrets-clean'), graded.output).toBe('0/2');
+    expect(graded.of('sequences')).toBe('4/5');
+    expect(graded.of('no-extra-rows')).toBe('0/3');
+    expect(graded.of('settings')).toBe('2/3');
+    expect(graded.of('indexes-valid')).toBe('0/4');
+  });
+
+  test('the load stopped', async () => {
+    await lab.end('load', 'SIGTERM');
+    const graded = await lab.grade();
+    expect(graded.of('app-on-target'), graded.output).toBe('8/8');
+    expect(graded.of('load-kept')).toBe('0/5');
+    expect(graded.exitCode).toBe(1);
+    expect(await lab.setup()).toMatchObject({ exitCode: 2, output: expect.stringContaining('--reset') });
+  });
+
+  test('lines taken out of the ledger', async () => {
+    const lines = (await readFile(lab.paths.ledger, 'utf8')).split('\n');
+    await writeFile(lab.paths.ledger, lines.filter((line) => !/"status":(0|4|5)/.test(line)).join('\n'));
+    const graded = await lab.grade();
+    expect(graded.exitCode, graded.output).toBe(3);
+    expect(graded.result.tampering.join()).toContain('ledger was changed');
+    expect(graded.of('load-kept')).toBe('0/5');
+  });
+
+  test('a 15 in the place of the target', async () => {
+    const { port, password = '' } = target();
+    expect(await lab.run('labctl.sh', 'target', 'stop')).toMatchObject({ exitCode: 0 });
+    const impostor = await startServer({ majorVersion: 15, port, password, settings: { fsync: 'off' } });
+    onTestFinished(() => impostor.remove());
+    await withSession(impostor.address(), (session) => session.query('CREATE DATABASE shop'));
+    const graded = await lab.grade('--only', 'target-16,app-on-target');
+    expect(graded.of('target-16'), graded.output).toBe('0/4');
+    expect(graded.output).toContain('is not PostgreSQL 16');
+  });
+
+  test('down leaves nothing', async () => {
+    const started = [...(await lab.processes()).values()];
+    expect(started.filter(isAlive).length).toBeGreaterThan(2);
+    expect(await lab.setup('--down', '--yes')).toMatchObject({ exitCode: 0 });
+    expect(started.filter(isAlive)).toEqual([]);
+    expect(await lab.grade()).toMatchObject({ exitCode: 2, result: { score: 0, passed: false } });
+  });
+});
