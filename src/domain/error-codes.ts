@@ -215,6 +215,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   usage('demo_missing', 'The demo is not part of this installation.', 'Run it from a checkout.'),
 
   prerequisite(
+    'skip_not_possible',
+    'The target cannot leave a transaction out: it is older than PostgreSQL 15, or our role is no superuser there.',
+    'Mend what stands in the way of the transaction instead, then run `pgglide sync`.',
+  ),
+  prerequisite(
     'lock_not_available',
     'A lock for a short statement of ours could not be had without making the application wait behind it.',
     'Run the same command again when the long transactions that the message names are over.',
@@ -253,6 +258,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'schema_statement_failed',
     'The target refused a statement of the schema.',
     'Mend what it says on either server, then run the same command again; what is done is not repeated.',
+  ),
+  prerequisite(
+    'new_table_without_identity',
+    'A table that was created on the source after the sync has no replica identity.',
+    'Give it a primary key, or ALTER TABLE ... REPLICA IDENTITY FULL; then run `pgglide sync` again.',
   ),
   prerequisite(
     'nothing_to_migrate',
@@ -439,6 +449,16 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'There is no sync yet whose speed could be changed.',
     'Start `pgglide sync`, or change the configuration.',
   ),
+  refused(
+    'nothing_to_skip',
+    'No subscription of the migration stands at a transaction that could be left out; nothing was changed.',
+    '`pgglide status` tells how the link is.',
+  ),
+  refused(
+    'not_failing_transaction',
+    'The WAL position is not that of the transaction at which the target stopped; nothing was changed.',
+    '`pgglide status` shows the right one.',
+  ),
   refused('nothing_to_report', 'The migration is not known on the target.', 'It begins with `pgglide sync`.'),
   refused(
     'too_many_rows_to_repair',
@@ -484,7 +504,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   replication(
     'apply_stopped',
     'The subscriber could not apply a change and its subscription was disabled.',
-    'The message holds the error and the LSN. Mend the row it names, then run the same command again.',
+    'The message names WAL position, table and key as far as they can be found out, and the SQL that mends it; then run `pgglide sync`. To leave the transaction out: `pgglide sync --skip-lsn LSN`.',
   ),
   replication(
     'copy_failed',

@@ -7,8 +7,10 @@ import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import type { PlanLine, PlanSection } from '../observers/plan-text.ts';
 import { largeObjectSize } from '../postgres/large-object.ts';
 import { readMaterializedViews } from '../schema/materialized-views.ts';
+import { newRelations } from '../schema/new-relations.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import { readJournal } from '../state/journal.ts';
+import type { MigrationRow } from '../state/migration-row.ts';
 import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
 import type { Session } from './session.ts';
 import { AFTER_COMMIT, BEFORE_PAUSE, PAUSED } from './switchover.ts';
@@ -18,6 +20,7 @@ export async function plan(session: Session): Promise<PlanSection[]> {
   const row = await session.row();
   const decided = row?.plan ?? (await planTables(session.source, session.settings.scope));
   return [
+    ...(await newTablesPlan(session, row)),
     {
       title: `Tables (${decided.tables.length})`,
       lines: decided.tables.map((table) => line('source', describeTable(table))),
@@ -35,6 +38,17 @@ export async function plan(session: Session): Promise<PlanSection[]> {
     ...syncPlan(session, decided),
     ...switchPlan(session, decided, row?.activeSide ?? 'source'),
   ];
+}
+
+/** What `sync` again would add. */
+async function newTablesPlan(session: Session, row: MigrationRow | undefined): Promise<PlanSection[]> {
+  if (row?.phase !== 'following') return [];
+  const found = await newRelations(session.source, session.target, session.settings.scope);
+  if (found.length === 0) return [];
+  const lines = found.map((relation) =>
+    line('source', `${qualified(relation)}${relation.isLatePartition ? ': a new partition' : ''}`),
+  );
+  return [{ title: 'New on the source since the sync: pgglide sync adds', lines }];
 }
 
 /** Materialized views, with what their last refresh by us has cost. */

@@ -1,6 +1,7 @@
 /** Copy, then follow. The same command again goes on where it stopped. */
 
 import { PrerequisiteError } from '../domain/errors.ts';
+import type { Lsn } from '../domain/lsn.ts';
 import type { Phase } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
@@ -8,18 +9,26 @@ import { planTables } from '../schema/plan-tables.ts';
 import { createMigration, type MigrationRow, savePlan } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { discardStaleCopy } from '../steps/discard-stale-copy.ts';
+import { skipTransaction } from '../steps/skip-transaction.ts';
 import { withWalGovernor } from '../steps/wal-governor.ts';
 import { check } from './check.ts';
+import { extendPlan } from './extend-plan.ts';
 import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
 import { recover } from './recover.ts';
 import { mayRun, type Session } from './session.ts';
 
+export interface SyncOptions {
+  /** Leave out the transaction that the target stopped at; it must be the one that finishes there. */
+  readonly skipLsn?: Lsn;
+}
+
 /**
  * @throws {PrerequisiteError} `preflight_failed` before anything is created
  * @throws {LockedError} `another_runner`
- * @throws {ReplicationError} `wal_limit_reached`, `slot_lost`: the next sync copies anew what hung on that slot
+ * @throws {RefusedError} `nothing_to_skip`, `not_failing_transaction`
+ * @throws {ReplicationError} `apply_stopped`, naming the row; `wal_limit_reached`, `slot_lost`: the next sync copies anew what hung on that slot
  */
-export async function sync(session: Session): Promise<void> {
+export async function sync(session: Session, options: SyncOptions = {}): Promise<void> {
   await takeRunnerLock(session.target, session.migration);
   const before = await session.row();
   if (!mayRun('sync', before?.phase ?? 'new')) return;
@@ -29,14 +38,15 @@ export async function sync(session: Session): Promise<void> {
   await session.openJournal();
   if (before?.switchover !== undefined && !(await isUndone(session))) return;
   await startOverIfStale(session);
+  if (options.skipLsn !== undefined) await skipTransaction(session.context(), options.skipLsn);
   const row = await readRow(session);
-  const plan = row.plan ?? (await makePlan(session));
+  const plan = row.plan === undefined ? await makePlan(session) : (await extendPlan(session, row.plan)).plan;
   await enterSyncing(session, row.phase);
   const context = session.context(plan);
   await withWalGovernor(context, async (signal) => {
     for (const step of SYNC_STEPS) await reconcile(step, { ...context, signal });
   });
-  await session.changePhase(row.phase === 'following' ? 'following' : 'syncing', 'following');
+  await session.changePhase((await readRow(session)).phase, 'following');
 }
 
 /**

@@ -11,6 +11,9 @@ const tableList = (tables: readonly TableName[]): Sql =>
 export const createPublicationSql = (name: string, tables: readonly TableName[]): Sql =>
   sql`CREATE PUBLICATION ${ident(name)} FOR TABLE ${tableList(tables)} WITH (publish_via_partition_root = true)`;
 
+export const addTablesSql = (name: string, tables: readonly TableName[]): Sql =>
+  sql`ALTER PUBLICATION ${ident(name)} ADD TABLE ${tableList(tables)}`;
+
 export const dropTablesSql = (name: string, tables: readonly TableName[]): Sql =>
   sql`ALTER PUBLICATION ${ident(name)} DROP TABLE ${tableList(tables)}`;
 

@@ -31,7 +31,7 @@ export const checkDrift: SwitchoverStep = {
         'schema_drift',
         `The schema of the ${side} changed since the sync: ${describeDifferences(drift)}`,
         {
-          hint: 'Make the same change on the other side, then run pgglide verify: it records that they agree again.',
+          hint: 'New tables and partitions of the source: pgglide sync adds them. Else make the same change on the other side, then run pgglide verify: it records that they agree again.',
           facts: { side, drift },
         },
       );

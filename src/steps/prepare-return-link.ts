@@ -1,12 +1,17 @@
-import { type LaneNames, laneNames, linkFrom } from '../domain/names.ts';
+import { type LaneNames, laneNames, linkFrom, qualified } from '../domain/names.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
-import { createPublicationSql, publishedTables } from '../postgres/publication.ts';
+import { addTablesSql, createPublicationSql, publishedTables } from '../postgres/publication.ts';
 import { createSlot, dropSlot } from '../postgres/replication-slot.ts';
-import { createSubscription, originName, subscriptionState } from '../postgres/subscription.ts';
+import {
+  createSubscription,
+  dropSubscription,
+  originName,
+  subscriptionState,
+} from '../postgres/subscription.ts';
 
 /** Waiting for the transactions that run on the new side, where only the apply worker writes. */
 const SLOT_TIMEOUT_MS = 15_000;
@@ -31,6 +36,7 @@ export const prepareReturnLink: SwitchoverStep = {
 
   async run(context) {
     const lanes = await returnLanes(context);
+    await publishNewTables(context, lanes);
     const origins: string[] = [];
     for (const lane of lanes) origins.push(await buildLane(context, lane));
     context.facts.returnLanes = lanes;
@@ -49,6 +55,20 @@ async function returnLanes({ newSide, migration, to }: SwitchoverContext): Promi
   const link = linkFrom(to);
   const existing = await existingLanes(newSide, migration, link);
   return existing.length > 0 ? existing : [laneNames(migration, link, 1)];
+}
+
+/** Tables that joined the migration after an earlier switch: without them their writes would not come back. */
+async function publishNewTables(context: SwitchoverContext, lanes: readonly LaneNames[]): Promise<void> {
+  const { newSide, oldSide, tables, signal } = context;
+  const publications = await Promise.all(lanes.map((lane) => publishedTables(newSide, lane.publication)));
+  const [lane] = lanes;
+  if (lane === undefined || publications[0] === undefined) return;
+  const published = new Set(publications.flatMap((list) => (list ?? []).map(qualified)));
+  const added = tables.filter((table) => !published.has(qualified(table)));
+  if (added.length === 0) return;
+  // A subscription that is not enabled cannot be told of new tables: the next one knows them.
+  await dropSubscription(oldSide, lane.subscription);
+  await withBriefLock(newSide, addTablesSql(lane.publication, added), { signal });
 }
 
 /** @returns the name of its replication origin on the old side */

@@ -46,7 +46,7 @@ export const recordSchema: Step<Facts> = {
         'schema_differs',
         `The schema of the ${changed.join(' and the ')} changed, and the sides differ: ${describeDifferences(differences)}`,
         {
-          hint: 'DDL is not replicated: run the same statements on the other side, then the same command again.',
+          hint: 'DDL is not replicated. New tables and partitions of the source: pgglide sync adds them. Else run the same statements on the other side, then the same command again.',
           facts: { differences },
         },
       );
