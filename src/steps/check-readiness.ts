@@ -13,6 +13,7 @@ const LONG_TRANSACTION_MS = 1000;
  * Reads only, but for one marker round trip, which measures the lag. Locks nothing.
  *
  * @throws {SwitchoverAbortedError} `not_ready`, listing every reason
+ * @throws {UnreachableError} `proxy_unreachable`
  */
 export const checkReadiness: SwitchoverStep = {
   id: 'check-readiness',
@@ -22,6 +23,8 @@ export const checkReadiness: SwitchoverStep = {
   ],
 
   async run(context) {
+    // Before anything is built: a traffic switch that is not there could not pause anyway.
+    await context.traffic.observe();
     const findings = readiness(await gatherFacts(context), { maxLagMs: context.pauseBudgetMs / 2 });
     const reasons = blocking(findings);
     if (reasons.length === 0) return findings.map((finding) => finding.text).join(', ');
