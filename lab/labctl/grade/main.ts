@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LabError, type Paths, writeWhole } from '../folder.ts';
 import { openLocalWorld } from '../local/world.ts';
+import { readSecrets } from '../secrets.ts';
 import { CHECKS } from './checks.ts';
 import { takeLock } from './lock.ts';
 import { exitCodeOf, listLines, resultLines, summarize } from './result.ts';
@@ -42,6 +43,7 @@ function chosen(only: string | undefined): readonly CheckDefinition[] {
 
 async function grade(paths: Paths, checks: readonly CheckDefinition[]): Promise<GradeResult> {
   const started = performance.now();
+  readSecrets(paths);
   using _lock = takeLock(paths);
   await using world = await openLocalWorld(paths);
   const results = await runChecks(world, checks);

@@ -20,6 +20,8 @@ export type Presence = 'committed here' | 'replicated' | 'absent' | 'unknown';
 
 const PREFIX = 'grade-';
 const ARRIVAL_TIMEOUT_MS = 10_000;
+/** Where nothing is to be seen that would bring it. */
+const FORLORN_TIMEOUT_MS = 2_000;
 
 export interface ProbedSides {
   readonly appUrl: string;
@@ -81,13 +83,22 @@ async function presence(address: ServerAddress, requestId: string): Promise<Pres
 }
 
 async function arrival(address: ServerAddress, requestId: string): Promise<Presence> {
-  const deadline = performance.now() + ARRIVAL_TIMEOUT_MS;
+  const isFollowing = await follows(address);
+  const deadline = performance.now() + (isFollowing ? ARRIVAL_TIMEOUT_MS : FORLORN_TIMEOUT_MS);
   for (;;) {
     const found = await presence(address, requestId);
     if (found === 'replicated' || found === 'committed here' || performance.now() > deadline) return found;
     await delay(100);
   }
 }
+
+const follows = (address: ServerAddress): Promise<boolean> =>
+  withSession(address, (session) =>
+    rowsOf(session, 'SELECT FROM pg_subscription WHERE subenabled LIMIT 1'),
+  ).then(
+    (rows) => rows.length > 0,
+    () => false,
+  );
 
 const REMOVE = `
   UPDATE public.products p SET stock = p.stock + taken.quantity FROM (

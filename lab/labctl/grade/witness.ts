@@ -52,12 +52,12 @@ export function loadFault(
   { header, outcomes, closed }: Pick<Ledger, 'header' | 'outcomes' | 'closed'>,
   sealed: readonly number[],
   baseline: Pick<Baseline, 'rate'>,
-  nowMs: number,
+  readAtMs: number,
 ): string | undefined {
   if (closed) return 'the load was stopped';
   if (header.rate !== baseline.rate) return `the load ran at ${header.rate}/s instead of ${baseline.rate}/s`;
   const last = sealed.at(-1) ?? 0;
-  if (nowMs - (header.startedAtMs + last * 1000) > LATEST_SEAL_MS) return 'the load stands still';
+  if (readAtMs - (header.startedAtMs + last * 1000) > LATEST_SEAL_MS) return 'the load stands still';
   const gap = sealed.find((second, index) => second - (sealed[index - 1] ?? 0) > LONGEST_GAP_SECONDS);
   if (gap !== undefined) return `the load stood still before ${clock(header.startedAtMs + gap * 1000)}`;
   const missed = missedSecond(outcomes, header.rate, last - UNDER_WAY_SECONDS);

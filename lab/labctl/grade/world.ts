@@ -15,6 +15,8 @@ export interface GradeWorld {
   /** Undefined: not deployed. */
   readonly target: ServerAddress | undefined;
   readonly ledger: Ledger;
+  /** ms since 1970: what happened later is not in it. */
+  readonly ledgerReadAtMs: number;
   /** See sealedSeconds(). */
   readonly sealedSeconds: readonly number[];
   /** The load generator that setup started, and it runs. */

@@ -31,6 +31,7 @@ export async function openLocalWorld(paths: Paths): Promise<LocalWorld> {
   const { appUrl, replicaUrls } = recordOf(paths);
   await requireApp(appUrl);
   if (!existsSync(paths.ledger)) throw new LabError('The ledger is gone', 3);
+  const ledgerReadAtMs = Date.now();
   const ledger = await readLedger(paths.ledger, secrets.seed);
   const target =
     baseline.target === undefined
@@ -48,6 +49,7 @@ export async function openLocalWorld(paths: Paths): Promise<LocalWorld> {
     source,
     target,
     ledger,
+    ledgerReadAtMs,
     sealedSeconds: await sealedSeconds(paths.ledger),
     isLoadRunning: isAlive(baseline.load),
     reportText,

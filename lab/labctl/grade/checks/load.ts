@@ -60,11 +60,11 @@ export const loadKept: CheckDefinition = {
   points: 5,
   isStarred: true,
   needsSwitch: true,
-  run: async ({ ledger, sealedSeconds, baseline, isLoadRunning }): Promise<Verdict> => {
+  run: async ({ ledger, sealedSeconds, ledgerReadAtMs, baseline, isLoadRunning }): Promise<Verdict> => {
     const fault =
       (isLoadRunning ? undefined : 'the load generator that setup started runs no more') ??
       (ledger.broken === undefined ? undefined : `its ledger was changed: ${ledger.broken}`) ??
-      loadFault(ledger, sealedSeconds, baseline, Date.now());
+      loadFault(ledger, sealedSeconds, baseline, ledgerReadAtMs);
     if (fault === undefined)
       return {
         score: 5,
