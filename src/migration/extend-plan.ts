@@ -20,8 +20,6 @@ import { savePlan } from '../state/migration-row.ts';
 import { readStatements, saveStatements } from '../state/schema-progress.ts';
 import type { Session } from './session.ts';
 
-const LOCK_TIMEOUT_MS = 10_000;
-
 /**
  * Adds what is new to the plan and its DDL to the statements that sync executes; the steps of sync do the rest (a table
  * is copied in a lane of its own, a partition's rows come through its root). Tables that were dropped on both sides
@@ -59,7 +57,7 @@ export async function extendPlan(
   // No cutover may begin before what is added is copied, also when this run is killed in between.
   if (isExtended) await session.changePhase('following', 'syncing');
   // A detached partition keeps the fence that would refuse its copy; sync raises it again at its end.
-  await dropFence(target, added, LOCK_TIMEOUT_MS);
+  await dropFence(target, added);
   const extended = { ...now, tables: [...kept, ...added] };
   await target.transaction(async () => {
     await saveStatements(target, migration, statements);
