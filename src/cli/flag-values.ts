@@ -2,6 +2,7 @@
 
 import { parseDurationMs } from '../config/units.ts';
 import { UsageError } from '../domain/errors.ts';
+import { type Lsn, lsnToBigInt } from '../domain/lsn.ts';
 
 /** In ms. @throws {UsageError} `bad_usage` */
 export function durationFlag(flag: string, text: string): number {
@@ -10,4 +11,17 @@ export function durationFlag(flag: string, text: string): number {
   throw new UsageError('bad_usage', `${flag} takes a duration, not "${text}"`, {
     hint: 'For example 500ms, 30s, 10min or 24h.',
   });
+}
+
+/** @throws {UsageError} `bad_usage` */
+export function lsnFlag(flag: string, text: string): Lsn {
+  try {
+    lsnToBigInt(text);
+    return text;
+  } catch (cause) {
+    throw new UsageError('bad_usage', `${flag} takes a WAL position, not "${text}"`, {
+      hint: 'As pgglide status shows it, such as 16/B374D848.',
+      cause,
+    });
+  }
 }

@@ -22,7 +22,7 @@ import { requireRow } from './rows.ts';
 import { Session } from './session.ts';
 import { status } from './status.ts';
 import { runSwitch, type SwitchOptions, type SwitchResult } from './switch.ts';
-import { sync } from './sync.ts';
+import { type SyncOptions, sync } from './sync.ts';
 import { tune } from './tune.ts';
 import { verify } from './verify.ts';
 
@@ -72,8 +72,8 @@ export class Migration implements AsyncDisposable {
     return { sections: await plan(this.#session) };
   }
 
-  sync(): Promise<void> {
-    return sync(this.#session);
+  sync(options: SyncOptions = {}): Promise<void> {
+    return sync(this.#session, options);
   }
 
   status(): Promise<MigrationStatus> {

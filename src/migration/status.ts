@@ -2,11 +2,15 @@
 
 import { describeAddress } from '../config/server-address.ts';
 import type { MigrationEvent } from '../domain/event.ts';
-import { linkFrom, otherSide, type Side } from '../domain/names.ts';
+import { lastVerification } from '../domain/last-verification.ts';
+import { type LaneNames, linkFrom, otherSide, type Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
 import { type Plan, tableBytes } from '../domain/plan.ts';
+import { judgeWal, walLimitBytes } from '../domain/wal-budget.ts';
+import { formatBytes } from '../observers/quantity.ts';
 import type { MigrationStatus, ReadinessItem } from '../observers/status.ts';
 import { longTransactions, preparedTransactions } from '../postgres/activity.ts';
+import { explainApplyStop } from '../postgres/apply-stop.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { type SlotState, slotState } from '../postgres/replication-slot.ts';
 import { type SubscriptionState, subscriptionState } from '../postgres/subscription.ts';
@@ -34,7 +38,7 @@ export async function status(session: Session): Promise<MigrationStatus> {
   const events = (await readJournal(session.target, session.migration)).map((entry) => entry.event);
   const lanes = await laneStates(session, activeSide);
   const traffic = await trafficState(session);
-  const verified = lastVerification(events);
+  const verified = verifiedStatus(events);
   return {
     migration: session.migration,
     phase,
@@ -49,12 +53,13 @@ export async function status(session: Session): Promise<MigrationStatus> {
     copy: row?.plan === undefined || phase !== 'syncing' ? undefined : await copyStatus(session, row.plan),
     verified,
     ready: phase === 'following' || phase === 'switched' ? await readyItems(session, activeSide, lanes) : [],
-    problems: [...problems(row, lanes), ...traffic.problems],
+    problems: [...(await problems(session, row, lanes)), ...traffic.problems],
     next: row?.switchover === undefined ? NEXT[phase] : `pgglide ${row.switchover.direction}`,
   };
 }
 
 interface LaneState {
+  readonly names: LaneNames;
   readonly subscription: SubscriptionState | undefined;
   readonly slot: SlotState | undefined;
 }
@@ -64,6 +69,7 @@ async function laneStates(session: Session, from: Side): Promise<LaneState[]> {
   const lanes = await existingLanes(publisher, session.migration, linkFrom(from));
   return Promise.all(
     lanes.map(async (lane) => ({
+      names: lane,
       subscription: await subscriptionState(session.side(otherSide(from)), lane.subscription),
       slot: await slotState(publisher, lane.slot),
     })),
@@ -81,19 +87,50 @@ function linkStatus(session: Session, from: Side, lanes: readonly LaneState[]): 
   };
 }
 
-function problems(row: MigrationRow | undefined, lanes: readonly LaneState[]): string[] {
-  const stopped = lanes
-    .filter(({ subscription }) => subscription !== undefined && !subscription.isEnabled)
-    .map(
-      ({ subscription }) => `subscription ${subscription?.name} is disabled: it met a row it cannot apply`,
-    );
-  const lost = lanes
-    .filter(({ slot }) => slot?.walStatus === 'lost')
-    .map(({ slot }) => `slot ${slot?.name} is lost: its WAL is gone; pgglide sync copies anew`);
+async function problems(
+  session: Session,
+  row: MigrationRow | undefined,
+  lanes: readonly LaneState[],
+): Promise<string[]> {
   const open = row?.switchover;
   const interrupted =
     open === undefined ? [] : [`a ${open.direction} was interrupted: the next command finishes or undoes it`];
-  return [...interrupted, ...stopped, ...lost];
+  const ofLanes = await Promise.all(lanes.map((lane) => laneProblems(session, row, lane)));
+  return [...interrupted, ...ofLanes.flat()];
+}
+
+/** What a slot that is gone means, by the side that takes the writes. */
+const LOST: Readonly<Record<Side, string>> = {
+  source: 'changes are missing on the target for good; pgglide sync copies anew',
+  target:
+    'changes are missing on the source for good; a rollback would lose them, there is no way back any more',
+};
+
+async function laneProblems(
+  session: Session,
+  row: MigrationRow | undefined,
+  { names, subscription, slot }: LaneState,
+): Promise<string[]> {
+  const publisher = row?.activeSide ?? 'source';
+  const isLost = slot === undefined || slot.walStatus === 'lost';
+  if (isLost) {
+    // In the copy there may be neither yet.
+    if (slot === undefined && subscription === undefined) return [];
+    return [`slot ${names.slot} ${slot === undefined ? 'is gone' : 'is lost'}: ${LOST[publisher]}`];
+  }
+  if (subscription !== undefined && !subscription.isEnabled) {
+    const [from, to] = [session.side(publisher), session.side(otherSide(publisher))];
+    const stop = await explainApplyStop(from, to, names, subscription);
+    return [`subscription ${subscription.name} stopped ${stop.text}. ${stop.hint}`];
+  }
+  return walProblems(session, slot);
+}
+
+function walProblems({ settings }: Session, slot: SlotState): string[] {
+  const limits = { maxRetainedBytes: settings.throttle.maxWalRetainedBytes, warnAt: 0.7 };
+  if (judgeWal(slot, limits, true) === 'go') return [];
+  const kept = `${formatBytes(slot.retainedBytes)} of ${formatBytes(walLimitBytes(slot, limits))}`;
+  return [`slot ${slot.name} keeps ${kept} of WAL that it may keep; see docs/throttling.md`];
 }
 
 async function readyItems(
@@ -135,8 +172,8 @@ async function copyStatus({ target, migration }: Session, plan: Plan): Promise<M
   };
 }
 
-function lastVerification(events: readonly MigrationEvent[]): MigrationStatus['verified'] {
-  const last = events.findLast((event) => event.type === 'verification-finished');
+function verifiedStatus(events: readonly MigrationEvent[]): MigrationStatus['verified'] {
+  const last = lastVerification(events);
   if (last === undefined) return undefined;
   return { at: last.at, equal: last.data.equal, tables: last.data.tables.length };
 }

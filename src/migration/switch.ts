@@ -2,6 +2,7 @@
 
 import { PgglideError, RefusedError } from '../domain/errors.ts';
 import type { SwitchoverDirection, SwitchoverSummary, VerificationSummary } from '../domain/event.ts';
+import { lastVerification } from '../domain/last-verification.ts';
 import type { Phase } from '../domain/phase.ts';
 import type { SwitchoverContext } from '../engine/switchover-step.ts';
 import { readJournal } from '../state/journal.ts';
@@ -57,14 +58,12 @@ export async function runSwitch(
 /** @throws {RefusedError} `not_verified` */
 async function requireVerified(session: Session): Promise<void> {
   const journal = await readJournal(session.target, session.migration);
-  const last = journal
-    .map((entry) => entry.event)
-    .findLast((event) => event.type === 'verification-finished');
+  const last = lastVerification(journal.map((entry) => entry.event));
   const ageMs = last === undefined ? Number.POSITIVE_INFINITY : Date.now() - Date.parse(last.at);
   if (last?.data.equal && ageMs <= session.settings.verify.staleAfterMs) return;
   const why =
     last === undefined
-      ? 'no verification was made'
+      ? 'no verification was made since the rows were copied'
       : last.data.equal
         ? 'the last verification is too old'
         : 'the last verification found differences';

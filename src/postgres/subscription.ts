@@ -1,6 +1,6 @@
 /** Subscriptions. https://www.postgresql.org/docs/current/logical-replication-subscription.html */
 
-import { ReplicationError } from '../domain/errors.ts';
+import type { Lsn } from '../domain/lsn.ts';
 import type { LaneNames } from '../domain/names.ts';
 import { withBriefLock } from './brief-lock.ts';
 import type { Connection } from './connection.ts';
@@ -42,6 +42,9 @@ export async function createSubscription(
 }
 
 export const enableSubscriptionSql = (name: string): Sql => sql`ALTER SUBSCRIPTION ${ident(name)} ENABLE`;
+/** From PostgreSQL 15 on. */
+export const skipTransactionSql = (name: string, finishLsn: Lsn): Sql =>
+  sql`ALTER SUBSCRIPTION ${ident(name)} SKIP (lsn = ${literal(finishLsn)})`;
 export const disableSubscriptionSql = (name: string): Sql => sql`ALTER SUBSCRIPTION ${ident(name)} DISABLE`;
 
 /** Drops the subscription and leaves its slot alone, so that it works with the publisher gone. */
@@ -79,23 +82,6 @@ export async function subscriptionState(
     isRunning: row.running,
     applyErrors: row.errors ?? undefined,
   };
-}
-
-/**
- * @throws {ReplicationError} `apply_stopped`: the worker met a row it cannot apply and the subscription is disabled.
- */
-export function assertApplying(state: SubscriptionState | undefined, name: string): void {
-  if (state?.isEnabled) return;
-  throw new ReplicationError(
-    'apply_stopped',
-    state === undefined
-      ? `Subscription ${name} is missing`
-      : `Subscription ${name} is disabled after ${state.applyErrors ?? 'an unknown number of'} apply error(s)`,
-    {
-      hint: 'The subscriber’s server log names the row and the LSN. Mend it, then run: pgglide sync',
-      facts: { subscription: name, applyErrors: state?.applyErrors },
-    },
-  );
 }
 
 async function serverVersion(connection: Connection): Promise<number> {

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { ReplicationError } from '../domain/errors.ts';
 import type { LaneNames } from '../domain/names.ts';
 import type { Step } from '../engine/step.ts';
+import { throwApplyStopped } from '../postgres/apply-stop.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
-import { slotState } from '../postgres/replication-slot.ts';
-import { assertApplying, subscriptionState } from '../postgres/subscription.ts';
+import { type SlotState, slotState } from '../postgres/replication-slot.ts';
+import { subscriptionState } from '../postgres/subscription.ts';
 
 /** A marker that makes the way in less than this shows that the target keeps up. */
 const KEEPS_UP_MS = 2000;
@@ -23,10 +25,10 @@ export const catchUp: Step<undefined> = {
   async observe({ source, target, migration, events, signal }) {
     const lanes = await existingLanes(source, migration, 'forward');
     const states = await Promise.all(lanes.map((lane) => subscriptionState(target, lane.subscription)));
-    lanes.forEach((lane, index) => {
-      assertApplying(states[index], lane.subscription);
-    });
+    for (const [index, lane] of lanes.entries())
+      if (!states[index]?.isEnabled) await throwApplyStopped(source, target, lane, states[index]);
     const slots = await Promise.all(lanes.map((lane) => slotState(source, lane.slot)));
+    for (const [index, lane] of lanes.entries()) assertUsable(slots[index], lane);
     const lagBytes = Math.max(0, ...slots.map((slot) => slot?.lagBytes ?? 0));
     const retainedWalBytes = Math.max(0, ...slots.map((slot) => slot?.retainedBytes ?? 0));
     const token = randomUUID();
@@ -45,3 +47,15 @@ export const catchUp: Step<undefined> = {
 
   actions: () => [],
 };
+
+function assertUsable(slot: SlotState | undefined, lane: LaneNames): void {
+  if (slot !== undefined && slot.walStatus !== 'lost') return;
+  throw new ReplicationError(
+    'slot_lost',
+    `Slot ${lane.slot} is lost: changes are missing on the target for good`,
+    {
+      hint: 'Run pgglide sync again: it copies anew what the slot was for.',
+      facts: { slot: lane.slot },
+    },
+  );
+}

@@ -9,19 +9,35 @@ export const sync: CommandDefinition = {
   options: [
     { flags: '--jobs <n>', description: 'copy jobs at once (copy.jobs)' },
     { flags: '--index-jobs <n>', description: 'index builds at once (copy.indexJobs)' },
+    {
+      flags: '--skip-lsn <lsn>',
+      description:
+        'leave out the transaction that the target stopped at (asks first; superuser, 15 or newer)',
+    },
     { flags: '--rate-limit <rate>', description: 'such as 200MB/s (copy.rateLimit)' },
   ],
   exitCodes: {
     3: 'check found a blocker',
+    7: 'refused: --skip-lsn names another transaction, or was not confirmed',
     8: 'another run is at work',
     10: 'stopped; the same command goes on',
+    11: 'the target stopped at a change it cannot apply, or a slot is lost or was given up',
   },
-  async run(context, { jobs, indexJobs, rateLimit }) {
+  async run(context, { jobs, indexJobs, rateLimit, skipLsn }) {
     const { withMigration } = await import('../with-migration.ts');
+    const { confirm } = await import('../confirm.ts');
+    const { lsnFlag } = await import('../flag-values.ts');
     const { statusText } = await import('../../observers/status.ts');
     const settings = { 'copy.jobs': jobs, 'copy.indexJobs': indexJobs, 'copy.rateLimit': rateLimit };
-    return await withMigration(context, { settings }, async (migration) => {
-      await migration.sync();
+    const lsn = skipLsn === undefined ? undefined : lsnFlag('--skip-lsn', String(skipLsn));
+    return await withMigration(context, { settings }, async (migration, { migration: name }) => {
+      if (lsn !== undefined) {
+        await confirm(context, {
+          what: `This leaves out the whole transaction that finishes at ${lsn}: both sides will differ in its rows.`,
+          expected: name,
+        });
+      }
+      await migration.sync(lsn === undefined ? {} : { skipLsn: lsn });
       const status = await migration.status();
       context.output.result(status, (style) => statusText(status, style));
       return 0;

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import type { MigrationEvent } from './event.ts';
+import { lastVerification } from './last-verification.ts';
+
+const verified = {
+  type: 'verification-finished',
+  at: '2026-01-01T00:00:00.000Z',
+  data: { mode: 'online', equal: true, tables: [], sequencesEqual: undefined, seconds: 1 },
+} as const satisfies MigrationEvent;
+const warned = (code: string): MigrationEvent => ({
+  type: 'warning',
+  at: verified.at,
+  data: { code, message: '' },
+});
+
+test('the last one counts', () => {
+  const later = { ...verified, at: '2026-01-02T00:00:00.000Z' };
+  expect(lastVerification([verified, later, warned('wal_near_limit')])).toBe(later);
+  expect(lastVerification([])).toBeUndefined();
+});
+
+test.each(['copied_anew', 'transaction_skipped'])('none counts that is older than %s', (code) => {
+  expect(lastVerification([verified, warned(code)])).toBeUndefined();
+  expect(lastVerification([verified, warned(code), verified])).toBe(verified);
+});

@@ -1,0 +1,83 @@
+/** Leaves one transaction out of what the target applies: the one it stopped at, and no other. */
+
+import { PrerequisiteError, RefusedError } from '../domain/errors.ts';
+import { type Lsn, lsnToBigInt } from '../domain/lsn.ts';
+import { qualified } from '../domain/names.ts';
+import type { StepContext } from '../engine/step.ts';
+import { withBriefLock } from '../postgres/brief-lock.ts';
+import { sqlState } from '../postgres/connection.ts';
+import { type FailingTransaction, failingTransaction } from '../postgres/failing-transaction.ts';
+import { existingLanes } from '../postgres/lane.ts';
+import { skipTransactionSql, subscriptionState } from '../postgres/subscription.ts';
+
+const INSUFFICIENT_PRIVILEGE = '42501';
+const SYNTAX_ERROR = '42601';
+
+/**
+ * Tells the stopped subscription to pass over the transaction that finishes at `lsn`. Its rows differ from then on, so a
+ * verification from before no longer counts.
+ *
+ * @throws {RefusedError} `nothing_to_skip`, `not_failing_transaction`: nothing was changed
+ * @throws {PrerequisiteError} `skip_not_possible`: before PostgreSQL 15, or without a superuser
+ * @see https://www.postgresql.org/docs/current/sql-altersubscription.html (SKIP)
+ */
+export async function skipTransaction(context: StepContext, lsn: Lsn): Promise<void> {
+  const { source, target, migration } = context;
+  const stopped: FailingTransaction[] = [];
+  for (const lane of await existingLanes(source, migration, 'forward')) {
+    const state = await subscriptionState(target, lane.subscription);
+    if (state === undefined || state.isEnabled) continue;
+    const transaction = await failingTransaction(source, target, lane, state);
+    if (transaction === undefined) continue;
+    stopped.push(transaction);
+    if (lsnToBigInt(transaction.finishLsn) !== lsnToBigInt(lsn)) continue;
+    await skip(context, lane.subscription, transaction);
+    return;
+  }
+  throw refusal(lsn, stopped);
+}
+
+async function skip(
+  { target, events, signal }: StepContext,
+  subscription: string,
+  { finishLsn, changes, changeCount }: FailingTransaction,
+): Promise<void> {
+  await withBriefLock(target, skipTransactionSql(subscription, finishLsn), { signal }).catch(
+    (error: unknown) => {
+      throw explained(error);
+    },
+  );
+  const tables = [...new Set(changes.map(({ relation }) => qualified(relation)))];
+  await events.emit('warning', {
+    code: 'transaction_skipped',
+    message: `The transaction that finishes at ${finishLsn} is left out: ${changeCount} changes of ${tables.join(', ')}`,
+    hint: `Both sides differ in them. Then: ${tables.map((table) => `pgglide verify --repair ${table}`).join('; ')}`,
+  });
+}
+
+function refusal(lsn: Lsn, stopped: readonly FailingTransaction[]): RefusedError {
+  const [first] = stopped;
+  if (first === undefined) {
+    return new RefusedError('nothing_to_skip', 'No subscription of this migration stands at a transaction', {
+      hint: 'Nothing was changed. pgglide status tells how the link is.',
+    });
+  }
+  const found = stopped.map(({ finishLsn }) => finishLsn).join(', ');
+  return new RefusedError(
+    'not_failing_transaction',
+    `The target stopped at ${found}, not at ${lsn}: nothing was left out`,
+    { hint: 'pgglide status shows what it stopped at.', facts: { asked: lsn, found } },
+  );
+}
+
+function explained(error: unknown): unknown {
+  const state = sqlState(error) ?? '';
+  if (state !== INSUFFICIENT_PRIVILEGE && state !== SYNTAX_ERROR) return error;
+  return new PrerequisiteError(
+    'skip_not_possible',
+    state === SYNTAX_ERROR
+      ? 'Before PostgreSQL 15 a subscriber cannot skip a transaction'
+      : 'Our role on the target may not skip a transaction: that takes a superuser',
+    { hint: 'Mend what stands in its way instead, then: pgglide sync.', cause: error },
+  );
+}

@@ -1,0 +1,138 @@
+/** Case 12: a change that the target cannot apply stops the link, is named, and is mended or left out. */
+
+import { describe, expect } from 'vitest';
+import type { PgglideError } from '../../src/domain/errors.ts';
+import type { Database } from '../support/database.ts';
+import { type Scene, withScene } from '../support/migration.ts';
+import { test } from '../support/pair.ts';
+
+const TABLES = `
+  CREATE TABLE public."Order Line" (id int PRIMARY KEY, code text UNIQUE, n int);
+  INSERT INTO "Order Line" SELECT g, 'c' || g, 0 FROM generate_series(1, 50) g`;
+
+/** As somebody would who goes around the fence. */
+const writeAround = (target: Database, statement: string) =>
+  target.exec(`BEGIN; SET LOCAL session_replication_role = replica; ${statement}; COMMIT`);
+
+const stopped = (target: Database) =>
+  expect
+    .poll(() => target.rows('SELECT subenabled FROM pg_subscription'), { timeout: 20_000 })
+    .toEqual([{ subenabled: false }]);
+
+async function failure(work: Promise<unknown>): Promise<PgglideError> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason as PgglideError,
+  );
+  if (error === undefined) throw new Error('It did not fail');
+  return error;
+}
+
+const problemsOf = async (scene: Scene) =>
+  (await scene.run((migration) => migration.status())).problems.join('\n');
+
+/** The target follows, and then meets a row that is there already, behind a transaction that fits. */
+async function stopAtRow(scene: Scene, source: Database, target: Database): Promise<void> {
+  await source.exec(TABLES);
+  await scene.run((migration) => migration.sync());
+  await writeAround(target, `INSERT INTO "Order Line" VALUES (100, 'stray', 1)`);
+  await source.exec(`INSERT INTO "Order Line" VALUES (99, 'fits', 1)`);
+  await source.exec(
+    `BEGIN; INSERT INTO "Order Line" VALUES (98, 'too', 1); INSERT INTO "Order Line" VALUES (100, 'real', 2); COMMIT`,
+  );
+  await source.exec(`INSERT INTO "Order Line" VALUES (101, 'after', 1)`);
+  await stopped(target);
+}
+
+describe('a row that is on the target already', () => {
+  test('is named with position, table and key; taken away, sync goes on and both sides are equal', async ({
+    source,
+    target,
+  }) => {
+    await withScene({ source, target }, async (scene) => {
+      await stopAtRow(scene, source, target);
+      const problems = await problemsOf(scene);
+      expect(problems).toMatch(
+        /stopped at [0-9A-F]+\/[0-9A-F]+ \(transaction \d+ of the publisher, 2 changes\)/,
+      );
+      expect(problems).toContain(
+        `the row of public."Order Line" with "id" = '100'::integer is there already`,
+      );
+      const error = await failure(scene.run((migration) => migration.sync()));
+      expect(error).toMatchObject({
+        code: 'apply_stopped',
+        exitCode: 11,
+        facts: { table: 'public."Order Line"', key: 'id=100', kind: 'row-exists' },
+      });
+      const [, remedy = ''] = /(BEGIN; .* COMMIT;)/.exec(error.hint ?? '') ?? [];
+      await target.exec(remedy);
+      await scene.run((migration) => migration.sync());
+      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      expect(await problemsOf(scene)).toBe('');
+      await scene.run((migration) => migration.abort());
+    });
+  });
+
+  test('its transaction is left out on request, that one only, and an older verification no longer counts', async ({
+    source,
+    target,
+  }) => {
+    await withScene({ source, target }, async (scene) => {
+      await stopAtRow(scene, source, target);
+      const { facts } = await failure(scene.run((migration) => migration.sync()));
+      const lsn = String(facts.lsn);
+      await expect(scene.run((migration) => migration.sync({ skipLsn: '0/1' }))).rejects.toMatchObject({
+        code: 'not_failing_transaction',
+        exitCode: 7,
+      });
+      await scene.run((migration) => migration.sync({ skipLsn: lsn }));
+      expect(await target.rows('SELECT id, code FROM "Order Line" WHERE id > 50 ORDER BY id')).toEqual([
+        { id: 99, code: 'fits' },
+        { id: 100, code: 'stray' },
+        { id: 101, code: 'after' },
+      ]);
+      await expect(scene.run((migration) => migration.sync({ skipLsn: lsn }))).rejects.toMatchObject({
+        code: 'nothing_to_skip',
+      });
+      expect((await scene.run((migration) => migration.status())).verified).toBeUndefined();
+      const { summary, differingRows } = await scene.run((migration) => migration.verify());
+      expect(summary.equal).toBe(false);
+      expect(differingRows.map(({ kind }) => kind).sort()).toEqual(['changed', 'missing-on-target']);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+
+  test('a second unique key is told from the first, and a row deleted before in the transaction is no conflict', async ({
+    source,
+    target,
+  }) => {
+    await withScene({ source, target }, async (scene) => {
+      await source.exec(TABLES);
+      await scene.run((migration) => migration.sync());
+      await writeAround(target, `UPDATE "Order Line" SET code = 'taken' WHERE id = 7`);
+      await source.exec(`BEGIN; DELETE FROM "Order Line" WHERE id = 3; INSERT INTO "Order Line" VALUES (3, 'c3', 9);
+        INSERT INTO "Order Line" VALUES (200, 'taken', 1); COMMIT`);
+      await stopped(target);
+      expect(await problemsOf(scene)).toContain(`with "code" = 'taken'::text is there already`);
+      await writeAround(target, `UPDATE "Order Line" SET code = 'c7' WHERE id = 7`);
+      await scene.run((migration) => migration.sync());
+      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+});
+
+test('a column that the target lacks is named', async ({ source, target }) => {
+  await withScene({ source, target }, async (scene) => {
+    await source.exec(TABLES);
+    await scene.run((migration) => migration.sync());
+    await source.exec('ALTER TABLE "Order Line" ADD COLUMN extra int');
+    await source.exec(`INSERT INTO "Order Line" VALUES (300, 'x', 1, 1)`);
+    await stopped(target);
+    expect(await problemsOf(scene)).toContain('public."Order Line" lacks column extra');
+    await target.exec('ALTER TABLE "Order Line" ADD COLUMN extra int');
+    await scene.run((migration) => migration.sync());
+    expect(await target.rows('SELECT extra FROM "Order Line" WHERE id = 300')).toEqual([{ extra: 1 }]);
+    await scene.run((migration) => migration.abort());
+  });
+});
