@@ -11,6 +11,7 @@ import { demo } from './commands/demo.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
 import { init } from './commands/init.ts';
+import { lab } from './commands/lab.ts';
 import { plan } from './commands/plan.ts';
 import { proxy } from './commands/proxy.ts';
 import { rehearse } from './commands/rehearse.ts';
@@ -43,6 +44,7 @@ export const COMMAND_DEFINITIONS: readonly CommandDefinition[] = [
   wait,
   report,
   proxy,
+  lab,
   config,
   explain,
   completion,
