@@ -6,24 +6,26 @@ import type { Side } from '../domain/names.ts';
 import { settleFences } from '../migration/settle.ts';
 import { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
-import type { ControlListen, Direction } from '../proxy/options.ts';
+import type { ControlListen, Direction, ProxyOptions } from '../proxy/options.ts';
 import { type RunningProxy, startProxy } from '../proxy/start-proxy.ts';
 
-export interface RunProxyOptions {
+export interface RunProxyOptions
+  extends Pick<ProxyOptions, 'clientTls' | 'usersFile' | 'immovable' | 'limits'> {
   /** `HOST:PORT`; port 0 takes a free one. */
   readonly listen: string;
   readonly source: ServerAddress;
   readonly target: ServerAddress;
-  /** `unix:PATH` or `http://HOST:PORT`. */
+  /** `unix:PATH`, `http://HOST:PORT`, or `https://HOST:PORT`, which needs `tokenFile` and `clientTls`. */
   readonly control: string;
+  readonly tokenFile?: string | undefined;
   readonly workers?: number;
-  readonly stateFile?: string;
+  readonly stateFile?: string | undefined;
   readonly signal: AbortSignal;
   /** Called once clients can connect. */
   readonly onReady?: (proxy: RunningProxy) => void;
 }
 
-/** Serves until the signal is aborted. @throws {UsageError} `bad_address` */
+/** Serves until the signal is aborted. @throws {UsageError} `bad_address`, `control_unguarded`, and what startProxy throws */
 export async function runProxy(options: RunProxyOptions): Promise<void> {
   if ((options.workers ?? 1) > 1) {
     throw new UsageError('workers_unsupported', 'The proxy runs in one process', {
@@ -38,8 +40,12 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
     initial: { side: 'source', epoch: 0 },
     lookupVerifier: (user, side) => asked.verifierOf(user, side),
     askActiveSide: () => asked.activeSide(),
-    control: controlListen(options.control),
+    control: controlListen(options),
     stateFile: options.stateFile,
+    clientTls: options.clientTls,
+    usersFile: options.usersFile,
+    immovable: options.immovable,
+    limits: options.limits,
   });
   asked.isServing = true;
   try {
@@ -63,14 +69,21 @@ function hostAndPort(text: string): { host: string; port: number } {
   return { host: match[1] ?? (match[2] || '127.0.0.1'), port: Number(match[3]) };
 }
 
-function controlListen(text: string): ControlListen {
-  if (text.startsWith('unix:')) return { unixPath: text.slice('unix:'.length) };
-  if (!text.startsWith('http://')) {
-    throw new UsageError('bad_address', `Not a control address: ${text}`, {
-      hint: 'Write unix:PATH or http://HOST:PORT.',
+function controlListen({ control, tokenFile, clientTls }: RunProxyOptions): ControlListen {
+  if (control.startsWith('unix:')) return { unixPath: control.slice('unix:'.length) };
+  const [, scheme, rest] = /^(https?):\/\/([^/]+)\/?$/.exec(control) ?? [];
+  if (rest === undefined) {
+    throw new UsageError('bad_address', `Not a control address: ${control}`, {
+      hint: 'Write unix:PATH, http://HOST:PORT or https://HOST:PORT.',
     });
   }
-  return hostAndPort(text.slice('http://'.length).replace(/\/$/, ''));
+  if (scheme === 'http') return hostAndPort(rest);
+  if (tokenFile === undefined || clientTls === undefined) {
+    throw new UsageError('control_unguarded', `${control} needs a token and a certificate`, {
+      hint: 'Set proxy.tokenFile, proxy.tls.cert and proxy.tls.key.',
+    });
+  }
+  return { ...hostAndPort(rest), guard: { tokenFile, tls: clientTls } };
 }
 
 /** A role's password may be changed at any time: not longer than this until the proxy knows. */

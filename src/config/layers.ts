@@ -84,7 +84,11 @@ function applySetting(
   const side = path.startsWith('target') ? 'target' : 'source';
   if (path.endsWith('.password')) throw passwordInFlag('--set', side);
   if (/\.(uri|conninfo|seenBy\w+)$/.test(path)) refusePassword(text, '--set', side);
-  put(path, readValue(text, key, `--set ${path}`), `--set ${path}`);
+  const value = readValue(text, key, `--set ${path}`);
+  if (path.endsWith('.consoles') && Array.isArray(value)) {
+    for (const item of value) refusePassword(String(item), '--set', side);
+  }
+  put(path, value, `--set ${path}`);
 }
 
 /** A text stays as it is; everything else is read as YAML would read it, and a list also without its brackets. */

@@ -47,6 +47,63 @@ describe('three layers', () => {
     });
   });
 
+  test('what stands between application and servers', async () => {
+    write(
+      'pgglide.yaml',
+      `${SERVERS}traffic:
+  driver: pgbouncer
+  pgbouncer: { consoles: ["host=bouncer port=6432 user=admin"], configFiles: [bouncer.ini] }
+  hook: { program: ./switch.sh, timeout: 5s }
+proxy:
+  tokenFile: token
+  tls: { cert: cert.pem, key: key.pem }
+  immovable: wait
+  limits: { maxClients: 20, startupTimeout: 2s }
+`,
+    );
+    expect(await load({ env: { PGPASSWORD: 'of the source' } })).toMatchObject({
+      traffic: {
+        driver: 'pgbouncer',
+        tokenFile: `${folder}/token`,
+        pgbouncer: {
+          bouncers: [
+            {
+              console: { host: 'bouncer', port: 6432, user: 'admin', database: 'pgbouncer' },
+              configFile: `${folder}/bouncer.ini`,
+            },
+          ],
+          database: 'shop',
+        },
+        hook: { program: `${folder}/switch.sh`, timeoutMs: 5000 },
+      },
+      proxy: {
+        tls: { certFile: `${folder}/cert.pem`, keyFile: `${folder}/key.pem` },
+        immovable: 'wait',
+        limits: { maxClients: 20, startupTimeoutMs: 2000, connectTimeoutMs: 10_000 },
+      },
+    });
+  });
+
+  test('the password of the source does not go to a console', async () => {
+    write(
+      'pgglide.yaml',
+      `${SERVERS}traffic: { pgbouncer: { consoles: [host=bouncer], configFiles: [bouncer.ini] } }\n`,
+    );
+    const { traffic } = await load({ env: { PGPASSWORD: 'of the source' } });
+    expect(traffic.pgbouncer.bouncers[0]?.console.password).toBeUndefined();
+    const flags = { set: ['traffic.pgbouncer.consoles=host=a password=b'] };
+    await expect(load({ flags })).rejects.toMatchObject({ code: 'password_in_flag' });
+  });
+
+  test.each([
+    ['traffic: { pgbouncer: { consoles: [host=bouncer] } }', 'config_bad_value'],
+    ['proxy: { tls: { cert: cert.pem } }', 'config_bad_value'],
+    ['proxy: { immovable: never }', 'config_bad_value'],
+  ])('%s is refused', async (text, code) => {
+    write('pgglide.yaml', `${SERVERS}${text}\n`);
+    await expect(load()).rejects.toMatchObject({ code });
+  });
+
   test('the environment goes over the file, flags over the environment', async () => {
     write('pgglide.yaml', `migration: file\n${SERVERS}copy: { jobs: 2, rateLimit: 1MB/s }\n`);
     const env = { PGGLIDE_MIGRATION: 'env', PGGLIDE_COPY_JOBS: '3', PGGLIDE_SOURCE: 'host=env dbname=a' };

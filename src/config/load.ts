@@ -144,15 +144,56 @@ function toSettings(
     traffic: {
       driver: traffic.driver,
       proxies: traffic.proxies?.map((address) => absoluteSocket(address, folder)) ?? [control],
+      tokenFile: path(traffic.tokenFile ?? proxy.tokenFile),
+      caFile: path(traffic.caFile),
+      pgbouncer: {
+        bouncers: loadBouncers(traffic.pgbouncer, folder, input),
+        database: traffic.pgbouncer.database ?? servers.source.database,
+      },
+      hook: { program: path(traffic.hook.program), timeoutMs: traffic.hook.timeout },
     },
     proxy: {
       listen: proxy.listen,
       control,
+      tokenFile: path(proxy.tokenFile),
+      tls: loadTls(proxy.tls, folder),
+      usersFile: path(proxy.usersFile),
+      immovable: proxy.immovable,
+      limits: {
+        maxClients: proxy.limits.maxClients,
+        startupTimeoutMs: proxy.limits.startupTimeout,
+        connectTimeoutMs: proxy.limits.connectTimeout,
+      },
       stateFile: path(proxy.stateFile) ?? stateFileBeside(control),
       workers: proxy.workers,
     },
   };
 }
+
+/** Each console with its file. @throws {UsageError} `config_bad_value` */
+function loadBouncers(
+  { consoles, configFiles }: Config['traffic']['pgbouncer'],
+  folder: string,
+  input: LoadInput,
+): Settings['traffic']['pgbouncer']['bouncers'] {
+  if (consoles.length !== configFiles.length) {
+    throw new UsageError('config_bad_value', 'traffic.pgbouncer: consoles and configFiles differ in number', {
+      hint: 'Name for each console the file that holds its database’s entry, in the same order.',
+    });
+  }
+  return consoles.map((text, index) => {
+    const keywords = new Map([['dbname', 'pgbouncer'], ...parseConninfo(text)]);
+    return {
+      console: resolveKeywords(keywords, input),
+      configFile: resolve(folder, configFiles[index] ?? ''),
+    };
+  });
+}
+
+const loadTls = ({ cert, key }: Config['proxy']['tls'], folder: string): Settings['proxy']['tls'] =>
+  cert === undefined || key === undefined
+    ? undefined
+    : { certFile: resolve(folder, cert), keyFile: resolve(folder, key) };
 
 /** unix:./x means a file beside the configuration, whatever folder we run in. */
 function absoluteSocket(address: string, folder: string): string {

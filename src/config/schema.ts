@@ -239,16 +239,64 @@ export const configSchema = z.strictObject({
         {
           kind: 'choice',
           description:
-            'What holds requests: proxy, our own. The names pgbouncer, hook and none are reserved, and refused by this version.',
+            'What holds requests: proxy, our own; pgbouncer; hook, a program of yours; none, and then nothing can be switched.',
           default: 'proxy',
         },
       ),
       proxies: optional(z.array(text), {
         kind: 'list',
         description:
-          'Control addresses of all proxies (unix:PATH, http://HOST:PORT). The one in `proxy.control` when not given.',
+          'Control addresses of all proxies (unix:PATH, http://HOST:PORT, https://HOST:PORT). The one in `proxy.control` when not given.',
         example: '[unix:./pgglide-proxy.sock]',
       }),
+      tokenFile: optional(text, {
+        kind: 'text',
+        description:
+          'The token for proxies at https:// addresses; only its owner may read the file. `proxy.tokenFile` when not given.',
+      }),
+      caFile: optional(text, {
+        kind: 'text',
+        description:
+          'Certificates (PEM) that vouch for proxies at https:// addresses. The public ones when not given.',
+      }),
+      pgbouncer: z
+        .strictObject({
+          consoles: withDefault(z.array(text), {
+            kind: 'list',
+            description:
+              'Connection strings of the PgBouncers’ consoles, for a role of admin_users; passwords best from .pgpass.',
+            default: [],
+            example: '[host=10.0.0.5 port=6432 user=pgglide]',
+          }),
+          configFiles: withDefault(z.array(text), {
+            kind: 'list',
+            description:
+              'For each console the file with the database’s entry, as this machine sees it: pgglide rewrites it.',
+            default: [],
+            example: '[/etc/pgbouncer/pgbouncer.ini]',
+          }),
+          database: optional(text, {
+            kind: 'text',
+            description: 'The entry’s name under [databases]. The source’s database when not given.',
+          }),
+        })
+        .prefault({})
+        .meta({ description: 'For `traffic.driver: pgbouncer`.' }),
+      hook: z
+        .strictObject({
+          program: optional(text, {
+            kind: 'text',
+            description: 'The program that holds and switches traffic.',
+            example: './switch-traffic.sh',
+          }),
+          timeout: withDefault(duration, {
+            kind: 'duration',
+            description: 'It is killed when an action takes longer; a pause gets the pause budget on top.',
+            default: '30s',
+          }),
+        })
+        .prefault({})
+        .meta({ description: 'For `traffic.driver: hook`.' }),
     })
     .prefault({})
     .meta({ description: 'What stands between the application and the servers.' }),
@@ -261,9 +309,62 @@ export const configSchema = z.strictObject({
       }),
       control: withDefault(control, {
         kind: 'text',
-        description: 'Where the proxy takes commands: unix:PATH or http://HOST:PORT.',
+        description:
+          'Where the proxy takes commands: unix:PATH; http://HOST:PORT on loopback; https://HOST:PORT with `proxy.tokenFile` and `proxy.tls`.',
         default: 'unix:./pgglide-proxy.sock',
       }),
+      tokenFile: optional(text, {
+        kind: 'text',
+        description:
+          'Its first line is the token that commands over https:// must bring, 32 characters or more; only its owner may read the file.',
+      }),
+      tls: z
+        .strictObject({
+          cert: optional(text, {
+            kind: 'text',
+            description: 'PEM: the certificate, then its chain. Read again when it changes.',
+          }),
+          key: optional(text, { kind: 'text', description: 'PEM: the certificate’s key.' }),
+        })
+        .refine(({ cert, key }) => (cert === undefined) === (key === undefined), {
+          message: 'expected both cert and key, or neither',
+        })
+        .prefault({})
+        .meta({ description: 'TLS towards clients, and for commands over https://. Off when not given.' }),
+      usersFile: optional(text, {
+        kind: 'text',
+        description:
+          'Roles whose verifiers the servers do not show, one a line: "role" "password or verifier". Only its owner may read it.',
+      }),
+      immovable: withDefault(
+        z.enum(['refuse', 'wait', 'terminate'], { error: 'expected refuse, wait or terminate' }),
+        {
+          kind: 'choice',
+          description:
+            'Sessions with temporary tables or WITH HOLD cursors: refuse the switch; wait for them to let go, in the pause; terminate them with SQLSTATE 57P01.',
+          default: 'refuse',
+        },
+      ),
+      limits: z
+        .strictObject({
+          maxClients: withDefault(z.number().int().min(1), {
+            kind: 'number',
+            description: 'Sessions at once; one more is refused with SQLSTATE 53300.',
+            default: 10_000,
+          }),
+          startupTimeout: withDefault(duration, {
+            kind: 'duration',
+            description: 'A client that has not logged in after this time is disconnected.',
+            default: '60s',
+          }),
+          connectTimeout: withDefault(duration, {
+            kind: 'duration',
+            description: 'Opening one connection to a server.',
+            default: '10s',
+          }),
+        })
+        .prefault({})
+        .meta({ description: 'What clients may take.' }),
       stateFile: optional(text, {
         kind: 'text',
         description:
@@ -272,7 +373,7 @@ export const configSchema = z.strictObject({
       }),
       workers: withDefault(count, {
         kind: 'number',
-        description: 'Processes that share the work.',
+        description: 'Processes that share the work, on one port.',
         default: 1,
       }),
     })

@@ -2,7 +2,7 @@
 
 import type { ServerAddress } from './server-address.ts';
 
-/** `proxy` is our own, one or several. The others are refused where a traffic switch is opened. */
+/** `proxy` is our own, one or several; with `none` nothing can be switched. */
 export type TrafficDriver = 'proxy' | 'pgbouncer' | 'hook' | 'none';
 
 export interface Settings {
@@ -46,14 +46,38 @@ export interface Settings {
   };
   readonly traffic: {
     readonly driver: TrafficDriver;
-    /** Control addresses: unix:/path or http://host:port. */
+    /** Control addresses: unix:/path, http://host:port or https://host:port. */
     readonly proxies: readonly string[];
+    /** For https addresses. Absolute paths. */
+    readonly tokenFile: string | undefined;
+    readonly caFile: string | undefined;
+    readonly pgbouncer: {
+      readonly bouncers: readonly { readonly console: ServerAddress; readonly configFile: string }[];
+      readonly database: string;
+    };
+    readonly hook: {
+      /** Absolute path. */
+      readonly program: string | undefined;
+      readonly timeoutMs: number;
+    };
   };
   readonly proxy: {
     /** host:port where applications connect. */
     readonly listen: string;
-    /** unix:/path or http://host:port */
+    /** unix:/path, http://host:port or https://host:port */
     readonly control: string;
+    /** Absolute path; needed for https. */
+    readonly tokenFile: string | undefined;
+    /** Absolute paths; undefined: TLS is not offered. */
+    readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+    /** Absolute path. */
+    readonly usersFile: string | undefined;
+    readonly immovable: 'refuse' | 'wait' | 'terminate';
+    readonly limits: {
+      readonly maxClients: number;
+      readonly startupTimeoutMs: number;
+      readonly connectTimeoutMs: number;
+    };
     /** Absolute path; undefined: nothing is remembered. */
     readonly stateFile: string | undefined;
     readonly workers: number;

@@ -98,6 +98,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
 
   usage('unknown_flag', 'There is no such flag.', 'See `pgglide COMMAND --help`; the nearest flag is named.'),
   usage(
+    'table_not_in_plan',
+    'The migration has no table of that name.',
+    'Write it as schema.table, as `pgglide plan` lists it.',
+  ),
+  usage(
     'not_tunable',
     'This key cannot be changed while sync runs.',
     'The message names those that can; for others change the configuration and start `pgglide sync` again.',
@@ -200,6 +205,21 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'The proxy’s certificate or key cannot be used for TLS.',
     'Check that both are PEM files and belong together.',
   ),
+  usage(
+    'token_file_unusable',
+    'The token that guards a proxy’s commands is missing, too short, or readable by others.',
+    'Make one: (umask 077; openssl rand -hex 32 > FILE), the same for the proxy and for pgglide.',
+  ),
+  usage(
+    'control_unguarded',
+    'Commands over https:// need a token and a certificate.',
+    'Set proxy.tokenFile, proxy.tls.cert and proxy.tls.key.',
+  ),
+  usage(
+    'control_open_to_others',
+    'The proxy would take commands, unprotected, from other machines.',
+    'Use unix:PATH or http://127.0.0.1:PORT, or https://HOST:PORT with proxy.tokenFile and proxy.tls.',
+  ),
   usage('users_file_open_to_others', 'Others may read the proxy’s users file.', 'chmod 600 the file.'),
   usage('users_file_unreadable', 'The proxy’s users file cannot be read.', 'Check the path and who owns it.'),
   usage(
@@ -212,8 +232,25 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'PGGLIDE_PG_DUMP names a pg_dump that cannot be used here.',
     'Unset it, or set it to "wasm" for the built-in one.',
   ),
+  usage('lab_missing', 'The lab is not part of this installation.', 'Run it from a checkout.'),
+  usage('lab_option', 'This action of the lab does not take this option.', 'See pgglide lab --help.'),
   usage('demo_missing', 'The demo is not part of this installation.', 'Run it from a checkout.'),
 
+  prerequisite(
+    'pgbouncer_session_pool',
+    'PgBouncer gives each client a server connection of its own, so that its PAUSE would wait until all have left.',
+    'Set pool_mode = transaction for the database, or use pgglide proxy.',
+  ),
+  prerequisite(
+    'pgbouncer_database_missing',
+    'PgBouncer, or the configuration file named for it, has no entry for the database.',
+    'Add the entry under [databases], or name another with traffic.pgbouncer.database.',
+  ),
+  prerequisite(
+    'pgbouncer_config_unreadable',
+    'PgBouncer’s configuration file cannot be read from here.',
+    'Name it in traffic.pgbouncer.configFiles as this machine sees it; pgglide must be able to replace it.',
+  ),
   prerequisite(
     'skip_not_possible',
     'The target cannot leave a transaction out: it is older than PostgreSQL 15, or our role is no superuser there.',
@@ -424,6 +461,16 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Nobody but the apply worker should write there: see pg_locks.',
   ),
 
+  refused(
+    'hook_failed',
+    'The program of traffic.hook ended with an error, or took too long.',
+    'Run it by hand with the same action; exit code 0 means done.',
+  ),
+  refused(
+    'hook_answer_invalid',
+    'The program of traffic.hook did not answer with the JSON that its action calls for.',
+    'docs/traffic.md lists the answers.',
+  ),
   refused(
     'wrong_phase',
     'The command makes no sense in this phase of the migration.',

@@ -5,6 +5,7 @@ import { preflight } from '../domain/preflight/preflight.ts';
 import { inspectServers } from '../postgres/inspection/inspect.ts';
 import { tryInScratchDatabase } from '../postgres/inspection/scratch.ts';
 import { dumpSchema } from '../schema/dump-schema.ts';
+import { checkTraffic } from './check-traffic.ts';
 import type { Session } from './session.ts';
 
 /** Thousands of tables take longer to load than one waits for a check; what was not tried is said. */
@@ -17,7 +18,10 @@ const SCRATCH_BUDGET_MS = 5000;
 export async function check(session: Session): Promise<Finding[]> {
   const { source, target, migration, settings } = session;
   const facts = await inspectServers({ source, target, migration, scope: settings.scope });
-  const findings = preflight(facts, { jobs: settings.copy.jobs });
+  const findings = [
+    ...preflight(facts, { jobs: settings.copy.jobs }),
+    ...(await checkTraffic(() => session.openTraffic())),
+  ];
   const phase = (await session.row())?.phase ?? 'new';
   const isBlocked = findings.some((finding) => finding.severity === 'blocker');
   if (isBlocked || (phase !== 'new' && phase !== 'aborted')) return findings;

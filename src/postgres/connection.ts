@@ -227,7 +227,7 @@ async function connectClient(address: ServerAddress, options: ConnectOptions): P
 }
 
 /** libpq's meaning of sslmode: `prefer` tries TLS first and then without, `allow` the other way round. */
-function tlsAttempts(address: ServerAddress): (boolean | ConnectionOptions)[] {
+export function tlsAttempts(address: ServerAddress): (boolean | ConnectionOptions)[] {
   if (address.host.startsWith('/')) return [false];
   const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path, 'utf8'));
   const files = {

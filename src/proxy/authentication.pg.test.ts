@@ -10,19 +10,11 @@ import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { type ProxyBed, startProxyBed } from '../../test/support/proxy-bed.ts';
+import { selfSigned } from '../../test/support/self-signed.ts';
 import { until } from '../base/async.ts';
 import { startupMessage } from '../wire/frontend.ts';
 
 const run = promisify(execFile);
-
-async function selfSigned(folder: string, name: string) {
-  const [certFile, keyFile] = [join(folder, `${name}.crt`), join(folder, `${name}.key`)];
-  await run('openssl', [
-    ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`],
-    ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', keyFile, '-out', certFile],
-  ]);
-  return { certFile, keyFile };
-}
 
 const psql = (bed: ProxyBed, options: string) =>
   run(

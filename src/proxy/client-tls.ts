@@ -17,20 +17,13 @@ const LOOK_EVERY_MS = 1_000;
 
 /** Gives the current certificate. @throws {UsageError} `tls_files_unusable`, now and never later: a broken renewal leaves the old one in place */
 export function clientTls(files: TlsFiles): () => ClientTls {
-  let current: ClientTls;
-  let version = versionOf(files);
+  let version = tlsFilesVersion(files);
   let lookedMs = performance.now();
-  try {
-    current = load(files);
-  } catch (cause) {
-    throw new UsageError('tls_files_unusable', `Cannot use ${files.certFile} and ${files.keyFile} for TLS`, {
-      cause,
-    });
-  }
+  let current = load(files);
   return () => {
     if (performance.now() - lookedMs < LOOK_EVERY_MS) return current;
     lookedMs = performance.now();
-    const latest = versionOf(files);
+    const latest = tlsFilesVersion(files);
     if (latest === version) return current;
     try {
       // Both files are seldom replaced in one moment: until they fit each other, go on with the old pair.
@@ -43,13 +36,28 @@ export function clientTls(files: TlsFiles): () => ClientTls {
   };
 }
 
-function load({ certFile, keyFile }: TlsFiles): ClientTls {
-  const cert = readFileSync(certFile);
-  const context = createSecureContext({ cert, key: readFileSync(keyFile), minVersion: 'TLSv1.2' });
+function load(files: TlsFiles): ClientTls {
+  const { cert, key } = readTlsFiles(files);
+  const context = createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
   return { context, certificateHash: certificateHash(new X509Certificate(cert).raw) };
 }
 
-function versionOf({ certFile, keyFile }: TlsFiles): string {
+/** @throws {UsageError} `tls_files_unusable`, also when the two do not belong together */
+export function readTlsFiles({ certFile, keyFile }: TlsFiles): {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+} {
+  try {
+    const pair = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+    createSecureContext(pair);
+    return pair;
+  } catch (cause) {
+    throw new UsageError('tls_files_unusable', `Cannot use ${certFile} and ${keyFile} for TLS`, { cause });
+  }
+}
+
+/** Another text when one of the files has changed. */
+export function tlsFilesVersion({ certFile, keyFile }: TlsFiles): string {
   const changed = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   return `${changed(certFile)} ${changed(keyFile)}`;
 }

@@ -1,9 +1,10 @@
-/** The control API over HTTP: on a Unix socket or loopback. Who can reach it, rules the traffic. */
+/** The control API over HTTP: on a Unix socket or loopback, or anywhere with a token and TLS. Who can reach it, rules the traffic. */
 
 import { chmodSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { z } from 'zod';
 import { UsageError } from '../domain/errors.ts';
+import { guarded } from './control-guard.ts';
 import { ControlRefusal } from './control-refusal.ts';
 import type { ProxyState, SessionSummary } from './control-types.ts';
 import type { ControlListen } from './options.ts';
@@ -59,31 +60,33 @@ function routes(controlled: Controlled): Readonly<Record<string, Route>> {
 }
 
 export interface ControlServer {
-  /** As a client names it: `unix:PATH` or `http://HOST:PORT`. */
+  /** As a client names it: `unix:PATH`, `http://HOST:PORT` or `https://HOST:PORT`. */
   readonly address: string;
   close(): Promise<void>;
 }
 
 const MAX_BODY_BYTES = 65_536;
 
-/** @throws {UsageError} `control_open_to_others` */
+/** @throws {UsageError} `control_open_to_others`, `token_file_unusable`, `tls_files_unusable` */
 export async function startControlServer(
   listen: ControlListen,
   controlled: Controlled,
 ): Promise<ControlServer> {
-  if ('host' in listen && !isLoopback(listen.host)) {
+  if ('host' in listen && listen.guard === undefined && !isLoopback(listen.host)) {
     throw new UsageError(
       'control_open_to_others',
       `The control API would be open to others on ${listen.host}`,
       {
-        hint: 'Use unix:PATH, or http://127.0.0.1:PORT behind something that authenticates.',
+        hint: 'Use unix:PATH, http://127.0.0.1:PORT, or https://HOST:PORT with proxy.tokenFile and proxy.tls.',
       },
     );
   }
   const table = routes(controlled);
-  const server = http.createServer((request, response) => {
+  const serve: http.RequestListener = (request, response) => {
     void answer(table, controlled, request, response);
-  });
+  };
+  const guard = 'host' in listen ? listen.guard : undefined;
+  const server = guard === undefined ? http.createServer(serve) : guarded(guard, serve);
   // A client keeps its connection between the commands of a switchover, which may be a minute apart.
   server.keepAliveTimeout = 600_000;
   if ('unixPath' in listen) rmSync(listen.unixPath, { force: true });
@@ -111,7 +114,7 @@ function addressOf(listen: ControlListen, server: http.Server): string {
   if ('unixPath' in listen) return `unix:${listen.unixPath}`;
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : listen.port;
-  return `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`;
+  return `${listen.guard === undefined ? 'http' : 'https'}://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`;
 }
 
 async function answer(

@@ -10,7 +10,16 @@ export interface Direction {
   readonly epoch: number;
 }
 
-export type ControlListen = { readonly unixPath: string } | { readonly host: string; readonly port: number };
+/** What commands from beyond this machine must bring and be wrapped in. */
+export interface ControlGuard {
+  /** Path of the token's file. */
+  readonly tokenFile: string;
+  readonly tls: TlsFiles;
+}
+
+export type ControlListen =
+  | { readonly unixPath: string }
+  | { readonly host: string; readonly port: number; readonly guard?: ControlGuard | undefined };
 
 export interface Limits {
   readonly maxClients: number;

@@ -54,7 +54,7 @@ export class SessionMover {
       session.holdings(ASK_TIMEOUT_MS),
     );
     if (standby === undefined || holdings === undefined) return;
-    session.obstacle = this.#obstacleOf(holdings);
+    session.obstacle = immovableBecause(holdings);
     if (session.obstacle !== undefined) return;
     await this.#matchTypes(session, standby);
     // A pause has begun: it brings its sessions up to date itself, and nothing else may speak to their standbys.
@@ -127,7 +127,7 @@ export class SessionMover {
     const { side } = session.standby.connection;
     await session.standby.connection.untilQuiet();
     const holdings = await session.holdings(ASK_TIMEOUT_MS);
-    session.obstacle = this.#obstacleOf(holdings);
+    session.obstacle = immovableBecause(holdings);
     if (session.obstacle !== undefined) return;
     const before: Standby | undefined = session.standby;
     if (before !== undefined && !isContained(before.applied, holdings)) {
@@ -170,6 +170,11 @@ export class SessionMover {
     );
   }
 
+  /** What becomes of a session that has an obstacle. */
+  get policy(): ImmovablePolicy {
+    return this.#surroundings.immovable;
+  }
+
   /** Opens what is missing and settles the session. @throws when it cannot be moved */
   async makeReady(session: Session, side: Side): Promise<void> {
     await withDeadline(
@@ -191,10 +196,6 @@ export class SessionMover {
     if (connection === undefined || (!connection.isClosed && connection.side === side)) return;
     connection.close();
     session.standby = undefined;
-  }
-
-  #obstacleOf(holdings: Parameters<typeof immovableBecause>[0]): string | undefined {
-    return this.#surroundings.immovable === 'terminate' ? undefined : immovableBecause(holdings);
   }
 
   /** Work that needs an idle session, begun in the very moment it is; undefined when it stays busy or in a transaction. */

@@ -193,6 +193,57 @@ describe('a session that is moved', () => {
     await client.end();
   });
 
+  test('with a temporary table may go on in the pause until it lets go, where that is the policy', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target, { immovable: 'wait' });
+    const [client, other] = [await bed.connect(), await bed.connect()];
+    await client.query('CREATE TEMP TABLE mine (a int)');
+    expect((await bed.traffic.prepare('target')).obstacles).toEqual([]);
+    const pausing = bed.traffic.pause({ reason: 'test', leaseMs: 20_000, drainTimeoutMs: 15_000 });
+    await until('the pause', async () => ((await bed.traffic.observe()).paused ? true : undefined), {
+      timeoutMs: 5_000,
+    });
+    const held = major(other);
+    await client.query('INSERT INTO mine VALUES (1)');
+    await client.query('BEGIN');
+    expect((await client.query('SELECT a FROM mine')).rows).toEqual([{ a: 1 }]);
+    await client.query('COMMIT');
+    await client.query('DROP TABLE mine');
+    expect(await pausing).toEqual({ drained: true, obstacles: [] });
+    await bed.traffic.committing('target', 1);
+    await bed.traffic.resume('target', 1);
+    expect([await held, await major(client)]).toEqual(['16', '16']);
+    for (const each of [client, other]) await each.end();
+  });
+
+  test('that does not let go in time has not drained, and goes on', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target, { immovable: 'wait' });
+    const client = await bed.connect();
+    await client.query('CREATE TEMP TABLE mine (a int)');
+    await bed.traffic.prepare('target');
+    const paused = await bed.traffic.pause({ reason: 'test', leaseMs: 20_000, drainTimeoutMs: 300 });
+    expect(paused).toMatchObject({ drained: false, obstacles: [{ what: 'temporary tables: mine' }] });
+    await bed.traffic.resume('source', 0);
+    expect((await client.query('SELECT count(*)::int AS n FROM mine')).rows).toEqual([{ n: 0 }]);
+    await client.end();
+  });
+
+  test('with a temporary table is ended at the switch, where that is the policy', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target, { immovable: 'terminate' });
+    const [client, other] = [await bed.connect(), await bed.connect()];
+    const ended = new Promise<unknown>((resolve) => client.once('error', resolve));
+    await client.query('CREATE TEMP TABLE mine (a int)');
+    await bed.switchSides();
+    expect(await ended).toMatchObject({ code: '57P01', message: expect.stringContaining('mine') });
+    expect(await major(other)).toBe('16');
+    await other.end();
+  });
+
   test('keeps an unnamed statement that it executes again later', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     const client = await bed.connect();

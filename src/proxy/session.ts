@@ -84,6 +84,7 @@ export class Session {
   #closed = false;
   #waitingSinceMs: number | undefined;
   #idleWaiters: (() => void)[] = [];
+  #requestWaiters: (() => void)[] = [];
   #lastQuery = '';
   /** Undefined when nothing is known, or something has passed since that may have changed them. */
   #holdings: Holdings | undefined;
@@ -185,6 +186,14 @@ export class Session {
     await new Promise<void>((resolve) => {
       this.#idleWaiters.push(resolve);
       signal?.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  /** Resolves when the session has been answered, with no transaction left open, to a request sent after this call; or is gone. */
+  async untilNextRequest(): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve) => {
+      this.#requestWaiters.push(resolve);
     });
   }
 
@@ -534,9 +543,14 @@ export class Session {
       if (this.#isHeld && this.isIdle) this.#noteWait();
       else this.#readClient();
     }
-    if (this.#idleWaiters.length === 0 || !this.isIdle) return;
-    const waiters = this.#idleWaiters;
+    if (this.isIdle) this.#wakeWaiters();
+  }
+
+  #wakeWaiters(): void {
+    if (this.#idleWaiters.length === 0 && this.#requestWaiters.length === 0) return;
+    const waiters = [...this.#idleWaiters, ...this.#requestWaiters];
     this.#idleWaiters = [];
+    this.#requestWaiters = [];
     for (const resolve of waiters) resolve();
   }
 
@@ -569,8 +583,7 @@ export class Session {
       }
     }
     this.standby?.close();
-    for (const resolve of this.#idleWaiters) resolve();
-    this.#idleWaiters = [];
+    this.#wakeWaiters();
     this.#events.closed(this);
   }
 

@@ -126,9 +126,12 @@ export class Traffic {
     return {
       ready: this.#readyStandbys(),
       failures: this.#standbyFailures,
-      obstacles: [...this.sessions]
-        .filter((session) => session.obstacle !== undefined)
-        .map((session) => session.summary()),
+      obstacles:
+        this.#mover.policy === 'refuse'
+          ? [...this.sessions]
+              .filter((session) => session.obstacle !== undefined)
+              .map((session) => session.summary())
+          : [],
     };
   }
 
@@ -139,7 +142,8 @@ export class Traffic {
     clearTimeout(this.#standbyTimer);
     const sessions = [...this.sessions];
     for (const session of sessions) session.hold();
-    const settled = Promise.all(sessions.map((session) => this.#drain(session)));
+    const deadlineMs = startedMs + request.drainTimeoutMs;
+    const settled = Promise.all(sessions.map((session) => this.#drain(session, deadlineMs)));
     await withDeadline('draining', request.drainTimeoutMs, settled).catch((error: unknown) => {
       if (!(error instanceof DeadlineError)) throw error;
     });
@@ -248,11 +252,15 @@ export class Traffic {
   }
 
   /** Waits for a held session's current request, and brings its standby up to date at once. */
-  async #drain(session: Session): Promise<void> {
+  async #drain(session: Session, deadlineMs: number): Promise<void> {
     await session.untilIdle();
     if (session.isClosed || !session.isHeld) return;
     try {
       await this.#mover.settle(session);
+      if (this.#mover.policy !== 'wait') return;
+      while (session.obstacle !== undefined && (await this.#letWork(session, deadlineMs))) {
+        await this.#mover.settle(session);
+      }
     } catch (error) {
       // The standby was lost, or the session: moving it opens another connection, or ends it.
       session.standby?.connection.destroy();
@@ -261,11 +269,26 @@ export class Traffic {
     }
   }
 
+  /**
+   * One more request of a session that is to let go of what it holds, on the side where it is.
+   * @returns false when there is nothing more to settle: it has ended, or the pause has
+   */
+  async #letWork(session: Session, deadlineMs: number): Promise<boolean> {
+    const before = session.requests;
+    const asked = session.untilNextRequest();
+    this.#releaseOne(session);
+    await Promise.race([asked, sleep(Math.max(0, deadlineMs - performance.now()))]);
+    if (session.isClosed || !this.gate.isClosed) return false;
+    session.hold();
+    await session.untilIdle();
+    return session.requests > before && !session.isClosed && session.isHeld;
+  }
+
   #undrained(session: Session): SessionSummary | undefined {
     if (session.isClosed) return undefined;
     const summary = session.summary();
     if (!session.isStarting && !session.isIdle) return { ...summary, obstacle: describeBusy(summary) };
-    return session.obstacle === undefined ? undefined : summary;
+    return session.obstacle === undefined || this.#mover.policy === 'terminate' ? undefined : summary;
   }
 
   #dropStandbys(): void {
@@ -351,7 +374,10 @@ export class Traffic {
       this.#waits.moved += 1;
       if (old !== undefined) this.#leaving.add(old);
     }
-    if (this.gate.isClosed) return;
+    if (!this.gate.isClosed) this.#releaseOne(session);
+  }
+
+  #releaseOne(session: Session): void {
     const waitedMs = session.release();
     if (waitedMs !== undefined) this.#waits.add(waitedMs);
   }

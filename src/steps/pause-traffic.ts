@@ -3,7 +3,7 @@ import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { describeObstacles } from '../traffic/obstacles.ts';
 
 /** Renewed by the switchover while it works: a dead owner's pause ends after this long. */
-export const LEASE_MS = 1500;
+export const LEASE_MS = 3000;
 
 /**
  * Holds new transactions in front of the old side and waits until the running ones have finished.

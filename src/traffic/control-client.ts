@@ -1,26 +1,62 @@
 /** The proxy's control API as a client sees it: JSON over one kept HTTP connection. */
 
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
-import { RefusedError, UnexpectedError, UnreachableError } from '../domain/errors.ts';
+import https from 'node:https';
+import { readToken } from '../config/token-file.ts';
+import { RefusedError, UnexpectedError, UnreachableError, UsageError } from '../domain/errors.ts';
 import type { ControlError } from '../proxy/control-types.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** `unix:PATH` or `http://HOST:PORT`. */
-function target(address: string): http.RequestOptions {
-  if (address.startsWith('unix:')) return { socketPath: address.slice('unix:'.length), host: 'localhost' };
-  const url = new URL(address);
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 80 : Number(url.port) };
+/** What addresses beyond this machine need. */
+export interface ControlAccess {
+  /** Path of the token's file. */
+  readonly tokenFile?: string | undefined;
+  /** PEM; undefined: the public certificates. */
+  readonly caFile?: string | undefined;
+}
+
+interface Way {
+  readonly request: typeof http.request;
+  readonly agent: http.Agent;
+  readonly target: http.RequestOptions;
+  readonly token: string | undefined;
+}
+
+const KEPT = { keepAlive: true, maxSockets: 4 };
+
+/** The token goes out encrypted, to a server whose name the certificate proves, or not at all. @throws {UsageError} `bad_address`, `token_file_unusable` */
+function wayTo(address: string, { tokenFile, caFile }: ControlAccess): Way {
+  const plain = { request: http.request, agent: new http.Agent(KEPT), token: undefined };
+  if (address.startsWith('unix:')) {
+    return { ...plain, target: { socketPath: address.slice('unix:'.length), host: 'localhost' } };
+  }
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new UsageError('bad_address', `Not a control address: ${address}`, {
+      hint: 'Write unix:PATH, http://HOST:PORT or https://HOST:PORT.',
+    });
+  }
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (url.protocol === 'http:') return { ...plain, target: { host, port: Number(url.port || 80) } };
+  const ca = caFile === undefined ? {} : { ca: readFileSync(caFile) };
+  return {
+    request: https.request,
+    agent: new https.Agent({ ...KEPT, minVersion: 'TLSv1.2', ...ca }),
+    target: { host, port: Number(url.port || 443) },
+    token: tokenFile === undefined ? undefined : readToken(tokenFile),
+  };
 }
 
 export class ControlClient {
   readonly address: string;
-  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
-  readonly #target: http.RequestOptions;
+  readonly #way: Way;
 
-  constructor(address: string) {
+  /** @throws {UsageError} `bad_address`, `token_file_unusable` */
+  constructor(address: string, access: ControlAccess = {}) {
     this.address = address;
-    this.#target = target(address);
+    this.#way = wayTo(address, access);
   }
 
   /**
@@ -46,7 +82,7 @@ export class ControlClient {
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#way.agent.destroy();
   }
 
   #refusal(status: number, text: string): Error {
@@ -74,17 +110,20 @@ export class ControlClient {
   ): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
       const payload = body === undefined ? undefined : JSON.stringify(body);
-      const request = http.request(
+      const { target, agent, token } = this.#way;
+      const request = this.#way.request(
         {
-          ...this.#target,
-          agent: this.#agent,
+          ...target,
+          agent,
           method,
           path,
           signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS + timeoutMs),
-          headers:
-            payload === undefined
+          headers: {
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+            ...(payload === undefined
               ? {}
-              : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+              : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+          },
         },
         (response) => {
           const parts: Buffer[] = [];

@@ -2,18 +2,35 @@
 
 import type { Settings } from '../config/settings.ts';
 import { UsageError } from '../domain/errors.ts';
+import { openHookSwitch } from './hook-switch.ts';
+import { openPgBouncerSwitch } from './pgbouncer-switch.ts';
 import { openProxySwitch } from './proxy-switch.ts';
 import type { TrafficSwitch } from './traffic-switch.ts';
 
 /** Connects lazily: nothing is reached before it is needed. @throws {UsageError} `no_traffic_switch` */
 export function openTraffic(settings: Settings, migration: string): TrafficSwitch {
-  const { driver, proxies } = settings.traffic;
-  switch (driver) {
+  const { source, target, traffic } = settings;
+  const servers = { source, target };
+  switch (traffic.driver) {
     case 'proxy':
-      return openProxySwitch(proxies, `pgglide:${migration}:${process.pid}`);
-    default:
-      throw new UsageError('no_traffic_switch', `traffic.driver "${driver}" cannot hold requests`, {
-        hint: 'Start pgglide proxy in front of the databases and name its control address in traffic.proxies.',
-      });
+      return openProxySwitch(traffic.proxies, `pgglide:${migration}:${process.pid}`, traffic);
+    case 'pgbouncer':
+      if (traffic.pgbouncer.bouncers.length === 0) {
+        throw nothingToSwitch('No PgBouncer is named', 'Set traffic.pgbouncer.consoles and configFiles.');
+      }
+      return openPgBouncerSwitch({ ...traffic.pgbouncer, servers });
+    case 'hook':
+      if (traffic.hook.program === undefined) {
+        throw nothingToSwitch('No program is named', 'Set traffic.hook.program.');
+      }
+      return openHookSwitch({ program: traffic.hook.program, timeoutMs: traffic.hook.timeoutMs, servers });
+    case 'none':
+      throw nothingToSwitch(
+        'traffic.driver "none" cannot hold requests',
+        'Start pgglide proxy in front of the databases and name its control address in traffic.proxies.',
+      );
   }
 }
+
+const nothingToSwitch = (message: string, hint: string): UsageError =>
+  new UsageError('no_traffic_switch', message, { hint });

@@ -10,6 +10,7 @@ import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { until } from '../base/async.ts';
+import { checkTraffic } from '../migration/check-traffic.ts';
 import { openPgBouncerSwitch } from './pgbouncer-switch.ts';
 
 const PAUSE = { reason: 'test', leaseMs: 20_000, drainTimeoutMs: 5_000 };
@@ -147,9 +148,10 @@ describe.skipIf(!isInstalled())('PgBouncer', () => {
 
   test('with session pools is refused', async ({ source, target }) => {
     await using bouncer = await startBouncer(source, target, 'session');
-    await expect(bouncer.traffic.prepare('target')).rejects.toMatchObject({
-      code: 'pgbouncer_session_pool',
-      exitCode: 3,
-    });
+    const refusal = { code: 'pgbouncer_session_pool', exitCode: 3 };
+    await expect(bouncer.traffic.observe()).rejects.toMatchObject(refusal);
+    await expect(bouncer.traffic.prepare('target')).rejects.toMatchObject(refusal);
+    const [finding] = await checkTraffic(() => bouncer.traffic);
+    expect(finding).toMatchObject({ id: 'PGG201', severity: 'blocker', blocks: 'cutover' });
   });
 });

@@ -10,6 +10,7 @@ import { DeadlineError, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { PrerequisiteError, UnprovenError, UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
+import { tlsAttempts } from '../postgres/connection.ts';
 import { notedEpoch, pointAt } from './pgbouncer-config.ts';
 import type { Drained, Obstacle, TrafficState, TrafficSwitch } from './traffic-switch.ts';
 
@@ -37,6 +38,7 @@ export function openPgBouncerSwitch(options: PgBouncerSwitchOptions): TrafficSwi
 
 class PgBouncerSwitch implements TrafficSwitch {
   readonly #options: PgBouncerSwitchOptions;
+  readonly #tls = new Map<PgBouncer, ReturnType<typeof tlsAttempts>>();
   #pausedSinceMs: number | undefined;
   #lease: NodeJS.Timeout | undefined;
 
@@ -44,11 +46,12 @@ class PgBouncerSwitch implements TrafficSwitch {
     this.#options = options;
   }
 
+  /** @throws {PrerequisiteError} `pgbouncer_session_pool`, `pgbouncer_database_missing`, `pgbouncer_config_unreadable` */
   async observe(): Promise<TrafficState> {
     const { bouncers, database } = this.#options;
     const seen = await this.#all(async (bouncer) => ({
-      entry: await this.#entry(bouncer),
-      ini: await readFile(bouncer.configFile, 'utf8'),
+      entry: await this.#switchable(bouncer),
+      ini: await this.#configOf(bouncer),
     }));
     const sides = seen.map(({ entry }) => this.#sideOf(entry));
     const [activeSide] = sides;
@@ -71,25 +74,12 @@ class PgBouncerSwitch implements TrafficSwitch {
     };
   }
 
-  /** PgBouncer cannot open connections ahead: this only proves that it could be switched. @throws {PrerequisiteError} `pgbouncer_session_pool` */
+  /** PgBouncer cannot open connections ahead: this only proves that it could be switched. @throws {PrerequisiteError} as observe() */
   async prepare(_to: Side) {
+    const { database, servers } = this.#options;
     await this.#all(async (bouncer) => {
-      const entry = await this.#entry(bouncer);
-      if ((entry.pool_mode || (await this.#defaultPoolMode(bouncer))) === 'session') {
-        throw new PrerequisiteError(
-          'pgbouncer_session_pool',
-          `PgBouncer pools "${this.#options.database}" by session`,
-          {
-            hint: 'PAUSE would wait for clients to disconnect. Use pool_mode = transaction, or pgglide proxy.',
-          },
-        );
-      }
-      pointAt(
-        await readFile(bouncer.configFile, 'utf8'),
-        this.#options.database,
-        this.#options.servers.source,
-        0,
-      );
+      await this.#switchable(bouncer);
+      pointAt(await this.#configOf(bouncer), database, servers.source, 0);
     });
     return { ready: 0, obstacles: [], failures: [] };
   }
@@ -171,7 +161,7 @@ class PgBouncerSwitch implements TrafficSwitch {
   /** The file is replaced by a rename, with its mode and owner's access kept. */
   async #repoint(bouncer: PgBouncer, side: Side, epoch: number): Promise<void> {
     const { configFile } = bouncer;
-    const before = await readFile(configFile, 'utf8');
+    const before = await this.#configOf(bouncer);
     const { mode } = await stat(configFile);
     const temporary = `${configFile}.pgglide`;
     await writeFile(temporary, pointAt(before, this.#options.database, this.#options.servers[side], epoch), {
@@ -196,6 +186,25 @@ class PgBouncerSwitch implements TrafficSwitch {
       'pgbouncer_database_missing',
       `PgBouncer has no database "${this.#options.database}"`,
     );
+  }
+
+  async #switchable(bouncer: PgBouncer): Promise<DatabaseEntry> {
+    const entry = await this.#entry(bouncer);
+    if ((entry.pool_mode || (await this.#defaultPoolMode(bouncer))) !== 'session') return entry;
+    throw new PrerequisiteError(
+      'pgbouncer_session_pool',
+      `PgBouncer pools "${this.#options.database}" by session`,
+      { hint: 'PAUSE would wait for clients to disconnect. Use pool_mode = transaction, or pgglide proxy.' },
+    );
+  }
+
+  async #configOf({ configFile }: PgBouncer): Promise<string> {
+    return await readFile(configFile, 'utf8').catch((cause: unknown) => {
+      throw new PrerequisiteError('pgbouncer_config_unreadable', `Cannot read ${configFile}`, {
+        hint: 'pgglide must be able to read and replace the file with the database’s entry.',
+        cause,
+      });
+    });
   }
 
   async #defaultPoolMode(bouncer: PgBouncer): Promise<string> {
@@ -249,29 +258,41 @@ class PgBouncerSwitch implements TrafficSwitch {
     text: string,
     timeoutMs = CONSOLE_TIMEOUT_MS,
   ): Promise<Row[]> {
-    const { host, port, user, password, database } = bouncer.console;
-    const client = new pg.Client({
-      host,
-      port,
-      user,
-      password: password ?? '',
-      database,
-      connectionTimeoutMillis: CONSOLE_TIMEOUT_MS,
-    });
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-    } catch (cause) {
-      throw new UnreachableError('proxy_unreachable', `Cannot reach PgBouncer's console at ${host}:${port}`, {
-        hint: 'Is it running, and may this user connect to the database pgbouncer (admin_users)?',
-        cause,
-      });
-    }
+    const client = await this.#login(bouncer);
     try {
       return (await withDeadline(text, timeoutMs, client.query<Row>(text))).rows;
     } finally {
       void client.end().catch(() => undefined);
     }
+  }
+
+  /** As its sslmode says; what worked once is tried first from then on. */
+  async #login(bouncer: PgBouncer): Promise<pg.Client> {
+    const { host, port, user, password, database } = bouncer.console;
+    let cause: unknown;
+    for (const ssl of this.#tls.get(bouncer) ?? tlsAttempts(bouncer.console)) {
+      const client = new pg.Client({
+        host,
+        port,
+        user,
+        password: password ?? '',
+        database,
+        ssl,
+        connectionTimeoutMillis: CONSOLE_TIMEOUT_MS,
+      });
+      client.on('error', () => undefined);
+      try {
+        await client.connect();
+        this.#tls.set(bouncer, [ssl]);
+        return client;
+      } catch (error) {
+        cause = error;
+      }
+    }
+    throw new UnreachableError('proxy_unreachable', `Cannot reach PgBouncer's console at ${host}:${port}`, {
+      hint: 'Is it running, and may this user connect to the database pgbouncer (admin_users)?',
+      cause,
+    });
   }
 }
 

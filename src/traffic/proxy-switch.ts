@@ -10,7 +10,7 @@ import type {
   ResumeReply,
   SessionSummary,
 } from '../proxy/control-types.ts';
-import { ControlClient } from './control-client.ts';
+import { type ControlAccess, ControlClient } from './control-client.ts';
 import type { Obstacle, TrafficState, TrafficSwitch } from './traffic-switch.ts';
 
 const PREPARE_TIMEOUT_MS = 60_000;
@@ -19,10 +19,14 @@ const SHORT_TIMEOUT_MS = 1_000;
 /** After the commit point: how long requests go on waiting for a migration row that cannot be read. */
 const REFUSE_AFTER_MS = 30_000;
 
-/** `controls`: `unix:PATH` or `http://HOST:PORT`, one a proxy. `owner` names this runner in the proxies' holds. */
-export function openProxySwitch(controls: readonly string[], owner: string): TrafficSwitch {
+/** `controls`: `unix:PATH`, `http://HOST:PORT` or `https://HOST:PORT`, one a proxy. `owner` names this runner in the proxies' holds. */
+export function openProxySwitch(
+  controls: readonly string[],
+  owner: string,
+  access: ControlAccess = {},
+): TrafficSwitch {
   return new ProxySwitch(
-    controls.map((address) => new ControlClient(address)),
+    controls.map((address) => new ControlClient(address, access)),
     owner,
   );
 }

@@ -103,7 +103,24 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
     },
     verify: { bits: 64, jobs: 2, staleAfterMs: 86_400_000 },
     cutover: { pauseBudgetMs: 5000, requireVerified: false },
-    traffic: { driver: 'proxy', proxies: [control] },
-    proxy: { listen: '127.0.0.1:0', control, workers: 1, stateFile: undefined },
+    traffic: {
+      driver: 'proxy',
+      proxies: [control],
+      tokenFile: undefined,
+      caFile: undefined,
+      pgbouncer: { bouncers: [], database: source.database },
+      hook: { program: undefined, timeoutMs: 30_000 },
+    },
+    proxy: {
+      listen: '127.0.0.1:0',
+      control,
+      workers: 1,
+      stateFile: undefined,
+      tokenFile: undefined,
+      tls: undefined,
+      usersFile: undefined,
+      immovable: 'refuse',
+      limits: { maxClients: 10_000, startupTimeoutMs: 60_000, connectTimeoutMs: 10_000 },
+    },
   };
 }

@@ -10,28 +10,44 @@ export const proxy: CommandDefinition = {
     { flags: '--listen <host:port>', description: 'where applications connect (proxy.listen)' },
     {
       flags: '--control <address>',
-      description: 'where commands come in: unix:PATH or http://HOST:PORT (proxy.control)',
+      description:
+        'where commands come in: unix:PATH, http://HOST:PORT on loopback, https://HOST:PORT (proxy.control)',
     },
+    { flags: '--token-file <path>', description: 'what commands over https must know (proxy.tokenFile)' },
+    { flags: '--tls-cert <path>', description: 'offers TLS to clients (proxy.tls.cert)' },
+    { flags: '--tls-key <path>', description: 'the certificate’s key (proxy.tls.key)' },
+    { flags: '--users-file <path>', description: 'verifiers that the servers do not show (proxy.usersFile)' },
+    {
+      flags: '--immovable <policy>',
+      description: 'sessions that cannot be moved: refuse, wait or terminate (proxy.immovable)',
+    },
+    { flags: '--max-clients <n>', description: 'sessions at once (proxy.limits.maxClients)' },
     { flags: '--workers <n>', description: 'processes that share the work (proxy.workers)' },
   ],
-  async run(context, { listen, control, workers }) {
+  async run(context, flags) {
     const { settingsFor } = await import('../settings.ts');
     const settings = await settingsFor(context, {
-      'proxy.listen': listen,
-      'proxy.control': control,
-      'proxy.workers': workers,
+      'proxy.listen': flags.listen,
+      'proxy.control': flags.control,
+      'proxy.tokenFile': flags.tokenFile,
+      'proxy.tls.cert': flags.tlsCert,
+      'proxy.tls.key': flags.tlsKey,
+      'proxy.usersFile': flags.usersFile,
+      'proxy.immovable': flags.immovable,
+      'proxy.limits.maxClients': flags.maxClients,
+      'proxy.workers': flags.workers,
     });
     const { runProxy } = await import('../proxy-runner.ts');
-    const { listen: clients, control: commands, stateFile } = settings.proxy;
+    const { listen, control, tls, ...more } = settings.proxy;
     await runProxy({
-      listen: clients,
-      control: commands,
-      workers: settings.proxy.workers,
-      ...(stateFile === undefined ? {} : { stateFile }),
+      ...more,
+      listen,
+      control,
+      clientTls: tls,
       source: settings.source,
       target: settings.target,
       signal: context.signal,
-      onReady: () => context.output.note(`listening on ${clients}, control ${commands}`),
+      onReady: () => context.output.note(`listening on ${listen}, control ${control}`),
     });
     // Being told to stop is how a proxy ends.
     return 0;

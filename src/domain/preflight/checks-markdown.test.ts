@@ -11,7 +11,7 @@ test('every rule has an id of its own, in order, and a background', () => {
   const ids = rules.map((rule) => rule.id);
   expect(ids).toEqual([...new Set(ids)].sort());
   for (const { id, background } of rules) {
-    expect(id).toMatch(/^PGG1\d\d$/);
+    expect(id).toMatch(/^PGG[12]\d\d$/);
     expect(background.length, id).toBeGreaterThan(100);
   }
 });

@@ -11,6 +11,7 @@ const TOPICS: readonly (readonly [from: string, topic: string])[] = [
   ['PGG170', 'Roles and privileges'],
   ['PGG180', 'The target'],
   ['PGG190', 'The scratch load'],
+  ['PGG201', 'Traffic'],
 ];
 
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, ' ');

@@ -17,6 +17,7 @@ import { settingRules } from './settings.ts';
 import { tableRules } from './tables.ts';
 import { targetRules } from './target.ts';
 import { DEFAULT_THRESHOLDS, type Thresholds } from './thresholds.ts';
+import { trafficRules } from './traffic.ts';
 import { walRules } from './wal.ts';
 
 const checks: readonly Rule[] = [
@@ -36,7 +37,7 @@ const checks: readonly Rule[] = [
 ].sort(byId);
 
 /** All rules there are, in the order of their ids: for `explain` and docs/checks.md. */
-export const rules: readonly RuleText[] = [...checks, ...scratchRules];
+export const rules: readonly RuleText[] = [...checks, ...scratchRules, ...trafficRules];
 
 /** One `ok` finding for every rule that passed, in the order of ids; what was found, one each. */
 export function preflight(facts: PreflightFacts, thresholds: Partial<Thresholds> = {}): Finding[] {
