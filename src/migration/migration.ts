@@ -17,6 +17,7 @@ import type { Verification } from '../verify/verification.ts';
 import { check } from './check.ts';
 import { type AbortResult, abort, type CompleteResult, complete } from './finish.ts';
 import { plan, switchPlan } from './plan.ts';
+import { type ConfirmRepair, type RepairOutcome, repair } from './repair.ts';
 import { report } from './report.ts';
 import { requireRow } from './rows.ts';
 import { Session } from './session.ts';
@@ -82,6 +83,11 @@ export class Migration implements AsyncDisposable {
 
   verify(): Promise<Verification> {
     return verify(this.#session);
+  }
+
+  /** Makes the differing rows of one table on the side that follows what they are on the active one, and verifies all again. */
+  repair(table: string, confirm?: ConfirmRepair): Promise<RepairOutcome> {
+    return repair(this.#session, table, confirm);
   }
 
   rehearse(): Promise<SwitchResult> {

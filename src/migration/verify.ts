@@ -2,14 +2,16 @@
 
 import { randomUUID } from 'node:crypto';
 import { ReplicationError } from '../domain/errors.ts';
-import { linkFrom, otherSide } from '../domain/names.ts';
+import { linkFrom, otherSide, type Side } from '../domain/names.ts';
+import type { PlannedTable } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { recordSchema } from '../steps/record-schema.ts';
 import type { Verification } from '../verify/verification.ts';
-import { verifyOnline } from '../verify/verify-online.ts';
+import { type VerifyOnlineOptions, verifyOnline } from '../verify/verify-online.ts';
+import { reviveLink } from './revive-link.ts';
 import { requireRow } from './rows.ts';
 import type { Session } from './session.ts';
 
@@ -22,25 +24,36 @@ const ARRIVAL_TIMEOUT_MS = 60_000;
 export async function verify(session: Session): Promise<Verification> {
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
-  const { plan, activeSide } = await requireRow(session, 'verify');
+  const row = await requireRow(session, 'verify');
+  const { plan, activeSide } = row;
+  await reviveLink(session, row);
   await reconcile(recordSchema, session.context(plan));
-  const verification = await verifyOnline({
-    source: session.settings.source,
-    target: session.settings.target,
-    publisher: activeSide,
-    tables: plan.tables,
-    bits: session.settings.verify.bits,
-    jobs: session.settings.verify.jobs,
-    waitForArrival: await arrival(session, activeSide),
-    onProgress: (progress) => void session.events.emit('verify-progress', progress),
-    signal: session.signal,
-  });
+  const verification = await verifyOnline(await comparisonOptions(session, activeSide, plan.tables));
   await session.events.emit('verification-finished', verification.summary);
   return verification;
 }
 
+export async function comparisonOptions(
+  session: Session,
+  publisher: Side,
+  tables: readonly PlannedTable[],
+): Promise<VerifyOnlineOptions> {
+  const { source, target, verify: wanted } = session.settings;
+  return {
+    source,
+    target,
+    publisher,
+    tables,
+    bits: wanted.bits,
+    jobs: wanted.jobs,
+    waitForArrival: await arrival(session, publisher),
+    onProgress: (progress) => void session.events.emit('verify-progress', progress),
+    signal: session.signal,
+  };
+}
+
 /** Resolves when everything committed on the active side so far shows on the other one. */
-async function arrival(session: Session, activeSide: 'source' | 'target'): Promise<() => Promise<void>> {
+async function arrival(session: Session, activeSide: Side): Promise<() => Promise<void>> {
   const publisher = session.side(activeSide);
   const subscriber = session.side(otherSide(activeSide));
   const lanes = await existingLanes(publisher, session.migration, linkFrom(activeSide));

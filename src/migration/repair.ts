@@ -1,0 +1,62 @@
+/** `verify --repair`: single rows of the side that follows are made what they are on the active side. */
+
+import { UsageError } from '../domain/errors.ts';
+import { otherSide, qualified, type Side } from '../domain/names.ts';
+import type { Plan, PlannedTable } from '../domain/plan.ts';
+import { takeRunnerLock } from '../state/runner-lock.ts';
+import { repairRows } from '../verify/repair-rows.ts';
+import type { DifferingRow, Verification } from '../verify/verification.ts';
+import { verifyOnline } from '../verify/verify-online.ts';
+import { requireRow } from './rows.ts';
+import type { Session } from './session.ts';
+import { comparisonOptions, verify } from './verify.ts';
+
+/** Asked with the rows that are about to be overwritten on `side`; throws to leave them. */
+export type ConfirmRepair = (question: {
+  readonly rows: readonly DifferingRow[];
+  readonly side: Side;
+}) => Promise<void>;
+
+export interface RepairOutcome {
+  readonly repaired: number;
+  /** Of all tables, after the repair. */
+  readonly verification: Verification;
+}
+
+/** One more than may be repaired, so that more is noticed. */
+const MOST_ROWS = 1_000;
+
+/**
+ * @throws {UsageError} `table_not_in_plan`
+ * @throws {RefusedError} `too_many_rows_to_repair`, `rows_busy`; whatever `confirm` throws: nothing was changed
+ */
+export async function repair(
+  session: Session,
+  tableName: string,
+  confirm: ConfirmRepair = async () => undefined,
+): Promise<RepairOutcome> {
+  await takeRunnerLock(session.target, session.migration);
+  await session.openJournal();
+  const { plan, activeSide } = await requireRow(session, 'verify');
+  const table = findTable(plan, tableName);
+  const options = await comparisonOptions(session, activeSide, [table]);
+  const { differingRows: rows } = await verifyOnline({ ...options, maxRowsShown: MOST_ROWS + 1 });
+  if (rows.length === 0) return { repaired: 0, verification: await verify(session) };
+  await confirm({ rows, side: otherSide(activeSide) });
+  const { repaired, stillDiffering } = await repairRows({ ...options, table, rows, maxRows: MOST_ROWS });
+  await session.events.emit('warning', {
+    code: 'rows_repaired',
+    message: `${repaired} row(s) of ${qualified(table)} on the ${otherSide(activeSide)} were overwritten with those of the ${activeSide}; ${stillDiffering.length} still differ`,
+  });
+  return { repaired, verification: await verify(session) };
+}
+
+function findTable(plan: Plan, name: string): PlannedTable {
+  const table = plan.tables.find(
+    (each) => qualified(each) === name || `${each.schema}.${each.name}` === name,
+  );
+  if (table !== undefined) return table;
+  throw new UsageError('table_not_in_plan', `The migration has no table "${name}"`, {
+    hint: 'Write it as schema.table; pgglide plan lists them.',
+  });
+}
