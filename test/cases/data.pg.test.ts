@@ -1,0 +1,107 @@
+import { describe, expect } from 'vitest';
+import { dumpSchema } from '../../src/schema/dump-schema.ts';
+import { copyBed } from '../support/copy-bed.ts';
+import { withScene } from '../support/migration.ts';
+import { test } from '../support/pair.ts';
+
+test('case 25: no pg_dump is installed, and no psql: the built-in one’s output is plain SQL', async ({
+  source,
+  target,
+}) => {
+  await source.exec('CREATE TABLE t (id int PRIMARY KEY)');
+  const statements = await dumpSchema(source.address, { pgDump: 'wasm' });
+  expect(statements.map(({ sql }) => sql).join('\n')).not.toMatch(/^\\/m);
+  for (const { sql } of statements) await target.exec(sql);
+  expect(await target.rows('SELECT id FROM t')).toEqual([]);
+});
+
+describe('case 27: a value of more than 512 MB', () => {
+  const TABLE = 'CREATE TABLE t (id int PRIMARY KEY, data bytea NOT NULL)';
+
+  test('is not doubled by a text form: bytea is copied in binary', async ({ source, target }) => {
+    await source.exec(`${TABLE}; INSERT INTO t VALUES (1, '\\x00ff')`);
+    await target.exec(TABLE);
+    await using bed = await copyBed(source, target);
+    expect(bed.parts.map(({ format }) => format)).toEqual(['binary']);
+    await bed.run();
+    expect(await target.rows('SELECT length(data) AS n FROM t')).toEqual([{ n: 2 }]);
+  });
+
+  // Needs some 3 GB of memory: TEST_LARGE_VALUES=1 asks for it.
+  test.runIf(process.env.TEST_LARGE_VALUES)(
+    'arrives whole',
+    { timeout: 300_000 },
+    async ({ source, target }) => {
+      await source.exec(`${TABLE}; ALTER TABLE t ALTER data SET STORAGE EXTERNAL;
+      INSERT INTO t SELECT 1, convert_to(repeat('0123456789', 54000000), 'UTF8')`);
+      await target.exec(TABLE);
+      await using bed = await copyBed(source, target);
+      await bed.run();
+      expect(await target.rows('SELECT length(data) AS n FROM t')).toEqual([{ n: 540_000_000 }]);
+    },
+  );
+});
+
+test('case 30: both sides print alike whatever their sessions’ settings are', async ({ source, target }) => {
+  await source.exec(`CREATE TABLE t (id int PRIMARY KEY, at timestamptz, i interval, d date, f float8, b bytea, x xml, m money);
+    INSERT INTO t VALUES (1, '2026-03-29 01:30:00+00', '1 mon -2 days', '2026-02-03', 0.1::float8 + 0.2, '\\xdeadbeef', '<a/>', 12.5)`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    await source.exec(`ALTER DATABASE "${source.name}" SET TimeZone = 'Asia/Kathmandu'; ALTER DATABASE "${source.name}" SET bytea_output = 'escape';
+      ALTER DATABASE "${source.name}" SET IntervalStyle = 'sql_standard'`);
+    await target.exec(`ALTER DATABASE "${target.name}" SET TimeZone = 'America/St_Johns'; ALTER DATABASE "${target.name}" SET DateStyle = 'SQL, DMY';
+      ALTER DATABASE "${target.name}" SET extra_float_digits = -15; ALTER DATABASE "${target.name}" SET xmlbinary = 'hex'`);
+    await source.exec('UPDATE t SET f = f + 1');
+    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+    await scene.run((migration) => migration.abort());
+  });
+});
+
+test('case 37: partial, exclusion, deferrable and long indexes, foreign operator classes, NOT VALID keys over broken rows', async ({
+  source,
+  target,
+}) => {
+  const columns = Array.from({ length: 30 }, (_, n) => `column_with_a_rather_long_name_${n}`);
+  await source.exec(`CREATE SCHEMA elsewhere; CREATE EXTENSION btree_gist; CREATE EXTENSION pg_trgm SCHEMA elsewhere;
+    CREATE TABLE parent (id int PRIMARY KEY);
+    CREATE TABLE t (id int PRIMARY KEY, parent int, during int4range, word text, CONSTRAINT once UNIQUE (parent) DEFERRABLE INITIALLY DEFERRED,
+      EXCLUDE USING gist (id WITH =, during WITH &&) WHERE (id > 0), ${columns.map((name) => `${name} int`).join(', ')});
+    CREATE UNIQUE INDEX part ON t (word) WHERE parent IS NULL;
+    CREATE INDEX trigrams ON t USING gin (word elsewhere.gin_trgm_ops);
+    CREATE INDEX long_one ON t (${columns.map((name) => `(coalesce(${name}, ${'0'.repeat(20)}1))`).join(', ')});
+    INSERT INTO t (id, parent, during, word) VALUES (1, 77, '[1,3)', 'orphan'), (2, NULL, '[1,3)', 'free');
+    ALTER TABLE t ADD CONSTRAINT broken FOREIGN KEY (parent) REFERENCES parent NOT VALID;
+    ALTER TABLE t ADD CONSTRAINT short CHECK (length(word) < 5) NOT VALID`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    expect(scene.events.filter((event) => event.type === 'warning')).toEqual([]);
+    const constraints =
+      "SELECT conname, convalidated, condeferred, pg_get_constraintdef(oid) AS def FROM pg_constraint WHERE conrelid = 't'::regclass ORDER BY 1";
+    expect(await target.rows(constraints)).toEqual(await source.rows(constraints));
+    const indexes =
+      "SELECT pg_get_indexdef(indexrelid) AS def, indisvalid FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1";
+    expect(await target.rows(indexes)).toEqual(await source.rows(indexes));
+    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+    await scene.run((migration) => migration.abort());
+  });
+});
+
+test('case 40: before the cutover the planner knows every table, extended statistics and partition roots too', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`CREATE TABLE t (id int PRIMARY KEY, a int, b int); CREATE STATISTICS both_columns (dependencies, mcv) ON a, b FROM t;
+    INSERT INTO t SELECT g, g % 10, g % 10 FROM generate_series(1, 2000) g;
+    CREATE TABLE log (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (1000);
+    INSERT INTO log SELECT generate_series(1, 500)`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    const known =
+      "SELECT DISTINCT tablename::text AS name FROM pg_stats WHERE schemaname = 'public' ORDER BY 1";
+    expect(await target.rows(known)).toEqual([{ name: 'log' }, { name: 'log_1' }, { name: 't' }]);
+    const extended =
+      "SELECT dependencies IS NOT NULL AND most_common_vals IS NOT NULL AS made FROM pg_stats_ext WHERE statistics_name = 'both_columns'";
+    expect(await target.rows(extended)).toEqual([{ made: true }]);
+    await scene.run((migration) => migration.abort());
+  });
+});

@@ -1,0 +1,268 @@
+import { expect } from 'vitest';
+import type { Database } from '../support/database.ts';
+import { openSession, type Scene, withScene } from '../support/migration.ts';
+import { test } from '../support/pair.ts';
+
+const finish = async (scene: Scene) => {
+  const { phase } = await scene.run((migration) => migration.status());
+  if (phase === 'switched') await scene.run((migration) => migration.rollback());
+  expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+};
+
+const ids = (side: Database) =>
+  side.rows<{ id: number }>('SELECT id FROM t ORDER BY id').then((rows) => rows.map(({ id }) => id));
+
+const T = 'CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t VALUES (1, 1)';
+
+test('case 3: what was sent and is not applied counts as missing: the switch goes back, then takes it along', async ({
+  source,
+  target,
+}) => {
+  await source.exec(T);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    Object.assign(scene.settings.cutover, { pauseBudgetMs: 400 });
+    const holder = await openSession(target.address);
+    const attempt = scene.run((migration) => migration.cutover(), {
+      traffic: (real) => ({
+        observe: () => real.observe(),
+        prepare: (to) => real.prepare(to),
+        pause: async (options) => {
+          // The walsender sends it at once; the apply worker waits for this lock.
+          await holder.query('BEGIN; LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE');
+          await source.exec('INSERT INTO t VALUES (2, 2)');
+          return real.pause(options);
+        },
+        renew: (leaseMs) => real.renew(leaseMs),
+        committing: (to, epoch) => real.committing(to, epoch),
+        resume: (side, epoch) => real.resume(side, epoch),
+        [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
+      }),
+    });
+    await expect(attempt).rejects.toMatchObject({ code: 'link_too_slow', exitCode: 6 });
+    await holder.end();
+    Object.assign(scene.settings.cutover, { pauseBudgetMs: 10_000 });
+    await scene.run((migration) => migration.cutover());
+    expect(await ids(target)).toEqual([1, 2]);
+    await finish(scene);
+  });
+});
+
+test('case 4: no session can undo the fence, a superuser’s neither', async ({ source, target }) => {
+  await source.exec(T);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    const tryAll = async (side: Database) => {
+      await side.exec('SET default_transaction_read_only = off');
+      for (const write of [
+        'INSERT INTO t VALUES (9)',
+        'UPDATE t SET n = 9',
+        'DELETE FROM t',
+        'TRUNCATE t',
+        'BEGIN READ WRITE; DELETE FROM t',
+      ]) {
+        await expect(side.exec(write)).rejects.toMatchObject({ code: '25006' });
+        await side.exec('ROLLBACK');
+      }
+    };
+    await tryAll(target);
+    await scene.run((migration) => migration.cutover());
+    await tryAll(source);
+    await target.exec('INSERT INTO t VALUES (2)');
+    await finish(scene);
+  });
+});
+
+test('case 5: sequences of every kind go on exactly where they were, there and back', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`CREATE TABLE t (id serial PRIMARY KEY, n int); INSERT INTO t (n) SELECT g FROM generate_series(1, 100) g;
+    DELETE FROM t WHERE id > 50;
+    CREATE SEQUENCE not_called; SELECT setval('not_called', 5, false);
+    CREATE SEQUENCE down AS smallint INCREMENT -3 MAXVALUE 100 START 100; SELECT nextval('down');
+    CREATE SEQUENCE cached CACHE 20; SELECT nextval('cached');
+    CREATE SEQUENCE around AS smallint MAXVALUE 3 CYCLE; SELECT nextval('around'), nextval('around'), nextval('around');
+    CREATE SEQUENCE huge; SELECT setval('huge', 9007199254740993)`);
+  const next = (side: Database) =>
+    side.rows(
+      `SELECT nextval('t_id_seq')::text AS t, nextval('not_called')::text AS n, nextval('down')::text AS d,
+        nextval('around')::text AS a, nextval('huge')::text AS h`,
+    );
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    await scene.run((migration) => migration.cutover());
+    expect(await next(target)).toEqual([{ t: '101', n: '5', d: '97', a: '1', h: '9007199254740994' }]);
+    await scene.run((migration) => migration.rollback());
+    expect(await next(source)).toEqual([{ t: '102', n: '6', d: '94', a: '2', h: '9007199254740995' }]);
+    await finish(scene);
+  });
+});
+
+test('case 12: a conflict stops the apply worker once, is shown, and after it is mended sync goes on', async ({
+  source,
+  target,
+}) => {
+  await source.exec(T);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    await target.exec('SET session_replication_role = replica; INSERT INTO t VALUES (2, 0)');
+    await source.exec('INSERT INTO t VALUES (2, 2); INSERT INTO t VALUES (3, 3)');
+    await expect
+      .poll(async () => (await scene.run((migration) => migration.status())).problems.join(), {
+        timeout: 30_000,
+      })
+      .toMatch(/^subscription .* (stopped|is disabled)/);
+    await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({ code: 'not_ready' });
+    // Disabled, not tried again and again: no worker runs.
+    expect(
+      await target.rows(
+        `SELECT s.subenabled AS enabled, a.pid FROM pg_subscription s LEFT JOIN pg_stat_subscription a ON a.subid = s.oid AND a.pid IS NOT NULL
+         WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      ),
+    ).toEqual([{ enabled: false, pid: null }]);
+    await target.exec('DELETE FROM t WHERE id = 2');
+    await scene.run((migration) => migration.sync());
+    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+    await finish(scene);
+  });
+});
+
+test('case 18: a client in the middle of a transaction finishes it on the old side; one that does not ends the attempt', async ({
+  source,
+  target,
+}) => {
+  const app = `${source.name}_app`;
+  await source.exec(`${T}; CREATE ROLE ${app} LOGIN PASSWORD 'app'; GRANT ALL ON t TO ${app}`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    const client = await openSession({ ...source.address, ...scene.proxy, user: app, password: 'app' });
+    await client.query('BEGIN; INSERT INTO t VALUES (2, 2)');
+    Object.assign(scene.settings.cutover, { pauseBudgetMs: 300 });
+    await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({ exitCode: 6 });
+    await client.query('INSERT INTO t VALUES (3, 3); COMMIT');
+    expect(await ids(source)).toEqual([1, 2, 3]);
+    Object.assign(scene.settings.cutover, { pauseBudgetMs: 10_000 });
+
+    let isHeld: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      isHeld = resolve;
+    });
+    await client.query('BEGIN; INSERT INTO t VALUES (4, 4)');
+    const switching = scene.run((migration) => migration.cutover(), {
+      traffic: (real) => ({
+        observe: () => real.observe(),
+        prepare: (to) => real.prepare(to),
+        pause: async (options) => {
+          const pausing = real.pause(options);
+          isHeld();
+          return pausing;
+        },
+        renew: (leaseMs) => real.renew(leaseMs),
+        committing: (to, epoch) => real.committing(to, epoch),
+        resume: (side, epoch) => real.resume(side, epoch),
+        [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
+      }),
+    });
+    // Readiness refuses a transaction that has become old before the pause: then nothing was held.
+    const outcome = await Promise.race([
+      held.then(() => 'held' as const),
+      switching.catch(() => 'refused' as const),
+    ]);
+    await client.query('COMMIT');
+    if (outcome === 'held') await switching.catch(() => undefined);
+    if ((await scene.run((migration) => migration.status())).phase === 'following')
+      await scene.run((migration) => migration.cutover());
+    await client.query('INSERT INTO t VALUES (5, 5)');
+    expect(await ids(target)).toEqual([1, 2, 3, 4, 5]);
+    await client.end();
+    await finish(scene);
+  });
+});
+
+test('case 19: named statements and advisory locks move with the session; a temporary table keeps the switch from starting', async ({
+  source,
+  target,
+}) => {
+  const app = `${source.name}_app`;
+  await source.exec(`${T}; CREATE ROLE ${app} LOGIN PASSWORD 'app'; GRANT ALL ON t TO ${app}`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    const client = await openSession({ ...source.address, ...scene.proxy, user: app, password: 'app' });
+    const read = { name: 'read', text: 'SELECT id FROM t WHERE id = $1' };
+    await client.query({ ...read, values: [1] });
+    await client.query('SELECT pg_advisory_lock(7)');
+    await client.query('CREATE TEMP TABLE scratch (a int)');
+    await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+      code: 'sessions_not_movable',
+      exitCode: 6,
+    });
+    await client.query('DROP TABLE scratch; DISCARD TEMP');
+    await scene.run((migration) => migration.cutover());
+    expect((await client.query({ ...read, values: [1] })).rows).toEqual([{ id: 1 }]);
+    expect((await client.query('SELECT pg_advisory_unlock(7) AS held')).rows).toEqual([{ held: true }]);
+    await client.end();
+    await finish(scene);
+  });
+});
+
+test('case 20: a long writing transaction is seen before anybody waits', async ({ source, target }) => {
+  await source.exec(T);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    const writer = await openSession(source.address);
+    await writer.query('BEGIN; INSERT INTO t SELECT g, g FROM generate_series(2, 20000) g');
+    await expect
+      .poll(
+        () =>
+          source.rows(
+            `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL
+               AND xact_start < clock_timestamp() - interval '1 second'`,
+          ),
+        { timeout: 20_000 },
+      )
+      .toHaveLength(1);
+    scene.events.length = 0;
+    await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({ code: 'not_ready' });
+    const steps = scene.events.flatMap((event) =>
+      event.type === 'switchover-step' ? [event.data.step.id] : [],
+    );
+    expect(steps).not.toContain('pause-traffic');
+    await writer.query('COMMIT');
+    await writer.end();
+    const { verification } = await scene.run((migration) => migration.cutover());
+    expect(verification).toMatchObject({ equal: true });
+    await finish(scene);
+  });
+});
+
+test('case 23: never both directions at once, and no row comes back to where it was written', async ({
+  source,
+  target,
+}) => {
+  await source.exec(
+    `CREATE TABLE t (id int, n int); ALTER TABLE t REPLICA IDENTITY FULL; INSERT INTO t VALUES (1, 1)`,
+  );
+  const enabled = (side: Database) =>
+    side
+      .rows(
+        'SELECT 1 FROM pg_subscription WHERE subenabled AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())',
+      )
+      .then((rows) => rows.length);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    for (const round of [0, 1]) {
+      await source.exec(`INSERT INTO t VALUES (${10 + round}, 0); UPDATE t SET n = n + 1 WHERE id = 1`);
+      await scene.run((migration) => migration.cutover());
+      expect([await enabled(source), await enabled(target)]).toEqual([1, 0]);
+      await target.exec(`INSERT INTO t VALUES (${20 + round}, 0); UPDATE t SET n = n + 1 WHERE id = 1`);
+      await scene.run((migration) => migration.rollback());
+      expect([await enabled(source), await enabled(target)]).toEqual([0, 1]);
+    }
+    for (const side of [source, target]) {
+      expect(await ids(side)).toEqual([1, 10, 11, 20, 21]);
+      expect(await side.rows('SELECT n FROM t WHERE id = 1')).toEqual([{ n: 5 }]);
+    }
+    await finish(scene);
+  });
+});
