@@ -41,7 +41,7 @@ describe('three layers', () => {
       scope: { schemas: undefined, exclude: [] },
       copy: { jobs: 4, indexJobs: 4, splitTablesLargerThanBytes: 256 * 1024 ** 2 },
       verify: { bits: 64, staleAfterMs: 86_400_000 },
-      cutover: { pauseBudgetMs: 2000, requireVerified: true },
+      cutover: { pauseBudgetMs: 2000, requireVerified: true, prewarm: false },
       traffic: { driver: 'proxy', proxies: [`unix:${folder}/pgglide-proxy.sock`] },
       proxy: { listen: '127.0.0.1:6432', control: `unix:${folder}/pgglide-proxy.sock`, workers: 1 },
     });

@@ -140,6 +140,7 @@ function toSettings(
     cutover: {
       pauseBudgetMs: cutover.pauseBudget,
       requireVerified: cutover.guard.verified,
+      prewarm: cutover.prewarm,
     },
     traffic: {
       driver: traffic.driver,

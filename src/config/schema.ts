@@ -219,6 +219,12 @@ export const configSchema = z.strictObject({
           'How long requests may wait. Past it, traffic goes on where it was and the command ends with exit code 6.',
         default: '2s',
       }),
+      prewarm: withDefault(z.boolean(), {
+        kind: 'boolean',
+        description:
+          'Read into the new side’s cache, before the pause, what is cached on the old one. Needs the extensions pg_buffercache there and pg_prewarm here.',
+        default: false,
+      }),
       guard: z
         .strictObject({
           verified: withDefault(z.boolean(), {

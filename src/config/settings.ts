@@ -43,6 +43,8 @@ export interface Settings {
     readonly pauseBudgetMs: number;
     /** Whether a verification that is not stale must have found both sides equal. */
     readonly requireVerified: boolean;
+    /** Whether the new side's cache is filled with what is hot on the old one, before the pause. */
+    readonly prewarm: boolean;
   };
   readonly traffic: {
     readonly driver: TrafficDriver;

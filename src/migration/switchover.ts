@@ -32,6 +32,7 @@ import { renewViews } from '../steps/renew-views.ts';
 import { resumeTraffic } from '../steps/resume-traffic.ts';
 import { retireOutLink } from '../steps/retire-out-link.ts';
 import { startReturnLink } from '../steps/start-return-link.ts';
+import { warmCache } from '../steps/warm-cache.ts';
 
 type StepGroup = SwitchoverStep | readonly SwitchoverStep[];
 
@@ -41,6 +42,7 @@ export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   checkDrift,
   renewViews,
   renewLargeObjects,
+  warmCache,
   prepareHelperIndexes,
   prepareReturnLink,
   openSessions,

@@ -29,7 +29,7 @@ const relations = (scope: Scope): Sql => sql`
     WHEN c.relkind = 'm' AND c.relispopulated THEN
       'materialized view: its rows are not replicated; it is refreshed at the sync and before each switch'
     WHEN c.relkind = 'm' THEN 'materialized view: not populated on the source, and so left on the target'
-    ELSE 'unlogged table: its rows are in no WAL and cannot be replicated' END
+    ELSE 'unlogged table: its rows are in no WAL and cannot be replicated; empty on the target' END
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE (c.relkind IN ('f', 'm') OR (c.relkind = 'r' AND c.relpersistence = 'u'))
     AND ${schemaInScope(scope)} AND c.oid NOT IN (${excludedRelations(scope)})

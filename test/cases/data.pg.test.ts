@@ -105,3 +105,34 @@ test('case 40: before the cutover the planner knows every table, extended statis
     await scene.run((migration) => migration.abort());
   });
 });
+
+test('case 40: with cutover.prewarm what is cached on the old side is cached on the new one before the pause', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`CREATE EXTENSION pg_buffercache; CREATE EXTENSION pg_prewarm;
+    CREATE TABLE hot (id int PRIMARY KEY, t text); INSERT INTO hot SELECT g, repeat('x', 100) FROM generate_series(1, 2000) g`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    await source.rows('SELECT count(*) FROM hot');
+    Object.assign(scene.settings.cutover, { prewarm: true });
+    const { summary } = await scene.run((migration) => migration.cutover());
+    expect(summary.steps.find(({ id }) => id === 'warm-cache')?.note).toMatch(
+      /^[1-9]\d* of \d+ hot relations$/,
+    );
+    const cached = await target.rows(
+      `SELECT count(*) * 8192 = pg_relation_size('hot') AS whole FROM pg_buffercache
+       WHERE relfilenode = pg_relation_filenode('hot') AND relforknumber = 0
+         AND reldatabase = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    );
+    expect(cached).toEqual([{ whole: true }]);
+    await target.exec('DROP EXTENSION pg_prewarm');
+    await source.exec('DROP EXTENSION pg_prewarm');
+    await scene.run((migration) => migration.verify());
+    await scene.run((migration) => migration.rollback());
+    expect(scene.events.flatMap((event) => (event.type === 'warning' ? [event.data.code] : []))).toContain(
+      'not_prewarmed',
+    );
+    await scene.run((migration) => migration.abort());
+  });
+});

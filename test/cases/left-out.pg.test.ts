@@ -145,3 +145,24 @@ describe('case 24: large objects', () => {
     });
   });
 });
+
+test('case 24: an unlogged table comes as a definition, empty; plan and report say so, and it is left alone at a rollback', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`CREATE TABLE t (id int PRIMARY KEY); CREATE UNLOGGED TABLE cache (id int PRIMARY KEY, v text);
+    CREATE INDEX ON cache (v); INSERT INTO cache VALUES (1, 'on the source')`);
+  await withScene({ source, target }, async (scene) => {
+    expect((await planLines(scene)).join('\n')).toMatch(
+      /public\.cache: unlogged table: .*empty on the target/,
+    );
+    await scene.run((migration) => migration.sync());
+    await scene.run((migration) => migration.cutover());
+    expect(await target.rows('SELECT * FROM cache')).toEqual([]);
+    await target.exec("INSERT INTO cache VALUES (2, 'on the target')");
+    const { notCarried } = await scene.run((migration) => migration.report());
+    expect(notCarried.map(({ object }) => object)).toContain('public.cache');
+    await backAndAbort(scene);
+    expect(await source.rows('SELECT id FROM cache')).toEqual([{ id: 1 }]);
+  });
+});

@@ -102,7 +102,7 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
       maxSlotWaitMs: 60_000,
     },
     verify: { bits: 64, jobs: 2, staleAfterMs: 86_400_000 },
-    cutover: { pauseBudgetMs: 5000, requireVerified: false },
+    cutover: { pauseBudgetMs: 5000, requireVerified: false, prewarm: false },
     traffic: {
       driver: 'proxy',
       proxies: [control],
