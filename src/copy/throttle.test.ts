@@ -50,3 +50,14 @@ test('a reason to pause holds until it is gone, whatever the limit', () => {
   reason = undefined;
   expect(throttle.holdMs(0)).toBe(0);
 });
+
+test('a raised rate is felt within a second, whatever was owed at the low one', () => {
+  let nowMs = 0;
+  let rate = 1;
+  const throttle = new Throttle({ rateLimit: () => rate, now: () => nowMs });
+  const holdMs = throttle.holdMs(1_000_000);
+  expect(holdMs).toBeLessThanOrEqual(1000);
+  nowMs += holdMs;
+  rate = 1e9;
+  expect(throttle.holdMs(0)).toBeLessThanOrEqual(1);
+});
