@@ -11,6 +11,7 @@ import { takeRunnerLock } from '../state/runner-lock.ts';
 import { openSessions } from '../steps/open-sessions.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
+import { reviveLink } from './revive-link.ts';
 import { requireRow } from './rows.ts';
 import type { Session } from './session.ts';
 import { summarize } from './summary.ts';
@@ -44,6 +45,7 @@ export async function runSwitch(
   if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
     await requireVerified(session);
   }
+  await reviveLink(session, row);
   const context = await switchoverContext(session, row, direction, traffic);
   try {
     return direction === 'rehearsal'
