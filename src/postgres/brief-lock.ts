@@ -41,10 +41,10 @@ export async function withBriefLock(
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted();
     try {
-      return await connection.transaction(() =>
-        connection.script(sql`SET LOCAL lock_timeout = ${limit}; ${statements}`),
-      );
+      // One round trip: on thousands of tables they count.
+      return await connection.script(sql`BEGIN; SET LOCAL lock_timeout = ${limit}; ${statements}; COMMIT`);
     } catch (error) {
+      if (connection.lost === undefined) await connection.script(sql`ROLLBACK`);
       if (!TRY_AGAIN.has(sqlState(error) ?? '')) throw error;
       if (performance.now() - started > timeoutMs) throw await lockNotAvailable(connection, error, timeoutMs);
     }

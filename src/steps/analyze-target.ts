@@ -1,6 +1,6 @@
 import { inParallel } from '../base/async.ts';
 import { qualified, type TableName } from '../domain/names.ts';
-import type { Step } from '../engine/step.ts';
+import type { Step, StepContext } from '../engine/step.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { ident, sql } from '../postgres/sql.ts';
 
@@ -21,19 +21,28 @@ export const analyzeTarget: Step<readonly TableName[]> = {
     return { satisfied: facts.length === 0, facts };
   },
 
-  actions: ({ open, settings, signal }, tables) => [
+  actions: (context, tables) => [
     {
       on: 'target',
       does: `ANALYZE ${tables.map(qualified).join(', ')}`,
-      run: () =>
-        inParallel(tables, settings.copy.indexJobs, async (table) => {
-          signal.throwIfAborted();
-          await using session = await open('target', 'analyze');
-          await session.script(sql`ANALYZE ${ident(table.schema, table.name)}`);
-        }),
+      run: () => analyze(context, tables),
     },
   ],
 };
+
+/** A session a worker, not a table: with thousands of tables that would take longer than ANALYZE itself. */
+async function analyze({ open, settings, signal }: StepContext, tables: readonly TableName[]): Promise<void> {
+  const sessions: Connection[] = [];
+  try {
+    await inParallel(tables, settings.copy.indexJobs, async (table, worker) => {
+      signal.throwIfAborted();
+      sessions[worker] ??= await open('target', 'analyze');
+      await sessions[worker].script(sql`ANALYZE ${ident(table.schema, table.name)}`);
+    });
+  } finally {
+    await Promise.all(sessions.map((session) => session.close()));
+  }
+}
 
 /** Planned tables never analyzed, empty ones left out (ANALYZE leaves no trace of them before 17). */
 async function withoutStatistics(target: Connection, tables: readonly TableName[]): Promise<TableName[]> {
