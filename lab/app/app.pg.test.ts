@@ -191,6 +191,26 @@ test('it moves to another database on demand', async ({ shop, target, app }) => 
   expect((await ask(app, '/db')).body.database).toBe(target.name);
 });
 
+test('requests that wait for a session when it moves are answered', async ({ shop, target }) => {
+  await seed(target);
+  await using app = await startApp({ database: appAddress(shop), poolSize: 1 });
+  await shop.exec('BEGIN; LOCK TABLE public.customers');
+  const waiting = Array.from({ length: 5 }, () => ask(app, '/catalog'));
+  await vi.waitFor(async () =>
+    expect(await count(shop, "pg_stat_activity WHERE wait_event_type = 'Lock' AND usename ~ '_app$'")).toBe(
+      1,
+    ),
+  );
+  const moved = app.reconfigure(appAddress(target));
+  // Its new session is open: from here on the old ones only end.
+  await vi.waitFor(async () =>
+    expect(await count(target, "pg_stat_activity WHERE usename ~ '_app$'")).toBe(1),
+  );
+  await shop.exec('COMMIT');
+  await moved;
+  expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+});
+
 test('as a process it reads a mounted file, and follows its changes', async ({ shop, target }) => {
   await seed(target);
   const folder = mkdtempSync(join(tmpdir(), 'pgglide-test-'));

@@ -1,5 +1,6 @@
 /** The shop's connections. Statements are named, so that each is planned once a session. */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { DatabaseSettings } from './settings.ts';
 
@@ -41,6 +42,8 @@ export class ShopDatabase implements Session {
     await warm(next.pool, this.#poolSize);
     const previous = this.#current;
     this.#current = next;
+    // A pool that is told to end serves nobody who still waits for one of its sessions.
+    while (previous.pool.waitingCount > 0) await delay(5);
     await previous.pool.end();
   }
 
