@@ -14,12 +14,20 @@ export async function ledgerHeader(path: string): Promise<LedgerHeader> {
   throw new Error('The ledger is empty');
 }
 
-/** The seconds, since the start, that the generator sealed: it does so once a second as long as it runs. */
-export async function sealedSeconds(path: string): Promise<number[]> {
-  const seconds: number[] = [];
+/** The generator seals its ledger once a second as long as it runs. */
+export interface Sealed {
+  /** Since the start. */
+  readonly second: number;
+  /** Requests sent so far. */
+  readonly sent: number;
+}
+
+export async function sealsOf(path: string): Promise<Sealed[]> {
+  const seals: Sealed[] = [];
   for await (const line of createInterface({ input: createReadStream(path) })) {
-    const found = /^\{"second":(\d+)/.exec(line)?.[1];
-    if (found !== undefined) seconds.push(Number(found));
+    if (!line.startsWith('{"second"')) continue;
+    const { second, sent } = JSON.parse(line) as Sealed;
+    seals.push({ second, sent });
   }
-  return seconds;
+  return seals;
 }

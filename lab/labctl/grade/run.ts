@@ -12,8 +12,13 @@ export async function runChecks(
   world: GradeWorld,
   checks: readonly CheckDefinition[],
 ): Promise<CheckResult[]> {
+  const isReferenceNeeded =
+    world.target !== undefined && checks.some(({ needsReference }) => needsReference === true);
+  // A failure of it is told by each check that needs it.
+  const reference = isReferenceNeeded ? world.reference().catch(() => undefined) : undefined;
   // First of all, and alone: the others need its answer, and its order must be gone before they count rows.
   const first = await runCheck(world, appOnTarget);
+  await reference;
   const isSwitched = first.status === 'pass';
   const results = new Map<string, CheckResult>([[first.id, first]]);
   const waiting = checks.filter((check) => check.id !== first.id);

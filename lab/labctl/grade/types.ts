@@ -19,6 +19,8 @@ export interface CheckDefinition {
   readonly isStarred?: boolean;
   /** Scores only where the application writes to the target: nothing passes because nothing happened. */
   readonly needsSwitch?: boolean;
+  /** Made before the checks' clocks run. */
+  readonly needsReference?: boolean;
   run(world: GradeWorld): Promise<Verdict>;
 }
 

@@ -2,6 +2,7 @@
 
 import type { Ledger, Outcome } from '../../load/ledger.ts';
 import { succeeded } from '../../load/ledger.ts';
+import type { Sealed } from '../ledger-facts.ts';
 import type { Baseline } from '../secrets.ts';
 
 type Records = Pick<Ledger, 'header' | 'outcomes'>;
@@ -39,40 +40,48 @@ export function longestWait({ header, outcomes }: Records): Wait {
   );
 }
 
-/** Below so many of the scheduled requests a second counts as missed. */
-const LEAST_SHARE = 0.95;
-/** Requests of the last seconds may still be under way. */
-const UNDER_WAY_SECONDS = 3;
+/** A request that waits longer than this when the ledger is read counts as one that nobody answers. */
+const PATIENCE_MS = 5_000;
+
+/** When each of those was scheduled that were sent long ago and have no outcome yet; ms since 1970. */
+export function unanswered(
+  { header, outcomes }: Records,
+  seals: readonly Sealed[],
+  readAtMs: number,
+): number[] {
+  const sent = seals.at(-1)?.sent ?? 0;
+  const isAnswered = new Uint8Array(sent);
+  for (const { n } of outcomes) if (n < sent) isAnswered[n] = 1;
+  const waiting: number[] = [];
+  for (let n = isAnswered.indexOf(0); n >= 0; n = isAnswered.indexOf(0, n + 1)) {
+    const atMs = header.startedAtMs + (n * 1000) / header.rate;
+    if (readAtMs - atMs > PATIENCE_MS) waiting.push(atMs);
+  }
+  return waiting;
+}
+
+/** So far the generator may lag behind its schedule: a machine that is busy for a moment is no fraud. */
+const MOST_LAG_SECONDS = 1;
 /** The generator seals its ledger every second; twice as long means that it stood still. */
 const LONGEST_GAP_SECONDS = 2;
 const LATEST_SEAL_MS = 5_000;
 
 /** Why the load was not kept; undefined: it was, every second from the start to now. */
 export function loadFault(
-  { header, outcomes, closed }: Pick<Ledger, 'header' | 'outcomes' | 'closed'>,
-  sealed: readonly number[],
+  { header, closed }: Pick<Ledger, 'header' | 'closed'>,
+  seals: readonly Sealed[],
   baseline: Pick<Baseline, 'rate'>,
   readAtMs: number,
 ): string | undefined {
   if (closed) return 'the load was stopped';
   if (header.rate !== baseline.rate) return `the load ran at ${header.rate}/s instead of ${baseline.rate}/s`;
-  const last = sealed.at(-1) ?? 0;
+  const last = seals.at(-1)?.second ?? 0;
   if (readAtMs - (header.startedAtMs + last * 1000) > LATEST_SEAL_MS) return 'the load stands still';
-  const gap = sealed.find((second, index) => second - (sealed[index - 1] ?? 0) > LONGEST_GAP_SECONDS);
-  if (gap !== undefined) return `the load stood still before ${clock(header.startedAtMs + gap * 1000)}`;
-  const missed = missedSecond(outcomes, header.rate, last - UNDER_WAY_SECONDS);
-  if (missed === undefined) return undefined;
-  return `at ${clock(header.startedAtMs + missed * 1000)} less than 95 % of the requests were sent`;
-}
-
-function missedSecond(outcomes: readonly Outcome[], rate: number, seconds: number): number | undefined {
-  const counts = new Array<number>(Math.max(0, seconds)).fill(0);
-  for (const { atMs } of outcomes) {
-    const second = Math.floor(atMs / 1000);
-    if (second < counts.length) counts[second] = (counts[second] ?? 0) + 1;
-  }
-  const missed = counts.findIndex((count) => count < rate * LEAST_SHARE);
-  return missed < 0 ? undefined : missed;
+  const at = ({ second }: Sealed) => clock(header.startedAtMs + second * 1000);
+  const gap = seals.find(({ second }, i) => second - (seals[i - 1]?.second ?? 0) > LONGEST_GAP_SECONDS);
+  if (gap !== undefined) return `the load stood still before ${at(gap)}`;
+  const behind = seals.find(({ second, sent }) => sent < header.rate * (second - MOST_LAG_SECONDS));
+  return behind === undefined ? undefined : `at ${at(behind)} only ${behind.sent} requests had been sent`;
 }
 
 /** "06:02:11" */

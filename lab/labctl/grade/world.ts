@@ -2,6 +2,7 @@
 
 import type { ServerAddress } from '../../../src/index.ts';
 import type { Ledger } from '../../load/ledger.ts';
+import type { Sealed } from '../ledger-facts.ts';
 import type { Baseline, Secrets } from '../secrets.ts';
 import type { Probe } from './probe.ts';
 
@@ -17,8 +18,7 @@ export interface GradeWorld {
   readonly ledger: Ledger;
   /** ms since 1970: what happened later is not in it. */
   readonly ledgerReadAtMs: number;
-  /** See sealedSeconds(). */
-  readonly sealedSeconds: readonly number[];
+  readonly seals: readonly Sealed[];
   /** The load generator that setup started, and it runs. */
   readonly isLoadRunning: boolean;
   /** Undefined: there is none. */

@@ -7,7 +7,7 @@ import { probeWithOrder } from '../grade/probe.ts';
 import { makeReference, type Reference } from '../grade/reference.ts';
 import { tampering } from '../grade/witness.ts';
 import type { GradeWorld } from '../grade/world.ts';
-import { sealedSeconds } from '../ledger-facts.ts';
+import { sealsOf } from '../ledger-facts.ts';
 import { readBaseline, readSecrets } from '../secrets.ts';
 import { exposedSecrets } from './exposed-secrets.ts';
 import { isAlive } from './processes.ts';
@@ -50,7 +50,7 @@ export async function openLocalWorld(paths: Paths): Promise<LocalWorld> {
     target,
     ledger,
     ledgerReadAtMs,
-    sealedSeconds: await sealedSeconds(paths.ledger),
+    seals: await sealsOf(paths.ledger),
     isLoadRunning: isAlive(baseline.load),
     reportText,
     tampering: tampering(ledger, baseline, isSigned),

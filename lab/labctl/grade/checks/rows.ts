@@ -76,6 +76,7 @@ const fingerprintSql = ({ table, key, columns, where }: SeededTable): string => 
 export const rowsBaseline: CheckDefinition = {
   id: 'rows-baseline',
   name: 'the rows that setup made are on the target, unchanged',
+  needsReference: true,
   points: 6,
   async run({ reference, target }) {
     if (target === undefined) return { score: 0, output: 'no target is deployed' };
@@ -146,6 +147,7 @@ const UNEXPLAINED = `
 export const noExtraRows: CheckDefinition = {
   id: 'no-extra-rows',
   name: 'nothing is on the target that neither setup nor the ledger explains',
+  needsReference: true,
   points: 3,
   needsSwitch: true,
   async run(world) {

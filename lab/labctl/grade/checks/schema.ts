@@ -17,6 +17,7 @@ const shown = (missing: readonly Missing[]): object[] =>
 export const schemaEqual: CheckDefinition = {
   id: 'schema-equal',
   name: 'tables, columns, types, defaults, keys, views, functions, triggers and policies are on the target',
+  needsReference: true,
   points: 8,
   async run(world) {
     if (world.target === undefined) return { score: 0, output: 'no target is deployed' };
@@ -36,6 +37,7 @@ export const schemaEqual: CheckDefinition = {
 export const indexesValid: CheckDefinition = {
   id: 'indexes-valid',
   name: 'every index is there and valid, every constraint validated',
+  needsReference: true,
   points: 4,
   needsSwitch: true,
   async run(world) {
@@ -53,6 +55,7 @@ export const indexesValid: CheckDefinition = {
 export const settings: CheckDefinition = {
   id: 'settings',
   name: 'roles, owners, grants and settings of database and roles are carried over',
+  needsReference: true,
   points: 3,
   needsSwitch: true,
   async run(world) {

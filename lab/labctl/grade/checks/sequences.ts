@@ -36,6 +36,7 @@ const USES = `
 export const sequences: CheckDefinition = {
   id: 'sequences',
   name: 'every sequence on the target goes on behind the last key',
+  needsReference: true,
   points: 5,
   needsSwitch: true,
   async run(world) {
