@@ -1,13 +1,19 @@
-/** The proxy with its two questions answered by connections of ours: whose verifier, and which side is active. */
+/** The proxy as a command: in one process, or in several that share its port. */
 
+import { type ChildProcess, fork } from 'node:child_process';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ServerAddress } from '../config/server-address.ts';
 import { UsageError } from '../domain/errors.ts';
-import type { Side } from '../domain/names.ts';
-import { settleFences } from '../migration/settle.ts';
-import { Connection } from '../postgres/connection.ts';
-import { sql } from '../postgres/sql.ts';
-import type { ControlListen, Direction, ProxyOptions } from '../proxy/options.ts';
+import { readTlsFiles } from '../proxy/client-tls.ts';
+import { startControlServer } from '../proxy/control-server.ts';
+import { listen } from '../proxy/listen.ts';
+import { type ControlListen, DEFAULT_LIMITS, type Direction, type ProxyOptions } from '../proxy/options.ts';
 import { type RunningProxy, startProxy } from '../proxy/start-proxy.ts';
+import { UsersFile } from '../proxy/users-file.ts';
+import { WorkerPool } from '../proxy/worker-pool.ts';
+import { AskedServers } from './asked-servers.ts';
+import type { WorkerStart } from './proxy-worker.ts';
 
 export interface RunProxyOptions
   extends Pick<ProxyOptions, 'clientTls' | 'usersFile' | 'immovable' | 'limits'> {
@@ -22,41 +28,78 @@ export interface RunProxyOptions
   readonly stateFile?: string | undefined;
   readonly signal: AbortSignal;
   /** Called once clients can connect. */
-  readonly onReady?: (proxy: RunningProxy) => void;
+  readonly onReady?: (proxy: Pick<RunningProxy, 'port' | 'controlAddress'>) => void;
 }
 
 /** Serves until the signal is aborted. @throws {UsageError} `bad_address`, `control_unguarded`, and what startProxy throws */
 export async function runProxy(options: RunProxyOptions): Promise<void> {
-  if ((options.workers ?? 1) > 1) {
-    throw new UsageError('workers_unsupported', 'The proxy runs in one process', {
-      hint: 'Start several proxies on addresses of their own and name them all in traffic.proxies.',
-    });
-  }
-  const servers = { source: options.source, target: options.target };
-  await using asked = new AskedServers(servers);
-  const proxy = await startProxy({
-    listen: hostAndPort(options.listen),
-    servers,
-    initial: { side: 'source', epoch: 0 },
-    lookupVerifier: (user, side) => asked.verifierOf(user, side),
-    askActiveSide: () => asked.activeSide(),
-    control: controlListen(options),
-    stateFile: options.stateFile,
-    clientTls: options.clientTls,
-    usersFile: options.usersFile,
-    immovable: options.immovable,
-    limits: options.limits,
-  });
-  asked.isServing = true;
-  try {
+  const addresses = { listen: hostAndPort(options.listen), control: controlListen(options) };
+  const serve = (options.workers ?? 1) > 1 ? serveWithWorkers : serveAlone;
+  await serve(options, addresses, async (proxy) => {
     options.onReady?.(proxy);
     await new Promise<void>((resolve) => {
       if (options.signal.aborted) resolve();
       else options.signal.addEventListener('abort', () => resolve(), { once: true });
     });
+  });
+}
+
+type Addresses = Pick<ProxyOptions, 'listen' | 'control'>;
+type Use = (proxy: Pick<RunningProxy, 'port' | 'controlAddress'>) => Promise<void>;
+
+const INITIAL: Direction = { side: 'source', epoch: 0 };
+
+async function serveAlone(options: RunProxyOptions, addresses: Addresses, use: Use): Promise<void> {
+  const servers = { source: options.source, target: options.target };
+  await using asked = new AskedServers(servers);
+  const { stateFile, clientTls, usersFile, immovable, limits } = options;
+  const more = { stateFile, clientTls, usersFile, immovable, limits };
+  const proxy = await startProxy({ ...addresses, servers, initial: INITIAL, ...asked.answers, ...more });
+  asked.isServing = true;
+  try {
+    await use(proxy);
   } finally {
     await proxy.close();
   }
+}
+
+async function serveWithWorkers(options: RunProxyOptions, addresses: Addresses, use: Use): Promise<void> {
+  const { source, target, stateFile, clientTls, usersFile, immovable, limits, workers: count = 1 } = options;
+  // Said by us rather than by a worker that cannot start.
+  if (usersFile !== undefined) new UsersFile(usersFile);
+  if (clientTls !== undefined) readTlsFiles(clientTls);
+  const maxClients = Math.ceil((limits?.maxClients ?? DEFAULT_LIMITS.maxClients) / count);
+  const start: Omit<WorkerStart, 'index'> = {
+    servers: { source, target },
+    initial: INITIAL,
+    stateFile,
+    clientTls,
+    usersFile,
+    immovable,
+    limits: { ...limits, maxClients },
+  };
+  const pool = new WorkerPool({ count, fork: forkWorker, startMessage: (index) => ({ ...start, index }) });
+  try {
+    await pool.start();
+    const listener = await listen(addresses.listen, (socket) => pool.accept(socket), { handedOn: true });
+    pool.listen = listener.name;
+    const control = await startControlServer(addresses.control, pool);
+    try {
+      await use({ port: listener.port, controlAddress: control.address });
+    } finally {
+      void listener.close();
+      await control.close();
+    }
+  } finally {
+    await pool.close();
+  }
+}
+
+/** What a worker needs comes over its pipe: arguments and environment are for everyone to read. */
+function forkWorker(): ChildProcess {
+  const extension = extname(fileURLToPath(import.meta.url));
+  const execArgv = extension === '.ts' ? ['--import', import.meta.resolve('tsx')] : [];
+  return fork(fileURLToPath(new URL(`./proxy-worker${extension}`, import.meta.url)), [], { execArgv });
 }
 
 function hostAndPort(text: string): { host: string; port: number } {
@@ -84,95 +127,4 @@ function controlListen({ control, tokenFile, clientTls }: RunProxyOptions): Cont
     });
   }
   return { ...hostAndPort(rest), guard: { tokenFile, tls: clientTls } };
-}
-
-/** A role's password may be changed at any time: not longer than this until the proxy knows. */
-const VERIFIER_CACHE_MS = 2_000;
-const MAX_CACHED = 10_000;
-/** A tool that is alive undoes or finishes a switchover in less; after its lease and this its sessions are ended. */
-const SILENT_RUNNER_MS = 5_000;
-
-/** Keeps one connection to each side, and opens it again when it is lost. */
-class AskedServers implements AsyncDisposable {
-  /** False while the proxy starts: then it takes the row's word as it is, also in the middle of a switchover. */
-  isServing = false;
-  readonly #servers: Readonly<Record<Side, ServerAddress>>;
-  #unsettledSinceMs: number | undefined;
-  readonly #connections = new Map<Side, Promise<Connection>>();
-  readonly #verifiers = new Map<string, { readonly text: string | undefined; readonly untilMs: number }>();
-
-  constructor(servers: Readonly<Record<Side, ServerAddress>>) {
-    this.#servers = servers;
-  }
-
-  async verifierOf(user: string, side: Side): Promise<string | undefined> {
-    const key = `${side} ${user}`;
-    const known = this.#verifiers.get(key);
-    if (known !== undefined && known.untilMs > performance.now()) return known.text;
-    const connection = await this.#connection(side);
-    const [row] = await connection.query<{ text: string | null }>(
-      sql`SELECT rolpassword AS text FROM pg_catalog.pg_authid
-          WHERE rolname = ${user} AND rolcanlogin AND (rolvaliduntil IS NULL OR rolvaliduntil > now())`,
-    );
-    const text = row?.text ?? undefined;
-    if (this.#verifiers.size >= MAX_CACHED) this.#verifiers.clear();
-    this.#verifiers.set(key, { text, untilMs: performance.now() + VERIFIER_CACHE_MS });
-    return text;
-  }
-
-  /**
-   * What the migration row on the target says, once the side it names takes writes: where a tool died in a switchover
-   * that is seen to first. Undefined when there is no row, no way to read it, or a switchover still under way.
-   */
-  async activeSide(): Promise<Direction | undefined> {
-    try {
-      const { name } = (await this.#row()) ?? {};
-      if (name === undefined) return undefined;
-      return (await this.#settle(name)) || !this.isServing ? await this.#row() : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const connections = await Promise.allSettled(this.#connections.values());
-    for (const opened of connections) if (opened.status === 'fulfilled') await opened.value.close();
-  }
-
-  /** Asked again and again once a lease has ended. */
-  async #settle(migration: string): Promise<boolean> {
-    const now = performance.now();
-    this.#unsettledSinceMs ??= now;
-    const endRunner = this.isServing && now - this.#unsettledSinceMs > SILENT_RUNNER_MS;
-    const open = (side: Side) => this.#open(side);
-    const isSettled = await settleFences({ migration, open, endRunner }).catch(() => false);
-    if (isSettled) this.#unsettledSinceMs = undefined;
-    return isSettled;
-  }
-
-  async #row(): Promise<(Direction & { readonly name: string }) | undefined> {
-    const connection = await this.#connection('target');
-    const [row] = await connection.query<{ name: string; side: Side; epoch: number }>(
-      sql`SELECT name, active_side AS side, epoch FROM pgglide.migration ORDER BY created_at DESC LIMIT 1`,
-    );
-    return row === undefined ? undefined : { ...row, epoch: Number(row.epoch) };
-  }
-
-  #open(side: Side): Promise<Connection> {
-    return Connection.open(this.#servers[side], { purpose: 'proxy' });
-  }
-
-  async #connection(side: Side): Promise<Connection> {
-    const existing = this.#connections.get(side);
-    if (existing !== undefined) {
-      const connection = await existing.catch(() => undefined);
-      if (connection !== undefined && connection.lost === undefined) return connection;
-      // Someone else may have replaced it while we waited.
-      const now = this.#connections.get(side);
-      if (now !== undefined && now !== existing) return await now;
-    }
-    const opening = this.#open(side);
-    this.#connections.set(side, opening);
-    return await opening;
-  }
 }

@@ -6,16 +6,30 @@ import { z } from 'zod';
 import { UsageError } from '../domain/errors.ts';
 import { guarded } from './control-guard.ts';
 import { ControlRefusal } from './control-refusal.ts';
-import type { ProxyState, SessionSummary } from './control-types.ts';
+import type {
+  CommittingRequest,
+  PauseReply,
+  PauseRequest,
+  PrepareReply,
+  PrepareRequest,
+  ProxyState,
+  RenewRequest,
+  ResumeReply,
+  ResumeRequest,
+  SessionSummary,
+} from './control-types.ts';
 import type { ControlListen } from './options.ts';
-import type { Traffic } from './traffic.ts';
 
 /** What the control API can see and do. */
 export interface Controlled {
-  readonly traffic: Traffic;
-  state(): ProxyState;
-  sessions(): SessionSummary[];
-  metrics(): string;
+  prepare(request: PrepareRequest): Promise<PrepareReply>;
+  pause(request: PauseRequest): Promise<PauseReply>;
+  renew(request: RenewRequest): void | Promise<void>;
+  committing(request: CommittingRequest): void | Promise<void>;
+  resume(request: ResumeRequest): Promise<ResumeReply>;
+  state(): ProxyState | Promise<ProxyState>;
+  sessions(): SessionSummary[] | Promise<SessionSummary[]>;
+  metrics(): string | Promise<string>;
 }
 
 const side = z.enum(['source', 'target']);
@@ -46,15 +60,14 @@ function read<T>(schema: z.ZodType<T>, body: unknown): T {
 }
 
 function routes(controlled: Controlled): Readonly<Record<string, Route>> {
-  const { traffic } = controlled;
   return {
     'GET /v1/state': () => controlled.state(),
     'GET /v1/sessions': () => controlled.sessions(),
-    'POST /v1/prepare': (body) => traffic.prepare(read(requests.prepare, body)),
-    'POST /v1/pause': (body) => traffic.pause(read(requests.pause, body)),
-    'POST /v1/renew': (body) => traffic.renew(read(requests.renew, body)),
-    'POST /v1/committing': (body) => traffic.committing(read(requests.committing, body)),
-    'POST /v1/resume': (body) => traffic.resume(read(requests.resume, body)),
+    'POST /v1/prepare': (body) => controlled.prepare(read(requests.prepare, body)),
+    'POST /v1/pause': (body) => controlled.pause(read(requests.pause, body)),
+    'POST /v1/renew': (body) => controlled.renew(read(requests.renew, body)),
+    'POST /v1/committing': (body) => controlled.committing(read(requests.committing, body)),
+    'POST /v1/resume': (body) => controlled.resume(read(requests.resume, body)),
     'GET /healthz': () => ({ ok: true }),
   };
 }
@@ -127,7 +140,7 @@ async function answer(
   try {
     if (request.method === 'GET' && path === '/metrics') {
       response.setHeader('content-type', 'text/plain; version=0.0.4');
-      response.end(controlled.metrics());
+      response.end(await controlled.metrics());
       return;
     }
     const route = table[`${request.method} ${path}`];

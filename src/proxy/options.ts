@@ -41,8 +41,13 @@ export interface Limits {
  */
 export type ImmovablePolicy = 'refuse' | 'terminate' | 'wait';
 
-export interface ProxyOptions {
+export interface ProxyOptions extends ServingOptions {
   readonly listen: { readonly host: string; readonly port: number };
+  readonly control: ControlListen;
+}
+
+/** How clients are served, wherever their connections come from. */
+export interface ServingOptions {
   /** Host, port and TLS are used; user and database are the client's own. */
   readonly servers: Readonly<Record<Side, ServerAddress>>;
   /** Used when neither the migration row nor the state file says where traffic points. */
@@ -51,7 +56,6 @@ export interface ProxyOptions {
   readonly lookupVerifier: (user: string, side: Side) => Promise<string | undefined>;
   /** The migration row; undefined when there is none or it cannot be read. */
   readonly askActiveSide: () => Promise<Direction | undefined>;
-  readonly control: ControlListen;
   readonly stateFile?: string | undefined;
   /** Omitted: TLS is not offered to clients. */
   readonly clientTls?: TlsFiles | undefined;
@@ -59,6 +63,15 @@ export interface ProxyOptions {
   readonly usersFile?: string | undefined;
   readonly immovable?: ImmovablePolicy | undefined;
   readonly limits?: Partial<Limits> | undefined;
+  /** In a worker of several: which one, and the way to the others for a cancel request that is theirs. */
+  readonly worker?:
+    | { readonly index: number; readonly forwardCancel: (key: CancelKey) => Promise<void> }
+    | undefined;
+}
+
+export interface CancelKey {
+  readonly pid: number;
+  readonly secret: Buffer;
 }
 
 export const DEFAULT_LIMITS: Limits = {

@@ -1,14 +1,23 @@
 /** The proxy as a whole: a listener for clients, their sessions, and the control API. */
 
-import net from 'node:net';
+import type net from 'node:net';
+import { sleep } from '../base/async.ts';
 import { ClientError, responseFor } from './client-error.ts';
 import type { CancelRequest, LoggedInClient } from './client-login.ts';
 import { type ClientTls, logInClient } from './client-login.ts';
 import { ClientGoneError } from './client-socket.ts';
 import { clientTls } from './client-tls.ts';
-import { type ControlServer, startControlServer } from './control-server.ts';
+import { type Controlled, startControlServer } from './control-server.ts';
+import { listen } from './listen.ts';
 import { renderMetrics } from './metrics.ts';
-import { DEFAULT_LIMITS, type Direction, type Limits, type ProxyOptions } from './options.ts';
+import {
+  type CancelKey,
+  DEFAULT_LIMITS,
+  type Direction,
+  type Limits,
+  type ProxyOptions,
+  type ServingOptions,
+} from './options.ts';
 import { RecentStatements } from './recent-statements.ts';
 import { Session } from './session.ts';
 import { SessionMover } from './session-mover.ts';
@@ -24,17 +33,43 @@ export interface RunningProxy {
   close(): Promise<void>;
 }
 
-const CLIENT_KEEP_ALIVE_MS = 60_000;
+/** So that clients read why their session ends. */
+const LAST_WORDS_MS = 200;
 const CANCEL_TIMEOUT_MS = 5_000;
 
 /** @throws when an address cannot be listened on, or the state file cannot be understood */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
-  const proxy = new ProxyServer(options, await findDirection(options));
-  return await proxy.listen();
+  const serving = await startServing(options);
+  const listener = await listen(options.listen, (socket) => serving.accept(socket));
+  const control = await startControlServer(options.control, serving.controlled(listener.name));
+  return {
+    port: listener.port,
+    controlAddress: control.address,
+    async close() {
+      const closed = listener.close();
+      await Promise.all([control.close(), serving.close()]);
+      await closed;
+    },
+  };
+}
+
+/** A proxy's work without its port: what a worker of several does. */
+export interface Serving {
+  /** A client that has just connected. */
+  accept(socket: net.Socket): void;
+  /** False when no session here has this key. */
+  cancel(key: CancelKey): Promise<boolean>;
+  controlled(listen: string): Controlled;
+  close(): Promise<void>;
+}
+
+/** @throws when the state file cannot be understood */
+export async function startServing(options: ServingOptions): Promise<Serving> {
+  return new Clients(options, await findDirection(options));
 }
 
 /** The migration row is the truth; the state file is what we knew; `initial` is for the very first start. */
-async function findDirection(options: ProxyOptions): Promise<Direction> {
+async function findDirection(options: ServingOptions): Promise<Direction> {
   const known = options.stateFile === undefined ? undefined : readStateFile(options.stateFile);
   const truth = await options.askActiveSide().catch(() => undefined);
   const direction = truth ?? known ?? options.initial;
@@ -42,20 +77,19 @@ async function findDirection(options: ProxyOptions): Promise<Direction> {
   return direction;
 }
 
-class ProxyServer {
-  readonly #options: ProxyOptions;
+class Clients implements Serving {
+  readonly #options: ServingOptions;
   readonly #limits: Limits;
   readonly #traffic: Traffic;
   readonly #mover: SessionMover;
   readonly #recent = new Map<string, RecentStatements>();
   readonly #cancelKeys = new Map<string, Session>();
   readonly #sockets = new Set<net.Socket>();
-  readonly #server: net.Server;
   readonly #tls: () => ClientTls | undefined;
   readonly #users: UsersFile | undefined;
   #nextId = 1;
 
-  constructor(options: ProxyOptions, direction: Direction) {
+  constructor(options: ServingOptions, direction: Direction) {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#tls = options.clientTls === undefined ? () => undefined : clientTls(options.clientTls);
@@ -75,39 +109,36 @@ class ProxyServer {
         if (options.stateFile !== undefined) writeStateFile(options.stateFile, changed);
       },
     });
-    this.#server = net.createServer({
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: CLIENT_KEEP_ALIVE_MS,
-    });
-    this.#server.on('connection', (socket) => void this.#accept(socket));
   }
 
-  async listen(): Promise<RunningProxy> {
-    const { listen } = this.#options;
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host: listen.host, port: listen.port, backlog: 4096 }, () => resolve());
-    });
-    const { port } = this.#server.address() as net.AddressInfo;
-    const name = `${listen.host}:${port}`;
-    const control = await startControlServer(this.#options.control, {
-      traffic: this.#traffic,
-      state: () => this.#traffic.state(name),
-      sessions: () => [...this.#traffic.sessions].map((session) => session.summary()),
-      metrics: () => renderMetrics(this.#traffic.state(name)),
-    });
-    return { port, controlAddress: control.address, close: () => this.#close(control) };
+  controlled(listen: string): Controlled {
+    const traffic = this.#traffic;
+    return {
+      prepare: (request) => traffic.prepare(request),
+      pause: (request) => traffic.pause(request),
+      renew: (request) => traffic.renew(request),
+      committing: (request) => traffic.committing(request),
+      resume: (request) => traffic.resume(request),
+      state: () => traffic.state(listen),
+      sessions: () => [...traffic.sessions].map((session) => session.summary()),
+      metrics: () => renderMetrics(traffic.state(listen)),
+    };
   }
 
-  async #close(control: ControlServer): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  accept(socket: net.Socket): void {
+    void this.#accept(socket);
+  }
+
+  async cancel({ pid, secret }: CancelKey): Promise<boolean> {
+    const session = this.#cancelKeys.get(cancelKey(pid, secret));
+    await session?.server?.cancel(CANCEL_TIMEOUT_MS).catch(() => undefined);
+    return session !== undefined;
+  }
+
+  async close(): Promise<void> {
     this.#traffic.close();
-    await control.close();
-    setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy();
-    }, 200).unref();
-    await closed;
+    if (this.#sockets.size > 0) await sleep(LAST_WORDS_MS);
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async #accept(socket: net.Socket): Promise<void> {
@@ -139,8 +170,9 @@ class ProxyServer {
   }
 
   async #cancel(request: CancelRequest): Promise<void> {
-    const session = this.#cancelKeys.get(cancelKey(request.pid, request.secret));
-    await session?.server?.cancel(CANCEL_TIMEOUT_MS).catch(() => undefined);
+    if (!(await this.cancel(request))) {
+      await this.#options.worker?.forwardCancel(request).catch(() => undefined);
+    }
     request.socket.end();
   }
 
@@ -153,6 +185,7 @@ class ProxyServer {
       client,
       { closed: (gone) => this.#gone(gone) },
       this.#recentFor(client),
+      this.#options.worker?.index,
     );
     this.#traffic.add(session);
     try {

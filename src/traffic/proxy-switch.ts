@@ -1,8 +1,8 @@
 /** The TrafficSwitch over pgglide's own proxies: all of them do a thing, or none does. */
 
 import { UnprovenError } from '../domain/errors.ts';
-import type { TrafficWaits } from '../domain/event.ts';
 import type { Side } from '../domain/names.ts';
+import { mergeWaits } from '../domain/traffic-waits.ts';
 import type {
   PauseReply,
   PrepareReply,
@@ -152,18 +152,3 @@ const obstacle = (session: SessionSummary): Obstacle => ({
   what: session.obstacle ?? session.state,
   query: session.query,
 });
-
-/** Of several proxies' percentiles the worst: an upper bound, which is what a promise needs. */
-function mergeWaits(waits: readonly TrafficWaits[]): TrafficWaits {
-  const worst = (pick: (wait: TrafficWaits) => number) => Math.max(0, ...waits.map(pick));
-  const sum = (pick: (wait: TrafficWaits) => number) => waits.reduce((total, wait) => total + pick(wait), 0);
-  return {
-    heldRequests: sum((wait) => wait.heldRequests),
-    longestWaitMs: worst((wait) => wait.longestWaitMs),
-    p50Ms: worst((wait) => wait.p50Ms),
-    p95Ms: worst((wait) => wait.p95Ms),
-    p99Ms: worst((wait) => wait.p99Ms),
-    failedRequests: sum((wait) => wait.failedRequests),
-    sessionsMoved: sum((wait) => wait.sessionsMoved),
-  };
-}

@@ -1,0 +1,236 @@
+/**
+ * Several processes that serve one port: the parent accepts and hands each connection to the worker that has the
+ * fewest, and passes commands on to all of them, who all do a thing or none.
+ */
+
+import type { ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { sleep } from '../base/async.ts';
+import { ControlRefusal } from './control-refusal.ts';
+import type { Controlled } from './control-server.ts';
+import type {
+  CommittingRequest,
+  PauseReply,
+  PauseRequest,
+  PrepareReply,
+  PrepareRequest,
+  ProxyState,
+  RenewRequest,
+  ResumeReply,
+  ResumeRequest,
+  SessionSummary,
+} from './control-types.ts';
+import { mergePaused, mergePrepared, mergeResumed, mergeStates } from './merge-replies.ts';
+import { renderMetrics } from './metrics.ts';
+import { WorkerChannel, WorkerGoneError } from './worker-channel.ts';
+
+export interface WorkerPoolOptions {
+  /** At most 256: the index is a byte of every cancel key. */
+  readonly count: number;
+  readonly fork: () => ChildProcess;
+  /** What the worker of this index is told at its start, as JSON. */
+  readonly startMessage: (index: number) => unknown;
+}
+
+interface Worker {
+  readonly index: number;
+  readonly child: ChildProcess;
+  readonly channel: WorkerChannel;
+  sockets: number;
+}
+
+interface Held {
+  readonly pause: PauseRequest;
+  endsAtMs: number;
+  committing: CommittingRequest | undefined;
+}
+
+const REPLACE_AFTER_MS = 200;
+const CLOSE_TIMEOUT_MS = 2_000;
+
+export class WorkerPool implements Controlled {
+  readonly #options: WorkerPoolOptions;
+  /** Those that serve; a new one joins when it is where the others are. */
+  readonly #workers = new Set<Worker>();
+  readonly #children = new Set<ChildProcess>();
+  #waiting: Socket[] = [];
+  /** What a worker that is only starting has missed. */
+  readonly #holds = new Map<string, Held>();
+  /** Another number after every command that changes where or whether traffic flows. */
+  #version = 0;
+  #isClosed = false;
+  /** Set when the port is known. */
+  listen = '';
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+  }
+
+  /** @throws what the first worker that cannot start says */
+  async start(): Promise<void> {
+    const indexes = Array.from({ length: this.#options.count }, (_, index) => index);
+    await Promise.all(indexes.map((index) => this.#startWorker(index)));
+  }
+
+  accept(socket: Socket): void {
+    const [idlest] = [...this.#workers].sort((left, right) => left.sockets - right.sockets);
+    if (idlest === undefined) {
+      this.#waiting.push(socket);
+      return;
+    }
+    idlest.sockets += 1;
+    idlest.channel.tell('client', socket);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const socket of this.#waiting) socket.destroy();
+    const ended = [...this.#children].map(
+      (child) =>
+        new Promise<void>((resolve) => {
+          child.once('exit', () => resolve());
+          child.disconnect();
+        }),
+    );
+    await Promise.race([Promise.all(ended), sleep(CLOSE_TIMEOUT_MS)]);
+    for (const child of this.#children) child.kill('SIGKILL');
+  }
+
+  // --- commands
+
+  async prepare(request: PrepareRequest): Promise<PrepareReply> {
+    return mergePrepared(await this.#all<PrepareReply>('prepare', request));
+  }
+
+  /** When one worker cannot be paused the others are let go before the error is thrown. */
+  async pause(request: PauseRequest): Promise<PauseReply> {
+    this.#version += 1;
+    const endsAtMs = performance.now() + request.leaseMs;
+    const committing = this.#holds.get(request.owner)?.committing;
+    this.#holds.set(request.owner, { pause: request, endsAtMs, committing });
+    try {
+      return mergePaused(await this.#all<PauseReply>('pause', request));
+    } catch (error) {
+      const { activeSide: side, epoch } = await this.state();
+      await this.resume({ owner: request.owner, side, epoch }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async renew(request: RenewRequest): Promise<void> {
+    const held = this.#holds.get(request.owner);
+    if (held !== undefined) held.endsAtMs = performance.now() + request.leaseMs;
+    await this.#all('renew', request);
+  }
+
+  async committing(request: CommittingRequest): Promise<void> {
+    this.#version += 1;
+    const held = this.#holds.get(request.owner);
+    if (held !== undefined) held.committing = request;
+    await this.#all('committing', request);
+  }
+
+  async resume(request: ResumeRequest): Promise<ResumeReply> {
+    this.#version += 1;
+    this.#holds.delete(request.owner);
+    return mergeResumed(await this.#all<ResumeReply>('resume', request));
+  }
+
+  async state(): Promise<ProxyState> {
+    const states = await this.#all<ProxyState>('state');
+    return mergeStates(states, { pid: process.pid, listen: this.listen });
+  }
+
+  async sessions(): Promise<SessionSummary[]> {
+    return (await this.#all<SessionSummary[]>('sessions')).flat();
+  }
+
+  async metrics(): Promise<string> {
+    return renderMetrics(await this.state());
+  }
+
+  /** A worker that ends meanwhile has no clients any more, and so nothing to say. */
+  async #all<Reply>(call: string, body?: object): Promise<Reply[]> {
+    const outcomes = await Promise.allSettled(
+      [...this.#workers].map(({ channel }) => channel.call<Reply>(call, body)),
+    );
+    const replies = outcomes.flatMap((outcome) => {
+      if (outcome.status === 'fulfilled') return [outcome.value];
+      if (outcome.reason instanceof WorkerGoneError) return [];
+      throw outcome.reason;
+    });
+    if (replies.length > 0) return replies;
+    throw new ControlRefusal(503, 'no_worker', 'No worker of the proxy is running', 'Try again in a moment.');
+  }
+
+  // --- workers
+
+  async #startWorker(index: number): Promise<void> {
+    const child = this.#options.fork();
+    const worker: Worker = {
+      index,
+      child,
+      channel: new WorkerChannel(child, (call, body) => this.#asked(worker, call, body)),
+      sockets: 0,
+    };
+    this.#children.add(child);
+    const gone = () => this.#gone(worker);
+    child.once('exit', gone);
+    child.once('error', gone);
+    try {
+      await worker.channel.call('start', this.#options.startMessage(index));
+      await this.#catchUp(worker);
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
+    if (this.#isClosed) return;
+    this.#workers.add(worker);
+    for (const socket of this.#waiting.splice(0)) this.accept(socket);
+  }
+
+  /** Brings a worker that has just started to where the others are, whatever they are told meanwhile. */
+  async #catchUp({ channel }: Worker): Promise<void> {
+    const given = new Set<string>();
+    for (let version = -1; version !== this.#version; ) {
+      version = this.#version;
+      for (const [owner, held] of this.#holds) {
+        given.add(owner);
+        const leaseMs = Math.max(1, Math.round(held.endsAtMs - performance.now()));
+        await channel.call('pause', { ...held.pause, leaseMs, drainTimeoutMs: 0 });
+        if (held.committing !== undefined) await channel.call('committing', held.committing);
+      }
+      const own = await channel.call<ProxyState>('state');
+      const [peer] = this.#workers;
+      const { activeSide: side, epoch } =
+        (await peer?.channel.call<ProxyState>('state').catch(() => own)) ?? own;
+      for (const owner of given) {
+        if (!this.#holds.has(owner)) await channel.call('resume', { owner, side, epoch });
+      }
+      if (side !== own.activeSide && epoch > own.epoch) {
+        await channel.call('resume', { owner: 'the proxy itself', side, epoch });
+      }
+    }
+  }
+
+  /** Its clients see a closed connection, like those of a server process that died; the others notice nothing. */
+  #gone(worker: Worker): void {
+    worker.channel.end();
+    this.#workers.delete(worker);
+    if (!this.#children.delete(worker.child) || this.#isClosed) return;
+    setTimeout(() => {
+      // Should it fail, its end brings the next attempt.
+      if (!this.#isClosed) this.#startWorker(worker.index).catch(() => undefined);
+    }, REPLACE_AFTER_MS);
+  }
+
+  async #asked(worker: Worker, call: string, body: unknown): Promise<void> {
+    if (call === 'client-left') worker.sockets -= 1;
+    // A cancel request comes in anywhere; the first byte of its secret says whom it is for.
+    if (call === 'cancel') {
+      const { secret } = body as { secret: string };
+      const owner = [...this.#workers].find(({ index }) => index === Number.parseInt(secret.slice(0, 2), 16));
+      await owner?.channel.call('cancel', body);
+    }
+  }
+}
