@@ -51,6 +51,35 @@ describe('case 14: a table created after the sync', () => {
     });
   });
 
+  test('a sync that is stopped while it adds one lets nobody cut over, and the next one ends it', async ({
+    source,
+    target,
+  }) => {
+    await source.exec('CREATE TABLE old (id int PRIMARY KEY)');
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      await source.exec('CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1)');
+      for (const stop of ['carry-roles', 'load-schema']) {
+        const controller = new AbortController();
+        const stopped = scene.run((migration) => migration.sync(), {
+          signal: controller.signal,
+          onEvent: (event) => {
+            if (event.type === 'step-finished' && event.data.step === stop)
+              controller.abort(new Error('stopped'));
+          },
+        });
+        await expect(stopped).rejects.toThrow('stopped');
+        await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+          code: 'wrong_phase',
+        });
+      }
+      await scene.run((migration) => migration.sync());
+      await equal(scene);
+      expect(await count(target, 'late')).toBe(1);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+
   test('without a replica identity it is refused before it is published, and joins once it has one', async ({
     source,
     target,
