@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DeadlineError, inParallel, sleep, until, withDeadline } from './async.ts';
+import { allEnded, DeadlineError, inParallel, sleep, until, withDeadline } from './async.ts';
 
 test('sleep rejects with the reason of its abort', async () => {
   const controller = new AbortController();
@@ -45,4 +45,14 @@ test('inParallel never runs more than its width, and stops taking work after a f
   });
   await expect(work).rejects.toThrow('item 1');
   expect(begun).toEqual([1]);
+});
+
+test('allEnded gives every result, and throws only when the last one has ended', async () => {
+  expect(await allEnded([Promise.resolve(1), Promise.resolve('a')])).toEqual([1, 'a']);
+  let hasEnded = false;
+  const slow = sleep(20).then(() => {
+    hasEnded = true;
+  });
+  await expect(allEnded([Promise.reject(new Error('lost')), slow])).rejects.toThrow('lost');
+  expect(hasEnded).toBe(true);
 });

@@ -49,6 +49,14 @@ export async function until<T>(
   }
 }
 
+/** Promise.all that throws only when nothing of it runs any more: a session may be used again then. */
+export async function allEnded<const T extends readonly Promise<unknown>[]>(
+  work: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work);
+  return Promise.all(work) as Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }>;
+}
+
 /** Runs `work` over the items, at most `width` at once. The first failure stops taking new items and is thrown once the running ones ended. */
 export async function inParallel<T>(
   items: Iterable<T>,

@@ -1,3 +1,4 @@
+import { allEnded } from '../base/async.ts';
 import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { type BothSchemas, describeDifferences, driftOf } from '../schema/drift.ts';
@@ -17,7 +18,7 @@ export const checkDrift: SwitchoverStep = {
   async run({ source, target, migration, settings }) {
     const record = await readSchemaRecord<BothSchemas['source']>(target, migration);
     if (record === undefined) return;
-    const [onSource, onTarget] = await Promise.all([
+    const [onSource, onTarget] = await allEnded([
       schemaFingerprint(source, settings.scope),
       schemaFingerprint(target, settings.scope),
     ]);

@@ -1,3 +1,4 @@
+import { allEnded } from '../base/async.ts';
 import { DifferenceError } from '../domain/errors.ts';
 import type { Step } from '../engine/step.ts';
 import { type BothSchemas, describeDifferences, driftOf, newDifferences } from '../schema/drift.ts';
@@ -25,7 +26,7 @@ export const recordSchema: Step<Facts> = {
   ],
 
   async observe({ source, target, migration, settings }) {
-    const [onSource, onTarget] = await Promise.all([
+    const [onSource, onTarget] = await allEnded([
       schemaFingerprint(source, settings.scope),
       schemaFingerprint(target, settings.scope),
     ]);
