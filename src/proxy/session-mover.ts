@@ -85,6 +85,8 @@ export class SessionMover {
     }
     standby.typesMatched = true;
     if (session.clientTypes === undefined || standby.connection.side === session.originSide) return;
+    // Meanwhile it may serve the client.
+    if (session.standby !== standby) return;
     const there = await this.#typesOn(standby.connection.side, database, () =>
       readTypeNames(standby.connection),
     );
@@ -165,7 +167,9 @@ export class SessionMover {
       !standby.connection.isClosed &&
       !standby.connection.isAsking &&
       session.isIdle &&
-      session.holdingsAreFresh &&
+      // Not merely known: this standby, which may have come after the pause, was given them.
+      session.knownHoldings !== undefined &&
+      standby.applied === session.knownHoldings &&
       session.obstacle === undefined
     );
   }

@@ -1,5 +1,6 @@
 /** A session goes on with everything it had, seen through node-postgres. */
 
+import net from 'node:net';
 import postgres from 'postgres';
 import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
@@ -9,6 +10,40 @@ import { until } from '../base/async.ts';
 
 const major = async (client: { query(text: string): Promise<{ rows: { v: string }[] }> }) =>
   (await client.query("SELECT split_part(current_setting('server_version'), '.', 1) AS v")).rows[0]?.v;
+
+/** Stands before a server; new connections wait while it is shut. */
+async function startGate({ host, port }: { readonly host: string; readonly port: number }) {
+  let waiting: (() => void)[] | undefined;
+  const sockets = new Set<net.Socket>();
+  const gate = net.createServer((near) => {
+    const through = () => {
+      const far = net.connect(port, host);
+      for (const socket of [near, far]) {
+        sockets.add(socket);
+        socket.on('error', () => undefined);
+      }
+      near.pipe(far).pipe(near);
+    };
+    if (waiting === undefined) through();
+    else waiting.push(through);
+  });
+  await new Promise<void>((resolve) => gate.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (gate.address() as net.AddressInfo).port,
+    shut() {
+      waiting = [];
+    },
+    open() {
+      const all = waiting ?? [];
+      waiting = undefined;
+      for (const through of all) through();
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => gate.close(resolve));
+    },
+  };
+}
 
 describe('a session that is moved', () => {
   test('goes on on the other server, there and back', async ({ source, target }) => {
@@ -159,6 +194,30 @@ describe('a session that is moved', () => {
     ]);
     await client.end();
     await target.exec(`DROP ROLE "${other}", "${other}2"`);
+  });
+
+  test('keeps its settings when its new connection comes only in the pause', async ({ source, target }) => {
+    await using gate = await startGate(target.address);
+    const servers = { source: source.address, target: { ...target.address, port: gate.port } };
+    await using bed = await startProxyBed(source, target, { servers });
+    await bed.traffic.prepare('target');
+    gate.shut();
+    const client = await bed.connect();
+    await client.query("SET application_name = 'kept'");
+    await bed.traffic.pause({ reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 });
+    gate.open();
+    // Only now is the session asked what it holds: in the pause there was no connection to give it to.
+    const { processID } = client as unknown as { processID: number };
+    const asked = `SELECT 1 FROM pg_stat_activity
+                   WHERE pid = ${processID} AND state = 'idle' AND query NOT LIKE 'SET%'`;
+    await until('the question', async () => ((await source.rows(asked)).length > 0 ? true : undefined), {
+      timeoutMs: 10_000,
+    });
+    await bed.traffic.committing('target', 1);
+    await bed.traffic.resume('target', 1);
+    expect((await client.query('SHOW application_name')).rows).toEqual([{ application_name: 'kept' }]);
+    expect(await major(client)).toBe('16');
+    await client.end();
   });
 
   test('moves without having been prepared', async ({ source, target }) => {

@@ -222,9 +222,9 @@ export class Session {
     }
   }
 
-  /** True when the last answer of holdings() still holds. */
-  get holdingsAreFresh(): boolean {
-    return this.#holdings !== undefined;
+  /** The last answer of holdings(); undefined when something has passed since that may have changed it. */
+  get knownHoldings(): Holdings | undefined {
+    return this.#holdings;
   }
 
   async #askHoldings(server: ServerConnection, timeoutMs: number): Promise<Holdings> {
