@@ -1,8 +1,9 @@
 /** Fills a database with the shop: about `rows` rows, the same ones every time, made by the server itself. */
 
 import { readFileSync } from 'node:fs';
-import pg from 'pg';
+import type pg from 'pg';
 import type { ServerAddress } from '../../src/index.ts';
+import { connect } from './connect.ts';
 import { type AppRole, createAppRole, grantToAppRole } from './role.ts';
 
 export interface SeedOptions {
@@ -62,18 +63,7 @@ const sqlFolder = new URL(import.meta.url.endsWith('.js') ? '../../../lab/app/' 
 const sqlFile = (name: string): string => readFileSync(new URL(name, sqlFolder), 'utf8');
 
 async function openSession(address: ServerAddress): Promise<pg.Client> {
-  const { host, port, user, password, database } = address;
-  const session = new pg.Client({
-    host,
-    port,
-    user,
-    database,
-    password: password ?? '',
-    application_name: 'shop seed',
-  });
-  // A server that goes away fails the query under way; that is where it is told.
-  session.on('error', () => undefined);
-  await session.connect();
+  const session = await connect(address, 'shop seed');
   await session.query(
     `SET session_replication_role = replica; SET synchronous_commit = off; SET TimeZone = 'UTC'`,
   );

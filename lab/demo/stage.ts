@@ -6,8 +6,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import pg from 'pg';
 import { type EmbeddedServer, type ServerAddress, startServer } from '../../src/index.ts';
+import { connect } from '../app/connect.ts';
 import { seedDatabase } from '../app/seed.ts';
 import { Children } from './child.ts';
 import type { DemoOptions } from './options.ts';
@@ -190,11 +190,7 @@ function reading(line: string, key: string): unknown {
 }
 
 async function createDatabase(address: ServerAddress): Promise<void> {
-  const { host, port, user, password, database } = address;
-  const client = new pg.Client({ host, port, user, password, database });
-  // A server that goes away fails the query under way; that is where it is told.
-  client.on('error', () => undefined);
-  await client.connect();
+  const client = await connect(address, 'shop demo');
   await client.query(`CREATE DATABASE ${DATABASE}`);
   await client.end();
 }

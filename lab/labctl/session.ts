@@ -1,7 +1,8 @@
 /** One session on a server, for as long as one piece of work. */
 
-import pg from 'pg';
+import type pg from 'pg';
 import type { ServerAddress } from '../../src/index.ts';
+import { connect } from '../app/connect.ts';
 
 /** `application_name` of every session of the lab's own: the checks leave them out. */
 export const LAB_APPLICATION = 'lab grader';
@@ -15,18 +16,7 @@ export async function withSession<T>(
   work: (session: pg.Client) => Promise<T>,
   statementTimeoutMs = STATEMENT_TIMEOUT_MS,
 ): Promise<T> {
-  const { host, port, user, password, database } = address;
-  const session = new pg.Client({
-    host,
-    port,
-    user,
-    database,
-    password: password ?? '',
-    application_name: LAB_APPLICATION,
-    connectionTimeoutMillis: 5_000,
-  });
-  session.on('error', () => undefined);
-  await session.connect();
+  const session = await connect(address, LAB_APPLICATION, { connectionTimeoutMillis: 5_000 });
   try {
     // Text forms and names must not depend on what the database's own settings say.
     await session.query(

@@ -1,7 +1,7 @@
 /** What the requests of one run left in a database, counted by the database itself. */
 
-import pg from 'pg';
 import type { ServerAddress } from '../../src/index.ts';
+import { connect } from '../app/connect.ts';
 import type { RequestKind } from './workload.ts';
 
 /** How many rows of each kind carry one request's id. */
@@ -47,18 +47,7 @@ export interface Traces {
 
 /** All from one snapshot. */
 export async function readTraces(address: ServerAddress, run: string): Promise<Traces> {
-  const { host, port, user, password, database } = address;
-  const session = new pg.Client({
-    host,
-    port,
-    user,
-    database,
-    password: password ?? '',
-    application_name: 'shop audit',
-  });
-  // A server that goes away fails the query under way; that is where it is told.
-  session.on('error', () => undefined);
-  await session.connect();
+  const session = await connect(address, 'shop audit');
   try {
     await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const traces = await session.query<Trace>(TRACES, [`${run}.`]);
