@@ -83,7 +83,6 @@ export async function run({
   const proxy = await startProxy({
     listen: { host: '127.0.0.1', port: 0 },
     servers: { source: source.address(), target: target.address() },
-    initial: { side: 'source', epoch: 0 },
     lookupVerifier: async () => verifier,
     askActiveSide: async () => undefined,
     control: { unixPath: join(folder, 'control') },

@@ -1,11 +1,13 @@
 /** The proxy's two questions to the servers, asked over connections of ours: whose verifier, and which side is active. */
 
 import type { ServerAddress } from '../config/server-address.ts';
+import { UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import { settleFences } from '../migration/settle.ts';
 import { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 import type { Direction, ServingOptions } from '../proxy/options.ts';
+import { tableExists } from '../state/install.ts';
 
 /** A role's password may be changed at any time: not longer than this until the proxy knows. */
 const VERIFIER_CACHE_MS = 2_000;
@@ -18,12 +20,15 @@ export class AskedServers implements AsyncDisposable {
   /** False while the proxy starts: then it takes the row's word as it is, also in the middle of a switchover. */
   isServing = false;
   readonly #servers: Readonly<Record<Side, ServerAddress>>;
+  readonly #migration: string;
   #unsettledSinceMs: number | undefined;
   readonly #connections = new Map<Side, Promise<Connection>>();
   readonly #verifiers = new Map<string, { readonly text: string | undefined; readonly untilMs: number }>();
 
-  constructor(servers: Readonly<Record<Side, ServerAddress>>) {
+  /** `migration`: its name. */
+  constructor(servers: Readonly<Record<Side, ServerAddress>>, migration: string) {
     this.#servers = servers;
+    this.#migration = migration;
   }
 
   /** For the proxy. */
@@ -51,16 +56,15 @@ export class AskedServers implements AsyncDisposable {
 
   /**
    * What the migration row on the target says, once the side it names takes writes: where a tool died in a switchover
-   * that is seen to first. Undefined when there is no row, no way to read it, or a switchover still under way.
+   * that is seen to first. Undefined when the target says that there is no migration.
+   *
+   * @throws what keeps the row from being read; Error while a switchover is under way, and where the target knows
+   * other migrations only
    */
   async activeSide(): Promise<Direction | undefined> {
-    try {
-      const { name } = (await this.#row()) ?? {};
-      if (name === undefined) return undefined;
-      return (await this.#settle(name)) || !this.isServing ? await this.#row() : undefined;
-    } catch {
-      return undefined;
-    }
+    if ((await this.#row()) === undefined) return undefined;
+    if ((await this.#settle(this.#migration)) || !this.isServing) return await this.#row();
+    throw new Error('A switchover is under way');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -79,12 +83,21 @@ export class AskedServers implements AsyncDisposable {
     return isSettled;
   }
 
-  async #row(): Promise<(Direction & { readonly name: string }) | undefined> {
-    const connection = await this.#connection('target');
-    const [row] = await connection.query<{ name: string; side: Side; epoch: number }>(
-      sql`SELECT name, active_side AS side, epoch FROM pgglide.migration ORDER BY created_at DESC LIMIT 1`,
+  async #row(): Promise<Direction | undefined> {
+    const connection = await this.#connection('target').catch((error: unknown) => {
+      // Answered by a server on which nothing has begun.
+      if (error instanceof UnreachableError && error.code === 'database_missing') return undefined;
+      throw error;
+    });
+    if (connection === undefined || !(await tableExists(connection, 'migration'))) return undefined;
+    const rows = await connection.query<{ name: string; side: Side; epoch: number }>(
+      sql`SELECT name, active_side AS side, epoch FROM pgglide.migration`,
     );
-    return row === undefined ? undefined : { ...row, epoch: Number(row.epoch) };
+    const row = rows.find(({ name }) => name === this.#migration);
+    if (row !== undefined) return { side: row.side, epoch: row.epoch };
+    if (rows.length === 0) return undefined;
+    const others = rows.map(({ name }) => `"${name}"`).join(', ');
+    throw new Error(`It knows the migration ${others}, and not "${this.#migration}"`);
   }
 
   #open(side: Side): Promise<Connection> {

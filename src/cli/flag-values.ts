@@ -3,6 +3,7 @@
 import { parseDurationMs } from '../config/units.ts';
 import { UsageError } from '../domain/errors.ts';
 import { type Lsn, lsnToBigInt } from '../domain/lsn.ts';
+import type { Side } from '../domain/names.ts';
 
 /** In ms. @throws {UsageError} `bad_usage` */
 export function durationFlag(flag: string, text: string): number {
@@ -24,4 +25,10 @@ export function lsnFlag(flag: string, text: string): Lsn {
       cause,
     });
   }
+}
+
+/** @throws {UsageError} `bad_usage` */
+export function sideFlag(flag: string, text: string): Side {
+  if (text === 'source' || text === 'target') return text;
+  throw new UsageError('bad_usage', `${flag} takes source or target, not "${text}"`);
 }

@@ -8,7 +8,7 @@ import { UsageError } from '../domain/errors.ts';
 import { readTlsFiles } from '../proxy/client-tls.ts';
 import { startControlServer } from '../proxy/control-server.ts';
 import { listen } from '../proxy/listen.ts';
-import { type ControlListen, DEFAULT_LIMITS, type Direction, type ProxyOptions } from '../proxy/options.ts';
+import { type ControlListen, DEFAULT_LIMITS, type ProxyOptions } from '../proxy/options.ts';
 import { type RunningProxy, startProxy } from '../proxy/start-proxy.ts';
 import { UsersFile } from '../proxy/users-file.ts';
 import { WorkerPool } from '../proxy/worker-pool.ts';
@@ -16,7 +16,9 @@ import { AskedServers } from './asked-servers.ts';
 import type { WorkerStart } from './proxy-worker.ts';
 
 export interface RunProxyOptions
-  extends Pick<ProxyOptions, 'clientTls' | 'usersFile' | 'immovable' | 'limits'> {
+  extends Pick<ProxyOptions, 'clientTls' | 'usersFile' | 'immovable' | 'limits' | 'assume' | 'warn'> {
+  /** The migration's name, as its row on the target has it. */
+  readonly migration: string;
   /** `HOST:PORT`; port 0 takes a free one. */
   readonly listen: string;
   readonly source: ServerAddress;
@@ -47,14 +49,12 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
 type Addresses = Pick<ProxyOptions, 'listen' | 'control'>;
 type Use = (proxy: Pick<RunningProxy, 'port' | 'controlAddress'>) => Promise<void>;
 
-const INITIAL: Direction = { side: 'source', epoch: 0 };
-
 async function serveAlone(options: RunProxyOptions, addresses: Addresses, use: Use): Promise<void> {
   const servers = { source: options.source, target: options.target };
-  await using asked = new AskedServers(servers);
-  const { stateFile, clientTls, usersFile, immovable, limits } = options;
-  const more = { stateFile, clientTls, usersFile, immovable, limits };
-  const proxy = await startProxy({ ...addresses, servers, initial: INITIAL, ...asked.answers, ...more });
+  await using asked = new AskedServers(servers, options.migration);
+  const { stateFile, clientTls, usersFile, immovable, limits, assume, warn } = options;
+  const more = { stateFile, clientTls, usersFile, immovable, limits, assume, warn };
+  const proxy = await startProxy({ ...addresses, servers, ...asked.answers, ...more });
   asked.isServing = true;
   try {
     await use(proxy);
@@ -64,14 +64,16 @@ async function serveAlone(options: RunProxyOptions, addresses: Addresses, use: U
 }
 
 async function serveWithWorkers(options: RunProxyOptions, addresses: Addresses, use: Use): Promise<void> {
-  const { source, target, stateFile, clientTls, usersFile, immovable, limits, workers: count = 1 } = options;
+  const { source, target, clientTls, usersFile, limits, workers: count = 1 } = options;
+  const { migration, stateFile, immovable, assume } = options;
   // Said by us rather than by a worker that cannot start.
   if (usersFile !== undefined) new UsersFile(usersFile);
   if (clientTls !== undefined) readTlsFiles(clientTls);
   const maxClients = Math.ceil((limits?.maxClients ?? DEFAULT_LIMITS.maxClients) / count);
   const start: Omit<WorkerStart, 'index'> = {
     servers: { source, target },
-    initial: INITIAL,
+    migration,
+    assume,
     stateFile,
     clientTls,
     usersFile,

@@ -12,9 +12,10 @@ import { AskedServers } from './asked-servers.ts';
 export interface WorkerStart
   extends Pick<
     ServingOptions,
-    'servers' | 'initial' | 'stateFile' | 'clientTls' | 'usersFile' | 'immovable' | 'limits'
+    'servers' | 'assume' | 'stateFile' | 'clientTls' | 'usersFile' | 'immovable' | 'limits'
   > {
   readonly index: number;
+  readonly migration: string;
 }
 
 type CommandName = Exclude<keyof Controlled, 'metrics'>;
@@ -43,11 +44,13 @@ const channel = new WorkerChannel(process, async (call, body, socket) => {
   return await command?.(body);
 });
 
-async function start({ index, ...options }: WorkerStart): Promise<void> {
-  const asked = new AskedServers(options.servers);
+async function start({ index, migration, ...options }: WorkerStart): Promise<void> {
+  const asked = new AskedServers(options.servers, migration);
   serving = await startServing({
     ...options,
     ...asked.answers,
+    // All workers ask the same: one of them says so.
+    ...(index === 0 ? { warn: (message: string) => process.stderr.write(`pgglide: ${message}\n`) } : {}),
     worker: {
       index,
       forwardCancel: ({ pid, secret }) => channel.call('cancel', { pid, secret: secret.toString('hex') }),

@@ -36,6 +36,7 @@ async function startWorkers(source: Database, target: Database) {
     serving = runProxy({
       listen: '127.0.0.1:0',
       control: `unix:${join(folder, 'control')}`,
+      migration: source.name,
       source: source.address,
       target: target.address,
       workers: 2,

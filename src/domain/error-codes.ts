@@ -595,6 +595,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Name its control address in traffic.proxies.',
   ),
   unproven(
+    'proxy_undecided',
+    'No proxy knows which side is active: the target cannot be asked and there is no state file. They serve nobody.',
+    'Bring the target back; the proxies go on by themselves. Before the first sync: `pgglide proxy --assume source`.',
+  ),
+  unproven(
     'proxies_disagree',
     'Some proxies serve the source and some the target.',
     'Run the last command again: it makes all follow the migration’s row.',

@@ -186,7 +186,6 @@ test('md5, password and trust servers are logged in to as they ask', async ({ ow
   const proxy = await startProxy({
     listen: { host: '127.0.0.1', port: 0 },
     servers: { source: first.address(), target: second.address() },
-    initial: { side: 'source', epoch: 0 },
     lookupVerifier: async (user) =>
       (await admin.query<{ v: string }>('SELECT rolpassword AS v FROM pg_authid WHERE rolname = $1', [user]))
         .rows[0]?.v,

@@ -28,8 +28,8 @@ export interface Hold {
 export interface ProxyState {
   readonly apiVersion: 1;
   readonly pid: number;
-  /** Where sessions are served now, and since which epoch. */
-  readonly activeSide: Side;
+  /** Where sessions are served now, and since which epoch. Undefined: nobody could tell since the proxy's start, and nobody is served. */
+  readonly activeSide: Side | undefined;
   readonly epoch: number;
   readonly listen: string;
   readonly holds: readonly Hold[];

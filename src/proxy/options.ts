@@ -50,12 +50,14 @@ export interface ProxyOptions extends ServingOptions {
 export interface ServingOptions {
   /** Host, port and TLS are used; user and database are the client's own. */
   readonly servers: Readonly<Record<Side, ServerAddress>>;
-  /** Used when neither the migration row nor the state file says where traffic points. */
-  readonly initial: Direction;
+  /** Served where neither the migration row nor the state file can tell. Omitted: then nobody is served until one can. */
+  readonly assume?: Side | undefined;
   /** pg_authid.rolpassword of the role, undefined when it has none or cannot be read. Rejects when no server could be asked. */
   readonly lookupVerifier: (user: string, side: Side) => Promise<string | undefined>;
-  /** The migration row; undefined when there is none or it cannot be read. */
+  /** The migration row; undefined when the target says that there is none. Rejects when it cannot be read, or not yet. */
   readonly askActiveSide: () => Promise<Direction | undefined>;
+  /** What the operator should know. Default: nothing is said. */
+  readonly warn?: ((message: string) => void) | undefined;
   readonly stateFile?: string | undefined;
   /** Omitted: TLS is not offered to clients. */
   readonly clientTls?: TlsFiles | undefined;

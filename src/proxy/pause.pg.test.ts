@@ -1,5 +1,6 @@
 /** Holds, leases, draining, and who decides when the owner of a pause is gone. */
 
+import { writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import type pg from 'pg';
 import { describe, expect } from 'vitest';
@@ -272,6 +273,8 @@ describe('where traffic points', () => {
     const stateFile = `${bed.folder}/state`;
     const start = (row: Direction | undefined) =>
       startProxyBed(source, target, { stateFile, askActiveSide: async () => row });
+    // A file of a proxy that knew nothing of switches in the middle.
+    await writeFile(stateFile, '{"side":"source","epoch":0}');
     {
       await using first = await start(undefined);
       await first.traffic.resume('target', 3);
@@ -282,6 +285,48 @@ describe('where traffic points', () => {
     }
     await using third = await start({ side: 'source', epoch: 4 });
     expect(await third.traffic.observe()).toMatchObject({ activeSide: 'source', epoch: 4 });
+  });
+
+  test('is not guessed: clients are refused until the target can be asked', async ({ source, target }) => {
+    let ask = async (): Promise<Direction | undefined> => {
+      throw new Error('connect ECONNREFUSED');
+    };
+    const said: string[] = [];
+    await using bed = await startProxyBed(source, target, {
+      askActiveSide: () => ask(),
+      warn: (message) => said.push(message),
+    });
+    await expect(bed.connect()).rejects.toMatchObject({ code: '57P03' });
+    await expect(bed.traffic.observe()).rejects.toMatchObject({ code: 'proxy_undecided', exitCode: 20 });
+    expect(said.join()).toContain('ECONNREFUSED');
+    ask = async () => ({ side: 'target', epoch: 1 });
+    await until('an answer', () => bed.traffic.observe().catch(() => undefined), { timeoutMs: 5_000 });
+    const client = await bed.connect();
+    expect((await client.query('SHOW server_version_num')).rows[0]?.server_version_num).toMatch(/^16/);
+    await client.end();
+  });
+
+  test('is not taken from a state file that was written in the middle of a switch', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const stateFile = `${bed.folder}/state`;
+    const unreadable = async () => {
+      throw new Error('no answer');
+    };
+    {
+      await using killed = await startProxyBed(source, target, { stateFile });
+      await killed.traffic.pause(PAUSE);
+      await killed.traffic.committing('target', 1);
+    }
+    await using started = await startProxyBed(source, target, { stateFile, askActiveSide: unreadable });
+    await expect(started.connect()).rejects.toMatchObject({ code: '57P03' });
+    // The tool that comes back knows.
+    await started.traffic.resume('target', 1);
+    await (await started.connect()).end();
+    await using again = await startProxyBed(source, target, { stateFile, askActiveSide: unreadable });
+    expect(await again.traffic.observe()).toMatchObject({ activeSide: 'target', epoch: 1 });
   });
 
   test('does not change for an epoch that is not newer', async ({ source, target }) => {

@@ -1,7 +1,7 @@
 /** The proxy as a whole: a listener for clients, their sessions, and the control API. */
 
 import type net from 'node:net';
-import { sleep } from '../base/async.ts';
+import { sleep, withDeadline } from '../base/async.ts';
 import { ClientError, responseFor } from './client-error.ts';
 import type { CancelRequest, LoggedInClient } from './client-login.ts';
 import { type ClientTls, logInClient } from './client-login.ts';
@@ -13,7 +13,6 @@ import { renderMetrics } from './metrics.ts';
 import {
   type CancelKey,
   DEFAULT_LIMITS,
-  type Direction,
   type Limits,
   type ProxyOptions,
   type ServingOptions,
@@ -21,8 +20,9 @@ import {
 import { RecentStatements } from './recent-statements.ts';
 import { Session } from './session.ts';
 import { SessionMover } from './session-mover.ts';
+import { type Known, startingDirection } from './starting-direction.ts';
 import { readStateFile, writeStateFile } from './state-file.ts';
-import { CANNOT_TELL, Traffic } from './traffic.ts';
+import { ASK_TRUTH_TIMEOUT_MS, Traffic } from './traffic.ts';
 import { UsersFile } from './users-file.ts';
 
 export interface RunningProxy {
@@ -65,17 +65,13 @@ export interface Serving {
 
 /** @throws when the state file cannot be understood */
 export async function startServing(options: ServingOptions): Promise<Serving> {
-  return new Clients(options, await findDirection(options));
+  const kept = options.stateFile === undefined ? undefined : readStateFile(options.stateFile);
+  const serving = new Clients(options, (row) => startingDirection({ row, kept, assumed: options.assume }));
+  await serving.start();
+  return serving;
 }
 
-/** The migration row is the truth; the state file is what we knew; `initial` is for the very first start. */
-async function findDirection(options: ServingOptions): Promise<Direction> {
-  const known = options.stateFile === undefined ? undefined : readStateFile(options.stateFile);
-  const truth = await options.askActiveSide().catch(() => undefined);
-  const direction = truth ?? known ?? options.initial;
-  if (options.stateFile !== undefined) writeStateFile(options.stateFile, direction);
-  return direction;
-}
+type Decide = (row: Known['row']) => ReturnType<typeof startingDirection>;
 
 class Clients implements Serving {
   readonly #options: ServingOptions;
@@ -87,10 +83,12 @@ class Clients implements Serving {
   readonly #sockets = new Set<net.Socket>();
   readonly #tls: () => ClientTls | undefined;
   readonly #users: UsersFile | undefined;
+  readonly #decide: Decide;
   #nextId = 1;
 
-  constructor(options: ServingOptions, direction: Direction) {
+  constructor(options: ServingOptions, decide: Decide) {
     this.#options = options;
+    this.#decide = decide;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#tls = options.clientTls === undefined ? () => undefined : clientTls(options.clientTls);
     this.#users = options.usersFile === undefined ? undefined : new UsersFile(options.usersFile);
@@ -101,14 +99,37 @@ class Clients implements Serving {
       recentFor: ({ client }) => this.#recentFor(client),
     });
     this.#traffic = new Traffic({
-      initial: direction,
       limits: this.#limits,
       mover: this.#mover,
       askActiveSide: options.askActiveSide,
-      saveDirection: (changed) => {
-        if (options.stateFile !== undefined) writeStateFile(options.stateFile, changed);
+      saveDirection: (kept) => {
+        if (options.stateFile !== undefined) writeStateFile(options.stateFile, kept);
       },
     });
+  }
+
+  /** Clients are served from now on, or told why not until it is known where they belong. */
+  async start(): Promise<void> {
+    const { row, why } = await this.#askRow();
+    const direction = this.#decide(row);
+    if (direction !== undefined) {
+      this.#traffic.decided(direction);
+      return;
+    }
+    this.#options.warn?.(
+      `Nobody is served until the target says which side is active. Now it does not: ${why}`,
+    );
+    void this.#traffic.refuseUntil(async () => this.#decide((await this.#askRow()).row));
+  }
+
+  async #askRow(): Promise<{ readonly row: Known['row']; readonly why: string }> {
+    try {
+      const asked = this.#options.askActiveSide();
+      const row = await withDeadline('the migration row', ASK_TRUTH_TIMEOUT_MS, asked);
+      return { row: row ?? 'no-migration', why: 'it has no migration, and a switch was under way' };
+    } catch (error) {
+      return { row: 'unreadable', why: error instanceof Error ? error.message : String(error) };
+    }
   }
 
   controlled(listen: string): Controlled {
@@ -152,7 +173,7 @@ class Clients implements Serving {
         tls: this.#tls,
         secretOf: async (user) =>
           this.#users?.secretOf(user) ??
-          (await this.#options.lookupVerifier(user, this.#traffic.direction.side)),
+          (await this.#options.lookupVerifier(user, this.#traffic.servingSide())),
       });
       clearTimeout(late);
       current = arrived.socket;
@@ -202,11 +223,10 @@ class Clients implements Serving {
     for (;;) {
       const hadToWait = this.#traffic.gate.isClosed;
       await this.#traffic.untilOpen();
-      if (this.#traffic.isRefusing) throw new ClientError(CANNOT_TELL);
+      const side = this.#traffic.servingSide();
       if (session.isClosed) return;
-      const { side } = this.#traffic.direction;
       const server = await this.#mover.connect(session.client, side);
-      if (session.isClosed || server.side !== this.#traffic.direction.side) {
+      if (session.isClosed || server.side !== this.#traffic.direction?.side) {
         server.close();
         continue;
       }

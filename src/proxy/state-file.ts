@@ -3,8 +3,13 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Direction } from './options.ts';
 
+export interface KeptDirection extends Direction {
+  /** A commit point had been announced and its outcome was not known yet: the other side may be the active one. */
+  readonly isSwitching: boolean;
+}
+
 /** Undefined when there is no such file. A file that cannot be understood is an error: guessing would be worse. */
-export function readStateFile(path: string): Direction | undefined {
+export function readStateFile(path: string): KeptDirection | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -12,15 +17,23 @@ export function readStateFile(path: string): Direction | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  const { side, epoch } = JSON.parse(text) as Partial<Direction>;
+  const { side, epoch, isSwitching = false } = parsed(text);
   if ((side !== 'source' && side !== 'target') || typeof epoch !== 'number') {
     throw new Error(`The state file ${path} does not say where traffic points`);
   }
-  return { side, epoch };
+  return { side, epoch, isSwitching };
 }
 
-export function writeStateFile(path: string, direction: Direction): void {
+function parsed(text: string): Partial<KeptDirection> {
+  try {
+    return (JSON.parse(text) ?? {}) as Partial<KeptDirection>;
+  } catch {
+    return {};
+  }
+}
+
+export function writeStateFile(path: string, kept: KeptDirection): void {
   const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(direction)}\n`, { mode: 0o600 });
+  writeFileSync(temporary, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
   renameSync(temporary, path);
 }

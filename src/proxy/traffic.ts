@@ -3,6 +3,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DeadlineError, inParallel, sleep, withDeadline } from '../base/async.ts';
 import type { Side } from '../domain/names.ts';
+import type { ServerErrorFields } from '../wire/backend.ts';
+import { ClientError } from './client-error.ts';
 import { ControlRefusal } from './control-refusal.ts';
 import type {
   CommittingRequest,
@@ -22,15 +24,15 @@ import { ReleaseWindow } from './release-window.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { Session } from './session.ts';
 import type { SessionMover } from './session-mover.ts';
+import type { KeptDirection } from './state-file.ts';
 import { WaitStatistics } from './wait-statistics.ts';
 
 export interface TrafficSurroundings {
-  readonly initial: Direction;
   readonly limits: Limits;
   readonly mover: SessionMover;
   readonly askActiveSide: () => Promise<Direction | undefined>;
-  /** Called at every switch, before the first session is served on the new side. */
-  readonly saveDirection: (direction: Direction) => void;
+  /** Called at every switch before the first session is served on the new side, and when a commit point is announced. */
+  readonly saveDirection: (kept: KeptDirection) => void;
 }
 
 /** Opening and warming connections takes processor time from the requests that are being served meanwhile. */
@@ -44,7 +46,7 @@ const CLOSE_OLD_AFTER_MS = 300;
 const CLOSE_OLD_A_STEP = 8;
 const CLOSE_OLD_STEP_MS = 10;
 const ASK_TRUTH_EVERY_MS = 250;
-const ASK_TRUTH_TIMEOUT_MS = 5_000;
+export const ASK_TRUTH_TIMEOUT_MS = 5_000;
 
 export class Traffic {
   readonly sessions = new Set<Session>();
@@ -53,13 +55,15 @@ export class Traffic {
   readonly totals = { sessions: 0, endedRequests: 0, failedByProxy: 0 };
   readonly #surroundings: TrafficSurroundings;
   readonly #mover: SessionMover;
-  #direction: Direction;
+  /** Undefined while nobody could say so since the start. */
+  #direction: Direction | undefined;
   #standbySide: Side | undefined;
   #standbyTimer: NodeJS.Timeout | undefined;
   #standbyFailures: string[] = [];
   #pausedSinceMs: number | undefined;
   #waits = new WaitStatistics();
-  #refusing = false;
+  /** What new clients are told instead of being served. */
+  #refusal: Refusal | undefined;
   #openWaiters: (() => void)[] = [];
   #resuming: Promise<ResumeReply> | undefined;
   #lastReply: ResumeReply = { waits: new WaitStatistics().summary(), pauseMs: 0 };
@@ -69,22 +73,40 @@ export class Traffic {
   constructor(surroundings: TrafficSurroundings) {
     this.#surroundings = surroundings;
     this.#mover = surroundings.mover;
-    this.#direction = surroundings.initial;
     this.gate = new Gate((owner, committing) => void this.#leaseEnded(owner, committing));
   }
 
-  get direction(): Direction {
+  get direction(): Direction | undefined {
     return this.#direction;
   }
 
-  /** True while nobody can say where traffic belongs: clients are refused with 57P03. */
-  get isRefusing(): boolean {
-    return this.#refusing;
+  /** @throws {ClientError} 57P03 while nobody can say where traffic belongs */
+  servingSide(): Side {
+    if (this.#refusal !== undefined) throw new ClientError(this.#refusal);
+    if (this.#direction === undefined) throw new ClientError(NOT_KNOWN_YET);
+    return this.#direction.side;
+  }
+
+  /** Where traffic belongs, at the proxy's start. */
+  decided(direction: Direction): void {
+    this.#point(direction);
+    this.#refusal = undefined;
+    this.#wakeWaiters();
+  }
+
+  /** Refuses clients and asks on, until there is an answer or an owner of traffic has said so. */
+  async refuseUntil(ask: () => Promise<Direction | undefined>): Promise<void> {
+    this.#refusal = NOT_KNOWN_YET;
+    while (this.#direction === undefined && !this.#isClosed) {
+      await sleep(ASK_TRUTH_EVERY_MS);
+      const direction = await ask();
+      if (direction !== undefined && this.#direction === undefined) this.decided(direction);
+    }
   }
 
   /** Resolves when connections may be opened; rejects never. */
   async untilOpen(): Promise<void> {
-    while (this.gate.isClosed && !this.#refusing && !this.#isClosed) {
+    while (this.gate.isClosed && this.#refusal === undefined && !this.#isClosed) {
       await new Promise<void>((resolve) => {
         this.#openWaiters.push(resolve);
       });
@@ -112,7 +134,7 @@ export class Traffic {
   }
 
   async prepare(request: PrepareRequest): Promise<PrepareReply> {
-    if (request.to === this.#direction.side) {
+    if (request.to === this.#direction?.side) {
       throw new ControlRefusal(409, 'side_is_active', `Sessions are on the ${request.to} already`);
     }
     this.#standbySide = request.to;
@@ -162,6 +184,9 @@ export class Traffic {
 
   committing(request: CommittingRequest): void {
     if (!this.gate.committing(request.owner, request)) throw leaseIsOver(request.owner);
+    // Should the proxy be killed now, what it knows is not to be trusted: only the row tells.
+    if (this.#direction !== undefined)
+      this.#surroundings.saveDirection({ ...this.#direction, isSwitching: true });
   }
 
   /** One at a time; a repeated request gets the answer of the first. */
@@ -184,8 +209,8 @@ export class Traffic {
     return {
       apiVersion: 1,
       pid: process.pid,
-      activeSide: this.#direction.side,
-      epoch: this.#direction.epoch,
+      activeSide: this.#direction?.side,
+      epoch: this.#direction?.epoch ?? 0,
       listen,
       holds: this.gate.holds(),
       sessions: {
@@ -305,19 +330,19 @@ export class Traffic {
   // --- parts of resume
 
   async #resume({ owner, side, epoch }: ResumeRequest): Promise<ResumeReply> {
-    const isSwitch = side !== this.#direction.side;
-    if (epoch < this.#direction.epoch || (isSwitch && epoch === this.#direction.epoch)) {
+    const before = this.#direction;
+    const isSwitch = side !== before?.side;
+    if (before !== undefined && (epoch < before.epoch || (isSwitch && epoch === before.epoch))) {
       throw new ControlRefusal(
         409,
         'epoch_not_newer',
-        `Traffic is on the ${this.#direction.side} since epoch ${this.#direction.epoch}; epoch ${epoch} is not newer`,
+        `Traffic is on the ${before.side} since epoch ${before.epoch}; epoch ${epoch} is not newer`,
       );
     }
     if (!isSwitch && !this.gate.isHeldBy(owner)) return this.#lastReply;
     this.#pausedSinceMs ??= performance.now();
-    this.#direction = { side, epoch };
-    this.#surroundings.saveDirection(this.#direction);
-    this.#refusing = false;
+    this.#point({ side, epoch });
+    this.#refusal = undefined;
     if (isSwitch) for (const session of this.sessions) session.hold();
     this.gate.release(owner);
     if (!this.gate.isClosed) this.#wakeWaiters();
@@ -325,6 +350,11 @@ export class Traffic {
     if (!isSwitch || this.#standbySide === side) this.#dropStandbys();
     void this.#closeLeaving();
     return this.#reply();
+  }
+
+  #point(direction: Direction): void {
+    this.#direction = direction;
+    this.#surroundings.saveDirection({ ...direction, isSwitching: false });
   }
 
   #reply(): ResumeReply {
@@ -419,8 +449,13 @@ export class Traffic {
 
   async #leaseEnded(owner: string, committing: Committing | undefined): Promise<void> {
     const truth = committing === undefined ? this.#direction : await this.#askTruth(owner, committing);
-    if (truth === undefined || !this.gate.isExpired(owner)) return;
-    const epoch = Math.max(truth.epoch, this.#direction.epoch);
+    if (!this.gate.isExpired(owner)) return;
+    // Nobody is served yet, so there is nothing to go on with.
+    if (truth === undefined) {
+      if (committing === undefined) this.gate.release(owner);
+      return;
+    }
+    const epoch = Math.max(truth.epoch, this.#direction?.epoch ?? 0);
     await this.resume({ owner, side: truth.side, epoch }).catch(() => undefined);
   }
 
@@ -441,7 +476,7 @@ export class Traffic {
   }
 
   #refuse(): void {
-    this.#refusing = true;
+    this.#refusal = CANNOT_TELL;
     this.#wakeWaiters();
     for (const session of [...this.sessions]) {
       if (session.waitingSinceMs === undefined) continue;
@@ -452,11 +487,19 @@ export class Traffic {
   }
 }
 
-export const CANNOT_TELL = {
+type Refusal = Omit<ServerErrorFields, 'severity'>;
+
+const NOT_KNOWN_YET: Refusal = {
+  code: '57P03',
+  message: 'the proxy does not know yet which server is the active one',
+  hint: 'The target cannot be asked, and the proxy remembers nothing. Try again when the target server is there.',
+};
+
+const CANNOT_TELL: Refusal = {
   code: '57P03',
   message: 'the proxy cannot find out which server is the active one',
   hint: 'The switch was interrupted and the migration row cannot be read. Try again when the target server is back.',
-} as const;
+};
 
 const leaseIsOver = (owner: string): ControlRefusal =>
   new ControlRefusal(

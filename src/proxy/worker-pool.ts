@@ -112,7 +112,7 @@ export class WorkerPool implements Controlled {
       return mergePaused(await this.#all<PauseReply>('pause', request));
     } catch (error) {
       const { activeSide: side, epoch } = await this.state();
-      await this.resume({ owner: request.owner, side, epoch }).catch(() => undefined);
+      if (side !== undefined) await this.resume({ owner: request.owner, side, epoch }).catch(() => undefined);
       throw error;
     }
   }
@@ -204,10 +204,11 @@ export class WorkerPool implements Controlled {
       const [peer] = this.#workers;
       const { activeSide: side, epoch } =
         (await peer?.channel.call<ProxyState>('state').catch(() => own)) ?? own;
+      if (side === undefined) continue;
       for (const owner of given) {
         if (!this.#holds.has(owner)) await channel.call('resume', { owner, side, epoch });
       }
-      if (side !== own.activeSide && epoch > own.epoch) {
+      if (own.activeSide === undefined || (side !== own.activeSide && epoch > own.epoch)) {
         await channel.call('resume', { owner: 'the proxy itself', side, epoch });
       }
     }

@@ -53,6 +53,15 @@ class ProxySwitch implements TrafficSwitch {
         ),
       });
     }
+    if (first.activeSide === undefined) {
+      throw new UnprovenError(
+        'proxy_undecided',
+        'No proxy knows yet which side is active: they serve nobody',
+        {
+          hint: 'Proxies read the migration row on the target. See why they cannot, or start them with --assume.',
+        },
+      );
+    }
     const sessions = states.reduce((sum, state) => sum + state.sessions.total, 0);
     return {
       activeSide: first.activeSide,
@@ -136,6 +145,7 @@ class ProxySwitch implements TrafficSwitch {
     await Promise.allSettled(
       this.#proxies.map(async (proxy) => {
         const { activeSide, epoch } = await proxy.call<ProxyState>('GET', '/v1/state', SHORT_TIMEOUT_MS);
+        if (activeSide === undefined) return;
         await proxy.call('POST', '/v1/resume', RESUME_TIMEOUT_MS, {
           owner: this.#owner,
           side: activeSide,

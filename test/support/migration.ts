@@ -44,7 +44,9 @@ export async function withScene(ends: Ends, play: (scene: Scene) => Promise<void
   let serving: Promise<void> = Promise.resolve();
   const listening = new Promise<number>((resolve, reject) => {
     const onReady = (proxy: { readonly port: number }) => resolve(proxy.port);
-    serving = runProxy({ listen: '127.0.0.1:0', source, target, control, signal: stop.signal, onReady });
+    const migration = source.database;
+    const { signal } = stop;
+    serving = runProxy({ listen: '127.0.0.1:0', migration, source, target, control, signal, onReady });
     serving.catch(reject);
   });
   const events: MigrationEvent[] = [];

@@ -51,7 +51,6 @@ export async function startProxyBed(
   const proxy = await startProxy({
     listen: { host: '127.0.0.1', port: 0 },
     servers: { source: source.address, target: target.address },
-    initial: { side: 'source', epoch: 0 },
     lookupVerifier: async (user, side) => {
       const rows = await on[side].connection.query<{ verifier: string }>(
         sql`SELECT rolpassword AS verifier FROM pg_authid WHERE rolname = ${user}`,

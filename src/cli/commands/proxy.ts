@@ -22,6 +22,11 @@ export const proxy: CommandDefinition = {
       description: 'sessions that cannot be moved: refuse, wait or terminate (proxy.immovable)',
     },
     { flags: '--max-clients <n>', description: 'sessions at once (proxy.limits.maxClients)' },
+    {
+      flags: '--assume <side>',
+      description:
+        'source or target: served where neither the target nor the state file can tell, such as before the target exists',
+    },
     { flags: '--workers <n>', description: 'processes that share the work (proxy.workers)' },
   ],
   async run(context, flags) {
@@ -39,8 +44,12 @@ export const proxy: CommandDefinition = {
     });
     const { runProxy } = await import('../proxy-runner.ts');
     const { listen, control, tls, ...more } = settings.proxy;
+    const { sideFlag } = await import('../flag-values.ts');
     await runProxy({
       ...more,
+      migration: settings.migration,
+      assume: flags.assume === undefined ? undefined : sideFlag('--assume', String(flags.assume)),
+      warn: (message) => context.output.warn(message),
       listen,
       control,
       clientTls: tls,

@@ -1,0 +1,43 @@
+/** What the proxy learns from a target of any kind: there is no migration, this is its active side, or nothing. */
+
+import { expect } from 'vitest';
+import { test } from '../../test/support/fixture.ts';
+import { ident, literal, sql } from '../postgres/sql.ts';
+import { AskedServers } from './asked-servers.ts';
+
+const TABLE = `CREATE SCHEMA pgglide; CREATE TABLE pgglide.migration (name text, active_side text, epoch bigint)`;
+
+test('a target says which side is active, or that there is no migration', async ({ source, target }) => {
+  const servers = { source: source.address, target: target.address };
+  await using asked = new AskedServers(servers, 'shop');
+  expect(await asked.activeSide(), 'an empty database').toBeUndefined();
+  await target.exec(TABLE);
+  expect(await asked.activeSide(), 'a schema without a migration').toBeUndefined();
+  await target.exec(`INSERT INTO pgglide.migration VALUES ('shop', 'target', 3), ('later', 'source', 4)`);
+  expect(await asked.activeSide()).toEqual({ side: 'target', epoch: 3 });
+
+  await using missing = new AskedServers(
+    { ...servers, target: { ...target.address, database: `${target.name}_not_made` } },
+    'shop',
+  );
+  expect(await missing.activeSide(), 'a server without the database').toBeUndefined();
+});
+
+test('a target that cannot be asked is not one without a migration', async ({ source, target }) => {
+  await target.exec(`${TABLE}; INSERT INTO pgglide.migration VALUES ('shop', 'target', 1)`);
+  const servers = { source: source.address, target: target.address };
+  await using other = new AskedServers(servers, 'another');
+  await expect(other.activeSide()).rejects.toThrow('It knows the migration "shop", and not "another"');
+  await using down = new AskedServers({ ...servers, target: { ...target.address, port: 1 } }, 'shop');
+  await expect(down.activeSide()).rejects.toMatchObject({ code: 'server_unreachable' });
+
+  const role = `${target.name}_blind`;
+  await target.connection.script(sql`CREATE ROLE ${ident(role)} LOGIN PASSWORD ${literal('p')}`);
+  await using blind = new AskedServers(
+    { ...servers, target: { ...target.address, user: role, password: 'p' } },
+    'shop',
+  );
+  await expect(blind.activeSide()).rejects.toMatchObject({ code: '42501' });
+  await blind[Symbol.asyncDispose]();
+  await target.connection.script(sql`DROP ROLE ${ident(role)}`);
+});

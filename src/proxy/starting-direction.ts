@@ -1,0 +1,27 @@
+/** Where a proxy that starts sends its clients, or that it cannot tell. Pure. */
+
+import type { Side } from '../domain/names.ts';
+import type { Direction } from './options.ts';
+import type { KeptDirection } from './state-file.ts';
+
+export interface Known {
+  /** What the target said: the migration's row, that it has no migration, or nothing that could be read. */
+  readonly row: Direction | 'no-migration' | 'unreadable';
+  /** Undefined: there is no state file. */
+  readonly kept: KeptDirection | undefined;
+  /** What the operator vouches for where nobody else can tell. */
+  readonly assumed: Side | undefined;
+}
+
+/**
+ * The row is the truth. The state file is what we last knew, unless a switch was under way then. Where there has never
+ * been a migration, the source is what there is. Undefined: the other side might be the active one, so serve nobody.
+ */
+export function startingDirection({ row, kept, assumed }: Known): Direction | undefined {
+  if (typeof row === 'object') return row;
+  if (kept !== undefined && !kept.isSwitching) return { side: kept.side, epoch: kept.epoch };
+  if (assumed !== undefined) return { side: assumed, epoch: kept?.epoch ?? 0 };
+  // A switch was begun and then the migration was taken away: either side may be the one that is used now.
+  if (kept !== undefined) return undefined;
+  return row === 'no-migration' ? { side: 'source', epoch: 0 } : undefined;
+}
