@@ -82,6 +82,12 @@ module.exports = {
       to: { dependencyTypes: ['core', 'npm'] },
     },
     {
+      name: 'kubernetes-client-in-one-place',
+      severity: 'error',
+      from: { path: '^(src|lab)/', pathNot: ['^src/kubernetes/', '\\.test\\.ts$'] },
+      to: { path: 'node_modules/@kubernetes/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'proxy-has-no-client-library',
       severity: 'error',
       from: { path: '^src/(proxy|wire)/', pathNot: '\\.test\\.ts$' },

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** unit: no server. pg: real servers, started once by test/support/global-servers.ts. e2e: whole migrations with load. */
+/** unit: no server. pg: real servers, started once by test/support/global-servers.ts. e2e: whole migrations with load. k8s: against a cluster (npm run test:k8s). */
 export default defineConfig({
   test: {
     projects: [
@@ -24,6 +24,16 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.e2e.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'k8s',
+          include: ['test/k8s/**/*.k8s.test.ts'],
+          globalSetup: ['test/support/global-cluster.ts'],
           testTimeout: 180_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -112,9 +112,10 @@ function toSettings(
   folder: string,
   input: LoadInput,
 ): Settings {
-  const { copy, throttle, verify, cutover, traffic, proxy } = config;
+  const { copy, throttle, verify, cutover, kubernetes, traffic, proxy } = config;
   const home = input.home ?? homedir();
-  const path = (text: string | undefined) => (text === undefined ? undefined : resolve(folder, text));
+  const path = (text: string | undefined) =>
+    text === undefined ? undefined : resolve(folder, text.replace(/^~(?=\/)/, home));
   const seen = (side: 'source' | 'target', key: 'seenByTarget' | 'seenBySource') =>
     seenByServer(servers[side], parseConninfo(String(config[side][key] ?? '')), home);
   const control = absoluteSocket(proxy.control, folder);
@@ -142,6 +143,7 @@ function toSettings(
       requireVerified: cutover.guard.verified,
       prewarm: cutover.prewarm,
     },
+    kubernetes: { ...kubernetes, kubeconfig: path(kubernetes.kubeconfig) } as Settings['kubernetes'],
     traffic: {
       driver: traffic.driver,
       proxies: traffic.proxies?.map((address) => absoluteSocket(address, folder)) ?? [control],

@@ -238,6 +238,27 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'The switch, there and back.' }),
+  kubernetes: z
+    .strictObject({
+      kubeconfig: optional(text, {
+        kind: 'text',
+        description:
+          'The file that names the cluster. When not given: $KUBECONFIG, ~/.kube/config, or the cluster whose pod we run in.',
+        example: '~/.kube/config',
+      }),
+      context: optional(text, {
+        kind: 'text',
+        description: 'The kubeconfig’s context. Its current one when not given.',
+        example: 'production',
+      }),
+      namespace: optional(text, {
+        kind: 'text',
+        description: 'The application’s namespace. The context’s when not given.',
+        example: 'shop',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'Which Kubernetes cluster, where one is needed.' }),
   traffic: z
     .strictObject({
       driver: withDefault(

@@ -46,6 +46,12 @@ export interface Settings {
     /** Whether the new side's cache is filled with what is hot on the old one, before the pause. */
     readonly prewarm: boolean;
   };
+  readonly kubernetes: {
+    /** Absolute path. */
+    readonly kubeconfig: string | undefined;
+    readonly context: string | undefined;
+    readonly namespace: string | undefined;
+  };
   readonly traffic: {
     readonly driver: TrafficDriver;
     /** Control addresses: unix:/path, http://host:port or https://host:port. */

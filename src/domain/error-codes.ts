@@ -236,6 +236,47 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   usage('lab_option', 'This action of the lab does not take this option.', 'See pgglide lab --help.'),
   usage('demo_missing', 'The demo is not part of this installation.', 'Run it from a checkout.'),
 
+  usage(
+    'kubeconfig_invalid',
+    'The kubeconfig that was named cannot be read.',
+    'Name a file that kubectl can read, with kubernetes.kubeconfig or KUBECONFIG.',
+  ),
+  usage(
+    'context_unknown',
+    'The kubeconfig has no such context, or no current one.',
+    'Name one of those that the hint lists, with kubernetes.context.',
+  ),
+
+  prerequisite(
+    'cluster_not_named',
+    'Nothing says which Kubernetes cluster is meant, and we do not run in one.',
+    'Set KUBECONFIG or kubernetes.kubeconfig, or run in a pod with a service account.',
+  ),
+  prerequisite(
+    'cluster_forbidden',
+    'The Kubernetes cluster does not allow something that is needed.',
+    'The message names verb and resource, the hint the rule of a Role that allows it.',
+  ),
+  prerequisite(
+    'cluster_object_missing',
+    'An object that the configuration names is not in the cluster.',
+    'Check names, namespace and context.',
+  ),
+  prerequisite(
+    'cluster_kind_unknown',
+    'The Kubernetes cluster does not know a kind of object.',
+    'Its version may be too old, or a resource definition (CRD) is not installed.',
+  ),
+  prerequisite(
+    'cluster_object_changed',
+    'Somebody else changes an object of the cluster at the same time, or it is there already.',
+    'Stop who does, then run the same command again.',
+  ),
+  prerequisite(
+    'cluster_refused',
+    'The Kubernetes cluster refuses an object: a field is invalid, or an admission rule is against it.',
+    'The message is the API server’s own.',
+  ),
   prerequisite(
     'pgbouncer_session_pool',
     'PgBouncer gives each client a server connection of its own, so that its PAUSE would wait until all have left.',
@@ -387,6 +428,21 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'target_lost',
     'The target ended a session that copied a table.',
     'See its log; when it is back, run `pgglide sync` again.',
+  ),
+  unreachable(
+    'cluster_unreachable',
+    'The Kubernetes cluster’s API server does not answer.',
+    'Check that it runs, that the context is the right one, and that its address is within reach.',
+  ),
+  unreachable(
+    'cluster_login_failed',
+    'The Kubernetes cluster does not know who we are.',
+    'Renew the credentials of the kubeconfig’s context, or of the service account.',
+  ),
+  unreachable(
+    'cluster_failed',
+    'The Kubernetes cluster’s API server answered with an error of its own.',
+    'Run the same command again when it is well.',
   ),
   unreachable(
     'proxy_unreachable',

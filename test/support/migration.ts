@@ -105,6 +105,7 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
     },
     verify: { bits: 64, jobs: 2, staleAfterMs: 86_400_000 },
     cutover: { pauseBudgetMs: 5000, requireVerified: false, prewarm: false },
+    kubernetes: { kubeconfig: undefined, context: undefined, namespace: undefined },
     traffic: {
       driver: 'proxy',
       proxies: [control],
