@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { expect, onTestFinished, vi } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test as base } from '../../test/support/fixture.ts';
+import { HttpClient } from '../load/http-client.ts';
 import { type RunningApp, startApp } from './app.ts';
 import { seedDatabase } from './seed.ts';
 
@@ -246,4 +247,24 @@ test.for([13, 14, 17, 18])('the shop runs on PostgreSQL %d', async (majorVersion
   expect((await ask(app, '/db')).body.version).toBe(server.version);
   const lines = [{ product: 5, quantity: 2 }];
   expect((await tell(app, 'POST', '/orders', 'r1', { customer: 1, lines })).status).toBe(201);
+});
+
+test('a shop that stops answers what comes on open connections, and asks for their end', async ({ shop }) => {
+  const app = await startApp({ database: appAddress(shop), poolSize: 2, drainMs: 30_000 });
+  const client = new HttpClient(new URL(app.url), 10_000);
+  onTestFinished(() => client.close());
+  const askThrice = () =>
+    Promise.all(
+      [1, 2, 3].map(
+        () =>
+          new Promise((resolve) =>
+            client.send({ method: 'GET', path: '/orders/1', requestId: undefined, body: undefined }, resolve),
+          ),
+      ),
+    );
+  await askThrice();
+  const stopping = app.stop();
+  expect(await askThrice()).toEqual([200, 200, 200]);
+  await stopping;
+  expect(await askThrice()).toEqual([0, 0, 0]);
 });

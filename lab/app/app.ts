@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ServerAddress } from '../../src/index.ts';
 import { ShopDatabase } from './database.ts';
 import { findRoute, type Match } from './routes.ts';
@@ -17,6 +18,8 @@ export interface AppOptions {
   readonly host?: string;
   /** Database sessions, all opened at the start; 20 when omitted. */
   readonly poolSize?: number;
+  /** How long stop() waits for clients to go by themselves; every answer asks them to. 0 when omitted. */
+  readonly drainMs?: number;
 }
 
 export interface RunningApp extends AsyncDisposable {
@@ -31,7 +34,11 @@ export interface RunningApp extends AsyncDisposable {
 export async function startApp(options: AppOptions): Promise<RunningApp> {
   const database = await ShopDatabase.open(settingsOf(options.database), options.poolSize ?? 20);
   const host = options.host ?? '127.0.0.1';
-  const server = createServer((request, response) => void serve(database, request, response));
+  let isStopping = false;
+  const server = createServer((request, response) => {
+    if (isStopping) response.setHeader('connection', 'close');
+    void serve(database, request, response);
+  });
   // A server that closes an idle connection at the moment a client picks it fails that client's request.
   server.keepAliveTimeout = 600_000;
   await listen(server, options.port ?? 0, host).catch(async (error) => {
@@ -40,6 +47,8 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
   });
   const { port } = server.address() as AddressInfo;
   const stop = async () => {
+    isStopping = true;
+    await drained(server, options.drainMs ?? 0);
     await closeServer(server);
     await database.close();
   };
@@ -63,6 +72,14 @@ function listen(server: Server, port: number, host: string): Promise<void> {
     server.once('error', reject);
     server.listen(port, host, () => resolve());
   });
+}
+
+/** No connection is closed here: a request may be on its way on any of them. */
+async function drained(server: Server, drainMs: number): Promise<void> {
+  const deadline = performance.now() + drainMs;
+  const connections = () =>
+    new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
+  while (performance.now() < deadline && (await connections()) > 0) await delay(20);
 }
 
 /** Lets running requests finish; their connections are closed as they fall idle. */

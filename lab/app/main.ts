@@ -4,12 +4,13 @@ import { watchFile } from 'node:fs';
 import { startApp } from './app.ts';
 import { databaseSettings } from './settings.ts';
 
-const { SHOP_CONFIG, SHOP_HOST, SHOP_PORT, SHOP_POOL_SIZE } = process.env;
+const { SHOP_CONFIG, SHOP_HOST, SHOP_PORT, SHOP_POOL_SIZE, SHOP_DRAIN_MS } = process.env;
 
 const app = await startApp({
   database: databaseSettings(process.env),
   port: Number(SHOP_PORT ?? 8080),
   poolSize: Number(SHOP_POOL_SIZE ?? 20),
+  drainMs: Number(SHOP_DRAIN_MS ?? 0),
   ...(SHOP_HOST === undefined ? {} : { host: SHOP_HOST }),
 });
 console.log(JSON.stringify({ listening: app.url }));

@@ -24,4 +24,7 @@ test('the environment gives a connection string, or leaves it to PGHOST and its 
     connectionString: 'postgresql://db/shop',
   });
   expect(databaseSettings({ PGHOST: 'db' })).toEqual({});
+  expect(databaseSettings({ PGHOST: 'db', SHOP_PREPARED_STATEMENTS: 'off' })).toEqual({
+    preparedStatements: false,
+  });
 });

@@ -14,13 +14,16 @@ export type DatabaseSettings = Pick<
 
 /**
  * SHOP_CONFIG names a file, DATABASE_URL holds a connection string, and otherwise PGHOST, PGPORT, PGUSER,
- * PGPASSWORD and PGDATABASE count, which node-postgres reads by itself.
+ * PGPASSWORD and PGDATABASE count, which node-postgres reads by itself. Without a file, SHOP_PREPARED_STATEMENTS=off does
+ * what `preparedStatements: false` does in one.
  */
 export function databaseSettings(environment: NodeJS.ProcessEnv): DatabaseSettings {
   if (environment.SHOP_CONFIG !== undefined)
     return parseConfigFile(readFileSync(environment.SHOP_CONFIG, 'utf8'));
-  if (environment.DATABASE_URL !== undefined) return { connectionString: environment.DATABASE_URL };
-  return {};
+  const naming = environment.SHOP_PREPARED_STATEMENTS === 'off' ? { preparedStatements: false } : {};
+  if (environment.DATABASE_URL !== undefined)
+    return { connectionString: environment.DATABASE_URL, ...naming };
+  return naming;
 }
 
 /** Either a connection string alone, or a JSON object with host, port, user, password, database and preparedStatements. */

@@ -63,6 +63,21 @@ describe('the load’s HTTP client', () => {
     expect(ports.size).toBe(3);
   });
 
+  test('closes a connection that nobody uses: a server that stops must never have to', async () => {
+    const ports = new Set<number | undefined>();
+    let closed: Promise<unknown> | undefined;
+    const url = await saying((socket) => {
+      ports.add(socket.remotePort);
+      closed = new Promise((resolve) => socket.once('close', resolve));
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    });
+    const client = clientOf(url);
+    await ask(client);
+    await closed;
+    expect((await ask(client)).status).toBe(200);
+    expect(ports.size).toBe(2);
+  });
+
   test('puts together an answer that comes in pieces', async () => {
     const pieces = ['HTTP/1.1 200 OK\r\nConte', 'nt-Length: 5\r\n\r', '\nhe', 'llo'];
     const url = await saying((socket) => {

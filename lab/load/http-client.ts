@@ -13,6 +13,9 @@ export interface HttpRequest {
   readonly body: string | undefined;
 }
 
+/** A connection that nobody used for so long is closed: by the client, which knows that no request is on its way. */
+const IDLE_MS = 1_000;
+
 /** Status 0: no answer, and `error` says why. */
 export type OnAnswer = (status: number, body: string, error?: string) => void;
 
@@ -20,7 +23,7 @@ export class HttpClient {
   readonly #host: string;
   readonly #port: number;
   readonly #timeoutMs: number;
-  /** Last used, first taken: the sockets that the rate does not need stay cold. */
+  /** Last used, first taken: the sockets that the rate does not need stay cold, the coldest in front. */
   readonly #idle: HttpConnection[] = [];
   readonly #all = new Set<HttpConnection>();
   readonly #expiring: NodeJS.Timeout;
@@ -67,6 +70,7 @@ export class HttpClient {
   #expire(): void {
     const now = performance.now();
     for (const connection of this.#all) if (connection.deadline < now) connection.fail('timeout');
+    while ((this.#idle[0]?.idleSince ?? now) + IDLE_MS < now) this.#idle.shift()?.close();
   }
 }
 
@@ -75,6 +79,8 @@ const END_OF_HEAD = '\r\n\r\n';
 class HttpConnection {
   /** On performance.now()'s clock; never while idle. */
   deadline = Number.POSITIVE_INFINITY;
+  /** On performance.now()'s clock; means something only while idle. */
+  idleSince = 0;
   readonly #socket: Socket;
   #onAnswer: OnAnswer | undefined;
   #received: Buffer | undefined;
@@ -99,8 +105,12 @@ class HttpConnection {
     this.#socket.write(text);
   }
 
-  fail(reason: string): void {
+  close(): void {
     this.#socket.destroy();
+  }
+
+  fail(reason: string): void {
+    this.close();
     this.#answer(0, '', reason);
   }
 
@@ -133,6 +143,7 @@ class HttpConnection {
     const onAnswer = this.#onAnswer;
     this.#onAnswer = undefined;
     this.deadline = Number.POSITIVE_INFINITY;
+    this.idleSince = performance.now();
     onAnswer?.(status, body, error);
   }
 }

@@ -1,8 +1,10 @@
 /**
  * The load generator as a process of its own. Configured by the environment: LOAD_URL, LOAD_RATE, LOAD_LEDGER, LOAD_SEED,
- * and if wanted LOAD_READ_SHARE, LOAD_WARMUP_MS, LOAD_SECONDS. Prints a JSON line a second; SIGINT or SIGTERM ends it in order.
+ * and if wanted LOAD_READ_SHARE, LOAD_WARMUP_MS, LOAD_SECONDS. LOAD_SEED_FILE instead of LOAD_SEED names a file that is read
+ * once, at the start: a named pipe keeps the seed out of every file and environment. Prints a JSON line a second; SIGINT or SIGTERM ends it in order.
  */
 
+import { readFileSync } from 'node:fs';
 import { startLoad } from './load.ts';
 
 function required(name: string): string {
@@ -14,13 +16,13 @@ function required(name: string): string {
   return value;
 }
 
-const { LOAD_READ_SHARE, LOAD_WARMUP_MS, LOAD_SECONDS } = process.env;
+const { LOAD_SEED_FILE, LOAD_READ_SHARE, LOAD_WARMUP_MS, LOAD_SECONDS } = process.env;
 
 const load = await startLoad({
   url: required('LOAD_URL'),
   rate: Number(required('LOAD_RATE')),
   ledgerPath: required('LOAD_LEDGER'),
-  seed: required('LOAD_SEED'),
+  seed: LOAD_SEED_FILE === undefined ? required('LOAD_SEED') : readFileSync(LOAD_SEED_FILE, 'utf8').trim(),
   ...(LOAD_READ_SHARE === undefined ? {} : { readShare: Number(LOAD_READ_SHARE) }),
   ...(LOAD_WARMUP_MS === undefined ? {} : { warmupMs: Number(LOAD_WARMUP_MS) }),
 });
