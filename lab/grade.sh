@@ -5,7 +5,8 @@ set -u
 
 usage() {
   cat <<'TEXT'
-grade.sh [--mode local] [--dir D] [--json FILE] [--only ID,ID...] [--no-hints] [--list]
+grade.sh [--mode local|k8s] [--dir D] [--json FILE] [--only ID,ID...] [--no-hints] [--list]
+  --mode M      as the lab that is there
   --json FILE   where the results go as JSON (grade.json)
   --only IDS    these checks alone
   --list        the checks and their points
@@ -14,7 +15,7 @@ Exit codes: 0 passed (80 points and every check with a star), 1 not yet,
 TEXT
 }
 
-mode=local
+mode=
 lab_dir=${LAB_DIR:-$lab_root/.pgglide/lab}
 json=grade.json
 only=
@@ -34,12 +35,11 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-load_backend "$mode"
-backend_check
+require_mode "$mode"
 set -- "$hints"
 [ -z "$only" ] || set -- "$@" --only "$only"
 if [ -n "$list" ]; then
-  backend_grade "$@" --list
+  labctl grade "$@" --list
   exit
 fi
 
@@ -61,4 +61,4 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
-backend_grade --json "$json" "$@"
+labctl grade --json "$json" "$@"

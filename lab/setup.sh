@@ -5,23 +5,31 @@ set -u
 
 usage() {
   cat <<'TEXT'
-setup.sh [--mode local] [--dir D] [--rows N] [--rate N] [--reset | --down] [--yes]
-  --mode M   where the lab runs; local: processes on this machine, no cluster and no root needed
+setup.sh [--mode local|k8s] [--dir D] [--rows N] [--rate N] [--reset | --down] [--yes]
+  --mode M   where the lab runs; local (at first): processes on this machine, no cluster and no root needed;
+             k8s: pods of the cluster that kubectl knows, such as k3s
   --dir D    the lab's folder (.pgglide/lab of the checkout, or $LAB_DIR)
   --rows N   about so many rows in the shop's database (200000)
   --rate N   requests per second (500)
   --reset    take the lab down first, and begin anew
-  --down     end every process of the lab and remove its folder
+  --down     end every process or pod of the lab and remove its folder, or its namespace, too
   --yes      do not ask
+With --mode k8s
+  --context NAME    the cluster; must be said when it is not k3s, kind, minikube or another one of this machine
+  --namespace NAME  made and removed by setup.sh (lab-migration)
+  --image NAME      of shop and load, as the cluster knows it (pgglide:VERSION, made by deploy/Dockerfile)
 Exit codes: 0 done, 1 failed, 2 usage, something is missing, or the lab must be reset
 TEXT
 }
 
-mode=local
+mode=
 lab_dir=${LAB_DIR:-$lab_root/.pgglide/lab}
 rows=200000
 rate=500
 action=up
+context=
+namespace=
+image=
 assume_yes=no
 while [ $# -gt 0 ]; do
   case $1 in
@@ -29,6 +37,9 @@ while [ $# -gt 0 ]; do
     --dir) need_value "$@"; lab_dir=$(absolute "$2"); shift ;;
     --rows) need_value "$@"; rows=$2; shift ;;
     --rate) need_value "$@"; rate=$2; shift ;;
+    --context) need_value "$@"; context=$2; shift ;;
+    --namespace) need_value "$@"; namespace=$2; shift ;;
+    --image) need_value "$@"; image=$2; shift ;;
     --reset) action=reset ;;
     --down) action=down ;;
     --yes | -y) assume_yes=yes ;;
@@ -38,15 +49,18 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-load_backend "$mode"
-backend_check
+require_mode "$mode"
 case $action in
   down | reset)
     if [ -e "$lab_dir" ]; then
       confirm "End the lab in $lab_dir and remove all its data?"
-      backend_down || exit
+      labctl down || exit
     fi
     [ "$action" = reset ] || exit 0
     ;;
 esac
-backend_up "$rows" "$rate"
+set --
+[ -z "$context" ] || set -- "$@" --context "$context"
+[ -z "$namespace" ] || set -- "$@" --namespace "$namespace"
+[ -z "$image" ] || set -- "$@" --image "$image"
+labctl up --rows "$rows" --rate "$rate" "$@"

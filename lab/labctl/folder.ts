@@ -12,19 +12,34 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Public: what anyone may know. */
-export interface LabRecord {
-  readonly mode: 'local';
+interface CommonRecord {
   /** ISO 8601. */
   readonly createdAt: string;
   readonly rows: number;
   /** Requests a second. */
   readonly rate: number;
+}
+
+/** Public: what anyone may know. */
+export interface LocalRecord extends CommonRecord {
+  readonly mode: 'local';
   readonly source: Endpoint;
   /** The application's address, and those of its replicas behind it. */
   readonly appUrl: string;
   readonly replicaUrls: readonly string[];
 }
+
+export interface ClusterRecord extends CommonRecord {
+  readonly mode: 'k8s';
+  readonly context: string;
+  /** As in KUBECONFIG; undefined: kubectl's own place. */
+  readonly kubeconfig: string | undefined;
+  readonly namespace: string;
+  /** Of shop and load. */
+  readonly image: string;
+}
+
+export type LabRecord = LocalRecord | ClusterRecord;
 
 export interface Paths {
   readonly folder: string;
@@ -75,6 +90,9 @@ export function writeWhole(path: string, text: string, mode = 0o644): void {
   chmodSync(next, mode);
   renameSync(next, path);
 }
+
+/** Undefined: no lab, or one whose setup has hardly begun. */
+export const readRecord = (paths: Paths): LabRecord | undefined => readJson<LabRecord>(paths.record);
 
 export const writeJson = (path: string, value: unknown, mode = 0o644): void =>
   writeWhole(path, `${JSON.stringify(value, undefined, 2)}\n`, mode);

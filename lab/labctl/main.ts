@@ -2,16 +2,14 @@
 
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { LabError, type Paths, pathsOf } from './folder.ts';
+import type { Backend } from './backend.ts';
+import { LabError, type Paths, pathsOf, readRecord } from './folder.ts';
 import { runGrade } from './grade/main.ts';
-import { info } from './info.ts';
-import { pointShopAt } from './local/app-config.ts';
+import { clusterBackend } from './k8s/backend.ts';
+import { localBackend } from './local/backend.ts';
 import { startByHand } from './local/by-hand.ts';
-import { takeDown } from './local/down.ts';
 import { startFront } from './local/front.ts';
 import { endProcess } from './local/processes.ts';
-import { startTarget, stopTarget } from './local/target.ts';
-import { bringUp, recordOf } from './local/up.ts';
 import { trafficLines } from './traffic.ts';
 
 const USAGE = `labctl [--dir D] COMMAND
@@ -20,11 +18,15 @@ const USAGE = `labctl [--dir D] COMMAND
   app HOST:PORT [--unprepared]  point the shop at another address; returns when both replicas have gone over
   traffic [--around TIME]       figures of the load, of all its time or of 10 s on both sides of a moment
   start NAME [--until TEXT] -- COMMAND...
-                                run something beside the lab; setup.sh --down ends it, too
+                                run something beside a lab without a cluster; setup.sh --down ends it, too
   stop NAME                     end it`;
 
 const OPTIONS = {
   dir: { type: 'string' },
+  mode: { type: 'string' },
+  context: { type: 'string' },
+  namespace: { type: 'string' },
+  image: { type: 'string' },
   rows: { type: 'string', default: '200000' },
   rate: { type: 'string', default: '500' },
   around: { type: 'string' },
@@ -45,37 +47,64 @@ async function main(args: string[]): Promise<number> {
   const { values, positionals } = parse(args);
   const paths = pathsOf(resolve(values.dir ?? process.env.LAB_DIR ?? '.pgglide/lab'));
   const [command = '', ...rest] = positionals;
-  if (command === 'grade') return runGrade(paths, values);
-  const said = await run(paths, command, rest, values);
+  const backend = backendFor(paths, command === 'down' ? undefined : values.mode);
+  if (command === 'grade') return runGrade(paths, backend, values);
+  const said = await run(paths, backend, command, rest, values);
   if (said !== '') console.log(said);
   return 0;
 }
 
-async function run(paths: Paths, command: string, rest: string[], values: Values): Promise<string> {
+const BACKENDS: Readonly<Record<string, Backend>> = { local: localBackend, k8s: clusterBackend };
+
+/** The mode of the lab that is there counts; without one, the wanted mode. */
+function backendFor(paths: Paths, wanted: string | undefined): Backend {
+  const found = readRecord(paths)?.mode;
+  if (found !== undefined && wanted !== undefined && found !== wanted)
+    throw new LabError(
+      `The lab in ${paths.folder} is of --mode ${found}: end it with --down, or take another --dir`,
+    );
+  const backend = BACKENDS[found ?? wanted ?? 'local'];
+  if (backend === undefined) throw new LabError(`--mode ${wanted} is unknown. There are: local, k8s`);
+  return backend;
+}
+
+async function run(
+  paths: Paths,
+  backend: Backend,
+  command: string,
+  rest: string[],
+  values: Values,
+): Promise<string> {
   const [first = ''] = rest;
   switch (command) {
     case 'up': {
       const rows = whole('--rows', values.rows, 100, 100_000_000);
       const rate = whole('--rate', values.rate, 1, 5_000);
-      await bringUp(paths, { rows, rate });
-      return info(paths);
+      const { context, namespace, image } = values;
+      await backend.up(paths, { rows, rate, context, namespace, image });
+      return backend.info(paths);
     }
     case 'down':
-      return (await takeDown(paths)) ? `The lab in ${paths.folder} is gone` : 'There is no lab to take down';
+      return (await backend.down(paths))
+        ? `The lab in ${paths.folder} is gone`
+        : 'There is no lab to take down';
     case 'info':
-      return info(paths);
+      return backend.info(paths);
     case 'target':
-      if (first === 'start') return startTarget(paths);
-      if (first === 'stop') return stopTarget(paths);
+      if (first === 'start') return backend.startTarget(paths);
+      if (first === 'stop') return backend.stopTarget(paths);
       throw new LabError(USAGE);
     case 'app': {
       const [host = '', port] = first.split(':');
-      const connection = { host, port: whole('the port', port ?? '', 1, 65_535) };
-      recordOf(paths);
-      await pointShopAt(paths, values.unprepared ? { ...connection, preparedStatements: false } : connection);
+      const address = { host, port: whole('the port', port ?? '', 1, 65_535) };
+      await backend.pointShopAt(
+        paths,
+        values.unprepared ? { ...address, preparedStatements: false } : address,
+      );
       return `The shop uses ${first}`;
     }
     case 'traffic':
+      await backend.fetchLedger(paths);
       return trafficLines(paths, windowOf(values.around));
     case 'start':
       await startByHand(paths, { name: first, command: rest.slice(1), until: values.until });

@@ -1,6 +1,6 @@
 /** The grader's own: keys and what it must remember. Mode 600 in a folder of mode 700. */
 
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { type Endpoint, LabError, type Paths, readJson, writeJson } from './folder.ts';
 import type { ProcessRecord } from './local/processes.ts';
@@ -14,6 +14,12 @@ export interface Secrets {
   readonly superuserPassword: string;
 }
 
+export interface PodBaseline {
+  readonly load: { readonly name: string; readonly uid: string; readonly specHash: string };
+  /** Of a replica's container: what it runs. */
+  readonly shopHash: string;
+}
+
 export interface Baseline {
   readonly createdAt: string;
   readonly rows: number;
@@ -22,7 +28,10 @@ export interface Baseline {
   /** Rows of the user's tables right after the seed. */
   readonly seededRows: number;
   readonly ledgerStartedAtMs: number;
-  readonly load: ProcessRecord;
+  /** Of a lab without a cluster: the generator's process. */
+  readonly load?: ProcessRecord;
+  /** Of a lab in one: what setup put there. */
+  readonly pods?: PodBaseline;
   /** Since the target was deployed. */
   readonly target?: { readonly systemIdentifier: string; readonly endpoint: Endpoint };
 }
@@ -37,6 +46,10 @@ export function ensureSecrets(paths: Paths): { secrets: Secrets; isNew: boolean 
   writeJson(paths.secrets, secrets, 0o600);
   return { secrets, isNew: true };
 }
+
+/** Tells labs apart without telling their seed. */
+export const labId = (seed: string): string =>
+  createHash('sha256').update(`lab ${seed}`).digest('hex').slice(0, 12);
 
 export function readSecrets(paths: Paths): Secrets {
   const found = readJson<Secrets>(paths.secrets);

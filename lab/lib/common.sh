@@ -33,14 +33,21 @@ require_node() {
   [ -d "$lab_root/node_modules/tsx" ] || refuse "Node packages are missing. Run: cd $lab_root && npm ci"
 }
 
-# $1: what was given as --mode. Loads the functions that know where the lab runs:
-# backend_check, backend_up, backend_down, backend_grade.
-load_backend() {
+# $1: what was given as --mode; empty: as the lab that is there, or local.
+require_mode() {
+  require_node
   case $1 in
-    local) . "$lab_root/lab/lib/backend-$1.sh" ;;
-    k8s | k3s | context) refuse "--mode $1: the lab on a Kubernetes cluster is not part of this version. Use --mode local." ;;
-    *) refuse "--mode $1 is unknown. There is: local" ;;
+    '' | local | k8s) ;;
+    *) refuse "--mode $1 is unknown. There are: local, k8s" ;;
   esac
+}
+
+# The lab's tool, told which lab; $mode may be empty.
+labctl() {
+  command_name=$1
+  shift
+  if [ -n "$mode" ]; then set -- --mode "$mode" "$@"; fi
+  "$lab_root/lab/labctl.sh" "$command_name" --dir "$lab_dir" "$@"
 }
 
 absolute() {

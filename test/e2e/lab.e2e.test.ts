@@ -99,10 +99,10 @@ describe('not solved', () => {
     expect(await lab.grade('--only', 'target-16')).toMatchObject({ exitCode: 1 });
   });
 
-  test('a cluster is not there yet, and said so', async () => {
+  test('a lab of another mode in the same folder is refused', async () => {
     expect(await lab.setup('--mode', 'k8s')).toMatchObject({
       exitCode: 2,
-      output: expect.stringContaining('--mode local'),
+      output: expect.stringContaining('is of --mode local'),
     });
   });
 

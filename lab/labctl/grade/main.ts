@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Backend } from '../backend.ts';
 import { LabError, type Paths, writeWhole } from '../folder.ts';
-import { openLocalWorld } from '../local/world.ts';
-import { readSecrets } from '../secrets.ts';
+import { labId, readSecrets } from '../secrets.ts';
 import { CHECKS } from './checks.ts';
 import { takeLock } from './lock.ts';
 import { exitCodeOf, listLines, resultLines, summarize } from './result.ts';
@@ -21,13 +21,13 @@ export interface GradeOptions {
 }
 
 /** Resolves to the exit code: 0 passed, 1 not yet, 3 tampering. @throws {LabError} with 2: there is no whole lab */
-export async function runGrade(paths: Paths, options: GradeOptions): Promise<number> {
+export async function runGrade(paths: Paths, backend: Backend, options: GradeOptions): Promise<number> {
   const checks = chosen(options.only);
   if (options.list) {
     console.log(listLines(checks).join('\n'));
     return 0;
   }
-  const result = await grade(paths, checks);
+  const result = await grade(paths, backend, checks);
   if (options.json !== undefined) writeResult(options.json, result);
   console.log(resultLines(result, options.hints ?? true).join('\n'));
   return exitCodeOf(result);
@@ -41,14 +41,18 @@ function chosen(only: string | undefined): readonly CheckDefinition[] {
   return CHECKS.filter(({ id }) => ids.includes(id));
 }
 
-async function grade(paths: Paths, checks: readonly CheckDefinition[]): Promise<GradeResult> {
+async function grade(
+  paths: Paths,
+  backend: Backend,
+  checks: readonly CheckDefinition[],
+): Promise<GradeResult> {
   const started = performance.now();
   readSecrets(paths);
   using _lock = takeLock(paths);
-  await using world = await openLocalWorld(paths);
+  await using world = await backend.openWorld(paths);
   const results = await runChecks(world, checks);
   return summarize(results, checks, {
-    seed_id: createHash('sha256').update(`lab ${world.secrets.seed}`).digest('hex').slice(0, 12),
+    seed_id: labId(world.secrets.seed),
     grader_sha256: ownHash(),
     tampering: world.tampering,
     seconds: (performance.now() - started) / 1000,

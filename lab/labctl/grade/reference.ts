@@ -9,13 +9,32 @@ import type { Baseline, Secrets } from '../secrets.ts';
 import { seedLab } from '../seed/seed-lab.ts';
 import { withSession } from '../session.ts';
 
-export interface Reference extends AsyncDisposable {
+interface Reference extends AsyncDisposable {
   readonly address: ServerAddress;
+}
+
+/** Made at need; gone again when it is disposed of. */
+export interface LazyReference extends AsyncDisposable {
+  address(): Promise<ServerAddress>;
+}
+
+export function lazyReference(baseline: Baseline, secrets: Secrets): LazyReference {
+  let made: Promise<Reference> | undefined;
+  return {
+    address: async () => {
+      made ??= makeReference(baseline, secrets);
+      return (await made).address;
+    },
+    [Symbol.asyncDispose]: async () => {
+      const reference = await made?.catch(() => undefined);
+      await reference?.[Symbol.asyncDispose]();
+    },
+  };
 }
 
 const SETTINGS = { fsync: 'off', full_page_writes: 'off', autovacuum: 'off', shared_buffers: '64MB' };
 
-export async function makeReference({ rows }: Baseline, { seed, appPassword }: Secrets): Promise<Reference> {
+async function makeReference({ rows }: Baseline, { seed, appPassword }: Secrets): Promise<Reference> {
   const server = await startServer({ majorVersion: 16, settings: SETTINGS });
   try {
     await withSession(server.address(), (session) => session.query(`CREATE DATABASE ${DATABASE}`));

@@ -7,10 +7,14 @@ import type { Baseline, Secrets } from '../secrets.ts';
 import type { Probe } from './probe.ts';
 
 export interface GradeWorld {
+  /** What nobody but a forger does, in words. */
+  readonly tampering: readonly string[];
   readonly secrets: Secrets;
   readonly baseline: Baseline;
   readonly appUrl: string;
   readonly replicaUrls: readonly string[];
+  /** What serves the application's address and is not as setup made it, in words. */
+  readonly strangers: readonly string[];
   /** The superuser's, on the shop's database. */
   readonly source: ServerAddress;
   /** Undefined: not deployed. */
@@ -30,6 +34,8 @@ export interface GradeWorld {
   /** Where a password lies open, in words. */
   exposedSecrets(): Promise<readonly string[]>;
 }
+
+export interface OpenWorld extends GradeWorld, AsyncDisposable {}
 
 /** For checks that run only where there is a target. */
 export function targetOf({ target }: GradeWorld): ServerAddress {

@@ -3,9 +3,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ShopAddress } from '../backend.ts';
 import { LabError, type Paths } from '../folder.ts';
 import { readSecrets } from '../secrets.ts';
-import { replicaName, type ShopConnection, writeShopConfig } from './programs.ts';
+import { replicaName, writeShopConfig } from './programs.ts';
 
 const PATIENCE_MS = 60_000;
 
@@ -15,7 +16,7 @@ interface Counts {
 }
 
 /** A replica says so when its last session with the old address has ended. */
-export async function pointShopAt(paths: Paths, connection: ShopConnection): Promise<void> {
+export async function pointShopAt(paths: Paths, connection: ShopAddress): Promise<void> {
   const before = [0, 1].map((index) => countOf(paths, index));
   writeShopConfig(paths, readSecrets(paths), connection);
   const deadline = performance.now() + PATIENCE_MS;

@@ -2,7 +2,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { APP_USER, DATABASE, type Endpoint, type LabRecord, type Paths, writeJson } from '../folder.ts';
+import type { ShopAddress } from '../backend.ts';
+import { APP_USER, DATABASE, type LocalRecord, type Paths, writeJson } from '../folder.ts';
 import type { Secrets } from '../secrets.ts';
 import type { Program } from './processes.ts';
 
@@ -17,13 +18,8 @@ function script(path: string, ...args: string[]): string[] {
   return [process.execPath, '--import', import.meta.resolve('tsx'), file(path), ...args];
 }
 
-export interface ShopConnection extends Endpoint {
-  /** False behind a pooler that gives each transaction another session. */
-  readonly preparedStatements?: boolean;
-}
-
 /** What a ConfigMap and a Secret hold in a cluster. */
-export function writeShopConfig(paths: Paths, secrets: Secrets, connection: ShopConnection): void {
+export function writeShopConfig(paths: Paths, secrets: Secrets, connection: ShopAddress): void {
   const { host, port, preparedStatements } = connection;
   const settings = { host, port, user: APP_USER, password: secrets.appPassword, database: DATABASE };
   const more = preparedStatements === undefined ? {} : { preparedStatements };
@@ -46,7 +42,7 @@ export function replica(paths: Paths, url: string, index: number): Program {
   };
 }
 
-export function front({ appUrl, replicaUrls }: LabRecord): Program {
+export function front({ appUrl, replicaUrls }: LocalRecord): Program {
   const ports = replicaUrls.map((url) => new URL(url).port);
   return {
     name: 'front',
@@ -56,7 +52,7 @@ export function front({ appUrl, replicaUrls }: LabRecord): Program {
   };
 }
 
-export function load(paths: Paths, { appUrl, rate }: LabRecord, seed: string): Program {
+export function load(paths: Paths, { appUrl, rate }: LocalRecord, seed: string): Program {
   return {
     name: 'load',
     command: script('../../load/main.ts'),

@@ -2,7 +2,8 @@
 
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Endpoint, LabError, type LabRecord, type Paths, readJson, writeJson } from '../folder.ts';
+import type { UpOptions } from '../backend.ts';
+import { type Endpoint, LabError, type LocalRecord, type Paths, readRecord, writeJson } from '../folder.ts';
 import { ledgerHeader } from '../ledger-facts.ts';
 import { ensureSecrets, readBaseline, type Secrets, writeBaseline } from '../secrets.ts';
 import { seedLab } from '../seed/seed-lab.ts';
@@ -14,20 +15,14 @@ import { ensureRunning, type Program, runningProcess } from './processes.ts';
 import { front, load, replica, writeShopConfig } from './programs.ts';
 import { ensureDatabase, ensureServer, serverAddress, systemIdentifier } from './servers.ts';
 
-export interface UpOptions {
-  readonly rows: number;
-  readonly rate: number;
-}
-
 const SOURCE_VERSION = 15;
 
 /** @throws {LabError} what runs no more cannot be brought back: the ledger is the witness of one run */
-export async function bringUp(paths: Paths, options: UpOptions): Promise<LabRecord> {
+export async function bringUp(paths: Paths, options: UpOptions): Promise<void> {
   mkdirSync(paths.folder, { recursive: true });
   const { secrets } = ensureSecrets(paths);
   refuseInterrupted(paths, secrets);
   await runSteps(stepsOf(paths, secrets, options));
-  return recordOf(paths);
 }
 
 function refuseInterrupted(paths: Paths, { key }: Secrets): void {
@@ -89,10 +84,11 @@ async function writeRecord(paths: Paths, secrets: Secrets, options: UpOptions): 
   const url = async () => `http://127.0.0.1:${await freePort()}`;
   rmSync(paths.ledger, { force: true });
   writeShopConfig(paths, secrets, source);
-  const record: LabRecord = {
+  const record: LocalRecord = {
     mode: 'local',
     createdAt: new Date().toISOString(),
-    ...options,
+    rows: options.rows,
+    rate: options.rate,
     source,
     appUrl: await url(),
     replicaUrls: [await url(), await url()],
@@ -101,9 +97,9 @@ async function writeRecord(paths: Paths, secrets: Secrets, options: UpOptions): 
   return 'done';
 }
 
-export function recordOf(paths: Paths): LabRecord {
-  const record = readJson<LabRecord>(paths.record);
-  if (record === undefined) throw new LabError(`There is no lab in ${paths.folder}: run setup.sh`);
+export function recordOf(paths: Paths): LocalRecord {
+  const record = readRecord(paths);
+  if (record?.mode !== 'local') throw new LabError(`There is no lab in ${paths.folder}: run setup.sh`);
   return record;
 }
 

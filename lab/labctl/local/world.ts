@@ -1,27 +1,23 @@
 /** The local lab as the checks see it. */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readLedger } from '../../load/ledger.ts';
 import { addressOf, LabError, type Paths } from '../folder.ts';
 import { probeWithOrder } from '../grade/probe.ts';
-import { makeReference, type Reference } from '../grade/reference.ts';
+import { lazyReference } from '../grade/reference.ts';
 import { tampering } from '../grade/witness.ts';
-import type { GradeWorld } from '../grade/world.ts';
+import type { OpenWorld } from '../grade/world.ts';
+import { lazily } from '../lazily.ts';
 import { sealsOf } from '../ledger-facts.ts';
+import { readReport, reportPath } from '../report-file.ts';
 import { readBaseline, readSecrets } from '../secrets.ts';
 import { exposedSecrets } from './exposed-secrets.ts';
 import { isAlive } from './processes.ts';
 import { SUPERUSER, serverAddress } from './servers.ts';
 import { recordOf } from './up.ts';
 
-export const reportPath = (): string => process.env.LAB_REPORT ?? '/tmp/lab-migration/migration-report.txt';
-
-export interface LocalWorld extends GradeWorld, AsyncDisposable {
-  readonly tampering: readonly string[];
-}
-
 /** @throws {LabError} when setup has not come to its end, or the application is gone */
-export async function openLocalWorld(paths: Paths): Promise<LocalWorld> {
+export async function openLocalWorld(paths: Paths): Promise<OpenWorld> {
   const secrets = readSecrets(paths);
   const known = readBaseline(paths, secrets.key);
   const source = serverAddress(paths, 'source');
@@ -38,8 +34,7 @@ export async function openLocalWorld(paths: Paths): Promise<LocalWorld> {
       ? undefined
       : addressOf(baseline.target.endpoint, SUPERUSER, secrets.superuserPassword);
   const report = reportPath();
-  const reportText = existsSync(report) ? readFileSync(report, 'utf8') : undefined;
-  let reference: Promise<Reference> | undefined;
+  const reference = lazyReference(baseline, secrets);
   const once = lazily(() => probeWithOrder({ appUrl, source, target }));
   return {
     secrets,
@@ -51,20 +46,15 @@ export async function openLocalWorld(paths: Paths): Promise<LocalWorld> {
     ledger,
     ledgerReadAtMs,
     seals: await sealsOf(paths.ledger),
-    isLoadRunning: isAlive(baseline.load),
-    reportText,
+    isLoadRunning: baseline.load !== undefined && isAlive(baseline.load),
+    reportText: readReport(),
+    strangers: [],
     tampering: tampering(ledger, baseline, isSigned),
     probe: once,
-    reference: async () => {
-      reference ??= makeReference(baseline, secrets);
-      return (await reference).address;
-    },
+    reference: reference.address,
     exposedSecrets: () =>
       exposedSecrets(paths, report, [secrets.appPassword, secrets.superuserPassword, secrets.seed]),
-    [Symbol.asyncDispose]: async () => {
-      const made = await reference?.catch(() => undefined);
-      await made?.[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => reference[Symbol.asyncDispose](),
   };
 }
 
@@ -75,12 +65,4 @@ async function requireApp(appUrl: string): Promise<void> {
   await response?.arrayBuffer();
   if (response?.ok !== true)
     throw new LabError(`The shop at ${appUrl} does not answer: run setup.sh --reset`);
-}
-
-function lazily<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }

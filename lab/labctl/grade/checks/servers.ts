@@ -32,7 +32,8 @@ export const target16: CheckDefinition = {
     const is16 = number >= 160_000 && number < 170_000 && catalog === CATALOG_VERSION_16;
     const isDeployed = identifier === baseline.target?.systemIdentifier;
     const isOther = identifier !== baseline.sourceIdentifier;
-    const at = `${target.host}:${target.port}`;
+    const { host, port } = baseline.target?.endpoint ?? target;
+    const at = `${host}:${port}`;
     if (is16 && isDeployed && isOther)
       return { score: 4, output: `PostgreSQL ${version} on ${at}`, evidence: found };
     const why = is16 ? 'is not the server that was deployed as target' : 'is not PostgreSQL 16';
@@ -80,7 +81,14 @@ export const appEndpoint: CheckDefinition = {
   id: 'app-endpoint',
   name: 'every replica of the application says that it uses the target',
   points: 4,
-  async run({ replicaUrls, baseline }) {
+  async run({ replicaUrls, strangers, baseline }) {
+    if (strangers.length > 0)
+      return {
+        score: 0,
+        output: strangers.slice(0, 3).join('; '),
+        hint: 'The shop is the customer: move it, do not replace it.',
+        evidence: strangers,
+      };
     const answers = await Promise.all(replicaUrls.map(identifierSeenBy));
     const others = answers.filter((answer) => answer !== baseline.target?.systemIdentifier);
     const total = answers.length;

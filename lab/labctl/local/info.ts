@@ -1,11 +1,11 @@
 /** Where everything is. */
 
 import { join } from 'node:path';
-import type { Paths } from './folder.ts';
-import { environmentFile } from './local/connection-files.ts';
-import { runningProcess } from './local/processes.ts';
-import { serverAddress } from './local/servers.ts';
-import { recordOf } from './local/up.ts';
+import type { Paths } from '../folder.ts';
+import { environmentFile } from './connection-files.ts';
+import { runningProcess } from './processes.ts';
+import { serverAddress } from './servers.ts';
+import { recordOf } from './up.ts';
 
 export async function info(paths: Paths): Promise<string> {
   const record = recordOf(paths);
