@@ -16,7 +16,7 @@ export const lab: CommandDefinition = {
   ],
   options: [
     { flags: '--dir <folder>', description: 'the lab’s folder (.pgglide/lab of the checkout, or LAB_DIR)' },
-    { flags: '--mode <mode>', description: 'where the lab runs; this version knows local only' },
+    { flags: '--mode <mode>', description: 'local: processes of this machine; k8s: pods of a cluster' },
     { flags: '--rows <n>', description: 'start, reset: rows of the shop’s database (200000)' },
     { flags: '--rate <n>', description: 'start, reset: requests per second (500)' },
     { flags: '--json <file>', description: 'grade: where the results go (grade.json)' },
