@@ -4,13 +4,16 @@ import { homedir } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { UsageError } from '../domain/errors.ts';
 import { checkConfig } from './check-config.ts';
+import { clusterKeywords, withoutMountedAuthority } from './cluster-server.ts';
 import { readConfigFile } from './config-file.ts';
 import { resolveKeywords } from './conninfo.ts';
 import { type Keywords, parseConninfo } from './conninfo-text.ts';
 import { type ConfigFlags, layer } from './layers.ts';
+import type { OperatorCluster } from './operator-cluster.ts';
 import { type PasswordSource, readPassword } from './password-source.ts';
 import type { Config } from './schema.ts';
 import { environmentName } from './schema-keys.ts';
+import type { ReadSecret } from './secret.ts';
 import { seenByServer } from './seen-by-server.ts';
 import type { ServerAddress } from './server-address.ts';
 import type { Settings } from './settings.ts';
@@ -22,6 +25,8 @@ export interface LoadInput {
   readonly home?: string;
   readonly osUser?: string;
   readonly warn?: (message: string) => void;
+  /** Secrets of Kubernetes that are not mounted here. */
+  readonly readSecret?: ReadSecret;
 }
 
 /**
@@ -41,6 +46,7 @@ export async function loadSettings(input: LoadInput): Promise<Settings> {
 interface Server {
   readonly keywords: Keywords;
   readonly passwordFrom: PasswordSource | undefined;
+  readonly cluster: OperatorCluster | undefined;
 }
 
 const KEYWORDS: Readonly<Record<string, string>> = {
@@ -64,7 +70,11 @@ function readServer(
   side: 'source' | 'target',
   folder: string,
 ): Server {
-  const { uri, conninfo } = section as { uri?: string; conninfo?: string };
+  const { uri, conninfo, kubernetes } = section as {
+    uri?: string;
+    conninfo?: string;
+    kubernetes?: OperatorCluster;
+  };
   if (uri !== undefined && conninfo !== undefined) {
     throw new UsageError('config_bad_value', `${side} has both uri and conninfo`, {
       hint: 'Keep one of them.',
@@ -79,7 +89,7 @@ function readServer(
   }
   const timeoutMs = section.connectTimeout as number | undefined;
   if (timeoutMs !== undefined) keywords.set('connect_timeout', String(Math.ceil(timeoutMs / 1000)));
-  return { keywords, passwordFrom: section.passwordFrom as PasswordSource | undefined };
+  return { keywords, passwordFrom: section.passwordFrom as PasswordSource | undefined, cluster: kubernetes };
 }
 
 async function loadServer(
@@ -88,17 +98,19 @@ async function loadServer(
   folder: string,
   input: LoadInput,
 ): Promise<ServerAddress> {
-  const { keywords, passwordFrom } = readServer(config[side], side, folder);
-  const isNamed = [...keywords.keys()].some((keyword) => keyword !== 'password');
+  const { keywords, passwordFrom, cluster } = readServer(config[side], side, folder);
+  const isNamed = cluster !== undefined || [...keywords.keys()].some((keyword) => keyword !== 'password');
   const isInEnvironment =
     side === 'source' && ['PGHOST', 'PGHOSTADDR', 'PGSERVICE', 'PGDATABASE'].some((name) => input.env[name]);
   if (!isNamed && !isInEnvironment) throw missing(side);
   const warn = input.warn ?? (() => undefined);
-  const password =
-    passwordFrom === undefined
-      ? undefined
-      : await readPassword(passwordFrom, { env: input.env, folder, warn });
-  return resolveKeywords(keywords, { ...input, environmentDefaults: side === 'source', password, warn });
+  const context = { env: input.env, readSecret: input.readSecret, folder, warn };
+  const password = passwordFrom === undefined ? undefined : await readPassword(passwordFrom, context);
+  const given = password === undefined ? keywords : new Map([['password', password], ...keywords]);
+  const all = cluster === undefined ? keywords : await clusterKeywords(cluster, given, context);
+  // PG* name one server for all; a cluster's name leaves nothing open.
+  const environmentDefaults = side === 'source' && cluster === undefined;
+  return resolveKeywords(all, { ...input, environmentDefaults, password, warn });
 }
 
 const missing = (side: 'source' | 'target'): UsageError =>
@@ -116,8 +128,11 @@ function toSettings(
   const home = input.home ?? homedir();
   const path = (text: string | undefined) =>
     text === undefined ? undefined : resolve(folder, text.replace(/^~(?=\/)/, home));
-  const seen = (side: 'source' | 'target', key: 'seenByTarget' | 'seenBySource') =>
-    seenByServer(servers[side], parseConninfo(String(config[side][key] ?? '')), home);
+  const seen = (side: 'source' | 'target', key: 'seenByTarget' | 'seenBySource') => {
+    const isCluster = config[side].kubernetes !== undefined;
+    const address = isCluster ? withoutMountedAuthority(servers[side]) : servers[side];
+    return seenByServer(address, parseConninfo(String(config[side][key] ?? '')), home);
+  };
   const control = absoluteSocket(proxy.control, folder);
   return {
     migration: config.migration ?? servers.source.database,

@@ -1,19 +1,20 @@
-/** `passwordFrom`: a password out of a file, a variable or a command. Only its first line counts. */
+/** `passwordFrom`: a password out of a file, a variable, a command or a Secret of Kubernetes. Only its first line counts. */
 
 import { execFile } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { UsageError } from '../domain/errors.ts';
+import { PgglideError, UsageError } from '../domain/errors.ts';
+import { readSecretContent, type SecretRef, type SecretSource, secretValue } from './secret.ts';
 
 export interface PasswordSource {
   readonly file?: string | undefined;
   readonly env?: string | undefined;
   readonly command?: string | undefined;
+  readonly secretKeyRef?: (SecretRef & { readonly key: string }) | undefined;
 }
 
-export interface PasswordContext {
-  readonly env: Readonly<Record<string, string | undefined>>;
+export interface PasswordContext extends SecretSource {
   /** Relative files start here. */
   readonly folder: string;
   readonly warn: (message: string) => void;
@@ -21,7 +22,7 @@ export interface PasswordContext {
 
 const COMMAND_TIMEOUT_MS = 30_000;
 
-/** @throws {UsageError} `password_unavailable` */
+/** @throws {UsageError} `password_unavailable`, `secret_unavailable`, `secret_key_missing`, and what the cluster says */
 export async function readPassword(source: PasswordSource, context: PasswordContext): Promise<string> {
   const text = await read(source, context);
   const [line = ''] = text.split(/\r?\n/);
@@ -33,11 +34,20 @@ async function read(source: PasswordSource, context: PasswordContext): Promise<s
   try {
     if (source.file !== undefined) return readFile(resolve(context.folder, source.file), context.warn);
     if (source.env !== undefined) return context.env[source.env] ?? '';
+    if (source.secretKeyRef !== undefined) return await readSecretKey(source.secretKeyRef, context);
     return await run(source.command ?? '');
   } catch (cause) {
+    if (cause instanceof PgglideError) throw cause;
     const reason = (cause as NodeJS.ErrnoException).code ?? 'it failed';
     throw unavailable(describe(source), String(reason), cause);
   }
+}
+
+async function readSecretKey(
+  { key, ...ref }: NonNullable<PasswordSource['secretKeyRef']>,
+  context: PasswordContext,
+): Promise<string> {
+  return secretValue(await readSecretContent(ref, context), key, ref);
 }
 
 /** Kubernetes mounts secrets readable by all inside their own container: a warning, no refusal. */
@@ -59,6 +69,7 @@ async function run(command: string): Promise<string> {
 
 function describe(source: PasswordSource): string {
   if (source.file !== undefined) return `the file ${source.file}`;
+  if (source.secretKeyRef !== undefined) return `the Secret ${source.secretKeyRef.name}`;
   return source.env === undefined ? 'the command' : `the variable ${source.env}`;
 }
 

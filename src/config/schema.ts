@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import { OPERATORS } from './operator-cluster.ts';
 import { parseBytes, parseDurationMs, parseRate } from './units.ts';
 
 export type KeyKind =
@@ -53,6 +54,15 @@ const relation = z.string().regex(/^[^.].*\.[^.]|^"/, 'expected schema.relation'
 const hostAndPort = z.string().regex(/^(\S+:)?\d{1,5}$/, 'expected host:port');
 const control = z.string().regex(/^(unix:.+|https?:\/\/\S+)$/, 'expected unix:PATH or http://HOST:PORT');
 
+const secretKeyRef = z.strictObject({
+  name: text.meta({ kind: 'text', description: 'The Secret’s name.', example: 'pg15-login' }),
+  key: withDefault(text, { kind: 'text', description: 'Which of its keys.', default: 'password' }),
+  namespace: optional(text, {
+    kind: 'text',
+    description: 'Its namespace; the one that is worked in when not given.',
+  }),
+});
+
 const passwordFrom = z
   .strictObject({
     file: optional(text, {
@@ -70,10 +80,29 @@ const passwordFrom = z
       description: 'The first line that this shell command prints.',
       example: 'pass show pg/shop',
     }),
+    secretKeyRef: secretKeyRef.optional().meta({
+      description:
+        'A Secret of Kubernetes. The manifests of `pgglide k8s render` mount it; elsewhere it is read from the cluster.',
+    }),
   })
   .refine((value) => Object.values(value).filter((item) => item !== undefined).length === 1, {
-    message: 'expected exactly one of file, env and command',
+    message: 'expected exactly one of file, env, command and secretKeyRef',
   });
+
+const operatorCluster = z.strictObject({
+  operator: z
+    .enum(OPERATORS, { error: `expected ${OPERATORS.slice(0, -1).join(', ')} or ${OPERATORS.at(-1)}` })
+    .meta({ kind: 'choice', description: 'Who runs it: cloudnative-pg, zalando or crunchy.' }),
+  cluster: text.meta({ kind: 'text', description: 'The cluster’s name.', example: 'shop-15' }),
+  namespace: optional(text, {
+    kind: 'text',
+    description: 'Its namespace; the one that is worked in when not given.',
+  }),
+  secret: optional(text, {
+    kind: 'text',
+    description: 'The login Secret, where it is not the one that the operator makes for the role.',
+  }),
+});
 
 const port = z.union([z.number(), z.string()]).transform(String);
 
@@ -106,6 +135,10 @@ const server = (side: 'source' | 'target', other: 'source' | 'target') =>
     passwordFrom: passwordFrom
       .optional()
       .meta({ description: 'Where the password comes from: exactly one of these.' }),
+    kubernetes: operatorCluster.optional().meta({
+      description:
+        'A cluster of an operator, instead of a connection string: its Service and Secret say the rest. The role is `user`, or postgres.',
+    }),
     [side === 'source' ? 'seenByTarget' : 'seenBySource']: optional(text, {
       kind: 'text',
       description: `A connection string with what differs when the ${other}’s server connects to this one (it subscribes): other host, other port, certificate files over there.`,

@@ -163,6 +163,21 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Check the file, the variable or the command.',
   ),
   usage(
+    'secret_unavailable',
+    'The configuration names a Secret of Kubernetes that is not mounted here, and no cluster can be asked.',
+    'Run it in a pod of `pgglide k8s render`, or where a kubeconfig leads to the cluster.',
+  ),
+  usage(
+    'secret_key_missing',
+    'A Secret of Kubernetes has no such key.',
+    'Name one of the keys that the message lists, in `passwordFrom.secretKeyRef.key`.',
+  ),
+  usage(
+    'database_missing_in_secret',
+    'The login Secret of an operator’s cluster names no database, as a superuser’s does.',
+    'Name it: `source.database` or `target.database`.',
+  ),
+  usage(
     'conninfo_invalid',
     'A connection string cannot be read.',
     'Write a URI, keyword=value pairs or service=NAME as for psql. The text itself is never repeated: it may hold a password.',
