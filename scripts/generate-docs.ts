@@ -1,5 +1,6 @@
 /**
- * Writes what is generated: docs/cli.md, docs/errors.md, docs/config.md, docs/checks.md and the room graph in ARCHITECTURE.md.
+ * Writes what is generated: docs/cli.md, docs/errors.md, docs/config.md, docs/checks.md, the room graph in ARCHITECTURE.md and
+ * deploy/kustomize/base/pgglide.yaml.
  * `--check` writes nothing and ends with 1 when a file is not what it would be.
  */
 
@@ -9,12 +10,14 @@ import { dirname, relative } from 'node:path';
 import { packagePath } from '../src/base/package-root.ts';
 import { COMMAND_DEFINITIONS } from '../src/cli/commands.ts';
 import { GLOBAL_OPTIONS } from '../src/cli/global-options.ts';
+import { ownVersion } from '../src/cli/own-version.ts';
 import { configKeys } from '../src/config/schema-keys.ts';
 import { ERROR_CODES } from '../src/domain/error-codes.ts';
 import { checksMarkdown } from '../src/domain/preflight/checks-markdown.ts';
 import { cliPage } from './cli-page.ts';
 import { configPage } from './config-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { kustomizeBase } from './kustomize-base.ts';
 import { replaceBetween } from './markdown.ts';
 import { type ModuleImports, roomGraph } from './room-graph.ts';
 
@@ -27,6 +30,7 @@ function pages(): Map<string, string> {
     [docs('errors.md'), errorsPage(ERROR_CODES)],
     [docs('config.md'), configPage(configKeys())],
     [docs('checks.md'), checksMarkdown()],
+    [packagePath('deploy', 'kustomize', 'base', 'pgglide.yaml'), kustomizeBase(ownVersion())],
   ]);
   const architecture = architecturePage();
   if (architecture !== undefined) found.set(ARCHITECTURE, architecture);

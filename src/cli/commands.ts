@@ -11,6 +11,7 @@ import { demo } from './commands/demo.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
 import { init } from './commands/init.ts';
+import { k8s } from './commands/k8s.ts';
 import { lab } from './commands/lab.ts';
 import { plan } from './commands/plan.ts';
 import { proxy } from './commands/proxy.ts';
@@ -44,6 +45,7 @@ export const COMMAND_DEFINITIONS: readonly CommandDefinition[] = [
   wait,
   report,
   proxy,
+  k8s,
   lab,
   config,
   explain,

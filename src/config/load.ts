@@ -5,7 +5,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { UsageError } from '../domain/errors.ts';
 import { checkConfig } from './check-config.ts';
 import { clusterKeywords, withoutMountedAuthority } from './cluster-server.ts';
-import { readConfigFile } from './config-file.ts';
+import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { resolveKeywords } from './conninfo.ts';
 import { type Keywords, parseConninfo } from './conninfo-text.ts';
 import { type ConfigFlags, layer } from './layers.ts';
@@ -34,12 +34,23 @@ export interface LoadInput {
  *   `password_in_flag`, `password_unavailable`, `source_missing`, `target_missing`
  */
 export async function loadSettings(input: LoadInput): Promise<Settings> {
-  const file = readConfigFile(input.flags.config ?? (input.env.PGGLIDE_CONFIG || undefined), input.cwd);
-  const { content, origins } = layer(file.content, input.env, input.flags);
-  const config = checkConfig(content, (path) => origins.get(path.join('.')) ?? file.locate(path));
+  const { file, config } = readConfig(input);
   const source = await loadServer(config, 'source', file.folder, input);
   const target = await loadServer(config, 'target', file.folder, input);
   return toSettings(config, { source, target }, file.folder, input);
+}
+
+/** The configuration as it is written, checked; no server is resolved and no password read. @throws {UsageError} `config_*`, `password_in_flag` */
+export function readConfig({ flags, env, cwd }: Pick<LoadInput, 'flags' | 'env' | 'cwd'>): {
+  readonly file: ConfigFile;
+  readonly config: Config;
+  /** File, environment and flags in one. */
+  readonly content: Readonly<Record<string, unknown>>;
+} {
+  const file = readConfigFile(flags.config ?? (env.PGGLIDE_CONFIG || undefined), cwd);
+  const { content, origins } = layer(file.content, env, flags);
+  const config = checkConfig(content, (path) => origins.get(path.join('.')) ?? file.locate(path));
+  return { file, config, content };
 }
 
 /** A server section as keywords of libpq plus what libpq does not know. */

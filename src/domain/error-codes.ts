@@ -262,6 +262,41 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Name one of those that the hint lists, with kubernetes.context.',
   ),
 
+  usage(
+    'migration_unnamed',
+    'The migration has no name, and its objects in a cluster are called by it.',
+    'Set `migration` in pgglide.yaml, or give --migration.',
+  ),
+  usage(
+    'password_in_manifest',
+    'The configuration holds a password, which a manifest would show.',
+    'Put it into a Secret and name that: `passwordFrom.secretKeyRef`.',
+  ),
+  usage(
+    'several_migrations',
+    'More than one migration runs in the namespace, and `kubectl pgglide` was not told which one is meant.',
+    'Give -m with one of the names that the message lists.',
+  ),
+  prerequisite(
+    'pod_missing',
+    'No pod of pgglide runs in the namespace, so there is none to run the command in.',
+    'Start the migration’s Job: `pgglide k8s apply`.',
+  ),
+  prerequisite(
+    'kubectl_failed',
+    '`kubectl pgglide` asked kubectl for the pods, and it failed.',
+    'The message is kubectl’s own.',
+  ),
+  prerequisite(
+    'namespace_missing',
+    'The Kubernetes cluster has no such namespace.',
+    'Create it, or name another one with --namespace.',
+  ),
+  prerequisite(
+    'job_missing',
+    'The Job whose log was asked for is not there.',
+    'Start it: `pgglide k8s apply`.',
+  ),
   prerequisite(
     'cluster_not_named',
     'Nothing says which Kubernetes cluster is meant, and we do not run in one.',
@@ -532,6 +567,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Nobody but the apply worker should write there: see pg_locks.',
   ),
 
+  refused(
+    'job_runs',
+    'A Job of this command runs in the cluster already; its pods cannot be changed.',
+    'Follow it with `pgglide k8s logs`, or delete it: the next one goes on where it stopped.',
+  ),
   refused(
     'hook_failed',
     'The program of traffic.hook ended with an error, or took too long.',

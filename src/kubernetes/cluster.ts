@@ -182,9 +182,39 @@ export class Cluster {
 
   /** Asks the cluster for each right, in the chosen namespace. @throws {PrerequisiteError} `cluster_forbidden`, naming all that are missing */
   async requireRights(rights: readonly Right[], namespace = this.namespace): Promise<void> {
-    const allowed = await Promise.all(rights.map((right) => this.#may(right, namespace)));
+    const allowed = await Promise.all(rights.map((right) => this.may(right, { namespace })));
     const missing = rights.filter((_, index) => !allowed[index]);
     if (missing.length > 0) throw forbidden(missing, namespace);
+  }
+
+  /** Whether we may, or `user` may, called as RBAC calls it. With `names`: on the first of these objects. */
+  async may(
+    { verb, group, resource, names }: Right & { readonly names?: readonly string[] | undefined },
+    { user, namespace = this.namespace }: { readonly user?: string; readonly namespace?: string } = {},
+  ): Promise<boolean> {
+    const [plural = '', subresource] = resource.split('/');
+    const [name] = names ?? [];
+    const resourceAttributes = {
+      namespace,
+      verb,
+      group,
+      resource: plural,
+      ...(subresource ? { subresource } : {}),
+      ...(name ? { name } : {}),
+    };
+    const api = this.#config.makeApiClient(this.#client.AuthorizationV1Api);
+    const kind = user === undefined ? 'SelfSubjectAccessReview' : 'SubjectAccessReview';
+    const attempt = this.#attempt('create', {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind,
+      name: undefined,
+    });
+    const { status } = await this.#bounded(attempt, () =>
+      user === undefined
+        ? api.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } })
+        : api.createSubjectAccessReview({ body: { spec: { resourceAttributes, user } } }),
+    );
+    return status?.allowed === true;
   }
 
   /** A connection to a port on the pod's own loopback, through the API server. */
@@ -205,27 +235,6 @@ export class Cluster {
     };
     const log = new this.#client.Log(this.#config);
     return this.#bounded(attempt, () => log.log(this.namespace, pod, container, into, options));
-  }
-
-  async #may({ verb, group, resource }: Right, namespace: string): Promise<boolean> {
-    const [name = '', subresource] = resource.split('/');
-    const resourceAttributes = {
-      namespace,
-      verb,
-      group,
-      resource: name,
-      ...(subresource ? { subresource } : {}),
-    };
-    const api = this.#config.makeApiClient(this.#client.AuthorizationV1Api);
-    const attempt = this.#attempt('create', {
-      apiVersion: 'authorization.k8s.io/v1',
-      kind: 'SelfSubjectAccessReview',
-      name: undefined,
-    });
-    const review = await this.#bounded(attempt, () =>
-      api.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } }),
-    );
-    return review.status?.allowed === true;
   }
 
   #write<T extends NamedObject>(verb: string, object: T, work: (whole: T) => Promise<T>): Promise<T> {

@@ -3,3 +3,9 @@
 export type KubernetesClient = typeof import('@kubernetes/client-node');
 
 export const loadKubernetesClient = (): Promise<KubernetesClient> => import('@kubernetes/client-node');
+
+/** As Leases and Events carry it: microseconds. */
+export async function microTime(at: Date): Promise<InstanceType<KubernetesClient['V1MicroTime']>> {
+  const { V1MicroTime } = await loadKubernetesClient();
+  return new V1MicroTime(at);
+}

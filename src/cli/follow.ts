@@ -1,0 +1,99 @@
+/** `sync --follow`: stays while the migration lives, tells what goes wrong meanwhile, and syncs again when the link has stopped. */
+
+import { sleep } from '../base/async.ts';
+import { LockedError, RefusedError, UnreachableError } from '../domain/errors.ts';
+import type { Phase } from '../domain/phase.ts';
+import { type Migration, openMigration } from '../migration/migration.ts';
+import type { MigrationStatus } from '../observers/status.ts';
+import type { CommandContext } from './command.ts';
+import { observed } from './observed.ts';
+import { settingsFor } from './settings.ts';
+
+const LOOK_EVERY_MS = 5000;
+/** An abort takes our schema away, and with it the migration's row: it looks new again. */
+const OVER: readonly Phase[] = ['completed', 'aborted', 'new'];
+/** Nothing is left to sync, and the way back is still open. */
+const BEYOND_SYNC: readonly Phase[] = ['switched', 'completed'];
+
+/** Syncs unless the target is the active side already: a pod that comes up again after a cutover only follows. */
+export async function syncOnce(migration: Migration, sync: () => Promise<void>): Promise<void> {
+  try {
+    await sync();
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    const phase = (await migration.row())?.phase;
+    if (phase === undefined || !BEYOND_SYNC.includes(phase)) throw error;
+  }
+}
+
+/** A worker that starts again is away for a moment, too. */
+const LOOKS_BEFORE_RESYNC = 3;
+
+/**
+ * Until the migration is completed or aborted; servers that cannot be reached are waited for.
+ * @param resync sync once more; what it throws ends the following, unless somebody else is at work or a server is away
+ */
+export async function follow(
+  context: CommandContext,
+  resync: () => Promise<unknown>,
+): Promise<MigrationStatus> {
+  const settings = await settingsFor(context);
+  return observed(context, settings, async (emit) => {
+    await using eye = new Eye(() => openMigration(settings, { signal: context.signal }));
+    let known: readonly string[] = [];
+    let phase: Phase | undefined;
+    let looksWithoutLink = 0;
+    for (;;) {
+      const seen = await eye.look();
+      if ('status' in seen && seen.status.phase !== phase) {
+        phase = seen.status.phase;
+        context.output.note(`${seen.status.migration}: ${phase}. Next: ${seen.status.next ?? 'nothing'}`);
+        if (OVER.includes(phase)) return seen.status;
+      }
+      const problems = 'status' in seen ? seen.status.problems : [seen.problem];
+      for (const message of problems.filter((problem) => !known.includes(problem))) {
+        emit({ type: 'warning', at: new Date().toISOString(), data: { code: 'following', message } });
+      }
+      known = problems;
+      looksWithoutLink = 'status' in seen && isStopped(seen.status) ? looksWithoutLink + 1 : 0;
+      if (looksWithoutLink >= LOOKS_BEFORE_RESYNC) {
+        looksWithoutLink = 0;
+        await resync().catch(whileAway);
+      }
+      await sleep(LOOK_EVERY_MS, context.signal);
+    }
+  });
+}
+
+const isStopped = ({ phase, link }: MigrationStatus): boolean =>
+  phase === 'following' && link?.isStreaming === false;
+
+function whileAway(error: unknown): void {
+  if (!(error instanceof LockedError) && !(error instanceof UnreachableError)) throw error;
+}
+
+/** Keeps its sessions as long as they hold. */
+class Eye implements AsyncDisposable {
+  readonly #open: () => Promise<Migration>;
+  #migration: Migration | undefined;
+
+  constructor(open: () => Promise<Migration>) {
+    this.#open = open;
+  }
+
+  async look(): Promise<{ readonly status: MigrationStatus } | { readonly problem: string }> {
+    try {
+      this.#migration ??= await this.#open();
+      return { status: await this.#migration.status() };
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      return { problem: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const migration = this.#migration;
+    this.#migration = undefined;
+    await migration?.[Symbol.asyncDispose]().catch(() => undefined);
+  }
+}

@@ -1,0 +1,88 @@
+/** The log of a Job's pods, one after the other, until the Job has ended. */
+
+import { PassThrough, type Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { V1Job, V1Pod } from '@kubernetes/client-node';
+import { sleep } from '../../base/async.ts';
+import { PrerequisiteError } from '../../domain/errors.ts';
+import type { Cluster } from '../cluster.ts';
+import { jobEnd } from './job-end.ts';
+import { CONTAINER } from './pod-template.ts';
+
+const LOOK_EVERY_MS = 500;
+const FAILED = 1;
+
+export interface FollowInput {
+  readonly job: string;
+  readonly into: Writable;
+  readonly signal: AbortSignal;
+  /** What is worth a remark beside the log itself. */
+  readonly told: (text: string) => void;
+}
+
+/** @returns the exit code of the command in the Job. @throws {PrerequisiteError} `job_missing`, `cluster_*` */
+export async function followJob(cluster: Cluster, { job, into, signal, told }: FollowInput): Promise<number> {
+  const seen = new Set<string>();
+  let waiting: string | undefined;
+  for (;;) {
+    const found = await readJob(cluster, job);
+    const pod = (await podsOf(cluster, job)).find(({ metadata }) => !seen.has(metadata?.uid ?? ''));
+    const name = pod?.metadata?.name;
+    if (name !== undefined && hasStarted(pod)) {
+      seen.add(pod?.metadata?.uid ?? '');
+      told(`pod ${name}`);
+      await copyLog(cluster, name, into, signal);
+      continue;
+    }
+    const end = jobEnd(found);
+    if (end === 'complete') return 0;
+    if (end === 'failed') return (await lastExitCode(cluster, job)) ?? FAILED;
+    const reason = name === undefined ? undefined : waitingFor(pod);
+    if (reason !== undefined && reason !== waiting) told(`pod ${name} waits: ${reason}`);
+    waiting = reason;
+    await sleep(LOOK_EVERY_MS, signal);
+  }
+}
+
+async function readJob(cluster: Cluster, name: string): Promise<V1Job> {
+  const job = await cluster.read<V1Job>({ apiVersion: 'batch/v1', kind: 'Job', name });
+  if (job !== undefined) return job;
+  throw new PrerequisiteError('job_missing', `There is no Job ${name} in namespace "${cluster.namespace}"`, {
+    hint: 'Start one: pgglide k8s apply',
+  });
+}
+
+/** Oldest first. */
+async function podsOf(cluster: Cluster, job: string): Promise<V1Pod[]> {
+  const pods = await cluster.list<V1Pod>({ apiVersion: 'v1', kind: 'Pod' }, { labels: `job-name=${job}` });
+  const at = (pod: V1Pod) => Number(pod.metadata?.creationTimestamp ?? 0);
+  return pods.sort((one, other) => at(one) - at(other));
+}
+
+const stateOf = (pod: V1Pod | undefined) => pod?.status?.containerStatuses?.[0]?.state;
+const hasStarted = (pod: V1Pod | undefined): boolean =>
+  stateOf(pod)?.running !== undefined || stateOf(pod)?.terminated !== undefined;
+
+async function copyLog(cluster: Cluster, pod: string, into: Writable, signal: AbortSignal): Promise<void> {
+  const log = new PassThrough();
+  log.pipe(into, { end: false });
+  const following = await cluster.logs(pod, CONTAINER, log, { follow: true });
+  const stop = () => following.abort();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await finished(log, { signal });
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+async function lastExitCode(cluster: Cluster, job: string): Promise<number | undefined> {
+  const pods = await podsOf(cluster, job);
+  return pods.map((pod) => stateOf(pod)?.terminated?.exitCode).findLast((code) => code !== undefined);
+}
+
+/** ImagePullBackOff, CreateContainerConfigError: the kubelet says why nothing comes. */
+function waitingFor(pod: V1Pod | undefined): string | undefined {
+  const waiting = stateOf(pod)?.waiting;
+  return waiting?.message && `${waiting.reason}: ${waiting.message}`;
+}

@@ -1,0 +1,107 @@
+/** Who our pods are, and the least that they may do. Pure. */
+
+import type { V1PolicyRule, V1Role, V1RoleBinding, V1ServiceAccount } from '@kubernetes/client-node';
+import type { SecretRef } from '../../config/secret.ts';
+import { policyRules, type Right } from '../right.ts';
+import { objectName, ownLabels } from './own-names.ts';
+
+export interface AccessRight extends Right {
+  /** Only of these objects; undefined: of all. Creating cannot be bound to a name. */
+  readonly names?: readonly string[];
+  /** What it is needed for: the table of docs/kubernetes.md. */
+  readonly why: string;
+}
+
+/** Events on the Job, and the Lease that shows who is at work. Nothing else: configuration and Secrets are mounted. */
+export const jobRights = (migration: string): AccessRight[] => {
+  const names = [objectName(migration)];
+  const lease = { group: 'coordination.k8s.io', resource: 'leases' };
+  return [
+    { verb: 'create', group: '', resource: 'events', why: 'one Event a phase, on the Job' },
+    { verb: 'create', ...lease, why: 'the Lease that shows which pod is at work' },
+    { verb: 'patch', ...lease, names, why: 'to renew it' },
+  ];
+};
+
+/** `get` of one Secret in another namespace than the pods'. */
+const secretRight = (name: string): AccessRight => ({
+  verb: 'get',
+  group: '',
+  resource: 'secrets',
+  names: [name],
+  why: 'the login of a server in another namespace',
+});
+
+/** One rule for each set of names, so that a name restricts only what it was meant for. */
+export function accessRules(rights: readonly AccessRight[]): V1PolicyRule[] {
+  const key = (right: AccessRight) => (right.names ?? []).join();
+  const sets = [...new Set(rights.map(key))];
+  return sets.flatMap((set) => {
+    const same = rights.filter((right) => key(right) === set);
+    const resourceNames = same[0]?.names;
+    return policyRules(same).map(({ apiGroups, resources, verbs }) => ({
+      apiGroups: [...apiGroups],
+      resources: [...resources],
+      verbs: [...verbs],
+      ...(resourceNames === undefined ? {} : { resourceNames: [...resourceNames] }),
+    }));
+  });
+}
+
+export interface AccessInput {
+  readonly migration: string;
+  readonly namespace: string;
+  readonly rights: readonly AccessRight[];
+  readonly secretsElsewhere: readonly (SecretRef & { readonly namespace: string })[];
+}
+
+export function renderAccess(input: AccessInput): [V1ServiceAccount, ...(V1Role | V1RoleBinding)[]] {
+  const { migration, namespace, rights, secretsElsewhere } = input;
+  const name = objectName(migration);
+  const account: V1ServiceAccount = {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name, labels: ownLabels(migration) },
+  };
+  const far = [...new Set(secretsElsewhere.map((secret) => secret.namespace))];
+  return [
+    account,
+    ...bound(migration, namespace, undefined, accessRules(rights)),
+    ...far.flatMap((elsewhere) => {
+      const names = secretsElsewhere
+        .filter((secret) => secret.namespace === elsewhere)
+        .map((one) => one.name);
+      return bound(
+        migration,
+        namespace,
+        elsewhere,
+        names.flatMap((one) => accessRules([secretRight(one)])),
+      );
+    }),
+  ];
+}
+
+/** @param into another namespace than the account's */
+function bound(
+  migration: string,
+  namespace: string,
+  into: string | undefined,
+  rules: V1PolicyRule[],
+): [V1Role, V1RoleBinding] {
+  const name = objectName(migration);
+  const metadata = {
+    name,
+    ...(into === undefined ? {} : { namespace: into }),
+    labels: ownLabels(migration),
+  };
+  return [
+    { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata, rules },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
+      subjects: [{ kind: 'ServiceAccount', name, namespace }],
+    },
+  ];
+}

@@ -1,0 +1,109 @@
+/** The service account can do what it needs and nothing else; what is missing or wrong is named. */
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { accessRules, jobRights } from '../../src/kubernetes/manifests/render-access.ts';
+import { manifest, onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
+import { runTool } from '../support/cluster-tool.ts';
+import { limitedUser } from '../support/limited-user.ts';
+
+const MIGRATION = 'access-test';
+const NAME = 'pgglide-access-test';
+const CONFIG = stringify({
+  migration: MIGRATION,
+  source: 'postgresql://postgres@pg15:5432/shop',
+  target: 'postgresql://postgres@pg16:5432/shop',
+});
+
+onCluster('rights in the cluster', () => {
+  let namespace: TestNamespace;
+  const pgglide = (argv: readonly string[], env = {}) => runTool(CONFIG, ['k8s', ...argv], env);
+
+  beforeAll(async () => {
+    namespace = await openNamespace();
+  });
+  afterAll(() => namespace?.[Symbol.asyncDispose]());
+
+  test('every manifest is taken by the API server, and applying twice changes nothing', async () => {
+    const { stdout } = await pgglide(['render', '-n', namespace.name, '--kubernetes', '1.20', '-o', 'json']);
+    const objects = (JSON.parse(stdout) as { kind: string }[]).filter(({ kind }) => kind !== 'Job');
+    expect(objects.length).toBeGreaterThan(3);
+    for (const object of objects) {
+      const first = await namespace.cluster.apply(manifest(object));
+      const second = await namespace.cluster.apply(manifest(object));
+      // Older clusters write an account's token into it meanwhile.
+      if (object.kind === 'ServiceAccount') continue;
+      expect(second.metadata?.resourceVersion, object.kind).toBe(first.metadata?.resourceVersion);
+    }
+  });
+
+  test('rbac: the cluster grants each right that is listed', async () => {
+    const { exitCode, stdout, stderr } = await pgglide(['rbac', '-n', namespace.name]);
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toMatch(/✔ +create +events/);
+    expect(stdout).toMatch(new RegExp(`✔ +patch +leases.coordination.k8s.io/${NAME}`));
+  });
+
+  test('and nothing else', async () => {
+    const user = `system:serviceaccount:${namespace.name}:${NAME}`;
+    const others = [
+      ...['get', 'list', 'watch'].map((verb) => ({ verb, group: '', resource: 'secrets' })),
+      ...['get', 'patch', 'delete'].map((verb) => ({ verb, group: '', resource: 'configmaps' })),
+      ...['create', 'list', 'delete'].map((verb) => ({ verb, group: '', resource: 'pods' })),
+      { verb: 'create', group: '', resource: 'pods/exec' },
+      { verb: 'list', group: '', resource: 'events' },
+      ...['get', 'create', 'patch', 'delete'].map((verb) => ({ verb, group: 'batch', resource: 'jobs' })),
+      { verb: 'patch', group: 'apps', resource: 'deployments' },
+      { verb: 'create', group: 'rbac.authorization.k8s.io', resource: 'rolebindings' },
+      { verb: 'patch', group: 'coordination.k8s.io', resource: 'leases', names: ['another'] },
+    ];
+    const allowed = await Promise.all(others.map((right) => namespace.cluster.may(right, { user })));
+    expect(others.filter((_, index) => allowed[index])).toEqual([]);
+    const elsewhere = await namespace.cluster.may(
+      { verb: 'create', group: '', resource: 'events' },
+      { user, namespace: 'default' },
+    );
+    expect(elsewhere).toBe(false);
+  });
+
+  test('rbac names the right that was taken away', async () => {
+    const rights = jobRights(MIGRATION).filter(({ resource }) => resource !== 'events');
+    const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: NAME } };
+    await namespace.cluster.apply(manifest({ ...role, rules: accessRules(rights) }));
+    const { exitCode, stderr } = await pgglide(['rbac', '-n', namespace.name]);
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('cluster_forbidden');
+    expect(stderr).toContain('create events');
+    expect(stderr).not.toContain('leases');
+  });
+
+  test('who may not apply is told which verb on which resource is missing', async () => {
+    await using user = await limitedUser(namespace.cluster, 'reader', [
+      { verb: 'get', group: 'batch', resource: 'jobs' },
+    ]);
+    const { exitCode, stderr } = await pgglide(['apply', '--kubeconfig', user.kubeconfig]);
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('patch serviceaccounts');
+  });
+});
+
+onCluster('a cluster that is not what was meant', () => {
+  const pgglide = (...argv: string[]) => runTool(CONFIG, ['k8s', ...argv]);
+
+  test('no such context', async () => {
+    const { exitCode, stderr } = await pgglide('apply', '--context', 'no-such-context');
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('no-such-context')]);
+  });
+
+  test('no such namespace: nothing is left behind', async () => {
+    const { exitCode, stderr } = await pgglide('apply', '-n', 'pgglide-test-not-there');
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('namespace_missing');
+    expect(stderr).toContain('kubectl create namespace pgglide-test-not-there');
+  });
+
+  test('no such Job to follow', async () => {
+    const { exitCode, stderr } = await pgglide('logs', '-n', 'default');
+    expect([exitCode, stderr]).toEqual([3, expect.stringContaining('job_missing')]);
+  });
+});
