@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The proxy goes between the shop and its database. Nothing is refused: each replica opens its new sessions first,
-# sends new requests there, and lets the running ones end where they are.
+# and lets the running requests end where they are (without a cluster), or is replaced by another one (with one).
 . "$(dirname -- "$0")/common.sh"
+. "$lab/solution/way-$mode.sh"
 
-labctl start proxy --until listening -- node "$lab/../bin/pgglide.js" proxy --config "$work/pgglide.yaml"
-labctl app "127.0.0.1:$(<"$work/proxy.port")"
+start_proxy
+labctl app "$(proxy_address)"

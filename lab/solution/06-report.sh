@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The report: what the grader asks for, each figure from where it was measured, and below it pgglide's own account.
 . "$(dirname -- "$0")/common.sh"
+. "$lab/solution/way-$mode.sh"
 
 pgglide report --format json >"$work/report.json"
 fact() { node -p "const r = JSON.parse(require('fs').readFileSync('$work/report.json')); const switched = r.switchovers.filter((s) => s.direction === 'cutover').at(-1); $1"; }

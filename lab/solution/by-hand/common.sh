@@ -1,6 +1,13 @@
 # Sourced by the steps. What they need besides the lab: psql, pg_dump and PgBouncer (Debian: postgresql-client, pgbouncer).
 . "$(dirname -- "${BASH_SOURCE[0]}")/../common.sh"
 
+connect() {
+  # shellcheck source=/dev/null
+  . "$LAB_DIR/connect/env.sh"
+}
+connect
+free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'; }
+
 for program in psql pg_dump pg_dumpall pgbouncer; do
   command -v "$program" >/dev/null || {
     echo "The way by hand needs $program. Debian: apt install postgresql-client pgbouncer" >&2
