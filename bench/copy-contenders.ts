@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inParallel, until } from '../src/base/async.ts';
+import { until } from '../src/base/async.ts';
 import { subscriptionConninfo } from '../src/config/conninfo.ts';
 import type { ServerAddress } from '../src/config/server-address.ts';
 import { copyParts } from '../src/copy/copy-tables.ts';
@@ -12,7 +12,13 @@ import { planCopy } from '../src/copy/plan-copy.ts';
 import { Connection } from '../src/postgres/connection.ts';
 import { exportSnapshot } from '../src/postgres/snapshot.ts';
 import { ident, literal, sql, trusted } from '../src/postgres/sql.ts';
+import { classifyRestore } from '../src/schema/classify-restore.ts';
+import { dumpSchema } from '../src/schema/dump-schema.ts';
+import { indexTuning, tableSizes } from '../src/schema/index-builds.ts';
+import { IndexesAhead } from '../src/schema/indexes-ahead.ts';
 import { planTables } from '../src/schema/plan-tables.ts';
+import { restoreStage } from '../src/schema/restore-stage.ts';
+import type { SchemaStatement } from '../src/schema/statement.ts';
 import { INDEXES, TABLES } from './copy-data.ts';
 
 export interface CopyPair {
@@ -34,26 +40,46 @@ const JOBS = 2;
 
 const open = (address: ServerAddress): Promise<Connection> => Connection.open(address, { purpose: 'bench' });
 
-/** As sync does it: copy, then keys and indexes in parallel. */
+/** As sync does it: schema, copy with the indexes of large tables meanwhile, then the rest. */
 async function pgglide({ source, target }: CopyPair): Promise<void> {
+  const stages = new Map(classifyRestore(await dumpSchema(source)).map((stage) => [stage.name, stage]));
+  const connect = () => open(target);
+  const done = new Set<number>();
+  const record = async (_: Connection, statements: readonly SchemaStatement[]) => {
+    for (const { n } of statements) done.add(n);
+  };
+  const restoring = { connect, width: JOBS, record };
+  const preData = stages.get('pre-data');
+  if (preData !== undefined) await restoreStage({ ...restoring, stage: preData });
   await using holder = await open(source);
-  await using onTarget = await open(target);
-  await onTarget.script(trusted(TABLES));
   const snapshot = await exportSnapshot(holder);
   await using reader = await open(source);
+  await using onTarget = await open(target);
   const { tables } = await planTables(holder);
-  const parts = await planCopy(reader, onTarget, tables, { jobs: JOBS, splitBytes: 2 ** 31 });
-  await copyParts({ source, target, snapshot, parts, jobs: () => JOBS, recordParts: async () => undefined });
-  await inParallel(Object.values(INDEXES).flat(), JOBS, (ddl) => buildIndex(target, ddl));
-}
-
-/** No parallel workers: as many builds as cores run side by side already, and merging costs CPU. */
-async function buildIndex(target: ServerAddress, ddl: string): Promise<void> {
-  await using session = await open(target);
-  await session.script(
-    sql`SET maintenance_work_mem = '512MB'; SET max_parallel_maintenance_workers = 0; SET synchronous_commit = off`,
+  const statements = [...stages.values()].flatMap((stage) => stage.tasks.map((task) => task.statement));
+  const sized = classifyRestore(
+    statements.filter(({ section }) => section === 'post-data'),
+    tableSizes(tables),
   );
-  await session.script(trusted(ddl));
+  const indexes = sized.find(({ name }) => name === 'indexes');
+  if (indexes === undefined) throw new RangeError('No indexes');
+  const tuning = indexTuning(JOBS, JOBS);
+  await using ahead = new IndexesAhead({ ...restoring, stage: indexes, tuning });
+  const parts = await planCopy(reader, onTarget, tables, { jobs: JOBS, splitBytes: 2 ** 31 });
+  await copyParts({
+    source,
+    target,
+    snapshot,
+    parts,
+    jobs: () => JOBS,
+    recordParts: async () => undefined,
+    onTableCopied: (table) => ahead.tableCopied(table),
+  });
+  await ahead.finish();
+  for (const stage of sized) {
+    const tasks = stage.tasks.filter(({ statement }) => !done.has(statement.n));
+    await restoreStage({ ...restoring, stage: { ...stage, tasks }, tuning: indexTuning(tasks.length, JOBS) });
+  }
 }
 
 /** PostgreSQL's own initial copy, into tables that have their indexes, as its manual describes it. */

@@ -10,7 +10,7 @@ import { verifyPinned } from '../src/verify/verify-pinned.ts';
 import { median } from './median.ts';
 
 export interface VerifyBenchOptions {
-  /** Of the one table. Default 1,000,000. */
+  /** Of the one table. Default 2,000,000. */
   readonly rows?: number;
   /** Of each way; the medians count. Default 5. */
   readonly rounds?: number;
@@ -36,7 +36,7 @@ export interface VerifyBenchResult {
 
 /** Starts its own PostgreSQL 15 and 16, and removes them. */
 export async function run({
-  rows = 1_000_000,
+  rows = 2_000_000,
   rounds = 5,
 }: VerifyBenchOptions = {}): Promise<VerifyBenchResult> {
   const settings = { shared_buffers: '256MB', fsync: 'off' };

@@ -42,19 +42,38 @@ export interface RestoreProgress {
  * @throws {PrerequisiteError} `schema_statement_failed` with the statement's name and the server's message.
  */
 export async function restoreStage(options: RestoreOptions): Promise<void> {
-  const { stage, signal } = options;
+  const { stage } = options;
   if (stage.tasks.length === 0) return;
   const width = stage.mode === 'serial' ? 1 : Math.min(options.width, stage.tasks.length);
-  const queue = new TaskQueue(stage);
+  await restoreQueue(new TaskQueue(stage), { ...options, width, total: stage.tasks.length });
+}
+
+export interface QueueOptions extends Omit<RestoreOptions, 'stage'> {
+  /** Tasks in all, for the progress. */
+  readonly total: number;
+}
+
+/**
+ * The same for tasks that come one after the other: ends when the queue is closed and empty. Sessions are opened when
+ * there is something for them to do.
+ */
+export async function restoreQueue(queue: TaskQueue, options: QueueOptions): Promise<void> {
+  const { signal } = options;
   const progress = new ProgressCounter(options);
   const connections: Connection[] = [];
-  const work = async () => {
+  const connect = async (): Promise<Connection> => {
     const connection = await options.connect();
     connections.push(connection);
     await prepareRestoreSession(connection, options.tuning);
+    return connection;
+  };
+  const work = async () => {
+    let connection: Connection | undefined;
     for (let batch = await queue.take(); batch.length > 0; batch = await queue.take()) {
       signal?.throwIfAborted();
-      await progress.during(batch, () => runBatch(connection, batch, options));
+      connection ??= await connect();
+      const session = connection;
+      await progress.during(batch, () => runBatch(session, batch, options));
       queue.finish(batch);
     }
   };
@@ -64,7 +83,7 @@ export async function restoreStage(options: RestoreOptions): Promise<void> {
       throw error;
     });
   try {
-    const workers = Array.from({ length: Math.max(1, width) }, workUntilFailure);
+    const workers = Array.from({ length: Math.max(1, options.width) }, workUntilFailure);
     const results = await cancelledOnAbort(connections, signal, () => Promise.allSettled(workers));
     signal?.throwIfAborted();
     const failed = results.find((result) => result.status === 'rejected');
@@ -98,6 +117,8 @@ async function prepareRestoreSession(connection: Connection, tuning: RestoreTuni
     SELECT set_config(key, value, false) FROM json_each_text(${JSON.stringify(settings)}::json)`);
 }
 
+type Recording = Pick<RestoreOptions, 'record' | 'signal'>;
+
 const DEADLOCK_DETECTED = '40P01';
 const LOCK_NOT_AVAILABLE = '55P03';
 const QUERY_CANCELED = '57014';
@@ -105,7 +126,7 @@ const QUERY_CANCELED = '57014';
 async function runBatch(
   connection: Connection,
   batch: readonly RestoreTask[],
-  options: RestoreOptions,
+  options: Recording,
 ): Promise<void> {
   const statements = batch.map((task) => task.statement);
   if (statements.length > 1 && (await runTogether(connection, statements, options))) return;
@@ -116,7 +137,7 @@ async function runBatch(
 async function runTogether(
   connection: Connection,
   statements: readonly SchemaStatement[],
-  { record }: RestoreOptions,
+  { record }: Recording,
 ): Promise<boolean> {
   try {
     await connection.transaction(async () => {
@@ -136,7 +157,7 @@ const MAX_ATTEMPTS = 5;
 async function runPatiently(
   connection: Connection,
   statement: SchemaStatement,
-  { record, signal }: RestoreOptions,
+  { record, signal }: Recording,
 ): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -178,11 +199,11 @@ function hintFor(state: string | undefined): string {
 }
 
 class ProgressCounter {
-  readonly #options: RestoreOptions;
+  readonly #options: QueueOptions;
   readonly #running = new Set<string>();
   #done = 0;
 
-  constructor(options: RestoreOptions) {
+  constructor(options: QueueOptions) {
     this.#options = options;
   }
 
@@ -197,7 +218,7 @@ class ProgressCounter {
   }
 
   #report(): void {
-    const total = this.#options.stage.tasks.length;
-    this.#options.onProgress?.({ done: this.#done, total, running: [...this.#running] });
+    const { total, onProgress } = this.#options;
+    onProgress?.({ done: this.#done, total, running: [...this.#running] });
   }
 }

@@ -15,15 +15,32 @@ export class TaskQueue {
   readonly #busyTables = new Set<string>();
   #waiting: (() => void)[] = [];
   #hasFailed = false;
+  #isOpen: boolean;
 
-  constructor(stage: RestoreStage) {
+  /** `isOpen`: more tasks may come, until close(). */
+  constructor(stage: Pick<RestoreStage, 'mode' | 'tasks'>, { isOpen = false } = {}) {
     this.#mode = stage.mode;
     this.#pending = [...stage.tasks];
+    this.#isOpen = isOpen;
   }
 
-  /** The next tasks, to be executed in one transaction; empty at the end. Waits while every pending task's table is busy. */
+  add(tasks: readonly RestoreTask[]): void {
+    this.#pending.push(...tasks);
+    this.#wake();
+  }
+
+  /** Nothing more will come. */
+  close(): void {
+    this.#isOpen = false;
+    this.#wake();
+  }
+
+  /**
+   * The next tasks, to be executed in one transaction; empty at the end. Waits while every pending task's table is busy,
+   * and for tasks that may still come.
+   */
   async take(): Promise<RestoreTask[]> {
-    while (!this.#hasFailed && this.#pending.length > 0) {
+    while (!this.#hasFailed && (this.#isOpen || this.#pending.length > 0)) {
       const batch = this.#mode === 'serial' ? this.#nextSerial() : this.#nextFree();
       if (batch.length > 0) return batch;
       await new Promise<void>((resolve) => this.#waiting.push(resolve));

@@ -1,7 +1,6 @@
-import { tableBytes } from '../domain/plan.ts';
 import type { Step, StepContext } from '../engine/step.ts';
-import { ident } from '../postgres/sql.ts';
 import { classifyRestore, type RestoreStage } from '../schema/classify-restore.ts';
+import { indexTuning, tableSizes } from '../schema/index-builds.ts';
 import { restoreStage } from '../schema/restore-stage.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
 import { markStatementsDone, readStatements } from '../state/schema-progress.ts';
@@ -15,7 +14,7 @@ interface Facts {
 
 /**
  * What waits for the rows: keys and indexes in parallel, dearest first, then foreign keys, triggers, policies,
- * definitions of views that need a key. Nobody but us uses the target's tables yet. Each statement and its record are one transaction.
+ * definitions of views that need a key. Some of it `copy-tables` has done already. Nobody but us uses the target's tables yet. Each statement and its record are one transaction.
  *
  * @throws {PrerequisiteError} `schema_statement_failed`
  */
@@ -29,11 +28,8 @@ export const buildIndexes: Step<Facts> = {
 
   async observe({ target, migration, plan }) {
     const rows = await readStatements<SchemaStatement>(target, migration);
-    const sizes = new Map(
-      plan.tables.map((table) => [ident(table.schema, table.name).text, tableBytes(table)]),
-    );
     const open = rows.filter((row) => !row.isDone).map((row) => row.statement);
-    const stage = classifyRestore(open, sizes).find(({ tasks }) => tasks.length > 0);
+    const stage = classifyRestore(open, tableSizes(plan.tables)).find(({ tasks }) => tasks.length > 0);
     const postData = rows.filter((row) => row.statement.section === 'post-data');
     const done = postData.filter((row) => row.isDone).length;
     return { satisfied: stage === undefined, facts: { total: postData.length, done, stage } };
@@ -62,11 +58,7 @@ async function runStage(context: StepContext, stage: RestoreStage, facts: Facts)
     onProgress: ({ done, running }) => {
       void context.events.emit('index-progress', { done: facts.done + done, total: facts.total, running });
     },
-    tuning: {
-      maintenanceWorkMem: '512MB',
-      // With enough builds to keep the jobs busy, workers inside one build only cost.
-      maxParallelMaintenanceWorkers: stage.tasks.length >= context.settings.copy.indexJobs ? 0 : 2,
-    },
+    tuning: indexTuning(stage.tasks.length, context.settings.copy.indexJobs),
     signal: context.signal,
   });
 }

@@ -15,9 +15,14 @@ import { createMarkerSql } from '../postgres/marker.ts';
 import { createSlotPatiently } from '../postgres/patient-slot.ts';
 import { createPublicationSql, dropTablesSql, publishedTables } from '../postgres/publication.ts';
 import { ident, list, literal, sql } from '../postgres/sql.ts';
+import { classifyRestore } from '../schema/classify-restore.ts';
+import { indexTuning, tableSizes } from '../schema/index-builds.ts';
+import { IndexesAhead } from '../schema/indexes-ahead.ts';
 import { planTables } from '../schema/plan-tables.ts';
+import type { SchemaStatement } from '../schema/statement.ts';
 import { beginCopy, isCopied, readCopyProgress, recordParts } from '../state/copy-progress.ts';
 import { readPaceSettings } from '../state/pace-settings.ts';
+import { markStatementsDone, readStatements } from '../state/schema-progress.ts';
 
 interface Facts {
   readonly lanes: readonly LaneNames[];
@@ -136,6 +141,7 @@ async function copyInLane(
     () => readPaceSettings(looking, migration, settings),
     (reason) => tellWaiting(context, reason),
   );
+  await using indexes = await indexesAhead(context, current);
   const result = await copyParts({
     source: settings.source,
     target: settings.target,
@@ -151,9 +157,34 @@ async function copyInLane(
         done.map(({ part, rows, bytes }) => ({ table: part.table, part: part.id, rowCount: rows, bytes })),
       ),
     onProgress: (progress) => void events.emit('copy-progress', { ...progress, pausedBy: pace.now.pausedBy }),
+    onTableCopied: (table) => indexes.tableCopied(table),
     signal,
   });
+  await indexes.finish();
   await events.emit('copy-finished', { tables: tables.length, ...result });
+}
+
+/** Large tables get theirs while others are still being copied; `build-indexes` finds the rest. */
+async function indexesAhead(
+  { target, migration, settings, events, signal, open }: StepContext,
+  tables: readonly PlannedTable[],
+): Promise<IndexesAhead> {
+  const statements = await readStatements<SchemaStatement>(target, migration);
+  const left = statements.filter(({ isDone }) => !isDone).map(({ statement }) => statement);
+  const stage = classifyRestore(left, tableSizes(tables)).find(({ name }) => name === 'indexes');
+  const postData = statements.filter(({ statement }) => statement.section === 'post-data');
+  const doneBefore = postData.filter(({ isDone }) => isDone).length;
+  const width = settings.copy.indexJobs;
+  return new IndexesAhead({
+    stage: stage ?? { name: 'indexes', mode: 'parallel', tasks: [] },
+    connect: () => open('target', 'indexes'),
+    width,
+    record: (session, done) => markStatementsDone(session, migration, done),
+    onProgress: ({ done, running }) =>
+      void events.emit('index-progress', { done: doneBefore + done, total: postData.length, running }),
+    tuning: indexTuning(width, width),
+    signal,
+  });
 }
 
 /**
