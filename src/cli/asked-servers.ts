@@ -77,7 +77,7 @@ export class AskedServers implements AsyncDisposable {
     const now = performance.now();
     this.#unsettledSinceMs ??= now;
     const endRunner = this.isServing && now - this.#unsettledSinceMs > SILENT_RUNNER_MS;
-    const open = (side: Side) => this.#open(side);
+    const open = (side: Side, database?: string) => this.#open(side, database);
     const isSettled = await settleFences({ migration, open, endRunner }).catch(() => false);
     if (isSettled) this.#unsettledSinceMs = undefined;
     return isSettled;
@@ -100,8 +100,10 @@ export class AskedServers implements AsyncDisposable {
     throw new Error(`It knows the migration ${others}, and not "${this.#migration}"`);
   }
 
-  #open(side: Side): Promise<Connection> {
-    return Connection.open(this.#servers[side], { purpose: 'proxy' });
+  /** Undefined: the lead's, which holds the migration's row. */
+  #open(side: Side, database?: string): Promise<Connection> {
+    const lead = this.#servers[side];
+    return Connection.open({ ...lead, database: database ?? lead.database }, { purpose: 'proxy' });
   }
 
   async #connection(side: Side): Promise<Connection> {

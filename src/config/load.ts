@@ -37,7 +37,39 @@ export async function loadSettings(input: LoadInput): Promise<Settings> {
   const { file, config } = readConfig(input);
   const source = await loadServer(config, 'source', file.folder, input);
   const target = await loadServer(config, 'target', file.folder, input);
-  return toSettings(config, { source, target }, file.folder, input);
+  const { otherDatabases, ...servers } = moveTogether(config.databases, { source, target });
+  return { ...toSettings(config, servers, file.folder, input), otherDatabases };
+}
+
+type Servers = Readonly<Record<'source' | 'target', ServerAddress>>;
+
+/**
+ * The lead is the database that the source's address names, if it is among them: it stays the lead when the list grows or
+ * is written in another order. An address may also name another one, such as `postgres`: then it is the first.
+ *
+ * @throws {UsageError} `config_bad_value`
+ */
+function moveTogether(
+  databases: Config['databases'],
+  { source, target }: Servers,
+): Servers & Pick<Settings, 'otherDatabases'> {
+  if (databases === undefined) return { source, target, otherDatabases: [] };
+  if (databases === 'all') {
+    if (source.database === target.database) return { source, target, otherDatabases: 'all' };
+    throw new UsageError(
+      'config_bad_value',
+      'databases: with "all", source and target name different databases',
+      {
+        hint: 'Name the same one of the application’s databases in both: it keeps the migration’s state.',
+      },
+    );
+  }
+  const database = databases.find((name) => name === source.database) ?? databases[0] ?? source.database;
+  return {
+    source: { ...source, database },
+    target: { ...target, database },
+    otherDatabases: databases.filter((name) => name !== database),
+  };
 }
 
 /** The configuration as it is written, checked; no server is resolved and no password read. @throws {UsageError} `config_*`, `password_in_flag` */
@@ -131,10 +163,10 @@ const missing = (side: 'source' | 'target'): UsageError =>
 
 function toSettings(
   config: Config,
-  servers: { readonly source: ServerAddress; readonly target: ServerAddress },
+  servers: Servers,
   folder: string,
   input: LoadInput,
-): Settings {
+): Omit<Settings, 'otherDatabases'> {
   const { copy, throttle, verify, cutover, kubernetes, traffic, proxy } = config;
   const home = input.home ?? homedir();
   const path = (text: string | undefined) =>

@@ -63,6 +63,14 @@ const secretKeyRef = z.strictObject({
   }),
 });
 
+/** From the environment `all` comes as a list of one. */
+const databases = z
+  .union([z.literal('all'), z.array(text).min(1)], { error: 'expected a list of databases, or all' })
+  .transform((value) => (Array.isArray(value) && value.length === 1 && value[0] === 'all' ? 'all' : value))
+  .refine((value) => value === 'all' || new Set(value).size === value.length, {
+    message: 'names a database twice',
+  });
+
 const passwordFrom = z
   .strictObject({
     file: optional(text, {
@@ -160,6 +168,12 @@ export const configSchema = z.strictObject({
   target: server('target', 'source').prefault({}).meta({
     description:
       'The server to move to: a connection string, or these keys. PG* variables do not apply to it.',
+  }),
+  databases: optional(databases, {
+    kind: 'list',
+    description:
+      'The databases to move together, in one switch; their names are the same on both servers. `all`: every one of the source. When not given, the one database that `source` names.',
+    example: '[shop, billing]',
   }),
   scope: z
     .strictObject({

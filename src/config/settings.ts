@@ -13,6 +13,11 @@ export interface Settings {
   readonly sourceForTarget: ServerAddress;
   /** How the source's server reaches the target, for the reverse subscription. */
   readonly targetForSource: ServerAddress;
+  /**
+   * The databases that move together with `source.database`, the lead; they have the same name on both servers.
+   * `all`: every one that the source lets in, found out when it is asked.
+   */
+  readonly otherDatabases: readonly string[] | 'all';
   readonly scope: {
     /** Undefined: all but the system's. */
     readonly schemas: readonly string[] | undefined;

@@ -29,6 +29,7 @@ function section(key: ConfigKey, values: TemplateValues): string {
     const example = `postgresql://pgglide@${key.path === 'source' ? 'pg15' : 'pg16'}.example:5432/shop?sslmode=verify-full`;
     return `${comment}\n${given(key.path, values[key.path], example)}\n`;
   }
+  if (key.doc !== undefined) return `${comment}\n# ${key.path}: ${key.doc.example ?? ''}\n`;
   const inner = configKeys().filter(({ path }) => path.startsWith(`${key.path}.`));
   return [comment, `# ${key.path}:`, ...inner.map(line), ''].join('\n');
 }

@@ -363,6 +363,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Check source and target, or name another migration with --migration.',
   ),
   prerequisite(
+    'databases_left_out',
+    'The migration moves more databases together than the configuration names.',
+    'Name all of them under databases; to move fewer, `pgglide abort` with all of them and begin anew.',
+  ),
+  prerequisite(
     'slot_waits_for_transaction',
     'The replication slot must wait for transactions that were open before it.',
     'The message names them, with what ends them. Then run the same command again.',
@@ -586,6 +591,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'wrong_phase',
     'The command makes no sense in this phase of the migration.',
     'The message says what to run instead.',
+  ),
+  refused(
+    'databases_joined',
+    'A database that is to move together with the others has not been copied yet.',
+    'Run `pgglide sync`: it adds the database.',
   ),
   refused(
     'not_verified',

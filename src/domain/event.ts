@@ -149,9 +149,14 @@ export type MigrationEvent = {
   [K in EventType]: {
     readonly type: K /** ISO 8601, UTC. */;
     readonly at: string;
-    readonly data: EventMap[K];
+    /** `database`: the one it happened in, where several move together. */
+    readonly data: EventMap[K] & { readonly database?: string };
   };
 }[EventType];
+
+/** "billing: " where several databases move together, before what belongs to one of them. */
+export const databasePrefix = ({ database }: { readonly database?: string }): string =>
+  database === undefined ? '' : `${database}: `;
 
 const SAMPLES: ReadonlySet<EventType> = new Set([
   'copy-progress',

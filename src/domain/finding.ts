@@ -18,6 +18,8 @@ export interface Finding {
   readonly severity: Severity;
   /** One line: what is there and why it matters. */
   readonly title: string;
+  /** Where several databases move together: the one it is about; undefined: the servers. */
+  readonly database?: string;
   /** The table, role, setting ... it is about, as people write it. */
   readonly object?: string;
   /** What to know before mending it. */

@@ -32,14 +32,24 @@ export interface LaneNames {
   readonly marker: TableName;
 }
 
+/** Under what name a database that moves together with the lead database keeps what is its own: state, links, slots. */
+export const memberName = (migration: string, database: string): string => `${migration}/${database}`;
+
 /** Slot names allow only [a-z0-9_] and 63 bytes, and two databases of a cluster must not collide: readable head, hash tail. */
 function slug(migration: string): string {
-  const head = migration
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '_')
-    .slice(0, 24);
+  const slash = migration.lastIndexOf('/');
+  const head =
+    slash < 0
+      ? plainHead(migration, 24)
+      : `${plainHead(migration.slice(0, slash), 16)}_${plainHead(migration.slice(slash + 1), 20)}`;
   return `${head}_${fnv1a(migration)}`;
 }
+
+const plainHead = (text: string, length: number): string =>
+  text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '_')
+    .slice(0, length);
 
 function fnv1a(text: string): string {
   let hash = 0x811c9dc5;

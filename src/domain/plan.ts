@@ -26,6 +26,8 @@ export interface Plan {
   readonly sequences: readonly TableName[];
   /** Seen and not carried, with the reason; shown by plan and report. */
   readonly notCarried: readonly { readonly object: string; readonly reason: string }[];
+  /** In the lead database's plan: the databases that move together with it. None when not given. */
+  readonly otherDatabases?: readonly string[];
 }
 
 export const tableBytes = (table: PlannedTable): number =>

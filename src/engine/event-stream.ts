@@ -5,7 +5,13 @@ import { type EventMap, type EventType, isSample, type MigrationEvent } from '..
 export type Append = (event: MigrationEvent) => Promise<void>;
 export type Listen = (event: MigrationEvent) => void;
 
-export class EventStream {
+/** What steps may do with events. */
+export interface EventSink {
+  /** Resolves once the event is journaled, or at once where it is a sample or the journal is held. */
+  emit<K extends EventType>(type: K, data: EventMap[K]): Promise<void>;
+}
+
+export class EventStream implements EventSink {
   readonly #listen: Listen;
   #append: Append | undefined;
   #waiting: MigrationEvent[] = [];
@@ -16,7 +22,11 @@ export class EventStream {
     this.#listen = listen;
   }
 
-  /** Resolves once the event is journaled, or at once where it is a sample or the journal is held. */
+  /** The same stream for what happens in one of several databases. */
+  of(database: string): EventSink {
+    return { emit: (type, data) => this.emit(type, { ...data, database }) };
+  }
+
   async emit<K extends EventType>(type: K, data: EventMap[K]): Promise<void> {
     const event = { type, at: new Date().toISOString(), data } as MigrationEvent;
     this.#tell(event);

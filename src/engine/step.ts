@@ -5,7 +5,7 @@ import type { Side } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { Sql } from '../postgres/sql.ts';
-import type { EventStream } from './event-stream.ts';
+import type { EventSink } from './event-stream.ts';
 
 /** Read-only for steps: who we are, the two servers, and the plan. */
 export interface StepContext {
@@ -16,7 +16,7 @@ export interface StepContext {
   /** How the other server reaches this one: the text of CREATE SUBSCRIPTION ... CONNECTION. Secret. */
   readonly linkConninfo: Readonly<Record<Side, string>>;
   readonly plan: Plan;
-  readonly events: EventStream;
+  readonly events: EventSink;
   readonly signal: AbortSignal;
   /** One more session; the caller closes it. */
   open(side: Side, purpose: string): Promise<Connection>;

@@ -66,9 +66,17 @@ export interface SwitchoverContext extends StepContext {
   remainingMs(): number;
 }
 
+/** A switchover of one database or of several that move together: the context is the lead's. */
+export interface Switchover extends SwitchoverContext {
+  /** One context a database, each with its own facts; the lead's first. */
+  readonly databases: readonly SwitchoverContext[];
+}
+
 export interface SwitchoverStep {
   readonly id: string;
   readonly title: string;
+  /** Done once for the whole migration, with the lead's context; all others for each database, all at once. */
+  readonly isForAll?: true;
   /** For `--dry-run`: what it would do, one line each. Pure. */
   describe(
     context: Pick<SwitchoverContext, 'from' | 'to' | 'tables' | 'outLanes' | 'plan'>,

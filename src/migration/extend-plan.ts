@@ -58,7 +58,7 @@ export async function extendPlan(
   if (isExtended) await session.changePhase('following', 'syncing');
   // A detached partition keeps the fence that would refuse its copy; sync raises it again at its end.
   await dropFence(target, added);
-  const extended = { ...now, tables: [...kept, ...added] };
+  const extended = session.withOthers({ ...now, tables: [...kept, ...added] });
   await target.transaction(async () => {
     await saveStatements(target, migration, statements);
     await savePlan(target, migration, extended);

@@ -10,12 +10,13 @@ import { existingLanes } from '../postgres/lane.ts';
 import { unlinkLargeObjects } from '../postgres/large-object.ts';
 import { sql } from '../postgres/sql.ts';
 import { dropLoadedSchema } from '../schema/drop-loaded.ts';
-import { createdRoles, dropRoles } from '../state/created-role.ts';
+import { createdRoles, dropOwned, dropRoles } from '../state/created-role.ts';
 import { dropOwnSchema } from '../state/install.ts';
 import { sharedLargeObjects } from '../state/large-object.ts';
+import { readMigration } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { recover } from './recover.ts';
-import { requireRow } from './rows.ts';
+import { requirePlan, requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
 
 const LINKS: readonly LinkName[] = ['forward', 'reverse'];
@@ -42,17 +43,21 @@ export async function complete(
   const row = await session.row();
   const fenceKept = !options.dropFence;
   if (!mayRun('complete', row?.phase ?? 'new')) return { fenceKept };
-  const { plan } = await requireRow(session, 'complete');
+  await requireRow(session, 'complete');
+  for (const database of session.databases) await completeDatabase(database, options);
+  await session.changePhase('switched', 'completed');
+  return { fenceKept };
+}
+
+async function completeDatabase(session: Session, options: { readonly dropFence: boolean }): Promise<void> {
+  const { plan } = await requirePlan(session);
   await dropLinks(session);
   await dropHelperIndexes(session.target);
   await dropHelperIndexes(session.source);
   await dropFence(session.target, plan.tables);
-  if (options.dropFence) {
-    await dropFence(session.source, plan.tables);
-    await dropOwnSchema(session.source);
-  }
-  await session.changePhase('switched', 'completed');
-  return { fenceKept };
+  if (!options.dropFence) return;
+  await dropFence(session.source, plan.tables);
+  await dropOwnSchema(session.source);
 }
 
 export interface AbortResult {
@@ -74,11 +79,28 @@ export async function abort(session: Session): Promise<AbortResult> {
     await recover(session, traffic);
     mayRun('abort', (await session.row())?.phase ?? 'new');
   }
-  await dropLinks(session);
-  const kept = row?.plan === undefined ? [] : await dropCopy(session, row.plan);
-  await dropOwnSchema(session.target);
-  await dropOwnSchema(session.source);
+  // The lead's last, because its state is what tells the next run that there is more to do.
+  const all = [...session.others, session];
+  const kept: string[] = [];
+  const roles = new Set<string>();
+  for (const database of all) kept.push(...(await abortDatabase(database, roles)));
+  // Roles belong to the server: each may own something in every database.
+  for (const database of session.others) await dropOwned(database.target, [...roles]);
+  kept.push(...(await dropRoles(session.target, [...roles])));
+  for (const database of all) {
+    await dropOwnSchema(database.target);
+    await dropOwnSchema(database.source);
+  }
   return { leftovers: [...kept, ...(await lookForLeftovers(session))] };
+}
+
+/** @returns what could not be dropped */
+async function abortDatabase(session: Session, roles: Set<string>): Promise<string[]> {
+  await dropLinks(session);
+  const plan = (await readMigration(session.target, session.migration))?.plan;
+  if (plan === undefined) return [];
+  for (const role of await createdRoles(session.target, session.migration)) roles.add(role);
+  return (await dropCopy(session, plan)).map((what) => session.prefix + what);
 }
 
 async function dropLinks(session: Session): Promise<void> {
@@ -96,17 +118,17 @@ async function dropCopy(session: Session, plan: Plan): Promise<string[]> {
   await dropHelperIndexes(source);
   await dropFence(source, plan.tables);
   await dropFence(target, plan.tables);
-  const roles = await createdRoles(target, migration);
   await unlinkLargeObjects(target, [...(await sharedLargeObjects(target, migration))]);
-  const kept = await dropLoadedSchema(target);
-  return [...kept, ...(await dropRoles(target, roles))];
+  return dropLoadedSchema(target);
 }
 
 async function lookForLeftovers(session: Session): Promise<string[]> {
-  const found = await Promise.all(
-    (['source', 'target'] as const).map((side) => leftoversOn(side, session.side(side))),
+  const found = session.databases.flatMap((database) =>
+    (['source', 'target'] as const).map(async (side) =>
+      (await leftoversOn(side, database.side(side))).map((what) => database.prefix + what),
+    ),
   );
-  return found.flat();
+  return (await Promise.all(found)).flat();
 }
 
 async function leftoversOn(side: Side, connection: Connection): Promise<string[]> {

@@ -134,7 +134,7 @@ export class Migration implements AsyncDisposable {
 
   async #dryRun(direction: 'cutover' | 'rollback'): Promise<PlanText> {
     const row = await requireRow(this.#session, direction);
-    return { sections: switchPlan(this.#session, row.plan, row.activeSide) };
+    return { sections: await switchPlan(this.#session, row.activeSide) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,8 @@
 
 import { sleep } from '../base/async.ts';
 import type { VerificationSummary } from '../domain/event.ts';
-import type { SwitchoverContext } from '../engine/switchover-step.ts';
+import type { Switchover, SwitchoverContext } from '../engine/switchover-step.ts';
+import { mergeVerifications, type OwnVerification } from '../verify/merge-verifications.ts';
 import { verifyPinned } from '../verify/verify-pinned.ts';
 import type { Session } from './session.ts';
 
@@ -14,22 +15,30 @@ const SETTLE_MS = 2000;
 
 export async function verifyPinnedSnapshots(
   session: Session,
-  { facts, plan, signal }: SwitchoverContext,
+  { databases, signal }: Switchover,
 ): Promise<VerificationSummary | undefined> {
-  if (facts.snapshots === undefined) return undefined;
-  const { source, target, verify } = session.settings;
+  if (databases.some(({ facts }) => facts.snapshots === undefined)) return undefined;
   await sleep(SETTLE_MS, signal);
-  const { summary } = await verifyPinned({
-    source: { address: source, snapshot: facts.snapshots.source },
-    target: { address: target, snapshot: facts.snapshots.target },
+  const found: OwnVerification[] = [];
+  for (const database of databases) found.push(await verifyOne(database));
+  const { summary } = mergeVerifications(found);
+  await session.events.emit('verification-finished', summary);
+  return summary;
+}
+
+async function verifyOne(context: SwitchoverContext): Promise<OwnVerification> {
+  const { settings, facts, plan, events, signal } = context;
+  const { source, target, verify } = settings;
+  const verification = await verifyPinned({
+    source: { address: source, snapshot: facts.snapshots?.source ?? '' },
+    target: { address: target, snapshot: facts.snapshots?.target ?? '' },
     tables: plan.tables,
     // Read back in the pause: a sequence has no snapshot.
     sequencesEqual: true,
     bits: verify.bits,
     jobs: 1,
-    onProgress: (progress) => void session.events.emit('verify-progress', progress),
+    onProgress: (progress) => void events.emit('verify-progress', progress),
     signal,
   });
-  await session.events.emit('verification-finished', summary);
-  return summary;
+  return { database: source.database, verification };
 }

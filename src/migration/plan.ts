@@ -12,14 +12,31 @@ import { planTables } from '../schema/plan-tables.ts';
 import { readJournal } from '../state/journal.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
+import { requirePlan } from './rows.ts';
 import type { Session } from './session.ts';
 import { AFTER_COMMIT, BEFORE_PAUSE, PAUSED } from './switchover.ts';
 
 /** The whole path: tables, the steps of sync, the steps of a cutover. */
 export async function plan(session: Session): Promise<PlanSection[]> {
-  const row = await session.row();
-  const decided = row?.plan ?? (await planTables(session.source, session.settings.scope));
-  return [
+  const databases = await Promise.all(
+    session.databases.map(async (database): Promise<PlannedDatabase> => {
+      const row = await database.row();
+      const plan = row?.plan ?? (await planTables(database.source, database.settings.scope));
+      return { session: database, row, plan };
+    }),
+  );
+  const own = await Promise.all(databases.map(databasePlan));
+  return [...own.flat(), ...switchSections(databases, (await session.row())?.activeSide ?? 'source')];
+}
+
+interface PlannedDatabase {
+  readonly session: Session;
+  readonly row: MigrationRow | undefined;
+  readonly plan: Plan;
+}
+
+async function databasePlan({ session, row, plan: decided }: PlannedDatabase): Promise<PlanSection[]> {
+  const sections = [
     ...(await newTablesPlan(session, row)),
     {
       title: `Tables (${decided.tables.length})`,
@@ -36,8 +53,8 @@ export async function plan(session: Session): Promise<PlanSection[]> {
       lines: decided.notCarried.map(({ object, reason }) => line('source', `${object}: ${reason}`)),
     },
     ...syncPlan(session, decided),
-    ...switchPlan(session, decided, row?.activeSide ?? 'source'),
   ];
+  return sections.map((section) => ({ ...section, title: session.prefix + section.title }));
 }
 
 /** What `sync` again would add. */
@@ -84,7 +101,7 @@ async function largeObjectsPlan(session: Session): Promise<PlanSection[]> {
 
 /** From the journal: what such a step took last. */
 async function lastCost(session: Session, steps: readonly string[]): Promise<string> {
-  const journal = await readJournal(session.target, session.migration);
+  const journal = await readJournal(session.lead.target, session.lead.migration);
   const last = journal.map(({ event }) => stepMs(event, steps)).findLast((ms) => ms !== undefined);
   return last === undefined ? 'not timed yet' : `${Math.round(last)} ms the last time`;
 }
@@ -110,23 +127,45 @@ const describeTable = (table: Plan['tables'][number]): string =>
   (table.isPartitioned ? `, ${table.heaps.length} partitions` : '');
 
 /** The steps of the next switch, with where requests wait. */
-export function switchPlan(session: Session, decided: Plan, from: Side): PlanSection[] {
+export async function switchPlan(session: Session, from: Side): Promise<PlanSection[]> {
+  const databases = await Promise.all(
+    session.databases.map(async (database): Promise<PlannedDatabase> => {
+      const row = await requirePlan(database);
+      return { session: database, row, plan: row.plan };
+    }),
+  );
+  return switchSections(databases, from);
+}
+
+function switchSections(databases: readonly PlannedDatabase[], from: Side): PlanSection[] {
   const direction: SwitchoverDirection = from === 'source' ? 'cutover' : 'rollback';
-  const context = {
+  const contexts = databases.map(({ session, plan: decided }) => ({
+    prefix: session.prefix,
     from,
     to: otherSide(from),
     tables: decided.tables,
     plan: decided,
     outLanes: [laneNames(session.migration, from === 'source' ? 'forward' : 'reverse', 1)],
-  };
-  const lines = (steps: readonly SwitchoverStep[]) =>
-    steps.flatMap((step) => step.describe(context).map((text) => line(step.id, text)));
+  }));
+  const lines = (steps: readonly SwitchoverStep[]) => steps.flatMap((step) => stepLines(step, contexts));
+  const budgetMs = databases[0]?.session.settings.cutover.pauseBudgetMs ?? 0;
   return [
     { title: `${direction}: before the pause`, lines: lines(BEFORE_PAUSE) },
     {
-      title: `${direction}: requests wait (budget ${session.settings.cutover.pauseBudgetMs} ms, then all goes back)`,
+      title: `${direction}: requests wait (budget ${budgetMs} ms, then all goes back)`,
       lines: lines(PAUSED.flat()),
     },
     { title: `${direction}: after the commit point`, lines: lines(AFTER_COMMIT) },
   ];
+}
+
+type DescribedContext = Parameters<SwitchoverStep['describe']>[0] & { readonly prefix: string };
+
+/** What is done once is said once. */
+function stepLines(step: SwitchoverStep, contexts: readonly DescribedContext[]): PlanLine[] {
+  const [lead] = contexts;
+  if (step.isForAll && lead !== undefined) return step.describe(lead).map((text) => line(step.id, text));
+  return contexts.flatMap((context) =>
+    step.describe(context).map((text) => line(step.id, context.prefix + text)),
+  );
 }

@@ -16,6 +16,7 @@ import {
 } from '../postgres/subscription.ts';
 import { type MigrationRow, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
+import { requirePlan } from './rows.ts';
 import type { Session } from './session.ts';
 import { summarize } from './summary.ts';
 import { rollForward } from './switchover.ts';
@@ -37,7 +38,7 @@ export async function recover(
       : `The ${intent.direction} that was interrupted had not passed its commit point: undoing it`,
   });
   const finished = wasCommitted ? await finish(session, traffic, row, intent, row.plan) : undefined;
-  if (!wasCommitted) await undo(session, traffic, intent, row.plan);
+  if (!wasCommitted) await undo(session, traffic, intent);
   await saveIntent(session.target, session.migration, undefined);
   if (finished !== undefined) await session.events.emit('switchover-finished', finished);
   return finished;
@@ -65,24 +66,26 @@ async function finish(
 }
 
 /** The crash has already released locks and pins; what is left is the link, the fence and the traffic switch's hold. */
-async function undo(
-  session: Session,
-  traffic: TrafficSwitch,
-  intent: SwitchoverIntent,
-  plan: Plan,
-): Promise<void> {
-  const { from, to } = intent;
-  const oldSide = session.side(from);
-  const newSide = session.side(to);
-  // The side that traffic goes on with must take writes first.
-  const lift = liftFenceSql(await fenceState(oldSide, plan.tables));
-  if (lift) await oldSide.script(lift);
+async function undo(session: Session, traffic: TrafficSwitch, intent: SwitchoverIntent): Promise<void> {
+  const { from } = intent;
+  // The side that traffic goes on with must take writes first, in every database.
+  for (const database of session.databases) {
+    const { plan } = await requirePlan(database);
+    const lift = liftFenceSql(await fenceState(database.side(from), plan.tables));
+    if (lift) await database.side(from).script(lift);
+  }
   // A traffic switch that cannot be reached holds nothing for longer than its lease.
   await traffic
     .resume(from, intent.epoch - 1)
     .catch((error: unknown) =>
       session.events.emit('warning', { code: 'traffic_unreachable', message: String(error) }),
     );
+  for (const database of session.databases) await undoLinks(database, intent);
+}
+
+async function undoLinks(session: Session, { from, to }: SwitchoverIntent): Promise<void> {
+  const oldSide = session.side(from);
+  const newSide = session.side(to);
   for (const lane of await existingLanes(newSide, session.migration, linkFrom(to))) {
     if (await subscriptionState(oldSide, lane.subscription)) {
       await oldSide.script(disableSubscriptionSql(lane.subscription));

@@ -2,12 +2,12 @@
 
 import { UsageError } from '../domain/errors.ts';
 import { otherSide, qualified, type Side } from '../domain/names.ts';
-import type { Plan, PlannedTable } from '../domain/plan.ts';
+import type { PlannedTable } from '../domain/plan.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { repairRows } from '../verify/repair-rows.ts';
 import type { DifferingRow, Verification } from '../verify/verification.ts';
 import { verifyOnline } from '../verify/verify-online.ts';
-import { requireRow } from './rows.ts';
+import { requirePlan, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
 import { comparisonOptions, verify } from './verify.ts';
 
@@ -37,26 +37,40 @@ export async function repair(
 ): Promise<RepairOutcome> {
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
-  const { plan, activeSide } = await requireRow(session, 'verify');
-  const table = findTable(plan, tableName);
-  const options = await comparisonOptions(session, activeSide, [table]);
+  const { activeSide } = await requireRow(session, 'verify');
+  const { database, table } = await findTable(session, tableName);
+  const options = await comparisonOptions(database, activeSide, [table]);
   const { differingRows: rows } = await verifyOnline({ ...options, maxRowsShown: MOST_ROWS + 1 });
   if (rows.length === 0) return { repaired: 0, verification: await verify(session) };
   await confirm({ rows, side: otherSide(activeSide) });
   const { repaired, stillDiffering } = await repairRows({ ...options, table, rows, maxRows: MOST_ROWS });
   await session.events.emit('warning', {
     code: 'rows_repaired',
-    message: `${repaired} row(s) of ${qualified(table)} on the ${otherSide(activeSide)} were overwritten with those of the ${activeSide}; ${stillDiffering.length} still differ`,
+    message: `${repaired} row(s) of ${database.prefix}${qualified(table)} on the ${otherSide(activeSide)} were overwritten with those of the ${activeSide}; ${stillDiffering.length} still differ`,
   });
   return { repaired, verification: await verify(session) };
 }
 
-function findTable(plan: Plan, name: string): PlannedTable {
-  const table = plan.tables.find(
-    (each) => qualified(each) === name || `${each.schema}.${each.name}` === name,
+/** "schema.table", or "database.schema.table" where several databases move together. */
+async function findTable(
+  session: Session,
+  name: string,
+): Promise<{ readonly database: Session; readonly table: PlannedTable }> {
+  const found: { database: Session; table: PlannedTable }[] = [];
+  for (const database of session.databases) {
+    const { tables } = (await requirePlan(database)).plan;
+    const table = tables.find((each) => namesOf(each, database.database).includes(name));
+    if (table !== undefined) found.push({ database, table });
+  }
+  const [only, ...more] = found;
+  if (only !== undefined && more.length === 0) return only;
+  const isAlone = session.others.length === 0;
+  throw new UsageError(
+    'table_not_in_plan',
+    only === undefined ? `The migration has no table "${name}"` : `Several databases have a table "${name}"`,
+    { hint: `Write it as ${isAlone ? '' : 'database.'}schema.table; pgglide plan lists them.` },
   );
-  if (table !== undefined) return table;
-  throw new UsageError('table_not_in_plan', `The migration has no table "${name}"`, {
-    hint: 'Write it as schema.table; pgglide plan lists them.',
-  });
 }
+
+const namesOf = (table: PlannedTable, database: string): string[] =>
+  [qualified(table), `${table.schema}.${table.name}`].flatMap((name) => [name, `${database}.${name}`]);

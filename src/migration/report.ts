@@ -2,7 +2,6 @@
 
 import { createRequire } from 'node:module';
 import { packagePath } from '../base/package-root.ts';
-import { describeAddress } from '../config/server-address.ts';
 import { RefusedError } from '../domain/errors.ts';
 import { buildReport, type ReportData } from '../observers/report.ts';
 import { readJournal } from '../state/journal.ts';
@@ -18,6 +17,12 @@ export async function report(session: Session): Promise<ReportData> {
   }
   const journal = await readJournal(session.target, session.migration);
   const { source, target } = session.identities;
+  const plans = await Promise.all(
+    session.databases.map(async (database) => ({
+      prefix: database.prefix,
+      plan: (await database.row())?.plan,
+    })),
+  );
   return buildReport(
     journal.map((entry) => entry.event),
     {
@@ -26,10 +31,12 @@ export async function report(session: Session): Promise<ReportData> {
       pgglideVersion: packageVersion(),
       phase: row.phase,
       activeSide: row.activeSide,
-      source: { version: source.version, address: describeAddress(session.settings.source) },
-      target: { version: target.version, address: describeAddress(session.settings.target) },
-      sequences: row.plan?.sequences.length ?? 0,
-      notCarried: row.plan?.notCarried ?? [],
+      source: { version: source.version, address: session.describe('source') },
+      target: { version: target.version, address: session.describe('target') },
+      sequences: plans.reduce((sum, { plan }) => sum + (plan?.sequences.length ?? 0), 0),
+      notCarried: plans.flatMap(({ prefix, plan }) =>
+        (plan?.notCarried ?? []).map(({ object, reason }) => ({ object: prefix + object, reason })),
+      ),
     },
   );
 }

@@ -1,19 +1,38 @@
 /** The migration's row, where a command cannot do without. */
 
-import { UnexpectedError } from '../domain/errors.ts';
+import { RefusedError, UnexpectedError } from '../domain/errors.ts';
 import type { Command } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import { mayRun, type Session } from './session.ts';
 
-/** @throws {RefusedError} `wrong_phase` */
-export async function requireRow(
-  session: Session,
-  command: Command,
-): Promise<MigrationRow & { readonly plan: Plan }> {
+type PlannedRow = MigrationRow & { readonly plan: Plan };
+
+/** @throws {RefusedError} `wrong_phase`, `databases_joined` */
+export async function requireRow(session: Session, command: Command): Promise<PlannedRow> {
   const row = await session.row();
   mayRun(command, row?.phase ?? 'new');
+  const planned = withPlan(row);
+  assertNoneJoined(session, planned.plan);
+  return planned;
+}
+
+/** Of a database that moves with the lead, after the lead's has been required. @throws {UnexpectedError} `plan_missing` */
+export const requirePlan = async (session: Session): Promise<PlannedRow> => withPlan(await session.row());
+
+function withPlan(row: MigrationRow | undefined): PlannedRow {
   if (row?.plan === undefined)
     throw new UnexpectedError('plan_missing', 'The migration’s row holds no plan', {});
   return { ...row, plan: row.plan };
+}
+
+/** What is not copied must not be switched: the application would find it empty. */
+function assertNoneJoined({ others }: Session, plan: Plan): void {
+  const known = new Set(plan.otherDatabases);
+  const joined = others.map(({ database }) => database).filter((database) => !known.has(database));
+  if (joined.length === 0) return;
+  throw new RefusedError('databases_joined', `Not copied yet: database ${joined.join(', ')}`, {
+    hint: 'It has joined the configuration (or, with "all", the source) since the sync: pgglide sync adds it.',
+    facts: { joined },
+  });
 }

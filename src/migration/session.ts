@@ -1,15 +1,19 @@
-/** What every command of a migration works with: both servers, the row, the event stream. */
+/**
+ * What every command of a migration works with: both servers, the row, the event stream. Where several databases move
+ * together each has a session of this kind; the lead's holds the truth (phase, active side, epoch, journal, runner's lock).
+ */
 
 import { subscriptionConninfo } from '../config/conninfo.ts';
-import type { ServerAddress } from '../config/server-address.ts';
+import { describeAddress, type ServerAddress } from '../config/server-address.ts';
 import type { Settings } from '../config/settings.ts';
 import { PrerequisiteError, RefusedError } from '../domain/errors.ts';
-import type { Side } from '../domain/names.ts';
+import { memberName, type Side } from '../domain/names.ts';
 import { type Command, type Phase, TRANSITIONS } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
-import { EventStream, eventNow, type Listen } from '../engine/event-stream.ts';
+import { type EventSink, EventStream, eventNow, type Listen } from '../engine/event-stream.ts';
 import type { StepContext } from '../engine/step.ts';
 import { Connection } from '../postgres/connection.ts';
+import { allDatabases } from '../postgres/databases.ts';
 import { type ServerIdentity, serverIdentity } from '../postgres/server-identity.ts';
 import { tableExists } from '../state/install.ts';
 import { appendEvent } from '../state/journal.ts';
@@ -33,8 +37,11 @@ export class Session implements AsyncDisposable {
   readonly identities: Readonly<Record<Side, ServerIdentity>>;
   readonly events: EventStream;
   readonly signal: AbortSignal;
+  readonly lead: Session;
   readonly #listen: Listen;
   readonly #openTraffic: (() => TrafficSwitch) | undefined;
+  /** The lead's list, shared by all. */
+  readonly #databases: Session[];
 
   private constructor(parts: {
     settings: Settings;
@@ -42,31 +49,80 @@ export class Session implements AsyncDisposable {
     target: Connection;
     identities: Readonly<Record<Side, ServerIdentity>>;
     options: SessionOptions;
+    lead?: Session;
   }) {
     this.settings = parts.settings;
     this.source = parts.source;
     this.target = parts.target;
     this.identities = parts.identities;
     this.signal = parts.options.signal;
+    this.lead = parts.lead ?? this;
     this.#listen = parts.options.listen;
     this.#openTraffic = parts.options.openTraffic;
-    this.events = new EventStream(this.#listen);
+    this.#databases = parts.lead === undefined ? [] : parts.lead.#databases;
+    this.#databases.push(this);
+    this.events = parts.lead?.events ?? new EventStream(this.#listen);
   }
 
-  /** @throws {UnreachableError} either server cannot be reached or does not let us in */
+  /** @throws {UnreachableError} either server cannot be reached or does not let us in, or lacks one of the databases */
   static async open(settings: Settings, options: SessionOptions): Promise<Session> {
     const [source, target] = await openBoth(settings);
+    const connections = [source, target];
     try {
       const identities = { source: await serverIdentity(source), target: await serverIdentity(target) };
-      return new Session({ settings, source, target, identities, options });
+      const lead = new Session({ settings, source, target, identities, options });
+      for (const name of await otherDatabases(settings, source)) {
+        const own = settingsOf(settings, name);
+        const [from, to] = await openBoth(own);
+        connections.push(from, to);
+        new Session({ settings: own, source: from, target: to, identities, options, lead });
+      }
+      return lead;
     } catch (error) {
-      await Promise.all([source.close(), target.close()]);
+      await Promise.all(connections.map((connection) => connection.close()));
       throw error;
     }
   }
 
   get migration(): string {
     return this.settings.migration;
+  }
+
+  /** The source's name for it; those that follow the lead have it on the target, too. */
+  get database(): string {
+    return this.settings.source.database;
+  }
+
+  /** One session a database that moves, the lead's first. */
+  get databases(): readonly Session[] {
+    return this.#databases;
+  }
+
+  /** The lead's, and only it, has others. */
+  get others(): readonly Session[] {
+    return this.#databases.filter((each) => each !== this.lead);
+  }
+
+  /** The lead's plan says which databases move with it: to those who read it without a configuration, too. */
+  withOthers(plan: Plan): Plan {
+    const others = this === this.lead ? this.others.map(({ database }) => database) : [];
+    return others.length === 0 ? plan : { ...plan, otherDatabases: others };
+  }
+
+  /** "host:port/database", with all databases where several move together. */
+  describe(side: Side): string {
+    const own = describeAddress(this.settings[side]);
+    return [own, ...this.others.map(({ database }) => database)].join(', ');
+  }
+
+  /** "billing: " where several databases move together. */
+  get prefix(): string {
+    return this.#databases.length === 1 ? '' : `${this.database}: `;
+  }
+
+  /** For what happens in this one database. */
+  get databaseEvents(): EventSink {
+    return this.#databases.length === 1 ? this.events : this.events.of(this.database);
   }
 
   side(side: Side): Connection {
@@ -78,12 +134,19 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Undefined before the first sync.
-   * @throws {PrerequisiteError} `other_servers`: the row was written for another pair of servers
+   * Undefined before the first sync. Of a database that moves with the lead: the lead's word, with the database's own plan.
+   * @throws {PrerequisiteError} `other_servers`: the row was written for another pair of servers;
+   *   `databases_left_out`: the migration has databases that the configuration does not name
    */
   async row(): Promise<MigrationRow | undefined> {
+    if (this.lead !== this) {
+      const row = await this.lead.row();
+      return row && { ...row, plan: (await readMigration(this.target, this.migration))?.plan };
+    }
     const row = await readMigration(this.target, this.migration);
-    if (row !== undefined) this.#assertSameServers(row);
+    if (row === undefined) return undefined;
+    this.#assertSameServers(row);
+    this.#assertNoneLeftOut(row);
     return row;
   }
 
@@ -92,16 +155,18 @@ export class Session implements AsyncDisposable {
     await this.events.openJournal((event) => appendEvent(this.target, this.migration, event));
   }
 
+  /** The whole migration's. */
   async changePhase(from: Phase, to: Phase): Promise<void> {
     if (from === to) return;
     const event = eventNow('phase-changed', { from, to });
-    await changePhase(this.target, this.migration, to, event);
+    await changePhase(this.lead.target, this.lead.migration, to, event);
     this.#listen(event);
   }
 
   /** The caller disposes of it. */
   openTraffic(): TrafficSwitch {
-    return this.#openTraffic?.() ?? openTraffic(this.settings, this.migration);
+    const others = this.others.map(({ database }) => database);
+    return this.#openTraffic?.() ?? openTraffic(this.settings, this.migration, others);
   }
 
   /** For the steps. */
@@ -116,14 +181,28 @@ export class Session implements AsyncDisposable {
         target: subscriptionConninfo(this.settings.targetForSource),
       },
       plan,
-      events: this.events,
+      events: this.databaseEvents,
       signal: this.signal,
       open: (side, purpose) => this.open(side, purpose),
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.source.close(), this.target.close()]);
+    await Promise.all(this.#databases.flatMap(({ source, target }) => [source.close(), target.close()]));
+  }
+
+  #assertNoneLeftOut({ name, plan }: MigrationRow): void {
+    const here = new Set(this.#databases.map(({ database }) => database));
+    const leftOut = (plan?.otherDatabases ?? []).filter((database) => !here.has(database));
+    if (leftOut.length === 0) return;
+    throw new PrerequisiteError(
+      'databases_left_out',
+      `Migration "${name}" also moves ${leftOut.join(', ')}, which the configuration does not name`,
+      {
+        hint: `Name all of them: databases: [${[...here, ...leftOut].join(', ')}]. To move fewer, pgglide abort with all of them, then begin anew.`,
+        facts: { leftOut },
+      },
+    );
   }
 
   #assertSameServers(row: MigrationRow): void {
@@ -142,6 +221,29 @@ export class Session implements AsyncDisposable {
       },
     );
   }
+}
+
+/** The servers are the same, the database is another, and so are the names of all that is made in it. */
+function settingsOf(settings: Settings, database: string): Settings {
+  const { migration, source, target, sourceForTarget, targetForSource } = settings;
+  return {
+    ...settings,
+    migration: memberName(migration, database),
+    source: { ...source, database },
+    target: { ...target, database },
+    sourceForTarget: { ...sourceForTarget, database },
+    targetForSource: { ...targetForSource, database },
+    otherDatabases: [],
+  };
+}
+
+async function otherDatabases(
+  { otherDatabases: named }: Settings,
+  source: Connection,
+): Promise<readonly string[]> {
+  if (named !== 'all') return named;
+  const { database } = source.address;
+  return (await allDatabases(source)).filter((name) => name !== database);
 }
 
 async function openBoth(settings: Settings): Promise<[Connection, Connection]> {

@@ -4,8 +4,9 @@
  * All the rest (links, slots, traffic) stays for that command.
  */
 
+import { allEnded } from '../base/async.ts';
 import { LockedError } from '../domain/errors.ts';
-import { linkFrom, otherSide, type Side } from '../domain/names.ts';
+import { linkFrom, memberName, otherSide, type Side, type TableName } from '../domain/names.ts';
 import { endSwitchoverSessions } from '../postgres/activity.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { fenceState, liftFenceSql } from '../postgres/fence.ts';
@@ -17,8 +18,8 @@ import { endRunner, takeRunnerLock } from '../state/runner-lock.ts';
 
 export interface SettleOptions {
   readonly migration: string;
-  /** A session of the caller's on a side; closed here. */
-  readonly open: (side: Side) => Promise<Connection>;
+  /** A session of the caller's on a side, in the lead database or the named one; closed here. */
+  readonly open: (side: Side, database?: string) => Promise<Connection>;
   /**
    * The tool has been silent for so long that it does not count any more, although its sessions still stand (its machine
    * hangs, its network is gone): they are ended.
@@ -32,47 +33,100 @@ export interface SettleOptions {
  *
  * @returns false while the tool that switches still has its lock: it is alive, or its server does not know better
  */
-export async function settleFences({ migration, open, endRunner: mayEnd }: SettleOptions): Promise<boolean> {
-  await using target = await open('target');
-  const seen = await readMigration(target, migration);
+export async function settleFences(options: SettleOptions): Promise<boolean> {
+  await using target = await options.open('target');
+  const seen = await readMigration(target, options.migration);
   if (seen?.switchover === undefined || seen.plan === undefined) return true;
-  await using source = await open('source');
-  const sides = { source, target };
-  if (isCommitted(seen) && (await liftOf(seen, sides)) === undefined) return true;
-  if (mayEnd) await endWholeRunner(migration, sides);
+  await using opened = new OpenedSessions(options.open);
+  const lead = await opened.lead(seen, target);
+  const databases = [lead, ...(await opened.others(seen))];
+  if (isCommitted(seen)) {
+    const lifts = await Promise.all(databases.map((database) => liftOf(database, seen.activeSide)));
+    if (lifts.every((lift) => lift === undefined)) return true;
+  }
+  if (options.endRunner) await endWholeRunner(databases);
   try {
-    await takeRunnerLock(target, migration);
+    await takeRunnerLock(target, options.migration);
   } catch (error) {
     if (error instanceof LockedError) return false;
     throw error;
   }
   // Read again behind the lock: whoever had it may have gone on.
-  const row = await readMigration(target, migration);
-  if (row?.switchover !== undefined) await openActiveSide(row, sides);
+  const row = await readMigration(target, options.migration);
+  if (row?.switchover === undefined) return true;
+  await allEnded(databases.map((database) => openActiveSide(database, row.activeSide)));
   return true;
 }
 
-type Sides = Readonly<Record<Side, Connection>>;
+/** One database that moves. */
+interface Ends {
+  /** As its lanes are named. */
+  readonly migration: string;
+  readonly tables: readonly TableName[];
+  readonly sides: Readonly<Record<Side, Connection>>;
+}
+
+class OpenedSessions implements AsyncDisposable {
+  readonly #open: SettleOptions['open'];
+  readonly #sessions: Connection[] = [];
+
+  constructor(open: SettleOptions['open']) {
+    this.#open = open;
+  }
+
+  async lead({ name, plan }: MigrationRow, target: Connection): Promise<Ends> {
+    return {
+      migration: name,
+      tables: plan?.tables ?? [],
+      sides: { target, source: await this.#one('source') },
+    };
+  }
+
+  /** Those that move together with it; each keeps its own plan. */
+  async others({ name, plan }: MigrationRow): Promise<Ends[]> {
+    const all: Ends[] = [];
+    for (const database of plan?.otherDatabases ?? []) {
+      const migration = memberName(name, database);
+      const target = await this.#one('target', database);
+      const own = await readMigration(target, migration);
+      const source = await this.#one('source', database);
+      all.push({ migration, tables: own?.plan?.tables ?? [], sides: { source, target } });
+    }
+    return all;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#sessions.map((session) => session.close()));
+  }
+
+  async #one(side: Side, database?: string): Promise<Connection> {
+    const session = await this.#open(side, database);
+    this.#sessions.push(session);
+    return session;
+  }
+}
 
 const isCommitted = ({ epoch, switchover }: MigrationRow): boolean =>
   switchover !== undefined && epoch >= switchover.epoch;
 
 /** The commit point's session first: without it nothing is switched any more. */
-async function endWholeRunner(migration: string, { source, target }: Sides): Promise<void> {
-  await endRunner(target, migration);
-  await Promise.all([endSwitchoverSessions(source), endSwitchoverSessions(target)]);
+async function endWholeRunner(databases: readonly Ends[]): Promise<void> {
+  const [lead] = databases;
+  if (lead !== undefined) await endRunner(lead.sides.target, lead.migration);
+  const sessions = databases.flatMap(({ sides }) => [sides.source, sides.target]);
+  await allEnded(sessions.map((session) => endSwitchoverSessions(session)));
 }
 
 /** Undefined: the active side takes writes. */
-const liftOf = async ({ plan, activeSide }: MigrationRow, sides: Sides): Promise<Sql | undefined> =>
-  liftFenceSql(await fenceState(sides[activeSide], plan?.tables ?? []));
+const liftOf = async ({ sides, tables }: Ends, activeSide: Side): Promise<Sql | undefined> =>
+  liftFenceSql(await fenceState(sides[activeSide], tables));
 
-async function openActiveSide(row: MigrationRow, sides: Sides): Promise<void> {
-  const lift = await liftOf(row, sides);
+async function openActiveSide(database: Ends, activeSide: Side): Promise<void> {
+  const lift = await liftOf(database, activeSide);
   if (lift === undefined) return;
   // The link that fed this side until now must not bring anything once clients write here.
-  const other = otherSide(row.activeSide);
-  const feeding = await existingLanes(sides[other], row.name, linkFrom(other));
+  const other = otherSide(activeSide);
+  const feeding = await existingLanes(database.sides[other], database.migration, linkFrom(other));
   const disable = feeding.map((lane) => disableSubscriptionSql(lane.subscription));
-  await sides[row.activeSide].script(list([lift, ...disable], '; '));
+  await database.sides[activeSide].script(list([lift, ...disable], '; '));
 }

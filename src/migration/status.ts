@@ -1,11 +1,10 @@
 /** Where the migration stands, read from the servers. Changes nothing and takes no lock. */
 
-import { describeAddress } from '../config/server-address.ts';
 import type { MigrationEvent } from '../domain/event.ts';
 import { lastVerification } from '../domain/last-verification.ts';
 import { type LaneNames, linkFrom, otherSide, type Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
-import { type Plan, tableBytes } from '../domain/plan.ts';
+import { tableBytes } from '../domain/plan.ts';
 import { judgeWal, walLimitBytes } from '../domain/wal-budget.ts';
 import { formatBytes } from '../observers/quantity.ts';
 import type { MigrationStatus, ReadinessItem } from '../observers/status.ts';
@@ -36,7 +35,16 @@ export async function status(session: Session): Promise<MigrationStatus> {
   const phase = row?.phase ?? 'new';
   const activeSide = row?.activeSide ?? 'source';
   const events = (await readJournal(session.target, session.migration)).map((entry) => entry.event);
-  const lanes = await laneStates(session, activeSide);
+  const databases = await Promise.all(
+    session.databases.map(
+      async (database): Promise<DatabaseState> => ({
+        session: database,
+        row: await database.row(),
+        lanes: await laneStates(database, activeSide),
+      }),
+    ),
+  );
+  const lanes = databases.flatMap((database) => database.lanes);
   const traffic = await trafficState(session);
   const verified = verifiedStatus(events);
   return {
@@ -46,16 +54,22 @@ export async function status(session: Session): Promise<MigrationStatus> {
     at: new Date().toISOString(),
     activeSide,
     epoch: row?.epoch ?? 0,
-    source: { version: session.identities.source.version, address: describeAddress(session.settings.source) },
-    target: { version: session.identities.target.version, address: describeAddress(session.settings.target) },
+    source: { version: session.identities.source.version, address: session.describe('source') },
+    target: { version: session.identities.target.version, address: session.describe('target') },
     link: lanes.length === 0 ? undefined : linkStatus(session, activeSide, lanes),
     traffic: traffic.line,
-    copy: row?.plan === undefined || phase !== 'syncing' ? undefined : await copyStatus(session, row.plan),
+    copy: row?.plan === undefined || phase !== 'syncing' ? undefined : await copyStatus(databases),
     verified,
-    ready: phase === 'following' || phase === 'switched' ? await readyItems(session, activeSide, lanes) : [],
-    problems: [...(await problems(session, row, lanes)), ...traffic.problems],
+    ready: phase === 'following' || phase === 'switched' ? await readyItems(databases, activeSide) : [],
+    problems: [...(await problems(row, databases)), ...traffic.problems],
     next: row?.switchover === undefined ? NEXT[phase] : `pgglide ${row.switchover.direction}`,
   };
+}
+
+interface DatabaseState {
+  readonly session: Session;
+  readonly row: MigrationRow | undefined;
+  readonly lanes: readonly LaneState[];
 }
 
 interface LaneState {
@@ -88,15 +102,26 @@ function linkStatus(session: Session, from: Side, lanes: readonly LaneState[]): 
 }
 
 async function problems(
-  session: Session,
   row: MigrationRow | undefined,
-  lanes: readonly LaneState[],
+  databases: readonly DatabaseState[],
 ): Promise<string[]> {
   const open = row?.switchover;
   const interrupted =
     open === undefined ? [] : [`a ${open.direction} was interrupted: the next command finishes or undoes it`];
-  const ofLanes = await Promise.all(lanes.map((lane) => laneProblems(session, row, lane)));
-  return [...interrupted, ...ofLanes.flat()];
+  const ofLanes = databases.flatMap(({ session, lanes }) =>
+    lanes.map(async (lane) =>
+      (await laneProblems(session, row, lane)).map((problem) => session.prefix + problem),
+    ),
+  );
+  return [...interrupted, ...(await Promise.all(ofLanes)).flat(), ...joining(databases)];
+}
+
+function joining(databases: readonly DatabaseState[]): string[] {
+  const [lead] = databases;
+  if (lead?.row?.plan === undefined) return [];
+  return databases
+    .filter(({ row }) => row?.plan === undefined)
+    .map(({ session }) => `${session.prefix}not copied yet: pgglide sync adds it`);
 }
 
 /** What a slot that is gone means, by the side that takes the writes. */
@@ -133,21 +158,16 @@ function walProblems({ settings }: Session, slot: SlotState): string[] {
   return [`slot ${slot.name} keeps ${kept} of WAL that it may keep; see docs/throttling.md`];
 }
 
-async function readyItems(
-  session: Session,
-  activeSide: Side,
-  lanes: readonly LaneState[],
-): Promise<ReadinessItem[]> {
-  const active = session.side(activeSide);
+async function readyItems(databases: readonly DatabaseState[], activeSide: Side): Promise<ReadinessItem[]> {
   const [long, prepared] = await Promise.all([
-    longTransactions(active, LONG_TRANSACTION_MS),
-    preparedTransactions(active),
+    inAll(databases, ({ session }) => longTransactions(session.side(activeSide), LONG_TRANSACTION_MS)),
+    inAll(databases, ({ session }) => preparedTransactions(session.side(activeSide))),
   ]);
+  const linkRuns = databases.every(
+    ({ lanes }) => lanes.length > 0 && lanes.every((lane) => lane.subscription?.isRunning ?? false),
+  );
   return [
-    {
-      name: 'link runs',
-      ok: lanes.length > 0 && lanes.every((lane) => lane.subscription?.isRunning ?? false),
-    },
+    { name: 'link runs', ok: linkRuns },
     {
       name: 'long transactions',
       ok: long.length === 0,
@@ -157,15 +177,25 @@ async function readyItems(
   ];
 }
 
+async function inAll<T>(
+  databases: readonly DatabaseState[],
+  look: (database: DatabaseState) => Promise<readonly T[]>,
+): Promise<T[]> {
+  return (await Promise.all(databases.map(look))).flat();
+}
+
 /** Bytes done are those of whole tables: the parts of a running one are the running tool's to show. */
-async function copyStatus({ target, migration }: Session, plan: Plan): Promise<MigrationStatus['copy']> {
-  const progress = (await tableExists(target, 'copy_table')) ? await readCopyProgress(target, migration) : [];
+async function copyStatus(databases: readonly DatabaseState[]): Promise<MigrationStatus['copy']> {
+  const tables = databases.flatMap(({ row }) => row?.plan?.tables ?? []);
+  const progress = await inAll(databases, async ({ session: { target, migration } }) =>
+    (await tableExists(target, 'copy_table')) ? await readCopyProgress(target, migration) : [],
+  );
   return {
     bytes: progress.reduce((sum, table) => sum + table.bytes, 0),
-    totalBytes: plan.tables.reduce((sum, table) => sum + tableBytes(table), 0),
+    totalBytes: tables.reduce((sum, table) => sum + tableBytes(table), 0),
     rows: progress.reduce((sum, table) => sum + table.rowCount, 0),
     tablesDone: progress.filter(isCopied).length,
-    tables: plan.tables.length,
+    tables: tables.length,
     running: [],
     bytesPerSecond: 0,
     elapsedMs: 0,

@@ -1,7 +1,7 @@
 /** A switchover in figures, for result, journal and report. Pure. */
 
 import type { StepTime, SwitchoverSummary, TrafficWaits } from '../domain/event.ts';
-import type { SwitchoverContext } from '../engine/switchover-step.ts';
+import type { Switchover } from '../engine/switchover-step.ts';
 
 const NO_WAITS: TrafficWaits = {
   heldRequests: 0,
@@ -13,8 +13,8 @@ const NO_WAITS: TrafficWaits = {
   sessionsMoved: 0,
 };
 
-export function summarize(context: SwitchoverContext, steps: readonly StepTime[]): SwitchoverSummary {
-  const { direction, from, to, epoch, facts } = context;
+export function summarize(context: Switchover, steps: readonly StepTime[]): SwitchoverSummary {
+  const { direction, from, to, epoch, facts, databases } = context;
   return {
     direction,
     from,
@@ -25,7 +25,7 @@ export function summarize(context: SwitchoverContext, steps: readonly StepTime[]
     pauseMs: facts.pauseMs,
     waits: facts.waits ?? NO_WAITS,
     steps,
-    sequences: facts.sequenceCount,
+    sequences: databases.reduce((sum, database) => sum + database.facts.sequenceCount, 0),
     drainedLsn: facts.drainedLsn,
   };
 }

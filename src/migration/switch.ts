@@ -4,11 +4,12 @@ import { PgglideError, RefusedError } from '../domain/errors.ts';
 import type { SwitchoverDirection, SwitchoverSummary, VerificationSummary } from '../domain/event.ts';
 import { lastVerification } from '../domain/last-verification.ts';
 import type { Phase } from '../domain/phase.ts';
-import type { SwitchoverContext } from '../engine/switchover-step.ts';
+import type { Switchover } from '../engine/switchover-step.ts';
 import { readJournal } from '../state/journal.ts';
 import { type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { openSessions } from '../steps/open-sessions.ts';
+import { undoStep } from './each-database.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
 import { reviveLink } from './revive-link.ts';
@@ -45,14 +46,14 @@ export async function runSwitch(
   if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
     await requireVerified(session);
   }
-  await reviveLink(session, row);
+  for (const database of session.databases) await reviveLink(database, row);
   const context = await switchoverContext(session, row, direction, traffic);
   try {
     return direction === 'rehearsal'
       ? await runRehearsal(session, context)
       : await runReal(session, context, row.phase);
   } finally {
-    await openSessions.undo?.(context);
+    await undoStep(openSessions, context);
     await session.events.release();
   }
 }
@@ -74,7 +75,7 @@ async function requireVerified(session: Session): Promise<void> {
   });
 }
 
-async function runRehearsal(session: Session, context: SwitchoverContext): Promise<SwitchResult> {
+async function runRehearsal(session: Session, context: Switchover): Promise<SwitchResult> {
   await announce(context);
   session.events.hold();
   const steps = await rehearse(context).catch((error: unknown) => reportAbort(context, error));
@@ -83,7 +84,7 @@ async function runRehearsal(session: Session, context: SwitchoverContext): Promi
   return { summary, verification: undefined };
 }
 
-async function runReal(session: Session, context: SwitchoverContext, phase: Phase): Promise<SwitchResult> {
+async function runReal(session: Session, context: Switchover, phase: Phase): Promise<SwitchResult> {
   const { direction, from, to, epoch } = context;
   const intent: SwitchoverIntent = { direction, from, to, epoch, startedAt: new Date().toISOString() };
   await saveIntent(session.target, session.migration, intent);
@@ -99,17 +100,17 @@ async function runReal(session: Session, context: SwitchoverContext, phase: Phas
 }
 
 /** Undone or unfinished: the intent stays for the next command wherever something is left to do. */
-async function giveUp(session: Session, context: SwitchoverContext, error: unknown): Promise<never> {
+async function giveUp(session: Session, context: Switchover, error: unknown): Promise<never> {
   const { isCommitted, isUndone } = context.facts;
   if (isCommitted) throw error;
   if (isUndone) await saveIntent(session.target, session.migration, undefined).catch(() => undefined);
   return reportAbort(context, error);
 }
 
-const announce = ({ events, direction, from, to, epoch }: SwitchoverContext): Promise<void> =>
+const announce = ({ events, direction, from, to, epoch }: Switchover): Promise<void> =>
   events.emit('switchover-started', { direction, from, to, epoch });
 
-async function reportAbort(context: SwitchoverContext, error: unknown): Promise<never> {
+async function reportAbort(context: Switchover, error: unknown): Promise<never> {
   const { direction, facts, events } = context;
   const code = error instanceof PgglideError ? error.code : 'unexpected';
   const message = error instanceof Error ? error.message : String(error);

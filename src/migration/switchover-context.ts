@@ -3,39 +3,54 @@
 import type { SwitchoverDirection } from '../domain/event.ts';
 import { linkFrom, otherSide, type Side } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
-import type { SwitchoverContext, SwitchoverFacts } from '../engine/switchover-step.ts';
+import type { Switchover, SwitchoverContext, SwitchoverFacts } from '../engine/switchover-step.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
+import { requirePlan } from './rows.ts';
 import type { Session } from './session.ts';
 
+interface Begun {
+  readonly plan: Plan;
+  readonly epoch: number;
+  readonly activeSide: Side;
+}
+
+/** @throws {UnexpectedError} `plan_missing` of a database that moves with the lead */
 export async function switchoverContext(
   session: Session,
-  row: { readonly plan: Plan; readonly epoch: number; readonly activeSide: Side },
+  row: Begun,
   direction: SwitchoverDirection,
   traffic: TrafficSwitch,
   signal: AbortSignal = session.signal,
-): Promise<SwitchoverContext> {
-  const from = row.activeSide;
-  const to = otherSide(from);
-  const oldSide = session.side(from);
+): Promise<Switchover> {
   const { pauseBudgetMs } = session.settings.cutover;
   const facts = emptyFacts();
+  // One pause for all: its time runs where it is held.
+  const remainingMs = () =>
+    Math.max(0, pauseBudgetMs - (performance.now() - (facts.pauseStartedMs ?? performance.now())));
+  const common = { signal, direction, traffic, pauseBudgetMs, remainingMs };
+  const lead: SwitchoverContext = { ...(await ownContext(session, row)), ...common, facts };
+  const others = session.others.map(async (other): Promise<SwitchoverContext> => {
+    const { plan } = await requirePlan(other);
+    return { ...(await ownContext(other, { ...row, plan })), ...common, facts: emptyFacts() };
+  });
+  const databases = [lead, ...(await Promise.all(others))];
+  // What happens to all of them together is said of none of them.
+  return { ...lead, events: session.events, databases };
+}
+
+async function ownContext(session: Session, { plan, epoch, activeSide: from }: Begun) {
+  const to = otherSide(from);
+  const oldSide = session.side(from);
   return {
-    ...session.context(row.plan),
-    signal,
-    direction,
+    ...session.context(plan),
     from,
     to,
     oldSide,
     newSide: session.side(to),
-    epoch: row.epoch + 1,
+    epoch: epoch + 1,
     outLanes: await existingLanes(oldSide, session.migration, linkFrom(from)),
-    tables: row.plan.tables.map(({ schema, name }) => ({ schema, name })),
-    traffic,
-    pauseBudgetMs,
-    facts,
-    remainingMs: () =>
-      Math.max(0, pauseBudgetMs - (performance.now() - (facts.pauseStartedMs ?? performance.now()))),
+    tables: plan.tables.map(({ schema, name }) => ({ schema, name })),
   };
 }
 

@@ -1,12 +1,13 @@
 /**
  * Moves the active side. Cutover and rollback are this one piece of code with the sides swapped; a rehearsal is its
  * first half. BEFORE the commit point everything is undone in reverse order; AFTER it everything is repeated until done.
+ * Several databases move together: every step is done in all of them before the next begins, and the commit point is one.
  */
 
 import { DeadlineError, withDeadline } from '../base/async.ts';
 import { PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
 import type { StepTime } from '../domain/event.ts';
-import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
+import type { Switchover, SwitchoverStep } from '../engine/switchover-step.ts';
 import { announceCommit } from '../steps/announce-commit.ts';
 import { armReturnLink } from '../steps/arm-return-link.ts';
 import { awaitCalm } from '../steps/await-calm.ts';
@@ -33,6 +34,7 @@ import { resumeTraffic } from '../steps/resume-traffic.ts';
 import { retireOutLink } from '../steps/retire-out-link.ts';
 import { startReturnLink } from '../steps/start-return-link.ts';
 import { warmCache } from '../steps/warm-cache.ts';
+import { runStep, undoStep } from './each-database.ts';
 
 type StepGroup = SwitchoverStep | readonly SwitchoverStep[];
 
@@ -84,7 +86,7 @@ const REHEARSED_PAUSED: readonly StepGroup[] = [
 const UNDO_TIMEOUT_MS = 10_000;
 
 /** Runs up to the commit point and through it, or back. Returns the time of every step. */
-export async function switchOver(context: SwitchoverContext): Promise<StepTime[]> {
+export async function switchOver(context: Switchover): Promise<StepTime[]> {
   return whileRenewing(context, async () => {
     const times = await upToCommit(context, BEFORE_PAUSE, PAUSED);
     times.push(...(await rollForward(context)));
@@ -93,7 +95,7 @@ export async function switchOver(context: SwitchoverContext): Promise<StepTime[]
 }
 
 /** The stall, measured on the real system, without switching. */
-export async function rehearse(context: SwitchoverContext): Promise<StepTime[]> {
+export async function rehearse(context: Switchover): Promise<StepTime[]> {
   const done: SwitchoverStep[] = [];
   return whileRenewing(context, async () => {
     const times = await upToCommit(context, REHEARSED_BEFORE, REHEARSED_PAUSED, done);
@@ -103,7 +105,7 @@ export async function rehearse(context: SwitchoverContext): Promise<StepTime[]> 
 }
 
 async function upToCommit(
-  context: SwitchoverContext,
+  context: Switchover,
   before: readonly SwitchoverStep[],
   paused: readonly StepGroup[],
   begun: SwitchoverStep[] = [],
@@ -142,7 +144,7 @@ async function allSettled<T>(work: readonly Promise<T>[]): Promise<T[]> {
 }
 
 /** Every step is tried, also after one failed: the way back must not wait for a proxy that is down. */
-export async function rollForward(context: SwitchoverContext): Promise<StepTime[]> {
+export async function rollForward(context: Switchover): Promise<StepTime[]> {
   const times: StepTime[] = [];
   let failure: unknown;
   for (const step of AFTER_COMMIT) {
@@ -158,7 +160,7 @@ export async function rollForward(context: SwitchoverContext): Promise<StepTime[
   return times;
 }
 
-async function goBack(context: SwitchoverContext, begun: readonly SwitchoverStep[]): Promise<void> {
+async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Promise<void> {
   // Traffic first: what else there is to undo must not make requests wait longer.
   const order = [...begun].reverse();
   const urgent = order.filter(
@@ -167,7 +169,7 @@ async function goBack(context: SwitchoverContext, begun: readonly SwitchoverStep
   const rest = order.filter((step) => !urgent.includes(step));
   context.facts.isUndone = true;
   for (const step of [...urgent, ...rest]) {
-    const undoing = step.undo?.(context) ?? Promise.resolve();
+    const undoing = undoStep(step, context);
     // A server that stands still must not keep the others from being put back.
     await withDeadline(`undoing "${step.title}"`, UNDO_TIMEOUT_MS, undoing).catch((error: unknown) => {
       context.facts.isUndone = false;
@@ -180,10 +182,10 @@ async function goBack(context: SwitchoverContext, begun: readonly SwitchoverStep
   }
 }
 
-async function timed(step: SwitchoverStep, context: SwitchoverContext, paused: boolean): Promise<StepTime> {
+async function timed(step: SwitchoverStep, context: Switchover, paused: boolean): Promise<StepTime> {
   const started = performance.now();
   context.facts.lastStep = step.id;
-  const note = await step.run(context);
+  const note = await runStep(step, context);
   const ms = Math.round((performance.now() - started) * 100) / 100;
   const time = { id: step.id, title: step.title, ms, paused, ...(note ? { note } : {}) };
   await context.events.emit('switchover-step', { direction: context.direction, step: time });
@@ -191,7 +193,7 @@ async function timed(step: SwitchoverStep, context: SwitchoverContext, paused: b
 }
 
 /** A server that does not answer must not hold requests past the budget. The commit point resolves itself, so it is not cut. */
-async function withinBudget(step: SwitchoverStep, context: SwitchoverContext): Promise<StepTime> {
+async function withinBudget(step: SwitchoverStep, context: Switchover): Promise<StepTime> {
   const work = timed(step, context, true);
   if (step === commitSwitch) return work;
   // The step's own limits (lock_timeout, drain time) end first and say more.
@@ -199,7 +201,7 @@ async function withinBudget(step: SwitchoverStep, context: SwitchoverContext): P
 }
 
 /** From the pause to the resume the traffic switch hears from us, or it goes on by itself. */
-async function whileRenewing<T>(context: SwitchoverContext, work: () => Promise<T>): Promise<T> {
+async function whileRenewing<T>(context: Switchover, work: () => Promise<T>): Promise<T> {
   const timer = setInterval(() => {
     const { pauseStartedMs, waits } = context.facts;
     if (pauseStartedMs !== undefined && waits === undefined) {
@@ -213,7 +215,7 @@ async function whileRenewing<T>(context: SwitchoverContext, work: () => Promise<
   }
 }
 
-function asAborted(error: unknown, step: SwitchoverStep | undefined, context: SwitchoverContext): unknown {
+function asAborted(error: unknown, step: SwitchoverStep | undefined, context: Switchover): unknown {
   if (error instanceof SwitchoverAbortedError || context.signal.aborted) return error;
   if (error instanceof PgglideError && error.exitCode !== 1) return error;
   const reason = error instanceof Error ? error.message : String(error);

@@ -1,10 +1,11 @@
 /** Copy, then follow. The same command again goes on where it stopped. */
 
-import { PrerequisiteError } from '../domain/errors.ts';
+import { PrerequisiteError, RefusedError } from '../domain/errors.ts';
 import type { Lsn } from '../domain/lsn.ts';
 import type { Phase } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
+import type { StepContext } from '../engine/step.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import { createMigration, type MigrationRow, savePlan } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
@@ -32,21 +33,87 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
   await takeRunnerLock(session.target, session.migration);
   const before = await session.row();
   if (!mayRun('sync', before?.phase ?? 'new')) return;
-  if (before === undefined || before.phase === 'new') await refuseBlockers(session);
-  await reconcile(FIRST_STEP, session.context());
-  if (before === undefined) await createRow(session);
+  await refuseBlockers(await beginning(session));
+  for (const database of session.databases) {
+    await reconcile(FIRST_STEP, database.context());
+    await createRow(database);
+  }
   await session.openJournal();
   if (before?.switchover !== undefined && !(await isUndone(session))) return;
-  await startOverIfStale(session);
-  if (options.skipLsn !== undefined) await skipTransaction(session.context(), options.skipLsn);
-  const row = await readRow(session);
-  const plan = row.plan === undefined ? await makePlan(session) : (await extendPlan(session, row.plan)).plan;
-  await enterSyncing(session, row.phase);
-  const context = session.context(plan);
-  await withWalGovernor(context, async (signal) => {
-    for (const step of SYNC_STEPS) await reconcile(step, { ...context, signal });
+  for (const database of session.databases) await startOverIfStale(database);
+  if (options.skipLsn !== undefined) await skip(session, options.skipLsn);
+  const contexts = await planned(session);
+  await enterSyncing(session, (await readRow(session)).phase);
+  await withGovernors(contexts, async (signal) => {
+    for (const context of contexts) await syncDatabase({ ...context, signal });
   });
   await session.changePhase((await readRow(session)).phase, 'following');
+}
+
+async function syncDatabase(context: StepContext): Promise<void> {
+  for (const step of SYNC_STEPS) await reconcile(step, context);
+}
+
+/** One database after the other, but the slots of all are watched, also of those that are waiting or through. */
+async function withGovernors(
+  [first, ...rest]: readonly StepContext[],
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  if (first === undefined) return;
+  await withWalGovernor(first, (signal) =>
+    rest.length === 0
+      ? work(signal)
+      : withGovernors(
+          rest.map((context) => ({ ...context, signal })),
+          work,
+        ),
+  );
+}
+
+/** Databases of which nothing has been planned yet: all of them, or those that joined since. */
+async function beginning(session: Session): Promise<Session[]> {
+  const rows = await Promise.all(session.databases.map((database) => database.row()));
+  return session.databases.filter((_, place) => {
+    const row = rows[place];
+    return row === undefined || row.phase === 'new' || row.plan === undefined;
+  });
+}
+
+/** What each database's steps work with. */
+async function planned(session: Session): Promise<StepContext[]> {
+  const contexts: StepContext[] = [];
+  await recordJoining(session);
+  for (const database of session.databases) {
+    const { plan } = await readRow(database);
+    contexts.push(
+      database.context(
+        plan === undefined ? await makePlan(database) : (await extendPlan(database, plan)).plan,
+      ),
+    );
+  }
+  return contexts;
+}
+
+/** No cutover may begin before a database that joins is copied, also when this run is killed in between. */
+async function recordJoining(session: Session): Promise<void> {
+  const { phase, plan } = await readRow(session);
+  if (plan === undefined || (plan.otherDatabases ?? []).length === session.others.length) return;
+  if (phase === 'following') await session.changePhase(phase, 'syncing');
+  await savePlan(session.target, session.migration, session.withOthers(plan));
+}
+
+/** @throws {RefusedError} `nothing_to_skip`, `not_failing_transaction`: in none of the databases */
+async function skip(session: Session, lsn: Lsn): Promise<void> {
+  const refusals: unknown[] = [];
+  for (const database of session.databases) {
+    try {
+      return await skipTransaction(database.context(), lsn);
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      refusals.push(error);
+    }
+  }
+  throw refusals.find((error) => (error as RefusedError).code === 'not_failing_transaction') ?? refusals[0];
 }
 
 /**
@@ -68,8 +135,10 @@ async function startOverIfStale(session: Session): Promise<void> {
   await reconcile(discardStaleCopy, context);
 }
 
-async function refuseBlockers(session: Session): Promise<void> {
-  const blockers = (await check(session)).filter((finding) => finding.severity === 'blocker');
+async function refuseBlockers(databases: readonly Session[]): Promise<void> {
+  const [first] = databases;
+  if (first === undefined) return;
+  const blockers = (await check(first.lead, databases)).filter((finding) => finding.severity === 'blocker');
   if (blockers.length === 0) return;
   const lines = blockers.map(({ id, title, object }) => `${id} ${title}${object ? ` (${object})` : ''}`);
   throw new PrerequisiteError(
@@ -98,7 +167,8 @@ async function readRow(session: Session): Promise<MigrationRow> {
 }
 
 async function makePlan(session: Session): Promise<Plan> {
-  const plan = await planTables(session.source, session.settings.scope);
+  const tables = await planTables(session.source, session.settings.scope);
+  const plan = session.withOthers(tables);
   await savePlan(session.target, session.migration, plan);
   return plan;
 }

@@ -1,6 +1,7 @@
 /** What changes a running `sync` from outside: another process, so the runner's lock is not asked for. */
 
 import { RefusedError } from '../domain/errors.ts';
+import { tableExists } from '../state/install.ts';
 import { changeTuning, readTuning, type Tuning, type TuningChange } from '../state/tuning.ts';
 import type { Session } from './session.ts';
 
@@ -15,6 +16,8 @@ export async function tune(session: Session, change: TuningChange): Promise<Tuni
       hint: 'It begins with pgglide sync; before that, change the configuration.',
     });
   }
-  await changeTuning(session.target, session.migration, change);
+  // Each database's copy looks at its own row.
+  for (const { target, migration } of session.databases)
+    if (await tableExists(target, 'migration')) await changeTuning(target, migration, change);
   return (await readTuning(session.target, session.migration)) ?? {};
 }

@@ -9,10 +9,11 @@ import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { recordSchema } from '../steps/record-schema.ts';
+import { mergeVerifications, type OwnVerification } from '../verify/merge-verifications.ts';
 import type { Verification } from '../verify/verification.ts';
 import { type VerifyOnlineOptions, verifyOnline } from '../verify/verify-online.ts';
 import { reviveLink } from './revive-link.ts';
-import { requireRow } from './rows.ts';
+import { requirePlan, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
 
 const ARRIVAL_TIMEOUT_MS = 60_000;
@@ -24,13 +25,20 @@ const ARRIVAL_TIMEOUT_MS = 60_000;
 export async function verify(session: Session): Promise<Verification> {
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
-  const row = await requireRow(session, 'verify');
-  const { plan, activeSide } = row;
-  await reviveLink(session, row);
-  await reconcile(recordSchema, session.context(plan));
-  const verification = await verifyOnline(await comparisonOptions(session, activeSide, plan.tables));
+  await requireRow(session, 'verify');
+  const found: OwnVerification[] = [];
+  for (const database of session.databases)
+    found.push({ database: database.database, verification: await verifyDatabase(database) });
+  const verification = mergeVerifications(found);
   await session.events.emit('verification-finished', verification.summary);
   return verification;
+}
+
+async function verifyDatabase(session: Session): Promise<Verification> {
+  const row = await requirePlan(session);
+  await reviveLink(session, row);
+  await reconcile(recordSchema, session.context(row.plan));
+  return verifyOnline(await comparisonOptions(session, row.activeSide, row.plan.tables));
 }
 
 export async function comparisonOptions(
@@ -47,7 +55,7 @@ export async function comparisonOptions(
     bits: wanted.bits,
     jobs: wanted.jobs,
     waitForArrival: await arrival(session, publisher),
-    onProgress: (progress) => void session.events.emit('verify-progress', progress),
+    onProgress: (progress) => void session.databaseEvents.emit('verify-progress', progress),
     signal: session.signal,
   };
 }

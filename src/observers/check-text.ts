@@ -1,5 +1,6 @@
 /** The findings of `check`, worst last, each with its mend. Pure. */
 
+import { databasePrefix } from '../domain/event.ts';
 import type { Finding, Severity } from '../domain/finding.ts';
 import { type Painter, padEnd, painter, printable, type Style, visibleWidth } from './style.ts';
 
@@ -56,7 +57,7 @@ function findingLines(finding: Finding, paint: Painter): string[] {
   const object = finding.object === undefined ? '' : `   ${paint.dim(printable(finding.object))}`;
   const on = finding.fixOn === undefined ? '' : ` on the ${finding.fixOn}`;
   return [
-    `  ${sign} ${finding.id} ${printable(finding.title)}${object}`,
+    `  ${sign} ${finding.id} ${printable(databasePrefix(finding) + finding.title)}${object}`,
     ...(finding.detail === undefined ? [] : [`      ${paint.dim(printable(finding.detail))}`]),
     ...(finding.fix === undefined ? [] : labelled(`fix${on}:`, finding.fix)),
     ...(finding.blocks === undefined ? [] : [`      blocks: ${printable(finding.blocks)}`]),

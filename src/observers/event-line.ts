@@ -1,6 +1,6 @@
 /** One event as one line for people; samples have none. Pure. */
 
-import type { EventType, MigrationEvent } from '../domain/event.ts';
+import { databasePrefix, type EventType, type MigrationEvent } from '../domain/event.ts';
 import { addHeldStep, type HeldSteps, NO_STEPS } from './held-steps.ts';
 import { formatBytes, formatCount, formatDuration } from './quantity.ts';
 import { type Painter, printable } from './style.ts';
@@ -22,17 +22,17 @@ export function eventLines(event: MigrationEvent, before: View, paint: Painter):
     case 'step-finished': {
       const { title, ms, outcome } = event.data;
       const took = outcome === 'unchanged' ? 'already so' : formatDuration(ms);
-      return [`${paint.ok} ${printable(title)}   ${paint.dim(took)}`];
+      return [`${paint.ok} ${printable(databasePrefix(event.data) + title)}   ${paint.dim(took)}`];
     }
     case 'step-failed':
       return [
-        `${paint.failed} ${printable(event.data.title)}   ${event.data.code}: ${printable(event.data.message)}`,
+        `${paint.failed} ${printable(databasePrefix(event.data) + event.data.title)}   ${event.data.code}: ${printable(event.data.message)}`,
       ];
     case 'copy-finished': {
       const { tables, rows, bytes, seconds } = event.data;
       const rate = seconds > 0 ? `, ${formatBytes(bytes / seconds)}/s` : '';
       return [
-        `${paint.ok} copied ${formatCount(rows)} rows of ${formatCount(tables)} tables, ${formatBytes(bytes)} in ${formatDuration(seconds * 1000)}${rate}`,
+        `${paint.ok} ${printable(databasePrefix(event.data))}copied ${formatCount(rows)} rows of ${formatCount(tables)} tables, ${formatBytes(bytes)} in ${formatDuration(seconds * 1000)}${rate}`,
       ];
     }
     case 'verification-finished': {
@@ -51,7 +51,7 @@ export function eventLines(event: MigrationEvent, before: View, paint: Painter):
       return finalLines(event, paint);
     case 'warning':
       return [
-        `${paint.warning} ${printable(event.data.message)}   ${paint.dim(event.data.code)}`,
+        `${paint.warning} ${printable(databasePrefix(event.data) + event.data.message)}   ${paint.dim(event.data.code)}`,
         ...(event.data.hint === undefined ? [] : [`    ${printable(event.data.hint)}`]),
       ];
     case 'switchover-step':

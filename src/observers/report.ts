@@ -1,11 +1,12 @@
 /** The account of a migration: a fold over its journal and a few facts. Pure. */
 
-import type {
-  EventMap,
-  MigrationEvent,
-  SwitchoverDirection,
-  SwitchoverSummary,
-  VerificationSummary,
+import {
+  databasePrefix,
+  type EventMap,
+  type MigrationEvent,
+  type SwitchoverDirection,
+  type SwitchoverSummary,
+  type VerificationSummary,
 } from '../domain/event.ts';
 import type { Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
@@ -145,11 +146,11 @@ function milestone(event: MigrationEvent): string | undefined {
     case 'phase-changed':
       return `phase ${event.data.from} -> ${event.data.to}`;
     case 'step-finished':
-      return event.data.outcome === 'changed' ? event.data.title : undefined;
+      return event.data.outcome === 'changed' ? databasePrefix(event.data) + event.data.title : undefined;
     case 'step-failed':
-      return `${event.data.title}: failed (${event.data.code})`;
+      return `${databasePrefix(event.data)}${event.data.title}: failed (${event.data.code})`;
     case 'copy-finished':
-      return `copied ${event.data.tables} tables, ${event.data.rows} rows`;
+      return `${databasePrefix(event.data)}copied ${event.data.tables} tables, ${event.data.rows} rows`;
     case 'verification-finished':
       return `verified: ${event.data.equal ? 'equal' : 'differences found'}`;
     case 'switchover-finished':

@@ -8,6 +8,7 @@ import { type Painter, painter, printable, type Style } from './style.ts';
 
 /** A row that one side lacks or that differs; undefined as a column's value: no such row there. */
 export interface ShownDifference {
+  readonly database?: string;
   readonly table: TableName;
   readonly key: readonly { readonly name: string; readonly value: string }[];
   readonly kind: 'missing-on-target' | 'missing-on-source' | 'changed';
@@ -67,9 +68,10 @@ function sequences(equal: boolean | undefined, paint: Painter): string {
   return equal ? `${paint.ok} equal` : `${paint.failed} differ`;
 }
 
-function differenceLines({ table, key, kind, columns, copies }: ShownDifference): string[] {
+function differenceLines({ database, table, key, kind, columns, copies }: ShownDifference): string[] {
+  const name = `${database === undefined ? '' : `${database}.`}${qualified(table)}`;
   const keyText = key.map(({ name, value }) => `${name}=${shorten(value)}`).join(', ');
-  const head = `${INDENT}  ${printable(qualified(table))}  ${keyText || 'a row without a key'}`;
+  const head = `${INDENT}  ${printable(name)}  ${keyText || 'a row without a key'}`;
   if (kind !== 'changed') {
     const side = kind === 'missing-on-target' ? 'target' : 'source';
     return [`${head}   missing on the ${side}${copies > 1 ? ` ${copies} times` : ''}`];

@@ -1,6 +1,6 @@
 /** What a run looks like at one moment: a fold over its events. Pure; time comes from the events. */
 
-import type { CopyProgress, EventMap, MigrationEvent } from '../domain/event.ts';
+import { type CopyProgress, databasePrefix, type EventMap, type MigrationEvent } from '../domain/event.ts';
 import type { Phase } from '../domain/phase.ts';
 import { addSample, ratePerSecond, type Sample } from '../domain/progress.ts';
 import { addHeldStep, type HeldSteps, NO_STEPS } from './held-steps.ts';
@@ -47,7 +47,14 @@ export function foldView(view: View, event: MigrationEvent): View {
     case 'phase-changed':
       return { ...started, phase: event.data.to };
     case 'step-started':
-      return { ...started, step: { id: event.data.step, title: event.data.title, waitingFor: undefined } };
+      return {
+        ...started,
+        step: {
+          id: event.data.step,
+          title: databasePrefix(event.data) + event.data.title,
+          waitingFor: undefined,
+        },
+      };
     case 'step-waiting':
       return {
         ...started,
@@ -63,9 +70,9 @@ export function foldView(view: View, event: MigrationEvent): View {
     case 'copy-progress':
       return {
         ...started,
-        copy: event.data,
+        copy: named(event.data),
         isCopying: true,
-        tableRates: rates(view, event.data, event.at),
+        tableRates: rates(view, named(event.data), event.at),
         step: view.step === undefined ? undefined : { ...view.step, waitingFor: event.data.pausedBy },
       };
     case 'copy-finished':
@@ -75,7 +82,10 @@ export function foldView(view: View, event: MigrationEvent): View {
     case 'lag-sampled':
       return { ...started, lag: event.data };
     case 'verify-progress':
-      return { ...started, verify: event.data };
+      return {
+        ...started,
+        verify: { ...event.data, table: databasePrefix(event.data) + event.data.table },
+      };
     case 'verification-finished':
       return { ...started, verify: undefined };
     case 'switchover-started':
@@ -90,6 +100,14 @@ export function foldView(view: View, event: MigrationEvent): View {
     case 'warning':
       return started;
   }
+}
+
+/** Tables of several databases may have the same names. */
+function named(progress: CopyProgress & { readonly database?: string }): CopyProgress {
+  const prefix = databasePrefix(progress);
+  return prefix === ''
+    ? progress
+    : { ...progress, running: progress.running.map((one) => ({ ...one, table: prefix + one.table })) };
 }
 
 /** Only tables under way: a finished one is forgotten. */

@@ -22,6 +22,14 @@ export async function createdRoles(target: Connection, migration: string): Promi
   return rows.map((row) => row.name);
 }
 
+/** What is left of such roles in one database of several. A failure shows when the role itself is to go. */
+export async function dropOwned(target: Connection, roles: readonly string[]): Promise<void> {
+  const there = await target.query<{ name: string }>(
+    sql`SELECT rolname AS name FROM pg_roles WHERE rolname = ANY (${roles}::text[])`,
+  );
+  for (const { name } of there) await target.script(sql`DROP OWNED BY ${ident(name)}`).catch(() => undefined);
+}
+
 /** @returns what could not be dropped: a role that owns something in another database stays */
 export async function dropRoles(target: Connection, roles: readonly string[]): Promise<string[]> {
   const kept: string[] = [];

@@ -7,6 +7,7 @@ import type { SwitchoverStep } from '../engine/switchover-step.ts';
 export const announceCommit: SwitchoverStep = {
   id: 'announce-commit',
   title: 'Traffic switch knows of the commit point',
+  isForAll: true,
   describe: () => ['the traffic switch will ask the migration’s row should this tool die'],
 
   run: ({ traffic, to, epoch }) => traffic.committing(to, epoch),

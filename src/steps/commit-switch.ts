@@ -17,6 +17,7 @@ const RESOLVE_MS = 10_000;
 export const commitSwitch: SwitchoverStep = {
   id: 'commit-switch',
   title: 'Commit point: the active side changes',
+  isForAll: true,
   describe: ({ to }) => [
     `on the target: UPDATE pgglide.migration SET active_side = '${to}', epoch = epoch + 1`,
   ],

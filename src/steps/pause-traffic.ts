@@ -14,6 +14,7 @@ export const LEASE_MS = 3000;
 export const pauseTraffic: SwitchoverStep = {
   id: 'pause-traffic',
   title: 'Hold new transactions, let running ones finish',
+  isForAll: true,
   describe: () => ['hold new transactions in the traffic switch; wait for running ones'],
 
   async run(context) {

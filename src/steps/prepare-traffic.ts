@@ -10,6 +10,7 @@ import { describeObstacles } from '../traffic/obstacles.ts';
 export const prepareTraffic: SwitchoverStep = {
   id: 'prepare-traffic',
   title: 'Connections to the new side opened and warmed',
+  isForAll: true,
   describe: ({ to }) => [`the traffic switch opens and authenticates its connections to the ${to}`],
 
   async run({ traffic, to }) {

@@ -4,6 +4,7 @@ import type { SwitchoverStep } from '../engine/switchover-step.ts';
 export const resumeTraffic: SwitchoverStep = {
   id: 'resume-traffic',
   title: 'Traffic goes on, on the new side',
+  isForAll: true,
   describe: ({ to }) => [`switch to the ${to}, release held transactions, staggered`],
 
   async run({ traffic, to, epoch, facts }) {

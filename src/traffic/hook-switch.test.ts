@@ -26,13 +26,18 @@ async function hook(body: string, timeoutMs?: number) {
   await writeFile(program, `#!/bin/sh\ncd ${folder}\n${body}\n`);
   await chmod(program, 0o700);
   const servers = { source: address('old.db'), target: address('new.db') };
-  return openHookSwitch({ program, servers, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+  return openHookSwitch({
+    program,
+    servers,
+    others: ['billing'],
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  });
 }
 
 describe('a hook', () => {
   test('is told what to do and where', async () => {
     const traffic = await hook(
-      `echo "$1 $PGGLIDE_SIDE $PGGLIDE_EPOCH $PGGLIDE_HOST $PGGLIDE_DATABASE $PGGLIDE_LEASE_MS" >> log; env >> all`,
+      `echo "$1 $PGGLIDE_SIDE $PGGLIDE_EPOCH $PGGLIDE_HOST $PGGLIDE_DATABASE $(echo "$PGGLIDE_DATABASES" | tail -1) $PGGLIDE_LEASE_MS" >> log; env >> all`,
     );
     await traffic.prepare('target');
     expect(await traffic.pause({ reason: 'r', leaseMs: 5, drainTimeoutMs: 1 })).toEqual({
@@ -48,11 +53,11 @@ describe('a hook', () => {
       .split('\n')
       .map((line) => line.replace(/ +/g, ' ').trim());
     expect(lines).toEqual([
-      'prepare target new.db shop',
+      'prepare target new.db shop billing',
       'pause 5',
       'renew 7',
-      'committing target 3 new.db shop',
-      'resume target 3 new.db shop',
+      'committing target 3 new.db shop billing',
+      'resume target 3 new.db shop billing',
     ]);
     expect(await readFile(join(folder, 'all'), 'utf8')).not.toContain('hidden');
   });

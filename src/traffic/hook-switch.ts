@@ -14,7 +14,7 @@
  *
  * Exit code 0: done. 3: not drained in time (pause only). 4: the pooler cannot be reached. Anything else: failed.
  * Environment: PGGLIDE_SIDE, PGGLIDE_EPOCH, PGGLIDE_LEASE_MS, PGGLIDE_TIMEOUT_MS, PGGLIDE_HOST, PGGLIDE_PORT,
- * PGGLIDE_DATABASE (of that side); never a password. The program is killed when PGGLIDE_TIMEOUT_MS is over.
+ * PGGLIDE_DATABASE (of that side), PGGLIDE_DATABASES (all that move together, one a line); never a password. The program is killed when PGGLIDE_TIMEOUT_MS is over.
  */
 
 import { execFile } from 'node:child_process';
@@ -28,6 +28,8 @@ export interface HookSwitchOptions {
   /** Path of the program; run without a shell. */
   readonly program: string;
   readonly servers: Readonly<Record<Side, ServerAddress>>;
+  /** Databases that move together with the servers' own. */
+  readonly others?: readonly string[];
   /** For every action; a pause gets its drain time on top. Default 30 s. */
   readonly timeoutMs?: number;
 }
@@ -112,7 +114,13 @@ class HookSwitch implements TrafficSwitch {
 
   #placeOf(side: Side): Readonly<Record<string, string>> {
     const { host, port, database } = this.#options.servers[side];
-    return { PGGLIDE_SIDE: side, PGGLIDE_HOST: host, PGGLIDE_PORT: String(port), PGGLIDE_DATABASE: database };
+    return {
+      PGGLIDE_SIDE: side,
+      PGGLIDE_HOST: host,
+      PGGLIDE_PORT: String(port),
+      PGGLIDE_DATABASE: database,
+      PGGLIDE_DATABASES: [database, ...(this.#options.others ?? [])].join('\n'),
+    };
   }
 
   #read<T>(schema: z.ZodType<T>, action: Action, answer: unknown): T {

@@ -7,8 +7,17 @@ import { openPgBouncerSwitch } from './pgbouncer-switch.ts';
 import { openProxySwitch } from './proxy-switch.ts';
 import type { TrafficSwitch } from './traffic-switch.ts';
 
-/** Connects lazily: nothing is reached before it is needed. @throws {UsageError} `no_traffic_switch` */
-export function openTraffic(settings: Settings, migration: string): TrafficSwitch {
+/**
+ * Connects lazily: nothing is reached before it is needed. `others` are the databases that move together with the lead;
+ * our own proxy passes on whichever a client asks for.
+ *
+ * @throws {UsageError} `no_traffic_switch`
+ */
+export function openTraffic(
+  settings: Settings,
+  migration: string,
+  others: readonly string[] = [],
+): TrafficSwitch {
   const { source, target, traffic } = settings;
   const servers = { source, target };
   switch (traffic.driver) {
@@ -18,12 +27,12 @@ export function openTraffic(settings: Settings, migration: string): TrafficSwitc
       if (traffic.pgbouncer.bouncers.length === 0) {
         throw nothingToSwitch('No PgBouncer is named', 'Set traffic.pgbouncer.consoles and configFiles.');
       }
-      return openPgBouncerSwitch({ ...traffic.pgbouncer, servers });
+      return openPgBouncerSwitch({ ...traffic.pgbouncer, servers, others });
     case 'hook':
       if (traffic.hook.program === undefined) {
         throw nothingToSwitch('No program is named', 'Set traffic.hook.program.');
       }
-      return openHookSwitch({ program: traffic.hook.program, timeoutMs: traffic.hook.timeoutMs, servers });
+      return openHookSwitch({ ...traffic.hook, program: traffic.hook.program, servers, others });
     case 'none':
       throw nothingToSwitch(
         'traffic.driver "none" cannot hold requests',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { notedEpoch, pointAt } from './pgbouncer-config.ts';
+import { notedEpoch, pointAll } from './pgbouncer-config.ts';
 
 const address = {
   host: 'new.db',
@@ -10,6 +10,10 @@ const address = {
   connectTimeoutMs: 1_000,
 } as const;
 
+const at = (name: string, database = "shop's") => {
+  const there = { ...address, database };
+  return { name, servers: { source: there, target: there } };
+};
 const INI = `[databases]
 other = host=a port=1
 shop = host=old.db port=5432 dbname=shop pool_size=20 connect_query='select 1'
@@ -19,7 +23,7 @@ shop = not a database
 `;
 
 test('only the place of the one database changes, and the epoch is noted', () => {
-  const changed = pointAt(INI, 'shop', address, 3);
+  const changed = pointAll(INI, [at('shop')], 'target', 3);
   expect(changed).toBe(
     INI.replace(
       'shop = host=old.db port=5432 dbname=shop pool_size',
@@ -27,12 +31,22 @@ test('only the place of the one database changes, and the epoch is noted', () =>
     ),
   );
   expect(notedEpoch(changed)).toBe(3);
-  const again = pointAt(changed, 'shop', address, 4);
+  const again = pointAll(changed, [at('shop')], 'target', 4);
   expect(notedEpoch(again)).toBe(4);
   expect(again.match(/pgglide/g)).toHaveLength(1);
 });
 
 test('a file that is included holds entries alone; an unknown database is an error', () => {
-  expect(pointAt('shop = port=1\n', 'shop', address, 1)).toContain('host=new.db port=5433');
-  expect(() => pointAt(INI, 'missing', address, 1)).toThrow('no entry for "missing"');
+  expect(pointAll('shop = port=1\n', [at('shop')], 'target', 1)).toContain('host=new.db port=5433');
+  expect(() => pointAll(INI, [at('missing')], 'target', 1)).toThrow('no entry for "missing"');
+});
+
+test('of several databases each goes to its own, in whichever order they stand', () => {
+  const changed = pointAll(INI, [at('shop', 'shop'), at('other', 'other')], 'target', 3);
+  expect(changed).toContain(
+    'other = host=new.db port=5433 dbname=other\n; pgglide epoch=3\nshop = host=new.db',
+  );
+  expect(
+    pointAll(changed, [at('other', 'other'), at('shop', 'shop')], 'target', 4).match(/pgglide/g),
+  ).toHaveLength(1);
 });

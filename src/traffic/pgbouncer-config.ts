@@ -1,11 +1,18 @@
-/** The one line of pgbouncer.ini that says where a database is. Pure: text in, text out. */
+/** The lines of pgbouncer.ini that say where databases are. Pure: text in, text out. */
 
 import type { ServerAddress } from '../config/server-address.ts';
 import { PrerequisiteError } from '../domain/errors.ts';
+import type { Side } from '../domain/names.ts';
 
 const quoted = (value: string): string =>
   /^[\w.:/-]+$/.test(value) ? value : `'${value.replaceAll("'", "''")}'`;
 const NOTE = /^; pgglide epoch=(\d+)\n/m;
+
+/** What PgBouncer calls a database, and where that is. */
+export interface Entry {
+  readonly name: string;
+  readonly servers: Readonly<Record<Side, ServerAddress>>;
+}
 
 /** Position of `database = ...` inside [databases]. @throws {PrerequisiteError} `pgbouncer_database_missing` */
 function findLine(ini: string, database: string): { readonly line: string; readonly at: number } {
@@ -28,8 +35,17 @@ function findLine(ini: string, database: string): { readonly line: string; reado
   );
 }
 
-/** The same text with the database at this address, and the epoch noted in a comment before it. */
-export function pointAt(ini: string, database: string, address: ServerAddress, epoch: number): string {
+/** The same text with every entry at its address on that side, and the epoch noted in a comment before the first. */
+export function pointAll(ini: string, entries: readonly Entry[], side: Side, epoch: number): string {
+  const clean = ini.replace(NOTE, '');
+  const pointed = entries.reduce((text, entry) => pointAt(text, entry.name, entry.servers[side]), clean);
+  const [first] = entries;
+  if (first === undefined) return pointed;
+  const { at } = findLine(pointed, first.name);
+  return `${pointed.slice(0, at)}; pgglide epoch=${epoch}\n${pointed.slice(at)}`;
+}
+
+function pointAt(ini: string, database: string, address: ServerAddress): string {
   const { line, at } = findLine(ini, database);
   const equals = line.indexOf('=', line.startsWith('"') ? line.lastIndexOf('"', line.indexOf('host=')) : 0);
   const kept = line
@@ -40,8 +56,7 @@ export function pointAt(ini: string, database: string, address: ServerAddress, e
     `${line.slice(0, equals).trimEnd()} = host=${quoted(address.host)} port=${address.port} dbname=${quoted(address.database)}`,
     ...(kept === '' ? [] : [kept]),
   ].join(' ');
-  const before = ini.slice(0, at).replace(NOTE, '');
-  return `${before}; pgglide epoch=${epoch}\n${entry}${ini.slice(at + line.length)}`;
+  return `${ini.slice(0, at)}${entry}${ini.slice(at + line.length)}`;
 }
 
 /** 0 when it was never switched. */

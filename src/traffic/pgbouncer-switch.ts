@@ -6,12 +6,12 @@
 
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import pg from 'pg';
-import { DeadlineError, withDeadline } from '../base/async.ts';
+import { allEnded, DeadlineError, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { PrerequisiteError, UnprovenError, UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import { tlsAttempts } from '../postgres/connection.ts';
-import { notedEpoch, pointAt } from './pgbouncer-config.ts';
+import { type Entry, notedEpoch, pointAll } from './pgbouncer-config.ts';
 import type { Drained, Obstacle, TrafficState, TrafficSwitch } from './traffic-switch.ts';
 
 export interface PgBouncer {
@@ -26,6 +26,17 @@ export interface PgBouncerSwitchOptions {
   /** The entry's name under [databases]. */
   readonly database: string;
   readonly servers: Readonly<Record<Side, ServerAddress>>;
+  /** Databases that move together with the servers' own; their entries have the databases' names. */
+  readonly others?: readonly string[];
+}
+
+function entriesOf({ database, servers, others = [] }: PgBouncerSwitchOptions): Entry[] {
+  const { source, target } = servers;
+  const other = (name: string): Entry => ({
+    name,
+    servers: { source: { ...source, database: name }, target: { ...target, database: name } },
+  });
+  return [{ name: database, servers }, ...others.map(other)];
 }
 
 const CONSOLE_TIMEOUT_MS = 5_000;
@@ -38,27 +49,30 @@ export function openPgBouncerSwitch(options: PgBouncerSwitchOptions): TrafficSwi
 
 class PgBouncerSwitch implements TrafficSwitch {
   readonly #options: PgBouncerSwitchOptions;
+  readonly #entries: readonly Entry[];
   readonly #tls = new Map<PgBouncer, ReturnType<typeof tlsAttempts>>();
   #pausedSinceMs: number | undefined;
   #lease: NodeJS.Timeout | undefined;
 
   constructor(options: PgBouncerSwitchOptions) {
     this.#options = options;
+    this.#entries = entriesOf(options);
   }
 
   /** @throws {PrerequisiteError} `pgbouncer_session_pool`, `pgbouncer_database_missing`, `pgbouncer_config_unreadable` */
   async observe(): Promise<TrafficState> {
-    const { bouncers, database } = this.#options;
+    const { bouncers } = this.#options;
     const seen = await this.#all(async (bouncer) => ({
-      entry: await this.#switchable(bouncer),
+      rows: await this.#switchable(bouncer),
       ini: await this.#configOf(bouncer),
     }));
-    const sides = seen.map(({ entry }) => this.#sideOf(entry));
+    const rows = seen.flatMap((one) => one.rows);
+    const sides = rows.map((row) => this.#sideOf(row));
     const [activeSide] = sides;
     if (activeSide === undefined || sides.some((side) => side !== activeSide)) {
       throw new UnprovenError(
         'proxies_disagree',
-        `PgBouncer's "${database}" is neither clearly the source nor the target`,
+        `PgBouncer's ${this.#names} is neither clearly the source nor the target`,
         {
           hint: 'Compare SHOW DATABASES on each console with the configured servers.',
           facts: { sides },
@@ -68,18 +82,17 @@ class PgBouncerSwitch implements TrafficSwitch {
     return {
       activeSide,
       epoch: Math.min(...seen.map(({ ini }) => notedEpoch(ini))),
-      paused: seen.some(({ entry }) => Number(entry.paused) !== 0),
-      sessions: seen.reduce((sum, { entry }) => sum + Number(entry.current_connections), 0),
+      paused: rows.some((row) => Number(row.paused) !== 0),
+      sessions: rows.reduce((sum, row) => sum + Number(row.current_connections), 0),
       description: `pgbouncer ${bouncers.map(({ console }) => `${console.host}:${console.port}`).join(', ')}`,
     };
   }
 
   /** PgBouncer cannot open connections ahead: this only proves that it could be switched. @throws {PrerequisiteError} as observe() */
   async prepare(_to: Side) {
-    const { database, servers } = this.#options;
     await this.#all(async (bouncer) => {
       await this.#switchable(bouncer);
-      pointAt(await this.#configOf(bouncer), database, servers.source, 0);
+      pointAll(await this.#configOf(bouncer), this.#entries, 'source', 0);
     });
     return { ready: 0, obstacles: [], failures: [] };
   }
@@ -87,7 +100,7 @@ class PgBouncerSwitch implements TrafficSwitch {
   async pause({ leaseMs, drainTimeoutMs }: { leaseMs: number; drainTimeoutMs: number }): Promise<Drained> {
     this.#pausedSinceMs ??= performance.now();
     const pausing = this.#all((bouncer) =>
-      this.#command(bouncer, `PAUSE ${this.#name}`, drainTimeoutMs + CONSOLE_TIMEOUT_MS),
+      this.#ofEach((name) => this.#command(bouncer, `PAUSE ${name}`, drainTimeoutMs + CONSOLE_TIMEOUT_MS)),
     );
     this.#renewLease(leaseMs);
     try {
@@ -117,8 +130,9 @@ class PgBouncerSwitch implements TrafficSwitch {
     clearTimeout(this.#lease);
     const waiting = await this.#all((bouncer) => this.#waiting(bouncer));
     await this.#all(async (bouncer) => {
-      if (this.#sideOf(await this.#entry(bouncer)) !== side) await this.#repoint(bouncer, side, epoch);
-      await this.#command(bouncer, `RESUME ${this.#name}`).catch(ignoreConsoleError);
+      const rows = await this.#rowsOf(bouncer);
+      if (rows.some((row) => this.#sideOf(row) !== side)) await this.#repoint(bouncer, side, epoch);
+      await this.#ofEach((name) => this.#command(bouncer, `RESUME ${name}`).catch(ignoreConsoleError));
     });
     const pauseMs = this.#pausedSinceMs === undefined ? 0 : performance.now() - this.#pausedSinceMs;
     this.#pausedSinceMs = undefined;
@@ -141,8 +155,14 @@ class PgBouncerSwitch implements TrafficSwitch {
     clearTimeout(this.#lease);
   }
 
-  get #name(): string {
-    return pg.escapeIdentifier(this.#options.database);
+  /** For messages. */
+  get #names(): string {
+    return this.#entries.map(({ name }) => `"${name}"`).join(', ');
+  }
+
+  /** Each with its name as the console takes it; all at once, so that no entry's drain waits for another's. */
+  async #ofEach<T>(work: (name: string) => Promise<T>): Promise<T[]> {
+    return allEnded(this.#entries.map(({ name }) => work(pg.escapeIdentifier(name))));
   }
 
   #renewLease(leaseMs: number): void {
@@ -154,7 +174,9 @@ class PgBouncerSwitch implements TrafficSwitch {
     clearTimeout(this.#lease);
     this.#pausedSinceMs = undefined;
     await Promise.allSettled(
-      this.#options.bouncers.map((bouncer) => this.#command(bouncer, `RESUME ${this.#name}`)),
+      this.#options.bouncers.map((bouncer) =>
+        this.#ofEach((name) => this.#command(bouncer, `RESUME ${name}`)),
+      ),
     );
   }
 
@@ -164,9 +186,7 @@ class PgBouncerSwitch implements TrafficSwitch {
     const before = await this.#configOf(bouncer);
     const { mode } = await stat(configFile);
     const temporary = `${configFile}.pgglide`;
-    await writeFile(temporary, pointAt(before, this.#options.database, this.#options.servers[side], epoch), {
-      mode,
-    });
+    await writeFile(temporary, pointAll(before, this.#entries, side, epoch), { mode });
     await rename(temporary, configFile);
     await this.#command(bouncer, 'RELOAD');
   }
@@ -178,22 +198,24 @@ class PgBouncerSwitch implements TrafficSwitch {
     return isAt(target) ? 'target' : undefined;
   }
 
-  async #entry(bouncer: PgBouncer): Promise<DatabaseEntry> {
+  /** One row of SHOW DATABASES an entry. */
+  async #rowsOf(bouncer: PgBouncer): Promise<DatabaseEntry[]> {
     const rows = await this.#command<DatabaseEntry>(bouncer, 'SHOW DATABASES');
-    const entry = rows.find(({ name }) => name === this.#options.database);
-    if (entry !== undefined) return entry;
-    throw new PrerequisiteError(
-      'pgbouncer_database_missing',
-      `PgBouncer has no database "${this.#options.database}"`,
-    );
+    return this.#entries.map(({ name }) => {
+      const row = rows.find((one) => one.name === name);
+      if (row !== undefined) return row;
+      throw new PrerequisiteError('pgbouncer_database_missing', `PgBouncer has no database "${name}"`);
+    });
   }
 
-  async #switchable(bouncer: PgBouncer): Promise<DatabaseEntry> {
-    const entry = await this.#entry(bouncer);
-    if ((entry.pool_mode || (await this.#defaultPoolMode(bouncer))) !== 'session') return entry;
+  async #switchable(bouncer: PgBouncer): Promise<DatabaseEntry[]> {
+    const rows = await this.#rowsOf(bouncer);
+    const usual = await this.#defaultPoolMode(bouncer);
+    const bySession = rows.filter((row) => (row.pool_mode || usual) === 'session');
+    if (bySession.length === 0) return rows;
     throw new PrerequisiteError(
       'pgbouncer_session_pool',
-      `PgBouncer pools "${this.#options.database}" by session`,
+      `PgBouncer pools ${bySession.map(({ name }) => `"${name}"`).join(', ')} by session`,
       { hint: 'PAUSE would wait for clients to disconnect. Use pool_mode = transaction, or pgglide proxy.' },
     );
   }
@@ -218,7 +240,7 @@ class PgBouncerSwitch implements TrafficSwitch {
       'SHOW SERVERS',
     );
     return rows
-      .filter(({ database, state }) => database === this.#options.database && state === 'active')
+      .filter(({ database, state }) => this.#isOurs(database) && state === 'active')
       .map(({ user, remote_pid }) => ({
         pid: Number(remote_pid),
         user,
@@ -234,7 +256,7 @@ class PgBouncerSwitch implements TrafficSwitch {
       maxwait: string;
       maxwait_us: string;
     }>(bouncer, 'SHOW POOLS');
-    const own = rows.filter(({ database }) => database === this.#options.database);
+    const own = rows.filter(({ database }) => this.#isOurs(database));
     return {
       clients: own.reduce((sum, { cl_waiting }) => sum + Number(cl_waiting), 0),
       longestMs: Math.max(
@@ -242,6 +264,10 @@ class PgBouncerSwitch implements TrafficSwitch {
         ...own.map(({ maxwait, maxwait_us }) => Number(maxwait) * 1000 + Number(maxwait_us) / 1000),
       ),
     };
+  }
+
+  #isOurs(database: string): boolean {
+    return this.#entries.some(({ name }) => name === database);
   }
 
   async #all<T>(work: (bouncer: PgBouncer) => Promise<T>): Promise<T[]> {

@@ -13,6 +13,8 @@ export interface DifferingColumn {
 }
 
 export interface DifferingRow {
+  /** Where several databases move together. */
+  readonly database?: string;
   readonly table: TableName;
   /** The key's columns. Empty for a table without a key: there, `columns` is the whole row. */
   readonly key: readonly { readonly name: string; readonly value: string }[];

@@ -39,9 +39,12 @@ export class TestDatabase implements Database {
     this.#user = user;
   }
 
-  static async create(server: TestServer, role: string): Promise<TestDatabase> {
+  static create(server: TestServer, role: string): Promise<TestDatabase> {
+    return TestDatabase.named(server, `t_${randomBytes(5).toString('hex')}_${role}`);
+  }
+
+  static async named(server: TestServer, database: string): Promise<TestDatabase> {
     const admin = await Connection.open(server.address, { purpose: 'test' });
-    const database = `t_${randomBytes(5).toString('hex')}_${role}`;
     await admin.script(sql`CREATE DATABASE ${ident(database)}`);
     const address = { ...server.address, database };
     const [connection, user] = await Promise.all([

@@ -95,6 +95,7 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
     target,
     sourceForTarget: source,
     targetForSource: target,
+    otherDatabases: [],
     scope: { schemas: undefined, exclude: [] },
     copy: { jobs: 2, indexJobs: 2, splitTablesLargerThanBytes: 256e6, rateLimitBytesPerSecond: undefined },
     throttle: {

@@ -50,13 +50,14 @@ function shortage(server: ServerFacts, side: Side, thresholds: Thresholds, room:
 
 const publisherNeeds =
   (besides: number) =>
-  (side: Side, { lanes, wantsReverse }: Thresholds): number => {
-    if (side === 'source') return lanes + besides;
-    return wantsReverse ? 1 + besides : 0;
+  (side: Side, { lanes, databases, wantsReverse }: Thresholds): number => {
+    // Copied one after the other, but the ways back are built all at once.
+    if (side === 'source') return lanes + databases - 1 + besides;
+    return wantsReverse ? (1 + besides) * databases : 0;
   };
-function subscriberNeeds(side: Side, { lanes, wantsReverse }: Thresholds): number {
-  if (side === 'target') return lanes;
-  return wantsReverse ? 1 : 0;
+function subscriberNeeds(side: Side, { lanes, databases, wantsReverse }: Thresholds): number {
+  if (side === 'target') return lanes + databases - 1;
+  return wantsReverse ? databases : 0;
 }
 
 const slots = roomRule(
@@ -66,7 +67,7 @@ const slots = roomRule(
     severity: 'blocker',
     background: `A slot on the source holds our place in its WAL (one more when a killed copy is resumed), a slot on the target holds the way
 back. max_replication_slots counts all slots of the cluster, physical ones and other databases' too. Changing it needs a restart;
-dropping a slot that nobody uses any more does not.`,
+dropping a slot that nobody uses any more does not. Databases that move together need slots, senders, workers and origins each.`,
   },
   {
     noun: ['replication slot', 'replication slots'],
@@ -146,7 +147,7 @@ const connections: Rule = {
   title: 'connections are free',
   severity: 'warning',
   background: `pgglide opens one session per copy job and a handful for watching, on each server, and must not take the application's.`,
-  check: (facts, { jobs }) =>
+  check: (facts, { jobs, databases }) =>
     SIDES.flatMap((side): Report[] => {
       const server = serverOf(facts, side);
       const reserved =
@@ -154,7 +155,7 @@ const connections: Rule = {
         (numberOf(server, 'reserved_connections') ?? 0);
       const limit = numberOf(server, 'max_connections') ?? 0;
       const left = limit - reserved - server.usage.connections;
-      const needed = jobs + 6;
+      const needed = jobs + 6 * databases;
       if (left >= needed) return [];
       return [
         {
@@ -185,10 +186,10 @@ const locks: Rule = {
   background: `At the switch one transaction locks every replicated table (and every partition). Locks live in a table of fixed size,
 max_locks_per_transaction x (max_connections + max_prepared_transactions + workers), shared by all sessions. When the barrier alone
 would take more than half of it, sessions of the application may run out of locks. The rollback needs the same on the target.`,
-  check: (facts, { lockShare }) =>
+  check: (facts, { lockShare, tablesElsewhere }) =>
     SIDES.flatMap((side): Report[] => {
       const server = serverOf(facts, side);
-      const tables = facts.source.objects.tables.length;
+      const tables = facts.source.objects.tables.length + tablesElsewhere;
       const size = lockTableSize(server);
       if (tables <= size * lockShare) return [];
       const now = numberOf(server, 'max_locks_per_transaction') ?? 64;

@@ -3,6 +3,10 @@
 export interface Thresholds {
   /** Publication + slot + subscription triples that the forward link may need: one, and one for a resumed copy. */
   readonly lanes: number;
+  /** How many move together: each needs links of its own. */
+  readonly databases: number;
+  /** Tables of the other databases that the barrier locks at the same time. */
+  readonly tablesElsewhere: number;
   /** Parallel COPY sessions. */
   readonly jobs: number;
   /** The way back is wanted: what it needs on the source is then needed too. */
@@ -24,6 +28,8 @@ const MINUTE_MS = 60_000;
 
 export const DEFAULT_THRESHOLDS: Thresholds = {
   lanes: 2,
+  databases: 1,
+  tablesElsewhere: 0,
   jobs: 4,
   wantsReverse: true,
   openTransactionMs: MINUTE_MS,

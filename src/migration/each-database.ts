@@ -1,0 +1,49 @@
+/** One step of a switchover in every database: the pause must not grow with their number. */
+
+import { allEnded } from '../base/async.ts';
+import { PgglideError } from '../domain/errors.ts';
+import type { Switchover, SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
+
+/**
+ * All at once. Their locks are on relations of different databases, so that no two can wait for each other. Returns or
+ * throws only when it has ended in all of them.
+ */
+export async function runStep(step: SwitchoverStep, switchover: Switchover): Promise<string | undefined> {
+  // biome-ignore lint/suspicious/noConfusingVoidType: what a step without a note returns
+  const run = async (context: SwitchoverContext): Promise<string | void> => step.run(context);
+  if (step.isForAll) return (await run(switchover)) ?? undefined;
+  const notes = await inEach(switchover, run);
+  if (notes.length === 1) return notes[0] ?? undefined;
+  const named = switchover.databases.map(
+    ({ oldSide }, place) => `${oldSide.address.database}: ${notes[place]}`,
+  );
+  return notes.some((note) => note !== undefined) ? named.join('; ') : undefined;
+}
+
+export async function undoStep(step: SwitchoverStep, switchover: Switchover): Promise<void> {
+  const undo = async (context: SwitchoverContext): Promise<void> => step.undo?.(context);
+  if (step.isForAll) return undo(switchover);
+  await inEach(switchover, undo);
+}
+
+async function inEach<T>(
+  { databases }: Switchover,
+  work: (context: SwitchoverContext) => Promise<T>,
+): Promise<T[]> {
+  const isAlone = databases.length === 1;
+  return allEnded(databases.map((context) => (isAlone ? work(context) : namingIt(context, work))));
+}
+
+/** Which of several databases an error is about. */
+async function namingIt<T>(
+  context: SwitchoverContext,
+  work: (context: SwitchoverContext) => Promise<T>,
+): Promise<T> {
+  try {
+    return await work(context);
+  } catch (error) {
+    if (error instanceof PgglideError)
+      error.message = `${context.oldSide.address.database}: ${error.message}`;
+    throw error;
+  }
+}
