@@ -9,7 +9,7 @@ import type { CommandContext } from './command.ts';
 import { observed } from './observed.ts';
 import { settingsFor } from './settings.ts';
 
-const LOOK_EVERY_MS = 5000;
+const LOOK_EVERY_MS = 3000;
 /** An abort takes our schema away, and with it the migration's row: it looks new again. */
 const OVER: readonly Phase[] = ['completed', 'aborted', 'new'];
 /** Nothing is left to sync, and the way back is still open. */

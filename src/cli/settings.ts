@@ -19,5 +19,9 @@ export function settingsFor(
     cwd,
     ...(env.HOME ? { home: env.HOME } : {}),
     warn: (message) => output.warn(message),
+    readSecret: async (ref, cluster) => {
+      const { readClusterSecret } = await import('../kubernetes/read-secret.ts');
+      return readClusterSecret(ref, cluster, env);
+    },
   });
 }

@@ -13,7 +13,7 @@ import type { OperatorCluster } from './operator-cluster.ts';
 import { type PasswordSource, readPassword } from './password-source.ts';
 import type { Config } from './schema.ts';
 import { environmentName } from './schema-keys.ts';
-import type { ReadSecret } from './secret.ts';
+import type { SecretContent, SecretRef } from './secret.ts';
 import { seenByServer } from './seen-by-server.ts';
 import type { ServerAddress } from './server-address.ts';
 import type { Settings } from './settings.ts';
@@ -25,8 +25,8 @@ export interface LoadInput {
   readonly home?: string;
   readonly osUser?: string;
   readonly warn?: (message: string) => void;
-  /** Secrets of Kubernetes that are not mounted here. */
-  readonly readSecret?: ReadSecret;
+  /** Secrets of Kubernetes that are not mounted here, out of the cluster that `kubernetes` names. */
+  readonly readSecret?: (ref: SecretRef, cluster: Settings['kubernetes']) => Promise<SecretContent>;
 }
 
 /**
@@ -147,7 +147,14 @@ async function loadServer(
     side === 'source' && ['PGHOST', 'PGHOSTADDR', 'PGSERVICE', 'PGDATABASE'].some((name) => input.env[name]);
   if (!isNamed && !isInEnvironment) throw missing(side);
   const warn = input.warn ?? (() => undefined);
-  const context = { env: input.env, readSecret: input.readSecret, folder, warn };
+  const { readSecret } = input;
+  const chosen = kubernetesSettings(config, folder, input);
+  const context = {
+    env: input.env,
+    readSecret: readSecret && ((ref: SecretRef) => readSecret(ref, chosen)),
+    folder,
+    warn,
+  };
   const password = passwordFrom === undefined ? undefined : await readPassword(passwordFrom, context);
   const given = password === undefined ? keywords : new Map([['password', password], ...keywords]);
   const all = cluster === undefined ? keywords : await clusterKeywords(cluster, given, context);
@@ -167,10 +174,9 @@ function toSettings(
   folder: string,
   input: LoadInput,
 ): Omit<Settings, 'otherDatabases'> {
-  const { copy, throttle, verify, cutover, kubernetes, traffic, proxy } = config;
+  const { copy, throttle, verify, cutover, traffic, proxy } = config;
   const home = input.home ?? homedir();
-  const path = (text: string | undefined) =>
-    text === undefined ? undefined : resolve(folder, text.replace(/^~(?=\/)/, home));
+  const path = (text: string | undefined) => (text === undefined ? undefined : resolve(folder, text));
   const seen = (side: 'source' | 'target', key: 'seenByTarget' | 'seenBySource') => {
     const isCluster = config[side].kubernetes !== undefined;
     const address = isCluster ? withoutMountedAuthority(servers[side]) : servers[side];
@@ -201,7 +207,7 @@ function toSettings(
       requireVerified: cutover.guard.verified,
       prewarm: cutover.prewarm,
     },
-    kubernetes: { ...kubernetes, kubeconfig: path(kubernetes.kubeconfig) } as Settings['kubernetes'],
+    kubernetes: kubernetesSettings(config, folder, input),
     traffic: {
       driver: traffic.driver,
       proxies: traffic.proxies?.map((address) => absoluteSocket(address, folder)) ?? [control],
@@ -229,6 +235,15 @@ function toSettings(
       workers: proxy.workers,
     },
   };
+}
+
+function kubernetesSettings(
+  { kubernetes: { kubeconfig, context, namespace } }: Config,
+  folder: string,
+  { home = homedir() }: LoadInput,
+): Settings['kubernetes'] {
+  const path = kubeconfig?.replace(/^~(?=\/)/, home);
+  return { kubeconfig: path === undefined ? undefined : resolve(folder, path), context, namespace };
 }
 
 /** Each console with its file. @throws {UsageError} `config_bad_value` */

@@ -9,6 +9,7 @@ import { until } from '../../src/base/async.ts';
 import { manifest, onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
 import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres.ts';
 import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
+import { limitedUser } from '../support/limited-user.ts';
 import { selfSigned } from '../support/self-signed.ts';
 
 const PATIENCE_MS = 90_000;
@@ -29,6 +30,9 @@ onCluster('servers by their operator’s cluster', () => {
     ]);
     await source.query('CREATE TABLE t AS SELECT id FROM generate_series(1, 1000) id');
     await source.query('ALTER TABLE t ADD PRIMARY KEY (id)');
+    await cloudnative('shop-15', source);
+    await crunchy('shop-16', target);
+    await zalando('acid-shop', source);
   });
   afterAll(async () => {
     await source?.[Symbol.asyncDispose]();
@@ -47,13 +51,17 @@ onCluster('servers by their operator’s cluster', () => {
       spec: { selector: { 'test-postgres': server.name }, ports: [{ port: 5432, protocol: 'TCP' }] },
     });
 
-  async function cloudnative(cluster: string, server: ClusterPostgres): Promise<void> {
+  async function cloudnative(
+    cluster: string,
+    server: ClusterPostgres,
+    authority = certificate,
+  ): Promise<void> {
     await service(`${cluster}-rw`, server);
     await secret(`${cluster}-superuser`, {
       ...{ username: 'postgres', password: server.password, dbname: '*', port: '5432' },
       ...{ host: `${cluster}-rw`, pgpass: `${cluster}-rw:5432:*:postgres:${server.password}\n` },
     });
-    await secret(`${cluster}-ca`, { 'ca.crt': certificate, 'ca.key': 'the authority’s own' });
+    await secret(`${cluster}-ca`, { 'ca.crt': authority, 'ca.key': 'the authority’s own' });
   }
 
   async function zalando(cluster: string, server: ClusterPostgres): Promise<void> {
@@ -87,8 +95,6 @@ onCluster('servers by their operator’s cluster', () => {
     runTool(config, ['k8s', 'logs', '-n', namespace.name, '--run', command]);
 
   test('CloudNativePG to Crunchy: certificates are checked, and the target follows the source', async () => {
-    await cloudnative('shop-15', source);
-    await crunchy('shop-16', target);
     await run(
       {
         migration: 'cnpg-to-crunchy',
@@ -114,7 +120,6 @@ onCluster('servers by their operator’s cluster', () => {
   });
 
   test('Zalando as the source: encrypted, and it is said that nobody vouches for the server', async () => {
-    await zalando('acid-shop', source);
     const config = await run(
       {
         migration: 'zalando-check',
@@ -127,17 +132,34 @@ onCluster('servers by their operator’s cluster', () => {
     const { stdout, exitCode } = await logs(config, 'check');
     expect(stdout).toContain('TLS without a check of the server');
     // The servers answered; the target is no longer empty, which is check's to say.
-    expect(stdout).toMatch(/15\.\d+.*acid-shop/);
+    expect(stdout).toMatch(/Source +acid-shop:5432\/shop +TLS require, as postgres/);
     expect([0, 3]).toContain(exitCode);
+  });
+
+  test('outside of the cluster the Secret is read through the API, and who may not is told', async () => {
+    const text = stringify({
+      kubernetes: { namespace: namespace.name },
+      source: { kubernetes: { operator: 'crunchy', cluster: 'shop-16' }, sslmode: 'require' },
+      target: 'postgresql://postgres@pg16/shop',
+    });
+    const shown = await runTool(text, ['config', '-o', 'json']);
+    expect(shown.exitCode, shown.stderr).toBe(0);
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      source: { host: 'shop-16-primary', user: 'postgres', database: 'shop', password: '***' },
+    });
+    await using nobody = await limitedUser(namespace.cluster, 'nobody', []);
+    const refused = await runTool(text, ['config'], { KUBECONFIG: nobody.kubeconfig });
+    expect([refused.exitCode, refused.stderr]).toEqual([3, expect.stringContaining('get secrets')]);
+    expect(refused.stderr).not.toContain(target.password);
   });
 
   test('a certificate of another authority is refused', async () => {
     const other = await certificateFor('elsewhere');
-    await secret('shop-15-ca', { 'ca.crt': other.cert });
+    await cloudnative('shop-15-other', source, other.cert);
     const config = await run(
       {
         migration: 'wrong-authority',
-        source: { kubernetes: { operator: 'cloudnative-pg', cluster: 'shop-15' }, database: 'shop' },
+        source: { kubernetes: { operator: 'cloudnative-pg', cluster: 'shop-15-other' }, database: 'shop' },
         target: { kubernetes: { operator: 'crunchy', cluster: 'shop-16' } },
         traffic: { driver: 'none' },
       },
@@ -151,7 +173,7 @@ onCluster('servers by their operator’s cluster', () => {
 /** For all names that the operators' Services have here. */
 async function certificateFor(namespace: string): Promise<{ cert: string; key: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'pgglide-tls-'));
-  const services = ['shop-15-rw', 'shop-16-primary', 'acid-shop'];
+  const services = ['shop-15-rw', 'shop-15-other-rw', 'shop-16-primary', 'acid-shop'];
   const names = services.flatMap((name) => [name, `${name}.${namespace}.svc`]);
   try {
     const { certFile, keyFile } = await selfSigned(folder, 'server', names);
