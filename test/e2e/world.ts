@@ -33,6 +33,8 @@ export interface WorldOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** More lines of pgglide.yaml. */
   readonly config?: readonly string[];
+  /** A second database that moves together with the shop's, and the statements that fill it. */
+  readonly second?: { readonly name: string; readonly prepare: string };
 }
 
 /** What a client that goes around the proxy meets on a side. */
@@ -72,12 +74,15 @@ export class World implements AsyncDisposable {
     ]);
     const world = new World({ folder, servers: { source, target }, proxyPort: await freePort(), options });
     try {
-      await Promise.all([source, target].map((server) => createDatabase(server)));
+      const { second } = options;
+      for (const name of [DATABASE, ...(second === undefined ? [] : [second.name])])
+        await Promise.all([source, target].map((server) => createDatabase(server, name)));
       await seedDatabase(source.address(DATABASE), {
         rows: options.rows ?? 20_000,
         appRole: { name: 'shop', password: world.#password },
       });
       if (options.prepare !== undefined) await world.query('source', options.prepare);
+      if (second !== undefined) await world.query('source', second.prepare, second.name);
       await world.#writeConfiguration();
       return world;
     } catch (error) {
@@ -189,17 +194,21 @@ export class World implements AsyncDisposable {
   }
 
   /** What writers meet who go around the proxy. */
-  async doors(): Promise<Record<Side, Door>> {
-    const [source, target] = await Promise.all([this.door('source'), this.door('target')]);
+  async doors(database = DATABASE): Promise<Record<Side, Door>> {
+    const [source, target] = await Promise.all([
+      this.door('source', database),
+      this.door('target', database),
+    ]);
     return { source, target };
   }
 
-  async door(side: Side): Promise<Door> {
+  async door(side: Side, database = DATABASE): Promise<Door> {
     try {
       // The fence is a statement's trigger: it fires although there is no such row.
       await this.query(
         side,
         "SET lock_timeout = '300ms'; UPDATE public.countries SET name = name WHERE false",
+        database,
       );
       return 'open';
     } catch (error) {
@@ -211,9 +220,9 @@ export class World implements AsyncDisposable {
   }
 
   /** As the superuser, in a session of its own. */
-  async query<Row extends object>(side: Side, text: string): Promise<Row[]> {
-    const { host, port, user, password } = this.servers[side].address(DATABASE);
-    const client = new pg.Client({ host, port, user, password: password ?? '', database: DATABASE });
+  async query<Row extends object>(side: Side, text: string, database = DATABASE): Promise<Row[]> {
+    const { host, port, user, password } = this.servers[side].address(database);
+    const client = new pg.Client({ host, port, user, password: password ?? '', database });
     client.on('error', () => undefined);
     await client.connect();
     try {
@@ -257,18 +266,34 @@ export class World implements AsyncDisposable {
   }
 
   /** What of ours is on a server. */
-  async ours(side: Side): Promise<string[]> {
+  async ours(side: Side, database = DATABASE): Promise<string[]> {
     const rows = await this.query<{ what: string }>(
       side,
       `SELECT 'slot ' || slot_name AS what FROM pg_replication_slots WHERE database = current_database()
        UNION ALL SELECT 'publication ' || pubname FROM pg_publication
        UNION ALL SELECT 'subscription ' || subname FROM pg_subscription
+         WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
        UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname = 'pgglide'
        UNION ALL SELECT 'fence on ' || tgrelid::regclass FROM pg_trigger WHERE tgname = 'pgglide_fence'
        UNION ALL SELECT 'database ' || datname FROM pg_database WHERE datname LIKE 'pgglide%'
        ORDER BY 1`,
+      database,
     );
     return rows.map(({ what }) => what);
+  }
+
+  /** A client of the application's own, through the proxy. */
+  async openClient(database: string): Promise<pg.Client> {
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port: this.#proxyPort,
+      user: 'shop',
+      password: this.#password,
+      database,
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -300,6 +325,9 @@ export class World implements AsyncDisposable {
       `proxy: { listen: "127.0.0.1:${this.#proxyPort}", control: "${control}" }`,
       `traffic: { driver: proxy, proxies: ["${control}"] }`,
       'cutover: { guard: { verified: false } }',
+      ...(this.#options.second === undefined
+        ? []
+        : [`databases: [${DATABASE}, ${this.#options.second.name}]`]),
       ...(this.#options.config ?? []),
     ];
     const entries = sides.map(
@@ -314,11 +342,11 @@ export class World implements AsyncDisposable {
 
 const script = (path: string): string[] => [process.execPath, '--import', 'tsx', file(path)];
 
-async function createDatabase(server: EmbeddedServer): Promise<void> {
+async function createDatabase(server: EmbeddedServer, name: string): Promise<void> {
   const { host, port, user, password, database } = server.address('postgres');
   const client = new pg.Client({ host, port, user, password: password ?? '', database });
   await client.connect();
-  await client.query(`CREATE DATABASE ${DATABASE}`);
+  await client.query(`CREATE DATABASE ${name}`);
   await client.end();
 }
 
