@@ -7,11 +7,14 @@ import { preflight } from '../domain/preflight/preflight.ts';
 import { inspectServers } from '../postgres/inspection/inspect.ts';
 import { tryInScratchDatabase } from '../postgres/inspection/scratch.ts';
 import { dumpSchema } from '../schema/dump-schema.ts';
+import type { SchemaStatement } from '../schema/statement.ts';
 import { checkTraffic } from './check-traffic.ts';
 import type { Session } from './session.ts';
 
-/** Thousands of tables take longer to load than one waits for a check; what was not tried is said. */
-const SCRATCH_BUDGET_MS = 5000;
+/** Thousands of tables take longer to load than one waits for a check: what was not tried by then is said. */
+const CHECK_TIME_MS = 7_000;
+/** However long the rest took: enough for one of each kind. */
+const LEAST_SCRATCH_MS = 500;
 
 /**
  * Before the first sync the source's schema is also loaded into a scratch database of the target, so that what does
@@ -21,11 +24,18 @@ export async function check(
   session: Session,
   databases: readonly Session[] = session.databases,
 ): Promise<Finding[]> {
+  const endMs = performance.now() + CHECK_TIME_MS * databases.length;
   const looks: Look[] = [];
-  for (const database of databases) looks.push(await look(database));
-  const found: Finding[][] = [];
-  for (const one of looks) found.push(await judge(one, looks));
-  return [...mergeFindings(found), ...(await checkTraffic(() => session.openTraffic()))];
+  const needless = new AbortController();
+  try {
+    for (const database of databases) looks.push(await look(database, needless.signal));
+    const found: Finding[][] = [];
+    for (const one of looks) found.push(await judge(one, looks, endMs));
+    return [...mergeFindings(found), ...(await checkTraffic(() => session.openTraffic()))];
+  } finally {
+    needless.abort(new Error('A finding made the dump needless'));
+    await Promise.allSettled(looks.map(({ dump }) => dump));
+  }
 }
 
 interface Look {
@@ -33,25 +43,29 @@ interface Look {
   readonly facts: PreflightFacts;
   /** Nothing of this database has been moved yet. */
   readonly isNew: boolean;
+  /** Under way where nothing has been moved. Rejects when it turns out to be needless. */
+  readonly dump: Promise<readonly SchemaStatement[]> | undefined;
 }
 
-async function look(session: Session): Promise<Look> {
+async function look(session: Session, needless: AbortSignal): Promise<Look> {
   const { migration, settings } = session;
+  const row = await session.row();
+  const migrationPhase = row?.plan === undefined ? 'new' : row.phase;
+  const isNew = migrationPhase === 'new' || migrationPhase === 'aborted';
+  // Beside the inspection, because it takes as long; a blocker makes it needless.
+  const dump = isNew ? dumpBeside(session, needless) : undefined;
   const inspected = await inspectServers({
     source: session.source,
     target: session.target,
     migration,
     scope: settings.scope,
   });
-  const row = await session.row();
-  const migrationPhase = row?.plan === undefined ? 'new' : row.phase;
-  const isNew = migrationPhase === 'new' || migrationPhase === 'aborted';
   const elsewhere = new Set(session.databases.map(({ database }) => database));
   elsewhere.delete(session.database);
   const source = withoutSlotsOf(elsewhere, inspected.source);
   // The phase is the lead's to know.
   const target = { ...withoutSlotsOf(elsewhere, inspected.target), migrationPhase };
-  return { session, facts: { ...inspected, source, target }, isNew };
+  return { session, facts: { ...inspected, source, target }, isNew, dump };
 }
 
 /** Judged with their own database, where it is known whether they are ours. */
@@ -61,7 +75,8 @@ const withoutSlotsOf = <Facts extends ServerFacts>(databases: ReadonlySet<string
 });
 
 /** What a server has a fixed number of must do for all databases together. */
-async function judge({ session, facts, isNew }: Look, all: readonly Look[]): Promise<Finding[]> {
+async function judge(one: Look, all: readonly Look[], endMs: number): Promise<Finding[]> {
+  const { session, facts } = one;
   const elsewhere = all.filter((other) => other.session !== session);
   const findings = preflight(facts, {
     jobs: session.settings.copy.jobs,
@@ -69,12 +84,24 @@ async function judge({ session, facts, isNew }: Look, all: readonly Look[]): Pro
     tablesElsewhere: elsewhere.reduce((sum, other) => sum + other.facts.source.objects.tables.length, 0),
   });
   const isBlocked = findings.some((finding) => finding.severity === 'blocker');
-  const tried = isBlocked || !isNew ? [] : await scratchFindings(session);
+  const tried = isBlocked ? [] : await scratchFindings(one, endMs);
   const { prefix, database } = session;
   return [...findings, ...tried].map((finding) => (prefix === '' ? finding : { ...finding, database }));
 }
 
-async function scratchFindings({ settings, signal }: Session): Promise<Finding[]> {
-  const statements = await dumpSchema(settings.source, { ...settings.scope, signal });
-  return tryInScratchDatabase(settings.target, statements, { budgetMs: SCRATCH_BUDGET_MS, signal });
+async function scratchFindings({ session, dump }: Look, endMs: number): Promise<Finding[]> {
+  if (dump === undefined) return [];
+  const { settings, signal } = session;
+  const statements = await dump;
+  const budgetMs = Math.max(LEAST_SCRATCH_MS, endMs - performance.now());
+  return tryInScratchDatabase(settings.target, statements, { budgetMs, signal });
+}
+
+function dumpBeside({ settings, signal }: Session, needless: AbortSignal): Promise<SchemaStatement[]> {
+  const dump = dumpSchema(settings.source, {
+    ...settings.scope,
+    signal: AbortSignal.any([signal, needless]),
+  });
+  dump.catch(() => undefined);
+  return dump;
 }

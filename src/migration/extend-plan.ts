@@ -17,7 +17,7 @@ import { isNeeded, statementsOfNew, unknownStatements } from '../schema/new-stat
 import { planTables } from '../schema/plan-tables.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
 import { savePlan } from '../state/migration-row.ts';
-import { readStatements, saveStatements } from '../state/schema-progress.ts';
+import { countStatements, readStatements, saveStatements } from '../state/schema-progress.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -33,10 +33,8 @@ export async function extendPlan(
   plan: Plan,
 ): Promise<{ readonly plan: Plan; readonly isExtended: boolean }> {
   const { source, target, migration, settings } = session;
-  const known = await readStatements<SchemaStatement>(target, migration);
-  const isLoaded =
-    known.length > 0 && known.every(({ isDone, statement }) => isDone || statement.section !== 'pre-data');
-  if (!isLoaded) return { plan, isExtended: false };
+  const known = await countStatements(target, migration);
+  if (known.all === 0 || known.openPreData > 0) return { plan, isExtended: false };
   const [relations, now] = await Promise.all([
     newRelations(source, target, settings.scope),
     planTables(source, settings.scope),
@@ -45,14 +43,7 @@ export async function extendPlan(
   if (relations.length + added.length === 0 && kept.length === plan.tables.length)
     return { plan, isExtended: false };
   assertIdentified(now, [...relations, ...added]);
-  const statements =
-    relations.length === 0
-      ? []
-      : await newStatements(
-          session,
-          relations,
-          known.map(({ statement }) => statement),
-        );
+  const statements = relations.length === 0 ? [] : await newStatements(session, relations);
   const isExtended = added.length + statements.length > 0;
   // No cutover may begin before what is added is copied, also when this run is killed in between.
   if (isExtended) await session.changePhase('following', 'syncing');
@@ -98,10 +89,10 @@ function assertIdentified(now: Plan, relations: readonly TableName[]): void {
 }
 
 async function newStatements(
-  { target, settings, signal }: Session,
+  { target, migration, settings, signal }: Session,
   relations: readonly NewRelation[],
-  known: readonly SchemaStatement[],
 ): Promise<SchemaStatement[]> {
+  const known = await readStatements<SchemaStatement>(target, migration);
   const dumped = await dumpSchema(settings.source, { ...settings.scope, signal });
   const unknown = unknownStatements(dumped, known);
   const needed = unknown.filter(isNeeded);

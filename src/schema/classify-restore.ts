@@ -9,6 +9,8 @@ export interface RestoreTask {
   readonly statement: SchemaStatement;
   /** Bytes to read, weighed by how dear the kind of index is; to compare tasks, no more. */
   readonly cost: number;
+  /** Known to be done in an instant, so that it may share a transaction with others of its kind. */
+  readonly isCheap: boolean;
   /** Tables that no other task may touch meanwhile. */
   readonly excludes: readonly string[];
 }
@@ -85,13 +87,18 @@ function taskOf(statement: SchemaStatement, tableBytes: ReadonlyMap<string, numb
   const { kind, table, sql } = statement;
   const referenced = kind === 'FK CONSTRAINT' ? referencedTable(sql) : undefined;
   const locked = [table, referenced].filter((name) => name !== undefined);
+  const cost = (tableBytes.get(table ?? '') ?? 0) * weight(sql);
   return {
     statement,
-    cost: (tableBytes.get(table ?? '') ?? 0) * weight(sql),
+    cost,
+    isCheap: tableBytes.has(table ?? '') && cost < CHEAP_BYTES,
     // CREATE INDEX shares its table with other builds; everything else on a table wants it alone.
     excludes: kind === 'INDEX' ? [] : locked,
   };
 }
+
+/** A table of so many bytes is indexed in less time than a transaction of its own takes. */
+const CHEAP_BYTES = 1_000_000;
 
 function weight(sql: string): number {
   const method = /^CREATE (?:UNIQUE )?INDEX .* USING "?(\w+)"? \(/m.exec(sql)?.[1];

@@ -140,7 +140,7 @@ test('giving up cancels what runs on the server', async ({ target }) => {
     sql: 'SELECT pg_sleep(600)',
   };
   const abort = new AbortController();
-  const task = { statement, cost: 0, excludes: [] };
+  const task = { statement, cost: 0, isCheap: false, excludes: [] };
   const running = restoreStage({
     stage: { name: 'indexes', mode: 'parallel', tasks: [task, task] },
     connect: connecting(target),
@@ -172,7 +172,11 @@ test('a lock that passes is waited for, more than once', async ({ target }) => {
   };
   let attempts = 0;
   const restoring = restoreStage({
-    stage: { name: 'indexes', mode: 'parallel', tasks: [{ statement, cost: 0, excludes: [] }] },
+    stage: {
+      name: 'indexes',
+      mode: 'parallel',
+      tasks: [{ statement, cost: 0, isCheap: false, excludes: [] }],
+    },
     connect: connecting(target),
     width: 1,
     record: async () => undefined,
@@ -206,7 +210,7 @@ test('settings of the session are tuned and progress is counted', async ({ targe
     stage: {
       name: 'indexes',
       mode: 'parallel',
-      tasks: statements.map((statement) => ({ statement, cost: 0, excludes: [] })),
+      tasks: statements.map((statement) => ({ statement, cost: 0, isCheap: false, excludes: [] })),
     },
     connect: connecting(target),
     width: 2,

@@ -5,8 +5,10 @@ import { TaskQueue } from './task-queue.ts';
 const task = (n: number, excludes: string[] = [], kind = 'INDEX', sql = ''): RestoreTask => ({
   statement: { n, section: 'post-data', kind, name: String(n), sql },
   cost: 0,
+  isCheap: false,
   excludes,
 });
+const cheap = (n: number, excludes: string[] = []): RestoreTask => ({ ...task(n, excludes), isCheap: true });
 const stage = (mode: RestoreStage['mode'], tasks: RestoreTask[]): RestoreStage => ({
   name: 'rest',
   mode,
@@ -47,4 +49,22 @@ test('serial tasks come in order, many at once, but alone a REFRESH and what set
   for (let batch = await queue.take(); batch.length > 0; batch = await queue.take())
     batches.push(numbers(batch));
   expect(batches).toEqual([[0, 1], [2], [3], [4, 5]]);
+});
+
+test('cheap parallel tasks share a transaction, up to a busy table, and leave some to the other workers', async () => {
+  const tasks = [
+    task(0, ['a']),
+    ...Array.from({ length: 11 }, (_, index) => cheap(index + 1, [`t${index}`])),
+  ];
+  const queue = new TaskQueue(stage('parallel', tasks));
+  const dear = await queue.take();
+  expect(numbers(dear)).toEqual([0]);
+  const second = await queue.take();
+  expect(numbers(second)).toEqual([1, 2, 3]);
+  expect(numbers(await queue.take())).toEqual([4, 5]);
+  const blocked = new TaskQueue(
+    stage('parallel', [task(0, ['x']), cheap(1), cheap(2), cheap(3, ['x']), cheap(4), cheap(5)]),
+  );
+  await blocked.take();
+  expect(numbers(await blocked.take())).toEqual([1, 2]);
 });

@@ -68,9 +68,18 @@ export class TaskQueue {
   #nextFree(): RestoreTask[] {
     const index = this.#pending.findIndex((task) => !this.#isBusy(task));
     if (index < 0) return [];
-    const batch = this.#pending.splice(index, 1);
+    // The dearest are first, so behind a cheap one there are only cheap ones; some stay for the other workers.
+    const most = Math.min(BATCH, Math.ceil(this.#pending.length / 4));
+    let end = index + 1;
+    while (end < index + most && this.#mayShare(this.#pending[end - 1]) && this.#mayShare(this.#pending[end]))
+      end += 1;
+    const batch = this.#pending.splice(index, end - index);
     for (const table of batch.flatMap((task) => task.excludes)) this.#busyTables.add(table);
     return batch;
+  }
+
+  #mayShare(task: RestoreTask | undefined): boolean {
+    return task?.isCheap === true && !wantsOwnTransaction(task) && !this.#isBusy(task);
   }
 
   #isBusy(task: RestoreTask): boolean {

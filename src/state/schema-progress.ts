@@ -3,25 +3,56 @@
 import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 
-/** The whole dump at once or not at all. */
+/** So many travel at once: the dump of thousands of tables is tens of megabytes. */
+const SLICE = 1_000;
+
+/** The whole dump or nothing of it. In a transaction of the caller's where there is one. */
 export async function saveStatements<S extends { readonly n: number }>(
   target: Connection,
   migration: string,
   statements: readonly S[],
 ): Promise<void> {
-  await target.execute(sql`
-    INSERT INTO pgglide.schema_statement (migration, n, statement)
-    SELECT ${migration}, (s.statement->>'n')::int, s.statement
-    FROM jsonb_array_elements(${JSON.stringify(statements)}::jsonb) AS s(statement)`);
+  for (let first = 0; first < statements.length; first += SLICE)
+    await target.execute(sql`
+      INSERT INTO pgglide.schema_statement (migration, n, statement)
+      SELECT ${migration}, (s.statement->>'n')::int, s.statement
+      FROM jsonb_array_elements(${JSON.stringify(statements.slice(first, first + SLICE))}::jsonb) AS s(statement)`);
 }
 
-export async function readStatements<S>(
+/** Done or not, in the dump's order. */
+export async function readStatements<S>(target: Connection, migration: string): Promise<S[]> {
+  const rows = await target.query<{ statement: S }>(sql`
+    SELECT statement FROM pgglide.schema_statement WHERE migration = ${migration} ORDER BY n`);
+  return rows.map(({ statement }) => statement);
+}
+
+export interface StatementCounts {
+  /** 0: nothing has been dumped yet. */
+  readonly all: number;
+  readonly openPreData: number;
+  readonly postData: number;
+  readonly donePostData: number;
+}
+
+export async function countStatements(target: Connection, migration: string): Promise<StatementCounts> {
+  return target.one(sql`
+    SELECT count(*) AS all,
+      count(*) FILTER (WHERE statement->>'section' = 'pre-data' AND done_at IS NULL) AS "openPreData",
+      count(*) FILTER (WHERE statement->>'section' = 'post-data') AS "postData",
+      count(done_at) FILTER (WHERE statement->>'section' = 'post-data') AS "donePostData"
+    FROM pgglide.schema_statement WHERE migration = ${migration}`);
+}
+
+/** Those that have not been executed, in the dump's order. */
+export async function readOpenStatements<S extends { readonly section: string }>(
   target: Connection,
   migration: string,
-): Promise<{ statement: S; isDone: boolean }[]> {
-  return target.query(sql`
-    SELECT statement, done_at IS NOT NULL AS "isDone"
-    FROM pgglide.schema_statement WHERE migration = ${migration} ORDER BY n`);
+  section: S['section'],
+): Promise<S[]> {
+  const rows = await target.query<{ statement: S }>(sql`
+    SELECT statement FROM pgglide.schema_statement
+    WHERE migration = ${migration} AND done_at IS NULL AND statement->>'section' = ${section} ORDER BY n`);
+  return rows.map(({ statement }) => statement);
 }
 
 /** Call it inside the statements' own transaction. */

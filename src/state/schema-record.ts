@@ -17,14 +17,31 @@ export async function readSchemaRecord<Objects>(
   return source === undefined || onTarget === undefined ? undefined : { source, target: onTarget };
 }
 
-/** Both sides in one statement. */
+/** What the recorded schemas' hashes were, without the schemas, which are large where there are thousands of tables. */
+export async function readSchemaHashes(
+  target: Connection,
+  migration: string,
+): Promise<Readonly<Record<Side, string>> | undefined> {
+  const { source, onTarget } = await target.one<{ source: string | null; onTarget: string | null }>(sql`
+    SELECT max(objects->>'hash') FILTER (WHERE side = 'source') AS source,
+      max(objects->>'hash') FILTER (WHERE side = 'target') AS "onTarget"
+    FROM pgglide.schema_record WHERE migration = ${migration}`);
+  return source === null || onTarget === null ? undefined : { source, target: onTarget };
+}
+
+/** Both sides in one transaction, and one after the other through memory. */
 export async function saveSchemaRecord<Objects>(
   target: Connection,
   migration: string,
   record: Readonly<Record<Side, Objects>>,
 ): Promise<void> {
-  await target.execute(sql`
-    INSERT INTO pgglide.schema_record (migration, side, objects)
-    SELECT ${migration}, r.key, r.value FROM jsonb_each(${JSON.stringify(record)}::jsonb) AS r
-    ON CONFLICT (migration, side) DO UPDATE SET objects = excluded.objects`);
+  const save = (side: Side) =>
+    target.execute(sql`
+      INSERT INTO pgglide.schema_record (migration, side, objects)
+      VALUES (${migration}, ${side}, ${JSON.stringify(record[side])}::jsonb)
+      ON CONFLICT (migration, side) DO UPDATE SET objects = excluded.objects`);
+  await target.transaction(async () => {
+    await save('source');
+    await save('target');
+  });
 }

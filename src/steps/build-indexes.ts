@@ -3,7 +3,7 @@ import { classifyRestore, type RestoreStage } from '../schema/classify-restore.t
 import { indexTuning, tableSizes } from '../schema/index-builds.ts';
 import { restoreStage } from '../schema/restore-stage.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
-import { markStatementsDone, readStatements } from '../state/schema-progress.ts';
+import { countStatements, markStatementsDone, readOpenStatements } from '../state/schema-progress.ts';
 
 interface Facts {
   readonly total: number;
@@ -27,12 +27,10 @@ export const buildIndexes: Step<Facts> = {
   ],
 
   async observe({ target, migration, plan }) {
-    const rows = await readStatements<SchemaStatement>(target, migration);
-    const open = rows.filter((row) => !row.isDone).map((row) => row.statement);
+    const { postData: total, donePostData: done } = await countStatements(target, migration);
+    const open = await readOpenStatements<SchemaStatement>(target, migration, 'post-data');
     const stage = classifyRestore(open, tableSizes(plan.tables)).find(({ tasks }) => tasks.length > 0);
-    const postData = rows.filter((row) => row.statement.section === 'post-data');
-    const done = postData.filter((row) => row.isDone).length;
-    return { satisfied: stage === undefined, facts: { total: postData.length, done, stage } };
+    return { satisfied: stage === undefined, facts: { total, done, stage } };
   },
 
   actions(context, facts) {

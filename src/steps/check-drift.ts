@@ -3,7 +3,7 @@ import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { type BothSchemas, describeDifferences, driftOf } from '../schema/drift.ts';
 import { schemaFingerprint } from '../schema/fingerprint/schema-fingerprint.ts';
-import { readSchemaRecord } from '../state/schema-record.ts';
+import { readSchemaHashes, readSchemaRecord } from '../state/schema-record.ts';
 
 /**
  * Refuses a switch when DDL was run on either side since both schemas were found to agree: it is not replicated. Reads only.
@@ -16,12 +16,15 @@ export const checkDrift: SwitchoverStep = {
   describe: () => ['compare both schemas with what was recorded when they agreed'],
 
   async run({ source, target, migration, settings }) {
-    const record = await readSchemaRecord<BothSchemas['source']>(target, migration);
-    if (record === undefined) return;
+    const hashes = await readSchemaHashes(target, migration);
+    if (hashes === undefined) return;
     const [onSource, onTarget] = await allEnded([
       schemaFingerprint(source, settings.scope),
       schemaFingerprint(target, settings.scope),
     ]);
+    if (hashes.source === onSource.hash && hashes.target === onTarget.hash) return;
+    const record = await readSchemaRecord<BothSchemas['source']>(target, migration);
+    if (record === undefined) return;
     for (const [side, now] of [
       ['source', onSource],
       ['target', onTarget],

@@ -22,7 +22,7 @@ import { planTables } from '../schema/plan-tables.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
 import { beginCopy, isCopied, readCopyProgress, recordParts } from '../state/copy-progress.ts';
 import { readPaceSettings } from '../state/pace-settings.ts';
-import { markStatementsDone, readStatements } from '../state/schema-progress.ts';
+import { countStatements, markStatementsDone, readOpenStatements } from '../state/schema-progress.ts';
 
 interface Facts {
   readonly lanes: readonly LaneNames[];
@@ -169,11 +169,9 @@ async function indexesAhead(
   { target, migration, settings, events, signal, open }: StepContext,
   tables: readonly PlannedTable[],
 ): Promise<IndexesAhead> {
-  const statements = await readStatements<SchemaStatement>(target, migration);
-  const left = statements.filter(({ isDone }) => !isDone).map(({ statement }) => statement);
+  const { postData: total, donePostData: doneBefore } = await countStatements(target, migration);
+  const left = await readOpenStatements<SchemaStatement>(target, migration, 'post-data');
   const stage = classifyRestore(left, tableSizes(tables)).find(({ name }) => name === 'indexes');
-  const postData = statements.filter(({ statement }) => statement.section === 'post-data');
-  const doneBefore = postData.filter(({ isDone }) => isDone).length;
   const width = settings.copy.indexJobs;
   return new IndexesAhead({
     stage: stage ?? { name: 'indexes', mode: 'parallel', tasks: [] },
@@ -181,7 +179,7 @@ async function indexesAhead(
     width,
     record: (session, done) => markStatementsDone(session, migration, done),
     onProgress: ({ done, running }) =>
-      void events.emit('index-progress', { done: doneBefore + done, total: postData.length, running }),
+      void events.emit('index-progress', { done: doneBefore + done, total, running }),
     tuning: indexTuning(width, width),
     signal,
   });

@@ -4,7 +4,12 @@ import { classifyRestore, type RestoreStage } from '../schema/classify-restore.t
 import { dumpSchema } from '../schema/dump-schema.ts';
 import { restoreStage } from '../schema/restore-stage.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
-import { markStatementsDone, readStatements, saveStatements } from '../state/schema-progress.ts';
+import {
+  countStatements,
+  markStatementsDone,
+  readOpenStatements,
+  saveStatements,
+} from '../state/schema-progress.ts';
 
 interface Facts {
   readonly isDumped: boolean;
@@ -30,11 +35,10 @@ export const loadSchema: Step<Facts> = {
   ],
 
   async observe({ target, migration }) {
-    const rows = await readStatements<SchemaStatement>(target, migration);
-    const open = rows.filter((row) => !row.isDone).map((row) => row.statement);
+    const { all } = await countStatements(target, migration);
+    const open = await readOpenStatements<SchemaStatement>(target, migration, 'pre-data');
     const preData = classifyRestore(open).find((stage) => stage.name === 'pre-data');
-    const satisfied = rows.length > 0 && (preData?.tasks.length ?? 0) === 0;
-    return { satisfied, facts: { isDumped: rows.length > 0, preData } };
+    return { satisfied: all > 0 && open.length === 0, facts: { isDumped: all > 0, preData } };
   },
 
   actions(context, { isDumped, preData }) {
@@ -47,7 +51,9 @@ export const loadSchema: Step<Facts> = {
           run: async () => {
             const statements = await dumpSchema(settings.source, { ...settings.scope, signal });
             if (statements.length === 0) throw nothingToMigrate();
-            await saveStatements(target, migration, statements.filter(isDefinition));
+            await target.transaction(() =>
+              saveStatements(target, migration, statements.filter(isDefinition)),
+            );
           },
         },
       ];

@@ -3,9 +3,10 @@ import { DifferenceError } from '../domain/errors.ts';
 import type { Step } from '../engine/step.ts';
 import { type BothSchemas, describeDifferences, driftOf, newDifferences } from '../schema/drift.ts';
 import { schemaFingerprint } from '../schema/fingerprint/schema-fingerprint.ts';
-import { readSchemaRecord, saveSchemaRecord } from '../state/schema-record.ts';
+import { readSchemaHashes, readSchemaRecord, saveSchemaRecord } from '../state/schema-record.ts';
 
 interface Facts {
+  /** What was recorded before, where it is not the same as now. */
   readonly record: BothSchemas | undefined;
   readonly now: BothSchemas;
 }
@@ -30,11 +31,10 @@ export const recordSchema: Step<Facts> = {
       schemaFingerprint(source, settings.scope),
       schemaFingerprint(target, settings.scope),
     ]);
-    const record = await readSchemaRecord<BothSchemas['source']>(target, migration);
-    const now = { source: onSource, target: onTarget };
-    const isCurrent =
-      record !== undefined && record.source.hash === onSource.hash && record.target.hash === onTarget.hash;
-    return { satisfied: isCurrent, facts: { record, now } };
+    const hashes = await readSchemaHashes(target, migration);
+    const satisfied = hashes?.source === onSource.hash && hashes.target === onTarget.hash;
+    const record = satisfied ? undefined : await readSchemaRecord<BothSchemas['source']>(target, migration);
+    return { satisfied, facts: { record, now: { source: onSource, target: onTarget } } };
   },
 
   actions({ target, migration, events }, { record, now }) {

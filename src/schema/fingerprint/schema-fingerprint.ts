@@ -34,8 +34,14 @@ export async function schemaFingerprint(connection: Connection, scope: Scope = {
       sql`SELECT current_setting('server_version_num')::int / 10000 AS "majorVersion"`,
     );
     const classes: Record<string, Record<string, string>> = {};
-    for (const one of wanted) classes[one.name] = await readClass(connection, one, scope);
-    return { majorVersion, hash: hashOf(classes), classes };
+    const hash = createHash('sha256');
+    for (const one of wanted) {
+      const objects = await readClass(connection, one, scope);
+      // Class by class: the text of thousands of tables at once would be the largest thing in memory.
+      hash.update(JSON.stringify([one.name, objects]));
+      classes[one.name] = objects;
+    }
+    return { majorVersion, hash: hash.digest('hex'), classes };
   }, sql`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`);
 }
 
@@ -47,8 +53,12 @@ async function readClass(
   const rows = await connection.query<{ key: string; definition: string }>(sql`
     SELECT key, definition FROM (${one.objects(scope)}) AS object(key, definition)
     ORDER BY key COLLATE "C"`);
-  return Object.fromEntries(rows.map((row) => [row.key, row.definition]));
+  // Thousands of tables share their definitions: each text is kept once.
+  const texts = new Map<string, string>();
+  const shared = (text: string): string => {
+    const known = texts.get(text);
+    if (known === undefined) texts.set(text, text);
+    return known ?? text;
+  };
+  return Object.fromEntries(rows.map((row) => [row.key, shared(row.definition)]));
 }
-
-const hashOf = (classes: object): string =>
-  createHash('sha256').update(JSON.stringify(classes)).digest('hex');
