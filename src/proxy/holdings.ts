@@ -19,6 +19,8 @@ export interface Holdings {
   readonly sqlPrepared: readonly (readonly [name: string, statement: string])[];
   /** Names of statements prepared by Parse. */
   readonly parsed: readonly string[];
+  /** Those of them that were too large to be kept. */
+  readonly unknownStatements: readonly string[];
   readonly advisoryLocks: readonly AdvisoryLock[];
   readonly temporaryTables: readonly string[];
   readonly holdCursors: readonly string[];
@@ -95,6 +97,7 @@ export function readHoldings(answer: Answer | undefined): Holdings {
       fromSql ? [[name, prepareStatementOf(text, name) ?? ''] as const] : [],
     ),
     parsed: prepared.flatMap(([name, , fromSql]) => (fromSql || name === STATE_STATEMENT ? [] : [name])),
+    unknownStatements: [],
     advisoryLocks: (state.locks ?? []).map(([classId, objectId, keys, mode]) => ({
       classId,
       objectId,
@@ -110,6 +113,8 @@ export function readHoldings(answer: Answer | undefined): Holdings {
 export function immovableBecause(holdings: Holdings): string | undefined {
   if (holdings.temporaryTables.length > 0) return `temporary tables: ${holdings.temporaryTables.join(', ')}`;
   if (holdings.holdCursors.length > 0) return `cursors WITH HOLD: ${holdings.holdCursors.join(', ')}`;
+  if (holdings.unknownStatements.length > 0)
+    return `prepared statements of more than 16 MB: ${holdings.unknownStatements.join(', ')}`;
   return undefined;
 }
 

@@ -3,8 +3,12 @@
  * A Parse counts when the server has confirmed it.
  */
 
+import { stringEnd } from '../wire/bytes.ts';
+
 const SYNC_POINT = 0;
 const UNNAMED = 1;
+const utf8Bytes = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
+
 type Pending = typeof SYNC_POINT | typeof UNNAMED | { readonly name: string; readonly definition: Buffer };
 
 export class PreparedStatements {
@@ -26,9 +30,15 @@ export class PreparedStatements {
       this.#keepUnnamed(bytes, start + 1, end);
       return;
     }
-    const nameEnd = bytes.indexOf(0, start);
+    const nameEnd = stringEnd(bytes, start, end);
     const name = bytes.toString('latin1', start, nameEnd);
     this.#pending.push({ name, definition: Buffer.from(bytes.subarray(nameEnd + 1, end)) });
+  }
+
+  /** A Parse was sent that is too large to be kept: nothing is known of its statement. */
+  largeParseSent(): void {
+    this.#unnamedBytes = 0;
+    this.#pending.push(UNNAMED);
   }
 
   /** A Close was sent, with this body. */
@@ -65,10 +75,15 @@ export class PreparedStatements {
     while (this.#pending.length > 0 && this.#pending.shift() !== SYNC_POINT);
   }
 
-  /** Drops what the server says it does not have (DEALLOCATE, DISCARD). */
-  keepOnly(names: Iterable<string>): void {
-    const existing = new Set(names);
+  /**
+   * Drops what the server says it does not have (DEALLOCATE, DISCARD).
+   * @returns names that the server has and we do not
+   */
+  keepOnly(names: readonly string[]): string[] {
+    // We know names as bytes, in the client's encoding, which most often is UTF-8.
+    const existing = new Set(names.flatMap((name) => [name, utf8Bytes(name)]));
     for (const name of this.named.keys()) if (!existing.has(name)) this.named.delete(name);
+    return names.filter((name) => !this.named.has(name) && !this.named.has(utf8Bytes(name)));
   }
 
   /** Into the same memory again and again: this happens for every request of many drivers. */

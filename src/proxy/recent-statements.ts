@@ -1,5 +1,7 @@
 /** A sample of the distinct statements that one user runs in one database: what a new connection is warmed with. */
 
+import { isPlannable } from './plannable.ts';
+
 const MAX_STATEMENTS = 64;
 const MAX_BYTES = 16_384;
 
@@ -27,11 +29,7 @@ export class RecentStatements {
 
   /** A statement of the simple protocol; its constants do not make it another one. */
   addQuery(text: Buffer): void {
-    if (
-      text.length > MAX_BYTES ||
-      !/^\s*(select|insert|update|delete|merge|with|values)\b/i.test(text.toString('latin1', 0, 40))
-    )
-      return;
+    if (text.length > MAX_BYTES || !isPlannable(text)) return;
     const shape = text.toString('latin1').replace(/'[^']*'|\b\d+(\.\d+)?\b/g, '?');
     this.#keep(shape, { definition: Buffer.concat([text, Buffer.alloc(3)]), bindTail: BIND_NOTHING });
   }

@@ -1,13 +1,13 @@
 /**
- * Lets requests go a few at a time: all at once they would only wait for each other's turn on the processors,
- * behind the connections that are being opened and closed. A request leaves the window when it is answered,
- * or after a moment, so that a slow one holds nobody up.
+ * Lets requests go a few at a time, in their order: all at once they would only share the processors, and the oldest
+ * would be answered as late as the newest. It begins with what this machine could run at once, a guess at the server's
+ * size, and widens with every request that is answered within a moment. A slow one gives its place up after that.
  */
 
 import { sleep } from '../base/async.ts';
 
 export class ReleaseWindow {
-  readonly #width: number;
+  #width: number;
   readonly #momentMs: number;
   #inside = 0;
   #waiting: (() => void)[] = [];
@@ -17,21 +17,34 @@ export class ReleaseWindow {
     this.#momentMs = momentMs;
   }
 
-  /** Resolves when there is room. */
+  /** Resolves when there is room; the place is taken. */
   async enter(): Promise<void> {
-    if (this.#inside >= this.#width) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-      });
+    if (this.#inside < this.#width) {
+      this.#inside += 1;
+      return;
     }
-    this.#inside += 1;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+    });
   }
 
   /** The caller's request is on its way; it leaves the window when `answered` does, or soon. */
   leaveAfter(answered: Promise<void>): void {
-    void Promise.race([answered, sleep(this.#momentMs)]).then(() => {
+    const quick = answered.then(() => true);
+    const slow = sleep(this.#momentMs).then(() => false);
+    void Promise.race([quick, slow]).then((isQuick) => {
       this.#inside -= 1;
-      this.#waiting.shift()?.();
+      if (isQuick) this.#width += 1;
+      this.#admit();
     });
+  }
+
+  #admit(): void {
+    while (this.#inside < this.#width) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#inside += 1;
+      next();
+    }
   }
 }

@@ -13,7 +13,7 @@ import {
   readyForQuery,
   type ServerErrorFields,
 } from '../wire/backend.ts';
-import { cstring, frame } from '../wire/bytes.ts';
+import { cstring, frame, stringEnd } from '../wire/bytes.ts';
 import { Conversation } from '../wire/conversation.ts';
 import {
   CAPTURE,
@@ -26,6 +26,7 @@ import {
 } from '../wire/frame-scanner.ts';
 import { closeStatement, sync } from '../wire/frontend.ts';
 import { B, F } from '../wire/message-type.ts';
+import { ProtocolError } from '../wire/protocol-error.ts';
 import { exchangeInDefinition, exchangeInRowDescription, exchangeInTypeList } from '../wire/type-oids.ts';
 import type { LoggedInClient } from './client-login.ts';
 import type { SessionSummary } from './control-types.ts';
@@ -47,6 +48,10 @@ export interface SessionEvents {
 const SAMPLE_EVERY = 16;
 const SAMPLE_FIRST = 64;
 const MAX_CAPTURED_BYTES = 65_536;
+/** Statements larger than this carry data; they pass without being kept, and cannot be prepared elsewhere. */
+const MAX_STATEMENT_BYTES = 16 << 20;
+/** Of what describes columns or parameters; PostgreSQL's own are below 300 kB. */
+const MAX_DESCRIPTION_BYTES = 1 << 20;
 const QUERY_CHARACTERS = 200;
 const ASK_TIMEOUT_MS = 5_000;
 
@@ -202,9 +207,9 @@ export class Session {
     return await this.#aside(async (server) => {
       if (this.#holdings !== undefined) return this.#holdings;
       const holdings = await this.#askHoldings(server, timeoutMs);
-      this.statements.keepOnly(holdings.parsed);
-      this.#holdings = holdings;
-      return holdings;
+      const unknownStatements = this.statements.keepOnly(holdings.parsed);
+      this.#holdings = { ...holdings, unknownStatements };
+      return this.#holdings;
     });
   }
 
@@ -364,9 +369,14 @@ export class Session {
           this.#holdings = undefined;
           return PASS;
         case F.parse:
+          if (bodyBytes > MAX_STATEMENT_BYTES) {
+            this.statements.largeParseSent();
+            this.#holdings = undefined;
+            return PASS;
+          }
           return this.#translation === undefined ? CAPTURE : WHOLE;
         case F.close:
-          return CAPTURE;
+          return bodyBytes <= MAX_CAPTURED_BYTES ? CAPTURE : PASS;
         case F.bind:
           if (bodyBytes <= MAX_CAPTURED_BYTES)
             return this.#isSampling || this.#holdings !== undefined ? CAPTURE : PASS;
@@ -383,12 +393,13 @@ export class Session {
           if (this.#isSampling) this.#recent.addQuery(bytes.subarray(start, end - 1));
           return;
         case F.parse: {
-          const textStart = bytes.indexOf(0, start) + 1;
+          const textStart = stringEnd(bytes, start, end) + 1;
+          const textEnd = stringEnd(bytes, textStart, end);
           if (textStart === start + 1) this.#unnamedIsMissing = false;
-          this.#noteQuery(bytes, textStart, bytes.indexOf(0, textStart));
+          this.#noteQuery(bytes, textStart, textEnd);
           this.statements.parseSent(bytes, start, end);
           if (this.#translation !== undefined) {
-            exchangeInTypeList(bytes, bytes.indexOf(0, textStart) + 1, end, this.#translation.toServer);
+            exchangeInTypeList(bytes, textEnd + 1, end, this.#translation.toServer);
           }
           return;
         }
@@ -418,8 +429,8 @@ export class Session {
   }
 
   #noteBind(bytes: Buffer, start: number, end: number): void {
-    const nameStart = bytes.indexOf(0, start) + 1;
-    const nameEnd = bytes.indexOf(0, nameStart);
+    const nameStart = stringEnd(bytes, start, end) + 1;
+    const nameEnd = stringEnd(bytes, nameStart, end);
     const definition =
       nameEnd === nameStart
         ? this.statements.unnamed
@@ -501,16 +512,21 @@ export class Session {
   }
 
   readonly #serverVisitor: FrameVisitor = {
-    header: (type): Verdict => {
+    header: (type, bodyBytes): Verdict => {
       switch (type) {
         case B.dataRow:
           return PASS;
         case B.readyForQuery:
+          if (bodyBytes !== 1) throw new ProtocolError('ReadyForQuery of another size');
+          return CAPTURE;
         case B.parameterStatus:
+          if (bodyBytes > MAX_CAPTURED_BYTES) throw new ProtocolError('ParameterStatus of that size');
           return CAPTURE;
         case B.rowDescription:
         case B.parameterDescription:
-          return this.#translation === undefined ? PASS : WHOLE;
+          if (this.#translation === undefined) return PASS;
+          if (bodyBytes > MAX_DESCRIPTION_BYTES) throw new ProtocolError('A description of that size');
+          return WHOLE;
         case B.parseComplete:
           this.statements.parseConfirmed();
           return PASS;

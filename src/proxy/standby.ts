@@ -3,14 +3,15 @@
  * so that the switch itself only exchanges sockets.
  */
 
-import { cstring, frame } from '../wire/bytes.ts';
-import { closeStatement, query, sync } from '../wire/frontend.ts';
+import { frame } from '../wire/bytes.ts';
+import { closeStatement, sync } from '../wire/frontend.ts';
 import { exchangeInDefinition } from '../wire/type-oids.ts';
 import { type Holdings, rebuild } from './holdings.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import type { WarmStatement } from './recent-statements.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { OidTranslation } from './type-names.ts';
+import { LOAD_PLPGSQL, ROUND_POINTS, warmingOf } from './warming.ts';
 
 const NOTHING = {
   settings: [],
@@ -18,6 +19,7 @@ const NOTHING = {
   channels: [],
   sqlPrepared: [],
   parsed: [],
+  unknownStatements: [],
   advisoryLocks: [],
   temporaryTables: [],
   holdCursors: [],
@@ -69,21 +71,20 @@ export class Standby {
   }
 
   /**
-   * Plans statements like those that will come, so that the server's caches for this session are filled.
-   * Nothing is executed, and whatever could happen while planning happens in a read-only transaction.
+   * Fills this session's caches on the server with what statements like those that will come need. Nothing of the
+   * client's is executed: its statements are planned and explained, in read-only transactions that are rolled back.
    */
   async warm(statements: readonly WarmStatement[], timeoutMs: number): Promise<void> {
     if (statements.length === 0) return;
-    const begin = query('BEGIN READ ONLY');
-    const rollback = query('ROLLBACK');
-    const messages = statements.flatMap(({ definition, bindTail }) => [
-      begin,
-      frame('P', cstring(''), this.#translated(definition)),
-      frame('B', cstring(''), cstring(''), bindTail),
-      sync(),
-      rollback,
-    ]);
-    await this.connection.ask(Buffer.concat(messages), statements.length * 3, timeoutMs);
+    const names = new Map(
+      [...this.#parsed].map(([name, definition]) => [definition.toString('latin1'), name]),
+    );
+    const rounds = statements.map((statement) => {
+      const definition = this.#translated(statement.definition);
+      return warmingOf({ ...statement, definition }, names.get(statement.definition.toString('latin1')));
+    });
+    const messages = [LOAD_PLPGSQL, ...rounds.flat()];
+    await this.connection.ask(Buffer.concat(messages), 3 + rounds.length * ROUND_POINTS, timeoutMs);
   }
 
   #translated(definition: Buffer): Buffer {

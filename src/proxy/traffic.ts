@@ -1,5 +1,6 @@
 /** All sessions of a proxy and what is done to them together: prepare, pause, resume here or there. */
 
+import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DeadlineError, inParallel, sleep, withDeadline } from '../base/async.ts';
 import type { Side } from '../domain/names.ts';
@@ -38,7 +39,8 @@ export interface TrafficSurroundings {
 /** Opening and warming connections takes processor time from the requests that are being served meanwhile. */
 const PREPARE_WIDTH = 2;
 const MOVE_WIDTH = 16;
-const RELEASE_WIDTH = 8;
+/** How many requests are released at once on a server whose size we do not know. */
+const RELEASE_WIDTH = Math.max(2, availableParallelism());
 const RELEASE_MOMENT_MS = 2;
 const IDLE_SESSIONS_A_TURN = 64;
 /** Old connections end when the switch is over: a thousand server processes that exit at once are felt. */

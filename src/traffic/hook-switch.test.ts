@@ -37,7 +37,7 @@ async function hook(body: string, timeoutMs?: number) {
 describe('a hook', () => {
   test('is told what to do and where', async () => {
     const traffic = await hook(
-      `echo "$1 $PGGLIDE_SIDE $PGGLIDE_EPOCH $PGGLIDE_HOST $PGGLIDE_DATABASE $(echo "$PGGLIDE_DATABASES" | tail -1) $PGGLIDE_LEASE_MS" >> log; env >> all`,
+      `echo "$1 $PGGLIDE_SIDE $PGGLIDE_EPOCH $PGGLIDE_HOST $PGGLIDE_DATABASE $(echo "$PGGLIDE_DATABASES" | tail -1) $PGGLIDE_LEASE_MS $PGGLIDE_DRAIN_MS" >> log; env >> all`,
     );
     await traffic.prepare('target');
     expect(await traffic.pause({ reason: 'r', leaseMs: 5, drainTimeoutMs: 1 })).toEqual({
@@ -54,7 +54,7 @@ describe('a hook', () => {
       .map((line) => line.replace(/ +/g, ' ').trim());
     expect(lines).toEqual([
       'prepare target new.db shop billing',
-      'pause 5',
+      'pause 5 1',
       'renew 7',
       'committing target 3 new.db shop billing',
       'resume target 3 new.db shop billing',

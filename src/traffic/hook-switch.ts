@@ -13,8 +13,9 @@
  * | resume     | serve on PGGLIDE_SIDE and release everything | `{"heldRequests": 12, "longestWaitMs": 40}`        |
  *
  * Exit code 0: done. 3: not drained in time (pause only). 4: the pooler cannot be reached. Anything else: failed.
- * Environment: PGGLIDE_SIDE, PGGLIDE_EPOCH, PGGLIDE_LEASE_MS, PGGLIDE_TIMEOUT_MS, PGGLIDE_HOST, PGGLIDE_PORT,
- * PGGLIDE_DATABASE (of that side), PGGLIDE_DATABASES (all that move together, one a line); never a password. The program is killed when PGGLIDE_TIMEOUT_MS is over.
+ * Environment: PGGLIDE_SIDE, PGGLIDE_EPOCH, PGGLIDE_LEASE_MS, PGGLIDE_DRAIN_MS (pause: how long running transactions
+ * may take), PGGLIDE_TIMEOUT_MS, PGGLIDE_HOST, PGGLIDE_PORT, PGGLIDE_DATABASE (of that side), PGGLIDE_DATABASES (all that move
+ * together, one a line); never a password. The program is killed when PGGLIDE_TIMEOUT_MS is over.
  */
 
 import { execFile } from 'node:child_process';
@@ -86,8 +87,8 @@ class HookSwitch implements TrafficSwitch {
 
   async pause({ leaseMs, drainTimeoutMs }: { leaseMs: number; drainTimeoutMs: number }): Promise<Drained> {
     this.#pausedSinceMs ??= performance.now();
-    const lease = { PGGLIDE_LEASE_MS: String(leaseMs) };
-    const { exitCode, answer } = await this.#run('pause', lease, drainTimeoutMs, [NOT_DRAINED]);
+    const times = { PGGLIDE_LEASE_MS: String(leaseMs), PGGLIDE_DRAIN_MS: String(drainTimeoutMs) };
+    const { exitCode, answer } = await this.#run('pause', times, drainTimeoutMs, [NOT_DRAINED]);
     const drained = exitCode === 0 && this.#read(answers.pause, 'pause', answer).drained;
     return { drained, obstacles: [] };
   }

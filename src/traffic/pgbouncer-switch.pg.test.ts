@@ -1,79 +1,37 @@
 /** Against a real PgBouncer, where one is installed. */
 
-import { execFileSync, spawn } from 'node:child_process';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
+import { hasPgBouncer, startPgBouncer } from '../../test/support/pgbouncer.ts';
 import { until } from '../base/async.ts';
 import { checkTraffic } from '../migration/check-traffic.ts';
 import { openPgBouncerSwitch } from './pgbouncer-switch.ts';
 
 const PAUSE = { reason: 'test', leaseMs: 20_000, drainTimeoutMs: 5_000 };
 
-function isInstalled(): boolean {
-  try {
-    execFileSync('pgbouncer', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 async function startBouncer(source: Database, target: Database, poolMode = 'transaction') {
   const folder = await mkdtemp(join(tmpdir(), 'pgglide-bouncer-'));
-  await chmod(folder, 0o755);
-  const port = await freePort();
-  const { user, password = '' } = source.address;
-  const configFile = join(folder, 'pgbouncer.ini');
+  const { host, port: serverPort, user, password = '' } = source.address;
   const role = `${source.name}_bouncer`;
   for (const side of [source, target]) await side.exec(`CREATE ROLE "${role}" LOGIN PASSWORD 'same'`);
-  await writeFile(join(folder, 'users.txt'), `"${user}" "${password}"\n`);
-  await writeFile(
-    configFile,
-    `[databases]
-shop = host=${source.address.host} port=${source.address.port} dbname=${source.name} user=${role} password=same
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = ${port}
-auth_type = plain
-auth_file = ${join(folder, 'users.txt')}
-admin_users = ${user}
-pool_mode = ${poolMode}
-unix_socket_dir =
-ignore_startup_parameters = extra_float_digits
-`,
-  );
-  const asRoot = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-  const child = spawn('pgbouncer', ['-q', ...asRoot, configFile], { stdio: 'ignore' });
-  const ended = new Promise((resolve) => child.on('exit', resolve));
+  const entry = `shop = host=${host} port=${serverPort} dbname=${source.name} user=${role} password=same`;
+  const { port, configFile, stop } = await startPgBouncer({
+    folder,
+    databases: [entry],
+    users: { [user]: password },
+    settings: [`admin_users = ${user}`, `pool_mode = ${poolMode}`],
+  });
   const client = async () => {
     const connection = new pg.Client({ host: '127.0.0.1', port, user, password, database: 'shop' });
     connection.on('error', () => undefined);
     await connection.connect();
     return connection;
   };
-  await until(
-    'PgBouncer',
-    async () => {
-      const probe = await client().catch(() => undefined);
-      await probe?.end();
-      return probe === undefined ? undefined : true;
-    },
-    { timeoutMs: 10_000 },
-  );
   const console = { ...source.address, host: '127.0.0.1', port, database: 'pgbouncer' };
   return {
     client,
@@ -83,8 +41,7 @@ ignore_startup_parameters = extra_float_digits
       servers: { source: source.address, target: target.address },
     }),
     async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM');
-      await ended;
+      await stop();
       await target.exec(`DROP ROLE "${role}"`);
       await rm(folder, { recursive: true });
     },
@@ -94,7 +51,7 @@ ignore_startup_parameters = extra_float_digits
 const major = async (client: pg.Client) =>
   (await client.query("SELECT current_setting('server_version_num')::int / 10000 AS v")).rows[0]?.v;
 
-describe.skipIf(!isInstalled())('PgBouncer', () => {
+describe.skipIf(!hasPgBouncer)('PgBouncer', () => {
   test('is switched while its clients wait, there and back', async ({ source, target }) => {
     await using bouncer = await startBouncer(source, target);
     const { traffic } = bouncer;

@@ -16,6 +16,13 @@ export const int32 = (value: number): Buffer => {
 
 export const cstring = (text: string): Buffer => Buffer.from(`${text}\0`, 'utf8');
 
+/** Where the string that begins at `start` ends. @throws {ProtocolError} when that is not before `end` */
+export function stringEnd(bytes: Buffer, start: number, end: number): number {
+  const at = bytes.indexOf(0, start);
+  if (at < 0 || at >= end) throw new ProtocolError('A string in a message has no end');
+  return at;
+}
+
 /** Type byte, length, body. */
 export function frame(type: string, ...body: readonly Buffer[]): Buffer {
   let bodyBytes = 0;

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { cstring, int16, int32 } from './bytes.ts';
 import { exchangeInDefinition, exchangeInRowDescription, exchangeInTypeList } from './type-oids.ts';
@@ -31,4 +32,26 @@ test('a definition without types stays the very same', () => {
     Buffer.concat([cstring('SELECT $1'), int16(1), int32(20000)]),
   );
   expect(typed.readInt32BE(typed.length - 4)).toBe(16400);
+});
+
+/** Bytes in which OIDs of the map are likely, with something before and behind that is none of its business. */
+const body = fc
+  .array(
+    fc.oneof(fc.constant([0, 0, 0x40, 0x10]), fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 5 })),
+  )
+  .map((parts) => Buffer.from(parts.flat()));
+
+test.each([
+  ['columns', exchangeInRowDescription],
+  ['types', exchangeInTypeList],
+])('%s: whatever the body holds, it ends, and touches no other byte', (_, exchangeIn) => {
+  fc.assert(
+    fc.property(body, (bytes) => {
+      const edge = Buffer.alloc(8, 0x40);
+      const padded = Buffer.concat([edge, bytes, edge]);
+      exchangeIn(padded, 8, 8 + bytes.length, oids);
+      expect(padded.subarray(0, 8)).toEqual(edge);
+      expect(padded.subarray(8 + bytes.length)).toEqual(edge);
+    }),
+  );
 });

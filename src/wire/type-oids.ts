@@ -11,8 +11,9 @@ function exchange(bytes: Buffer, at: number, oids: OidMap): void {
 export function exchangeInRowDescription(bytes: Buffer, start: number, end: number, oids: OidMap): void {
   let at = start + 2;
   while (at < end) {
-    const typeAt = bytes.indexOf(0, at) + 1 + 4 + 2;
-    if (typeAt + 12 > end) return;
+    const nameEnd = bytes.indexOf(0, at);
+    const typeAt = nameEnd + 1 + 4 + 2;
+    if (nameEnd < 0 || typeAt + 12 > end) return;
     exchange(bytes, typeAt, oids);
     at = typeAt + 4 + 2 + 4 + 2;
   }

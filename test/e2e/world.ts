@@ -16,11 +16,14 @@ import { otherSide, type Side } from '../../src/domain/names.ts';
 import { type EmbeddedServer, startServer } from '../../src/embedded/embedded-server.ts';
 import type { MigrationStatus } from '../../src/observers/status.ts';
 import type { ProxyState } from '../../src/proxy/control-types.ts';
+import { type RunningPgBouncer, startPgBouncer } from '../support/pgbouncer.ts';
 import { type Ended, type KillAt, killEnvironment, Tool } from './tool.ts';
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const TOOL = file('../../bin/pgglide.js');
+const HOOK = file('../../docs/examples/pgbouncer-hook.sh');
 const DATABASE = 'shop';
+const CONSOLE_USER = 'console';
 const PATIENCE_MS = 60_000;
 
 export interface WorldOptions {
@@ -35,6 +38,8 @@ export interface WorldOptions {
   readonly config?: readonly string[];
   /** A second database that moves together with the shop's, and the statements that fill it. */
   readonly second?: { readonly name: string; readonly prepare: string };
+  /** What the application goes through. Default: our proxy, started by startProxy(). */
+  readonly pooler?: 'pgbouncer' | 'hook';
 }
 
 /** What a client that goes around the proxy meets on a side. */
@@ -47,8 +52,9 @@ export class World implements AsyncDisposable {
   readonly #options: WorldOptions;
   readonly #password = randomBytes(12).toString('hex');
   readonly #processes: Tool[] = [];
-  readonly #proxyPort: number;
+  #trafficPort: number;
   #proxy: Tool | undefined;
+  #bouncer: RunningPgBouncer | undefined;
   #app: Tool | undefined;
   #load: Tool | undefined;
 
@@ -60,7 +66,7 @@ export class World implements AsyncDisposable {
   }) {
     this.folder = parts.folder;
     this.servers = parts.servers;
-    this.#proxyPort = parts.proxyPort;
+    this.#trafficPort = parts.proxyPort;
     this.#options = parts.options;
   }
 
@@ -96,6 +102,19 @@ export class World implements AsyncDisposable {
     await this.#proxy.says('listening on');
   }
 
+  /** In place of the proxy; needs the `pooler` option. */
+  async startPgBouncer(): Promise<void> {
+    const { host, port } = this.servers.source;
+    this.#bouncer = await startPgBouncer({
+      folder: this.folder,
+      databases: ['; side=source', '; epoch=0', `${DATABASE} = host=${host} port=${port} dbname=${DATABASE}`],
+      users: { shop: this.#password, [CONSOLE_USER]: this.#password },
+      settings: [`admin_users = ${CONSOLE_USER}`, 'pool_mode = transaction'],
+    });
+    this.#trafficPort = this.#bouncer.port;
+    await this.#writeConfiguration();
+  }
+
   async killProxy(): Promise<void> {
     await this.#proxy?.kill();
   }
@@ -103,9 +122,13 @@ export class World implements AsyncDisposable {
   /** Application and load; both must go on until stopLoad(). */
   async startLoad(): Promise<void> {
     const { rate = 100 } = this.#options;
-    const url = `postgresql://shop:${this.#password}@127.0.0.1:${this.#proxyPort}/${DATABASE}`;
+    const preparedStatements = this.#options.pooler === undefined;
+    const where = { host: '127.0.0.1', port: this.#trafficPort, database: DATABASE };
+    const login = { user: 'shop', password: this.#password };
+    const SHOP_CONFIG = join(this.folder, 'shop.json');
+    await writeFile(SHOP_CONFIG, JSON.stringify({ ...where, ...login, preparedStatements }), { mode: 0o600 });
     this.#app = this.#keep(
-      new Tool(script('../../lab/app/main.ts'), { DATABASE_URL: url, SHOP_PORT: '0', SHOP_POOL_SIZE: '8' }),
+      new Tool(script('../../lab/app/main.ts'), { SHOP_CONFIG, SHOP_PORT: '0', SHOP_POOL_SIZE: '8' }),
     );
     await this.#app.says('listening');
     const [, address = ''] = /"listening":"([^"]+)"/.exec(this.#app.output) ?? [];
@@ -299,13 +322,20 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const one of this.#processes) one.goOn();
     await Promise.all(this.#processes.filter((one) => one.isRunning).map((one) => one.kill()));
+    await this.#bouncer?.stop();
     await Promise.all(Object.values(this.servers).map((server) => server.remove()));
     await rm(this.folder, { recursive: true, force: true });
   }
 
   #spawn(args: readonly string[], env: Readonly<Record<string, string>> = {}): Tool {
     const config = join(this.folder, 'pgglide.yaml');
-    const own = { PGPASSFILE: join(this.folder, 'pgpass'), NO_COLOR: '1' };
+    const own = {
+      PGPASSFILE: join(this.folder, 'pgpass'),
+      NO_COLOR: '1',
+      PGBOUNCER_CONSOLE: this.#console,
+      PGBOUNCER_INI: join(this.folder, 'pgbouncer.ini'),
+      PGBOUNCER_DATABASE: DATABASE,
+    };
     return this.#keep(new Tool([process.execPath, TOOL, ...args, '--config', config], { ...own, ...env }));
   }
 
@@ -322,8 +352,7 @@ export class World implements AsyncDisposable {
       ...sides.map(
         ([side, { user, host, port }]) => `${side}: postgresql://${user}@${host}:${port}/${DATABASE}`,
       ),
-      `proxy: { listen: "127.0.0.1:${this.#proxyPort}", control: "${control}" }`,
-      `traffic: { driver: proxy, proxies: ["${control}"] }`,
+      ...this.#trafficLines(control),
       'cutover: { guard: { verified: false } }',
       ...(this.#options.second === undefined
         ? []
@@ -333,10 +362,31 @@ export class World implements AsyncDisposable {
     const entries = sides.map(
       ([, { host, port, user, password }]) => `${host}:${port}:*:${user}:${password}`,
     );
+    entries.push(`127.0.0.1:${this.#trafficPort}:pgbouncer:${CONSOLE_USER}:${this.#password}`);
     const passwords = join(this.folder, 'pgpass');
     await writeFile(join(this.folder, 'pgglide.yaml'), `${lines.join('\n')}\n`);
     await writeFile(passwords, `${entries.join('\n')}\n`);
     await chmod(passwords, 0o600);
+  }
+
+  get #console(): string {
+    return `host=127.0.0.1 port=${this.#trafficPort} user=${CONSOLE_USER} dbname=pgbouncer sslmode=disable`;
+  }
+
+  #trafficLines(control: string): string[] {
+    switch (this.#options.pooler) {
+      case 'pgbouncer': {
+        const files = `configFiles: ["${join(this.folder, 'pgbouncer.ini')}"]`;
+        return [`traffic: { driver: pgbouncer, pgbouncer: { consoles: ["${this.#console}"], ${files} } }`];
+      }
+      case 'hook':
+        return [`traffic: { driver: hook, hook: { program: "${HOOK}" } }`];
+      default:
+        return [
+          `proxy: { listen: "127.0.0.1:${this.#trafficPort}", control: "${control}" }`,
+          `traffic: { driver: proxy, proxies: ["${control}"] }`,
+        ];
+    }
   }
 }
 
