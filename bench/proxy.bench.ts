@@ -1,51 +1,58 @@
-/** Our proxy against PgBouncer and a direct connection: throughput, added latency, and a pause of many sessions. */
+/** Our proxy against PgBouncer and a direct connection: throughput, added latency, idle sessions, and a pause of many. */
 
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { sleep, until } from '../src/base/async.ts';
+import { sleep } from '../src/base/async.ts';
 import type { ServerAddress } from '../src/config/server-address.ts';
 import { startServer } from '../src/embedded/embedded-server.ts';
-import { type RunningProxy, startProxy } from '../src/proxy/start-proxy.ts';
 import { openProxySwitch } from '../src/traffic/proxy-switch.ts';
+import { hasPgBouncer, startPgBouncer } from '../test/support/pgbouncer.ts';
+import { startIdleServer } from './idle-server.ts';
 import { median } from './median.ts';
+import { type ProxyChild, startProxyChild } from './proxy-child.ts';
 
 export interface ProxyBenchOptions {
   /** Of each way and mode; the medians count. Default 3. */
   readonly rounds?: number;
-  /** Of one pgbench run. Default 3. */
+  /** Of one pgbench run. Default 2. */
   readonly seconds?: number;
   /** In the pause test. Default 1,000. */
   readonly sessions?: number;
+  /** Default 5,000. */
+  readonly idleSessions?: number;
 }
 
 type Mode = 'simple' | 'extended' | 'prepared';
 const MODES: readonly Mode[] = ['simple', 'extended', 'prepared'];
-type Way = 'direct' | 'pgbouncer' | 'pgglide';
+/** `workers`: pgglide with two processes. */
+const WAYS = ['direct', 'pgbouncer', 'pgglide', 'workers'] as const;
+type Way = (typeof WAYS)[number];
 
 interface Throughput {
   readonly mode: Mode;
   /** Median transactions a second; undefined where the program is not installed. */
-  readonly direct: number;
-  readonly pgbouncer: number | undefined;
-  readonly pgglide: number;
-  /** pgglide / pgbouncer, median of the ratios of the rounds. Goal: at least 0.8. */
+  readonly tps: Readonly<Record<Way, number | undefined>>;
+  /** pgglide / pgbouncer, one process, median of the ratios of the rounds. Goal: at least 0.8. */
   readonly ratio: number | undefined;
+  readonly ratioOfWorkers: number | undefined;
 }
 
 export interface ProxyBenchResult {
   readonly throughput: readonly Throughput[];
-  /** Median latency of one client, in ms. Goal: pgglide - direct <= 0.15. */
+  /** Median latency of one client, in ms. */
   readonly latencyMs: {
     readonly direct: number;
     readonly pgbouncer: number | undefined;
     readonly pgglide: number;
+    /** pgglide - direct. Goal: <= 0.15. */
+    readonly added: number;
   };
-  /** Goal: <= 150 for 1,000 sessions. */
+  /** The proxy's process with that many sessions that asked once. Goal: <= 400 MB. */
+  readonly idle: { readonly sessions: number; readonly rssMb: number; readonly rssMbBefore: number };
   readonly pause: {
     readonly sessions: number;
     readonly prepareMs: number;
@@ -54,23 +61,18 @@ export interface ProxyBenchResult {
     readonly answeredMs: number;
     /** The same requests, all at once, without any pause. */
     readonly burstMs: number;
-    /** What the pause added to the slowest: drainMs + answeredMs - burstMs. */
+    /** What the pause added to the slowest: drainMs + answeredMs - burstMs. Goal: <= 150. */
     readonly addedMs: number;
   };
-  /** What an idle session costs the proxy's process. Goal: <= 80,000. */
-  readonly bytesPerIdleSession: number;
 }
 
 const run_ = promisify(execFile);
 const ROLE = 'bench';
 const PASSWORD = 'bench';
 
-/** Needs pgbench on PATH. Starts its own PostgreSQL 15 and 16, and removes them. */
-export async function run({
-  rounds = 3,
-  seconds = 3,
-  sessions = 1_000,
-}: ProxyBenchOptions = {}): Promise<ProxyBenchResult> {
+/** Needs pgbench on PATH. Starts its own PostgreSQL 15 and 16, and removes them. About three minutes. */
+export async function run(options: ProxyBenchOptions = {}): Promise<ProxyBenchResult> {
+  const { rounds = 3, seconds = 2, sessions = 1_000, idleSessions = 5_000 } = options;
   const settings = { shared_buffers: '128MB', fsync: 'off', max_connections: String(sessions + 100) };
   await using source = await startServer({ majorVersion: 15, settings });
   await using target = await startServer({ majorVersion: 16, settings });
@@ -80,25 +82,37 @@ export async function run({
   await pgbench(target.port, ['-i', '-q', '-s', '10']);
   const folder = mkdtempSync(join(tmpdir(), 'pgglide-bench-'));
   chmodSync(folder, 0o755);
-  const proxy = await startProxy({
-    listen: { host: '127.0.0.1', port: 0 },
-    servers: { source: source.address(), target: target.address() },
-    lookupVerifier: async () => verifier,
-    askActiveSide: async () => undefined,
-    control: { unixPath: join(folder, 'control') },
-  });
-  const bouncer = await startPgBouncer(folder, source.port);
+  const addresses = { source: source.address(), target: target.address() };
+  const bouncer = hasPgBouncer
+    ? await startPgBouncer({
+        folder,
+        databases: [`postgres = host=127.0.0.1 port=${source.port}`],
+        users: { [ROLE]: PASSWORD },
+        settings: ['pool_mode = session', 'max_client_conn = 2000', 'default_pool_size = 100', ...QUIET],
+      })
+    : undefined;
   try {
-    const ports = { direct: source.port, pgbouncer: bouncer?.port, pgglide: proxy.port };
-    const throughput = await inTurns(MODES, (mode) => measureThroughput(ports, mode, rounds, seconds));
-    const latencyMs = await measureLatency(ports, folder, seconds);
-    return { throughput, latencyMs, ...(await measurePause(proxy, sessions)) };
+    await using proxy = await startProxyChild({ folder, name: 'one', ...addresses });
+    const measured = await (async () => {
+      await using workers = await startProxyChild({ folder, name: 'two', workers: 2, ...addresses });
+      const ports = {
+        direct: source.port,
+        pgbouncer: bouncer?.port,
+        pgglide: proxy.port,
+        workers: workers.port,
+      };
+      const throughput = await inTurns(MODES, (mode) => measureThroughput(ports, mode, rounds, seconds));
+      return { throughput, latencyMs: await measureLatency(ports, folder, seconds) };
+    })();
+    const pause = await measurePause(proxy, sessions);
+    return { ...measured, idle: await measureIdle(folder, addresses, verifier, idleSessions), pause };
   } finally {
-    bouncer?.stop();
-    await proxy.close();
+    await bouncer?.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+const QUIET = ['log_connections = 0', 'log_disconnections = 0'];
 
 type Ports = Readonly<Record<Way, number | undefined>>;
 
@@ -144,20 +158,28 @@ async function measureThroughput(
   rounds: number,
   seconds: number,
 ): Promise<Throughput> {
-  const found: Record<Way, number[]> = { direct: [], pgbouncer: [], pgglide: [] };
+  const found: Record<Way, number[]> = { direct: [], pgbouncer: [], pgglide: [], workers: [] };
   for (let round = 0; round < rounds; round++) {
-    for (const way of ['direct', 'pgbouncer', 'pgglide'] as const) {
+    for (const way of WAYS) {
       const port = ports[way];
       if (port !== undefined) found[way].push(await tps(port, mode, seconds));
     }
   }
-  const ratios = found.pgbouncer.map((other, round) => (found.pgglide[round] ?? 0) / other);
+  const medianOf = (values: readonly number[]) => (values.length === 0 ? undefined : median(values));
+  const ratioOf = (way: Way) => {
+    const ratio = medianOf(found.pgbouncer.map((other, round) => (found[way][round] ?? 0) / other));
+    return ratio === undefined ? undefined : Math.round(ratio * 100) / 100;
+  };
   return {
     mode,
-    direct: median(found.direct),
-    pgbouncer: ratios.length === 0 ? undefined : median(found.pgbouncer),
-    pgglide: median(found.pgglide),
-    ratio: ratios.length === 0 ? undefined : Math.round(median(ratios) * 100) / 100,
+    tps: {
+      direct: medianOf(found.direct),
+      pgbouncer: medianOf(found.pgbouncer),
+      pgglide: medianOf(found.pgglide),
+      workers: medianOf(found.workers),
+    },
+    ratio: ratioOf('pgglide'),
+    ratioOfWorkers: ratioOf('workers'),
   };
 }
 
@@ -189,53 +211,76 @@ async function measureLatency(
     );
     return median(microseconds) / 1000;
   };
+  const direct = await latencyOf('direct');
+  const pgbouncer = ports.pgbouncer === undefined ? undefined : await latencyOf('pgbouncer');
+  const pgglide = await latencyOf('pgglide');
+  return { direct, pgbouncer, pgglide, added: Math.round((pgglide - direct) * 1000) / 1000 };
+}
+
+interface Clients extends AsyncDisposable {
+  /** Resolves when the process says so. */
+  said(word: string): Promise<void>;
+  /** Every session asks once, now. */
+  ask(): void;
+}
+
+function startClients(port: number, count: number): Clients {
+  const script = new URL('proxy-clients.ts', import.meta.url).pathname;
+  const args = ['--import', 'tsx', script, String(port), String(count)];
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
   return {
-    direct: await latencyOf('direct'),
-    pgbouncer: ports.pgbouncer === undefined ? undefined : await latencyOf('pgbouncer'),
-    pgglide: await latencyOf('pgglide'),
+    said: (word) =>
+      new Promise<void>((resolve) => {
+        const listen = (data: Buffer) => {
+          if (!String(data).includes(word)) return;
+          child.stdout.off('data', listen);
+          resolve();
+        };
+        child.stdout.on('data', listen);
+      }),
+    ask: () => void child.stdin.write('ask\n'),
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      await ended;
+    },
   };
 }
 
-/** Many sessions, each with a request on its way when traffic is released on the other side. */
-async function measurePause(
-  proxy: RunningProxy,
-  count: number,
-): Promise<Pick<ProxyBenchResult, 'pause' | 'bytesPerIdleSession'>> {
-  const driver = spawn(
-    process.execPath,
-    [
-      '--import',
-      'tsx',
-      new URL('proxy-clients.ts', import.meta.url).pathname,
-      String(proxy.port),
-      String(count),
-    ],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
-  const said = (word: string) =>
-    new Promise<void>((resolve) => {
-      const listen = (data: Buffer) => {
-        if (!String(data).includes(word)) return;
-        driver.stdout.off('data', listen);
-        resolve();
-      };
-      driver.stdout.on('data', listen);
-    });
-  globalThis.gc?.();
-  const before = process.memoryUsage().rss;
-  await said('connected');
+async function measureIdle(
+  folder: string,
+  { source, target }: Readonly<Record<'source' | 'target', ServerAddress>>,
+  verifier: string,
+  sessions: number,
+): Promise<ProxyBenchResult['idle']> {
+  await using server = await startIdleServer();
+  const usersFile = join(folder, 'users');
+  writeFileSync(usersFile, `"${ROLE}" "${verifier}"\n`, { mode: 0o600 });
+  const upstream = { ...source, port: server.port };
+  await using proxy = await startProxyChild({ folder, name: 'idle', source: upstream, target, usersFile });
+  const before = proxy.rssBytes();
+  await using clients = startClients(proxy.port, sessions);
+  await clients.said('connected');
   await sleep(1_000);
-  const bytesPerIdleSession = Math.max(0, Math.round((process.memoryUsage().rss - before) / count));
+  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+  return { sessions, rssMb: megabytes(proxy.rssBytes()), rssMbBefore: megabytes(before) };
+}
+
+/** Many sessions, each with a request on its way when traffic is released on the other side. */
+async function measurePause(proxy: ProxyChild, count: number): Promise<ProxyBenchResult['pause']> {
+  await using clients = startClients(proxy.port, count);
+  const { said } = clients;
+  await said('connected');
   const burst = async () => {
     const answered = said('answered');
-    driver.stdin.write('ask\n');
+    clients.ask();
     const at = performance.now();
     await answered;
     return performance.now() - at;
   };
   await burst();
   const burstMs = await burst();
-  await using traffic = openProxySwitch([proxy.controlAddress], 'bench');
+  await using traffic = openProxySwitch([proxy.control], 'bench');
   const started = performance.now();
   const { failures } = await traffic.prepare('target');
   if (failures.length > 0) throw new Error(failures.join('; '));
@@ -245,9 +290,10 @@ async function measurePause(
   if (!drained) throw new Error('not drained');
   const drainMs = performance.now() - pausing;
   const answered = said('answered');
+  const asked = said('asked');
   // Every session asks something now, as if each had been caught by the pause.
-  driver.stdin.write('ask\n');
-  await said('asked');
+  clients.ask();
+  await asked;
   // Until they have all reached the proxy: it has no other work now.
   await sleep(500);
   const resumed = performance.now();
@@ -255,75 +301,13 @@ async function measurePause(
   await answered;
   const releaseMs = performance.now() - resumed;
   if (waits.sessionsMoved !== count || waits.failedRequests > 0) throw new Error(JSON.stringify(waits));
-  driver.stdin.end();
   const round = (ms: number) => Math.round(ms * 10) / 10;
   return {
-    pause: {
-      sessions: count,
-      prepareMs: round(prepareMs),
-      drainMs: round(drainMs),
-      answeredMs: round(releaseMs),
-      burstMs: round(burstMs),
-      addedMs: round(drainMs + releaseMs - burstMs),
-    },
-    bytesPerIdleSession,
+    sessions: count,
+    prepareMs: round(prepareMs),
+    drainMs: round(drainMs),
+    answeredMs: round(releaseMs),
+    burstMs: round(burstMs),
+    addedMs: round(drainMs + releaseMs - burstMs),
   };
-}
-
-async function startPgBouncer(
-  folder: string,
-  serverPort: number,
-): Promise<{ port: number; stop(): void } | undefined> {
-  try {
-    execFileSync('pgbouncer', ['--version'], { stdio: 'ignore' });
-  } catch {
-    return undefined;
-  }
-  const port = await freePort();
-  writeFileSync(join(folder, 'users.txt'), `"${ROLE}" "${PASSWORD}"\n`, { mode: 0o644 });
-  writeFileSync(
-    join(folder, 'pgbouncer.ini'),
-    `[databases]
-postgres = host=127.0.0.1 port=${serverPort}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = ${port}
-auth_type = scram-sha-256
-auth_file = ${join(folder, 'users.txt')}
-pool_mode = session
-max_client_conn = 2000
-default_pool_size = 100
-unix_socket_dir =
-log_connections = 0
-log_disconnections = 0
-`,
-    { mode: 0o644 },
-  );
-  const isRoot = process.getuid?.() === 0;
-  const child = spawn(
-    'pgbouncer',
-    ['-q', ...(isRoot ? ['-u', 'nobody'] : []), join(folder, 'pgbouncer.ini')],
-    { stdio: 'ignore' },
-  );
-  await until('PgBouncer', async () => ((await connects(port)) ? true : undefined), { timeoutMs: 10_000 });
-  return { port, stop: () => void child.kill('SIGINT') };
-}
-
-function connects(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1');
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -44,7 +44,7 @@ const STATE_QUERY = `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.j
 'sessionUser', session_user,
 'role', pg_catalog.current_setting('role'),
 'channels', (SELECT pg_catalog.json_agg(c) FROM pg_catalog.pg_listening_channels() c),
-'prepared', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, statement, from_sql)) FROM pg_catalog.pg_prepared_statements),
+'prepared', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, CASE WHEN from_sql THEN statement END, from_sql)) FROM pg_catalog.pg_prepared_statements),
 'locks', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(classid::pg_catalog.int8, objid::pg_catalog.int8, objsubid, mode)) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid()),
 'temporary', CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN NULL ELSE (SELECT pg_catalog.json_agg(relname) FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema() AND relkind IN ('r', 'p', 'v', 'S')) END,
 'cursors', (SELECT pg_catalog.json_agg(name) FROM pg_catalog.pg_cursors WHERE is_holdable)
@@ -70,7 +70,8 @@ interface StateRow {
   sessionUser: string;
   role: string;
   channels: string[] | null;
-  prepared: [string, string, boolean][] | null;
+  /** With the text of those that we have not seen being parsed. */
+  prepared: [string, string | null, boolean][] | null;
   locks: [number, number, number, string][] | null;
   temporary: string[] | null;
   cursors: string[] | null;
@@ -94,7 +95,7 @@ export function readHoldings(answer: Answer | undefined): Holdings {
     role: state.role,
     channels: state.channels ?? [],
     sqlPrepared: prepared.flatMap(([name, text, fromSql]) =>
-      fromSql ? [[name, prepareStatementOf(text, name) ?? ''] as const] : [],
+      fromSql ? [[name, prepareStatementOf(text ?? '', name) ?? ''] as const] : [],
     ),
     parsed: prepared.flatMap(([name, , fromSql]) => (fromSql || name === STATE_STATEMENT ? [] : [name])),
     unknownStatements: [],

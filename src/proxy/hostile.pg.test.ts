@@ -135,9 +135,9 @@ test('a server that sends anything at all', async ({ source, target }) => {
             const stream = streamOf(client);
             const ended = rest(stream);
             stream.write(query('SELECT 1'));
-            if (isPreparing) await bed.traffic.prepare('target');
+            const preparing = isPreparing ? bed.traffic.prepare('target') : undefined;
             stream.end(frame('X'));
-            await ended;
+            await Promise.all([ended, preparing]);
           },
         ),
         { numRuns: 60, endOnFailure: true },

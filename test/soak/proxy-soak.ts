@@ -8,7 +8,7 @@
  */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,7 @@ import { sleep, until } from '../../src/base/async.ts';
 import { type EmbeddedServer, startServer } from '../../src/embedded/embedded-server.ts';
 import { openProxySwitch } from '../../src/traffic/proxy-switch.ts';
 import { switchSides } from '../support/proxy-bed.ts';
+import { residentBytes } from '../support/resident-memory.ts';
 
 const { values } = parseArgs({
   options: {
@@ -55,14 +56,7 @@ async function admin(server: EmbeddedServer, text: string): Promise<{ rows: { v:
 }
 
 /** Resident memory of the proxy and its workers. */
-function rssMb(pid: number): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-  const kilobytes = [String(pid), ...children].filter(Boolean).map((each) => {
-    const status = readFileSync(`/proc/${each}/status`, 'utf8');
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0);
-  });
-  return Math.round(kilobytes.reduce((sum, each) => sum + each, 0) / 1024);
-}
+const rssMb = (pid: number): number => Math.round(residentBytes(pid) / 2 ** 20);
 
 async function session(port: number, id: number, isOver: () => boolean): Promise<void> {
   for (let life = 0; !isOver(); life++) {
