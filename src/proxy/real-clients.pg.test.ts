@@ -232,7 +232,8 @@ def work(worker):
                 cursor.execute('SELECT generate_series(1, 50)')
                 if len(cursor.fetchall()) != 50: raise Exception('rows are missing')
             n += 2
-            print(f'{worker}/{n - 2}\\n{worker}/{n - 1}', flush=True)
+            # In one piece: the threads' lines must not mix.
+            print(f'{worker}/{n - 2}\\n{worker}/{n - 1}\\n', end='', flush=True)
         connection.close()
     except Exception as error:
         failed.append(repr(error))
