@@ -6,29 +6,18 @@ import { z } from 'zod';
 import { UsageError } from '../domain/errors.ts';
 import { guarded } from './control-guard.ts';
 import { ControlRefusal } from './control-refusal.ts';
-import type {
-  CommittingRequest,
-  PauseReply,
-  PauseRequest,
-  PrepareReply,
-  PrepareRequest,
-  ProxyState,
-  RenewRequest,
-  ResumeReply,
-  ResumeRequest,
-  SessionSummary,
-} from './control-types.ts';
+import type * as Api from './control-types.ts';
 import type { ControlListen } from './options.ts';
 
 /** What the control API can see and do. */
 export interface Controlled {
-  prepare(request: PrepareRequest): Promise<PrepareReply>;
-  pause(request: PauseRequest): Promise<PauseReply>;
-  renew(request: RenewRequest): void | Promise<void>;
-  committing(request: CommittingRequest): void | Promise<void>;
-  resume(request: ResumeRequest): Promise<ResumeReply>;
-  state(): ProxyState | Promise<ProxyState>;
-  sessions(): SessionSummary[] | Promise<SessionSummary[]>;
+  prepare(request: Api.PrepareRequest): Promise<Api.PrepareReply>;
+  pause(request: Api.PauseRequest): Promise<Api.PauseReply>;
+  renew(request: Api.RenewRequest): void | Promise<void>;
+  committing(request: Api.CommittingRequest): void | Promise<void>;
+  resume(request: Api.ResumeRequest): Promise<Api.ResumeReply>;
+  state(): Api.ProxyState | Promise<Api.ProxyState>;
+  sessions(): Api.SessionSummary[] | Promise<Api.SessionSummary[]>;
   metrics(): string | Promise<string>;
 }
 

@@ -7,18 +7,7 @@ import type { Side } from '../domain/names.ts';
 import type { ServerErrorFields } from '../wire/backend.ts';
 import { ClientError } from './client-error.ts';
 import { ControlRefusal } from './control-refusal.ts';
-import type {
-  CommittingRequest,
-  PauseReply,
-  PauseRequest,
-  PrepareReply,
-  PrepareRequest,
-  ProxyState,
-  RenewRequest,
-  ResumeReply,
-  ResumeRequest,
-  SessionSummary,
-} from './control-types.ts';
+import type * as Api from './control-types.ts';
 import { type Committing, Gate } from './gate.ts';
 import type { Direction, Limits } from './options.ts';
 import { ReleaseWindow } from './release-window.ts';
@@ -67,8 +56,8 @@ export class Traffic {
   /** What new clients are told instead of being served. */
   #refusal: Refusal | undefined;
   #openWaiters: (() => void)[] = [];
-  #resuming: Promise<ResumeReply> | undefined;
-  #lastReply: ResumeReply = { waits: new WaitStatistics().summary(), pauseMs: 0 };
+  #resuming: Promise<Api.ResumeReply> | undefined;
+  #lastReply: Api.ResumeReply = { waits: new WaitStatistics().summary(), pauseMs: 0 };
   readonly #leaving = new Set<ServerConnection>();
   #isClosed = false;
 
@@ -135,7 +124,7 @@ export class Traffic {
     this.#waits.add(waitMs);
   }
 
-  async prepare(request: PrepareRequest): Promise<PrepareReply> {
+  async prepare(request: Api.PrepareRequest): Promise<Api.PrepareReply> {
     if (request.to === this.#direction?.side) {
       throw new ControlRefusal(409, 'side_is_active', `Sessions are on the ${request.to} already`);
     }
@@ -159,7 +148,7 @@ export class Traffic {
     };
   }
 
-  async pause(request: PauseRequest): Promise<PauseReply> {
+  async pause(request: Api.PauseRequest): Promise<Api.PauseReply> {
     const startedMs = performance.now();
     this.gate.hold(request.owner, request.reason, request.leaseMs);
     this.#pausedSinceMs ??= startedMs;
@@ -180,11 +169,11 @@ export class Traffic {
     };
   }
 
-  renew(request: RenewRequest): void {
+  renew(request: Api.RenewRequest): void {
     if (!this.gate.renew(request.owner, request.leaseMs)) throw leaseIsOver(request.owner);
   }
 
-  committing(request: CommittingRequest): void {
+  committing(request: Api.CommittingRequest): void {
     if (!this.gate.committing(request.owner, request)) throw leaseIsOver(request.owner);
     // Should the proxy be killed now, what it knows is not to be trusted: only the row tells.
     if (this.#direction !== undefined)
@@ -192,7 +181,7 @@ export class Traffic {
   }
 
   /** One at a time; a repeated request gets the answer of the first. */
-  async resume(request: ResumeRequest): Promise<ResumeReply> {
+  async resume(request: Api.ResumeRequest): Promise<Api.ResumeReply> {
     while (this.#resuming !== undefined) await this.#resuming.catch(() => undefined);
     this.#resuming = this.#resume(request);
     try {
@@ -202,9 +191,9 @@ export class Traffic {
     }
   }
 
-  state(listen: string): ProxyState {
+  state(listen: string): Api.ProxyState {
     const sessions = [...this.sessions];
-    const count = (...states: SessionSummary['state'][]) =>
+    const count = (...states: Api.SessionSummary['state'][]) =>
       sessions.filter((session) => states.includes(session.summary().state)).length;
     const requests = sessions.reduce((sum, session) => sum + session.requests, this.totals.endedRequests);
     const ready = this.#readyStandbys();
@@ -311,7 +300,7 @@ export class Traffic {
     return session.requests > before && !session.isClosed && session.isHeld;
   }
 
-  #undrained(session: Session): SessionSummary | undefined {
+  #undrained(session: Session): Api.SessionSummary | undefined {
     if (session.isClosed) return undefined;
     const summary = session.summary();
     if (!session.isStarting && !session.isIdle) return { ...summary, obstacle: describeBusy(summary) };
@@ -331,7 +320,7 @@ export class Traffic {
 
   // --- parts of resume
 
-  async #resume({ owner, side, epoch }: ResumeRequest): Promise<ResumeReply> {
+  async #resume({ owner, side, epoch }: Api.ResumeRequest): Promise<Api.ResumeReply> {
     const before = this.#direction;
     const isSwitch = side !== before?.side;
     if (before !== undefined && (epoch < before.epoch || (isSwitch && epoch === before.epoch))) {
@@ -359,7 +348,7 @@ export class Traffic {
     this.#surroundings.saveDirection({ ...direction, isSwitching: false });
   }
 
-  #reply(): ResumeReply {
+  #reply(): Api.ResumeReply {
     const sinceMs = this.#pausedSinceMs ?? performance.now();
     const reply = {
       waits: this.#waits.summary(),
@@ -510,7 +499,7 @@ const leaseIsOver = (owner: string): ControlRefusal =>
     `"${owner}" holds no traffic: its lease has ended, or it never paused`,
   );
 
-function describeBusy({ state }: SessionSummary): string {
+function describeBusy({ state }: Api.SessionSummary): string {
   if (state === 'copying') return 'a COPY is running';
   return state === 'in-transaction' ? 'a transaction is open' : 'a request is running';
 }

@@ -8,18 +8,7 @@ import type { Socket } from 'node:net';
 import { sleep } from '../base/async.ts';
 import { ControlRefusal } from './control-refusal.ts';
 import type { Controlled } from './control-server.ts';
-import type {
-  CommittingRequest,
-  PauseReply,
-  PauseRequest,
-  PrepareReply,
-  PrepareRequest,
-  ProxyState,
-  RenewRequest,
-  ResumeReply,
-  ResumeRequest,
-  SessionSummary,
-} from './control-types.ts';
+import type * as Api from './control-types.ts';
 import { mergePaused, mergePrepared, mergeResumed, mergeStates } from './merge-replies.ts';
 import { renderMetrics } from './metrics.ts';
 import { WorkerChannel, WorkerGoneError } from './worker-channel.ts';
@@ -40,9 +29,9 @@ interface Worker {
 }
 
 interface Held {
-  readonly pause: PauseRequest;
+  readonly pause: Api.PauseRequest;
   endsAtMs: number;
-  committing: CommittingRequest | undefined;
+  committing: Api.CommittingRequest | undefined;
 }
 
 const REPLACE_AFTER_MS = 200;
@@ -98,18 +87,18 @@ export class WorkerPool implements Controlled {
 
   // --- commands
 
-  async prepare(request: PrepareRequest): Promise<PrepareReply> {
-    return mergePrepared(await this.#all<PrepareReply>('prepare', request));
+  async prepare(request: Api.PrepareRequest): Promise<Api.PrepareReply> {
+    return mergePrepared(await this.#all<Api.PrepareReply>('prepare', request));
   }
 
   /** When one worker cannot be paused the others are let go before the error is thrown. */
-  async pause(request: PauseRequest): Promise<PauseReply> {
+  async pause(request: Api.PauseRequest): Promise<Api.PauseReply> {
     this.#version += 1;
     const endsAtMs = performance.now() + request.leaseMs;
     const committing = this.#holds.get(request.owner)?.committing;
     this.#holds.set(request.owner, { pause: request, endsAtMs, committing });
     try {
-      return mergePaused(await this.#all<PauseReply>('pause', request));
+      return mergePaused(await this.#all<Api.PauseReply>('pause', request));
     } catch (error) {
       const { activeSide: side, epoch } = await this.state();
       if (side !== undefined) await this.resume({ owner: request.owner, side, epoch }).catch(() => undefined);
@@ -117,32 +106,32 @@ export class WorkerPool implements Controlled {
     }
   }
 
-  async renew(request: RenewRequest): Promise<void> {
+  async renew(request: Api.RenewRequest): Promise<void> {
     const held = this.#holds.get(request.owner);
     if (held !== undefined) held.endsAtMs = performance.now() + request.leaseMs;
     await this.#all('renew', request);
   }
 
-  async committing(request: CommittingRequest): Promise<void> {
+  async committing(request: Api.CommittingRequest): Promise<void> {
     this.#version += 1;
     const held = this.#holds.get(request.owner);
     if (held !== undefined) held.committing = request;
     await this.#all('committing', request);
   }
 
-  async resume(request: ResumeRequest): Promise<ResumeReply> {
+  async resume(request: Api.ResumeRequest): Promise<Api.ResumeReply> {
     this.#version += 1;
     this.#holds.delete(request.owner);
-    return mergeResumed(await this.#all<ResumeReply>('resume', request));
+    return mergeResumed(await this.#all<Api.ResumeReply>('resume', request));
   }
 
-  async state(): Promise<ProxyState> {
-    const states = await this.#all<ProxyState>('state');
+  async state(): Promise<Api.ProxyState> {
+    const states = await this.#all<Api.ProxyState>('state');
     return mergeStates(states, { pid: process.pid, listen: this.listen });
   }
 
-  async sessions(): Promise<SessionSummary[]> {
-    return (await this.#all<SessionSummary[]>('sessions')).flat();
+  async sessions(): Promise<Api.SessionSummary[]> {
+    return (await this.#all<Api.SessionSummary[]>('sessions')).flat();
   }
 
   async metrics(): Promise<string> {
@@ -200,10 +189,10 @@ export class WorkerPool implements Controlled {
         await channel.call('pause', { ...held.pause, leaseMs, drainTimeoutMs: 0 });
         if (held.committing !== undefined) await channel.call('committing', held.committing);
       }
-      const own = await channel.call<ProxyState>('state');
+      const own = await channel.call<Api.ProxyState>('state');
       const [peer] = this.#workers;
       const { activeSide: side, epoch } =
-        (await peer?.channel.call<ProxyState>('state').catch(() => own)) ?? own;
+        (await peer?.channel.call<Api.ProxyState>('state').catch(() => own)) ?? own;
       if (side === undefined) continue;
       for (const owner of given) {
         if (!this.#holds.has(owner)) await channel.call('resume', { owner, side, epoch });
