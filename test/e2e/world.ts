@@ -309,7 +309,7 @@ export class World implements AsyncDisposable {
   async openClient(database: string): Promise<pg.Client> {
     const client = new pg.Client({
       host: '127.0.0.1',
-      port: this.#proxyPort,
+      port: this.#trafficPort,
       user: 'shop',
       password: this.#password,
       database,
