@@ -1,9 +1,10 @@
 /** The switchover's own kind of step: run once, in order, undone in reverse until the commit point, repeatable after it. */
 
-import type { SwitchoverDirection, TrafficWaits } from '../domain/event.ts';
+import type { StepTime, SwitchoverDirection, TrafficWaits } from '../domain/event.ts';
 import type { LaneNames, Side, TableName } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { LargeObject } from '../postgres/large-object.ts';
+import type { Sql } from '../postgres/sql.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import type { StepContext } from './step.ts';
 
@@ -19,6 +20,8 @@ export interface SwitchoverFacts {
   barrier: Connection | undefined;
   pins: Readonly<Record<Side, Connection>> | undefined;
   lift: Connection | undefined;
+  /** rehearse-queries: what raises the old side's fence and lifts the new side's; undefined where nothing is to do. */
+  fences: { readonly raise: Sql | undefined; readonly lift: Sql | undefined } | undefined;
   /** raise-barrier: whether the lock is held now. */
   barrierHeld: boolean;
   /** fence-old-side: the fence stands on the old side, or may stand. */
@@ -38,6 +41,8 @@ export interface SwitchoverFacts {
   resumedAt: string | undefined;
   waits: TrafficWaits | undefined;
   pauseMs: number;
+  /** Steps of the pause whose events wait for its end: writing them costs time that requests would wait. */
+  untold: StepTime[];
   /** The step that runs or ran last. */
   lastStep: string;
   /** commit-switch */

@@ -4,7 +4,7 @@
  * Several databases move together: every step is done in all of them before the next begins, and the commit point is one.
  */
 
-import { DeadlineError, withDeadline } from '../base/async.ts';
+import { DeadlineError, sleep, withDeadline } from '../base/async.ts';
 import { PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
 import type { StepTime } from '../domain/event.ts';
 import type { Switchover, SwitchoverStep } from '../engine/switchover-step.ts';
@@ -16,6 +16,7 @@ import { checkDrift } from '../steps/check-drift.ts';
 import { checkLargeObjects } from '../steps/check-large-objects.ts';
 import { checkReadiness } from '../steps/check-readiness.ts';
 import { commitSwitch } from '../steps/commit-switch.ts';
+import { completeFence } from '../steps/complete-fence.ts';
 import { drainReplication } from '../steps/drain-replication.ts';
 import { fenceOldSide } from '../steps/fence-old-side.ts';
 import { liftFence } from '../steps/lift-fence.ts';
@@ -56,14 +57,15 @@ export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
 export const PAUSED: readonly StepGroup[] = [
   pauseTraffic,
   raiseBarrierStep,
-  [drainReplication, announceCommit],
-  [pinSnapshots, carrySequences, openNewSide, armReturnLink, fenceOldSide, checkLargeObjects],
+  [drainReplication, announceCommit, carrySequences, checkLargeObjects],
+  [pinSnapshots, openNewSide, armReturnLink, fenceOldSide],
   commitSwitch,
 ];
 /** After the commit point. Each can be repeated, and is, by the next command after a crash. */
 export const AFTER_COMMIT: readonly SwitchoverStep[] = [
   liftFence,
   resumeTraffic,
+  completeFence,
   startReturnLink,
   retireOutLink,
 ];
@@ -79,11 +81,13 @@ const REHEARSED_BEFORE: readonly SwitchoverStep[] = [
 const REHEARSED_PAUSED: readonly StepGroup[] = [
   pauseTraffic,
   raiseBarrierStep,
-  drainReplication,
-  [pinSnapshots, carrySequences, openNewSide],
+  [drainReplication, carrySequences],
+  [pinSnapshots, openNewSide],
 ];
 
 const UNDO_TIMEOUT_MS = 10_000;
+/** Requests that were held are answered first, by sessions that are new: what is still to be done then costs them processor time. */
+const BREATHER_MS = 150;
 
 /** Runs up to the commit point and through it, or back. Returns the time of every step. */
 export async function switchOver(context: Switchover): Promise<StepTime[]> {
@@ -128,7 +132,10 @@ async function upToCommit(
     // Behind the commit point there is no way back, whatever failed: the caller goes forward.
     if (context.facts.isCommitted) return times;
     // Where the commit point's outcome is unknown, going back could split the writes.
-    if (error instanceof PgglideError && error.exitCode === 20) throw error;
+    if (error instanceof PgglideError && error.exitCode === 20) {
+      await tellSteps(context);
+      throw error;
+    }
     await goBack(context, begun);
     throw asAborted(error, begun.at(-1), context);
   }
@@ -149,6 +156,7 @@ export async function rollForward(context: Switchover): Promise<StepTime[]> {
   let failure: unknown;
   for (const step of AFTER_COMMIT) {
     try {
+      if (step === completeFence) await sleep(BREATHER_MS);
       times.push(await timed(step, context, step === liftFence || step === resumeTraffic));
     } catch (error) {
       failure ??= error;
@@ -169,6 +177,7 @@ async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Pr
   const rest = order.filter((step) => !urgent.includes(step));
   context.facts.isUndone = true;
   for (const step of [...urgent, ...rest]) {
+    if (step === rest[0]) await tellSteps(context);
     const undoing = undoStep(step, context);
     // A server that stands still must not keep the others from being put back.
     await withDeadline(`undoing "${step.title}"`, UNDO_TIMEOUT_MS, undoing).catch((error: unknown) => {
@@ -182,14 +191,21 @@ async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Pr
   }
 }
 
+/** In the pause nothing is told: requests would wait for it. */
 async function timed(step: SwitchoverStep, context: Switchover, paused: boolean): Promise<StepTime> {
+  if (!paused) await tellSteps(context);
   const started = performance.now();
   context.facts.lastStep = step.id;
   const note = await runStep(step, context);
   const ms = Math.round((performance.now() - started) * 100) / 100;
   const time = { id: step.id, title: step.title, ms, paused, ...(note ? { note } : {}) };
-  await context.events.emit('switchover-step', { direction: context.direction, step: time });
+  context.facts.untold.push(time);
+  if (!paused) await tellSteps(context);
   return time;
+}
+
+async function tellSteps({ facts, events, direction }: Switchover): Promise<void> {
+  for (const step of facts.untold.splice(0)) await events.emit('switchover-step', { direction, step });
 }
 
 /** A server that does not answer must not hold requests past the budget. The commit point resolves itself, so it is not cut. */

@@ -100,6 +100,15 @@ export class Connection implements AsyncDisposable {
     await this.#inTurn(() => this.#client.query(statements.text));
   }
 
+  /** The same, with the rows of its last statement. */
+  async scriptRows<Row extends object>(statements: Sql): Promise<Row[]> {
+    if (statements.values.length > 0) throw new Error('A script takes no parameters: use literal()');
+    const results = (await this.#inTurn(() => this.#client.query(statements.text))) as
+      | pg.QueryResult<Row>
+      | pg.QueryResult<Row>[];
+    return [results].flat().at(-1)?.rows ?? [];
+  }
+
   /** BEGIN, work, COMMIT; ROLLBACK when it throws. */
   async transaction<T>(work: () => Promise<T>, begin: Sql = sql`BEGIN`): Promise<T> {
     await this.script(begin);

@@ -5,7 +5,16 @@ import { sql } from './sql.ts';
 
 /** Begins a transaction on `connection` that keeps the snapshot alive until it ends. Returns its name for SET TRANSACTION SNAPSHOT. */
 export async function exportSnapshot(connection: Connection): Promise<string> {
-  await connection.script(sql`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`);
+  await beginSnapshot(connection);
+  return await takeSnapshot(connection);
+}
+
+/** The transaction alone: it has no snapshot before its first query, and holds nothing back. */
+export const beginSnapshot = (connection: Connection): Promise<void> =>
+  connection.script(sql`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`);
+
+/** In the transaction of beginSnapshot(), as its first query. */
+export async function takeSnapshot(connection: Connection): Promise<string> {
   const { name } = await connection.one<{ name: string }>(sql`SELECT pg_export_snapshot() AS name`);
   return name;
 }

@@ -18,8 +18,7 @@ export const carrySequences: SwitchoverStep = {
 
   async run({ oldSide, newSide, plan, facts }) {
     const values = await readSequences(oldSide, plan.sequences);
-    await setSequences(newSide, values);
-    const set = await readSequences(newSide, plan.sequences);
+    const set = await setSequences(newSide, values);
     if (!isDeepStrictEqual(set, values)) {
       throw new SwitchoverAbortedError(
         'sequences_differ',

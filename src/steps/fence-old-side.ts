@@ -1,6 +1,6 @@
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { endBackend } from '../postgres/activity.ts';
-import { fenceState, liftFenceSql, raiseFenceSql } from '../postgres/fence.ts';
+import { fenceState, liftFenceSql } from '../postgres/fence.ts';
 import { list, sql } from '../postgres/sql.ts';
 
 /**
@@ -18,12 +18,11 @@ export const fenceOldSide: SwitchoverStep = {
     `create or enable the fence's triggers on ${tables.length} tables of the ${from}, COMMIT`,
   ],
 
-  async run({ facts, tables }) {
-    const { barrier } = facts;
-    if (barrier === undefined) throw new Error('open-sessions has not run');
-    const raise = raiseFenceSql(await fenceState(barrier, tables));
+  async run({ facts }) {
+    const { barrier, fences } = facts;
+    if (barrier === undefined || fences === undefined) throw new Error('rehearse-queries has not run');
     facts.fenceBegun = true;
-    await barrier.script(raise === undefined ? sql`COMMIT` : list([raise, sql`COMMIT`], '; '));
+    await barrier.script(fences.raise === undefined ? sql`COMMIT` : list([fences.raise, sql`COMMIT`], '; '));
     facts.barrierHeld = false;
   },
 

@@ -2,7 +2,6 @@ import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { lockLimitsSql } from '../postgres/barrier.ts';
 import { sqlState } from '../postgres/connection.ts';
-import { fenceState, liftFenceSql } from '../postgres/fence.ts';
 import { list, sql } from '../postgres/sql.ts';
 import { disableSubscriptionSql } from '../postgres/subscription.ts';
 
@@ -23,12 +22,11 @@ export const openNewSide: SwitchoverStep = {
     ...outLanes.map((lane) => `  ${disableSubscriptionSql(lane.subscription).text}`),
   ],
 
-  async run({ facts, tables, to, outLanes, remainingMs }) {
-    const session = facts.lift;
-    if (session === undefined) throw new Error('open-sessions has not run');
-    const lift = liftFenceSql(await fenceState(session, tables));
+  async run({ facts, to, outLanes, remainingMs }) {
+    const { lift: session, fences } = facts;
+    if (session === undefined || fences === undefined) throw new Error('rehearse-queries has not run');
     const disable = outLanes.map((lane) => disableSubscriptionSql(lane.subscription));
-    const statement = list(lift ? [lift, ...disable] : disable, '; ');
+    const statement = list(fences.lift ? [fences.lift, ...disable] : disable, '; ');
     facts.liftHeld = true;
     try {
       await session.script(sql`BEGIN; ${lockLimitsSql(remainingMs())}; ${statement}`);

@@ -1,5 +1,5 @@
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
-import { exportSnapshot } from '../postgres/snapshot.ts';
+import { takeSnapshot } from '../postgres/snapshot.ts';
 
 /**
  * Exports a snapshot on each side and keeps it: behind the barrier, with everything drained, both show the same
@@ -11,10 +11,10 @@ export const pinSnapshots: SwitchoverStep = {
   describe: () => ['export a snapshot on each side and keep it for the comparison'],
 
   async run({ facts }) {
-    if (facts.pins === undefined) throw new Error('open-sessions has not run');
+    if (facts.pins === undefined) throw new Error('rehearse-queries has not run');
     const [source, target] = await Promise.all([
-      exportSnapshot(facts.pins.source),
-      exportSnapshot(facts.pins.target),
+      takeSnapshot(facts.pins.source),
+      takeSnapshot(facts.pins.target),
     ]);
     facts.snapshots = { source, target };
   },

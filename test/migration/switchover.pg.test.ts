@@ -109,6 +109,32 @@ describe('cutover and rollback', () => {
     });
   });
 
+  test('a partition made after its fence was prepared is fenced all the same', async ({ source, target }) => {
+    await source.exec(`
+      CREATE TABLE reading (id int, at date NOT NULL) PARTITION BY RANGE (at);
+      CREATE TABLE reading_1 PARTITION OF reading FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+      ALTER TABLE reading ADD PRIMARY KEY (id, at)`);
+    await play({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.cutover(), {
+        traffic: (real) => ({
+          ...bound(real),
+          prepare: async (to) => {
+            for (const side of [source, target]) {
+              await side.exec(
+                "CREATE TABLE reading_2 PARTITION OF reading FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
+              );
+            }
+            return real.prepare(to);
+          },
+        }),
+      });
+      await expect(source.exec("INSERT INTO reading_2 VALUES (1, '2026-02-02')")).rejects.toMatchObject({
+        code: '25006',
+      });
+      await target.exec("INSERT INTO reading_2 VALUES (1, '2026-02-02')");
+    });
+  });
+
   test('a rehearsal measures the stall and changes nothing', async ({ source, target }) => {
     await play({ source, target }, async (scene, client) => {
       const { summary } = await scene.run((migration) => migration.rehearse());
