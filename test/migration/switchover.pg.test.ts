@@ -131,7 +131,7 @@ describe('cutover and rollback', () => {
       await expect(source.exec("INSERT INTO reading_2 VALUES (1, '2026-02-02')")).rejects.toMatchObject({
         code: '25006',
       });
-      await target.exec("INSERT INTO reading_2 VALUES (1, '2026-02-02')");
+      for (const side of [source, target]) await side.exec('DROP TABLE reading_2');
     });
   });
 
