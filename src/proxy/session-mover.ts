@@ -45,8 +45,11 @@ export class SessionMover {
     });
   }
 
-  /** Opens, brings up to date and warms the session's standby. @throws when that is not possible now */
-  async prepare(session: Session, side: Side, timeoutMs: number): Promise<void> {
+  /**
+   * Opens and brings up to date the session's standby, and warms it when there is time.
+   * @throws when that is not possible now
+   */
+  async prepare(session: Session, side: Side, timeoutMs: number, isInTime: () => boolean): Promise<void> {
     if (session.isStarting) return;
     this.dropLost(session, side);
     const standby = await this.#standbyFor(session, side);
@@ -62,7 +65,7 @@ export class SessionMover {
     // Locks are taken when the session is held: until then it may give them back.
     const failures = await standby.bring({ ...holdings, advisoryLocks: [] }, session.statements, timeoutMs);
     if (session.isHeld || session.standby !== standby) return;
-    await standby.warm(this.#surroundings.recentFor(session).list(), timeoutMs);
+    if (isInTime()) await standby.warm(this.#surroundings.recentFor(session).list(), timeoutMs);
     const serious = await this.#onlyHere(session, failures);
     if (serious.length > 0) throw new Error(serious.join('; '));
   }

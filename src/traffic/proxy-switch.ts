@@ -13,7 +13,8 @@ import type {
 import { type ControlAccess, ControlClient } from './control-client.ts';
 import type { Obstacle, TrafficState, TrafficSwitch } from './traffic-switch.ts';
 
-const PREPARE_TIMEOUT_MS = 60_000;
+/** A thousand sessions take twenty seconds on two cores that do nothing else. */
+const PREPARE_TIMEOUT_MS = 180_000;
 const RESUME_TIMEOUT_MS = 30_000;
 const SHORT_TIMEOUT_MS = 1_000;
 /** After the commit point: how long requests go on waiting for a migration row that cannot be read. */
