@@ -12,6 +12,8 @@ import { settingsFor } from './settings.ts';
 const LOOK_EVERY_MS = 3000;
 /** An abort takes our schema away, and with it the migration's row: it looks new again. */
 const OVER: readonly Phase[] = ['completed', 'aborted', 'new'];
+/** The command that ended it may run in this container, which ends with us. */
+const LINGER_MS = 10_000;
 /** Nothing is left to sync, and the way back is still open. */
 const BEYOND_SYNC: readonly Phase[] = ['switched', 'completed'];
 
@@ -26,8 +28,27 @@ export async function syncOnce(migration: Migration, sync: () => Promise<void>):
   }
 }
 
+/** A server that starts together with us, or fails over, is not a reason to give up yet. */
+const START_PATIENCE_MS = 120_000;
 /** A worker that starts again is away for a moment, too. */
 const LOOKS_BEFORE_RESYNC = 3;
+
+/** Again and again while a server does not answer; a login that is refused is told at once. */
+export async function onceReachable<T>(context: CommandContext, work: () => Promise<T>): Promise<T> {
+  const startedMs = performance.now();
+  let told: string | undefined;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const isAway = error instanceof UnreachableError && error.code === 'server_unreachable';
+      if (!isAway || performance.now() - startedMs > START_PATIENCE_MS) throw error;
+      if (error.message !== told) context.output.warn(`${error.message}; trying again`);
+      told = error.message;
+    }
+    await sleep(LOOK_EVERY_MS, context.signal);
+  }
+}
 
 /**
  * Until the migration is completed or aborted; servers that cannot be reached are waited for.
@@ -48,7 +69,10 @@ export async function follow(
       if ('status' in seen && seen.status.phase !== phase) {
         phase = seen.status.phase;
         context.output.note(`${seen.status.migration}: ${phase}. Next: ${seen.status.next ?? 'nothing'}`);
-        if (OVER.includes(phase)) return seen.status;
+        if (OVER.includes(phase)) {
+          await sleep(LINGER_MS, context.signal);
+          return seen.status;
+        }
       }
       const problems = 'status' in seen ? seen.status.problems : [seen.problem];
       for (const message of problems.filter((problem) => !known.includes(problem))) {

@@ -1,6 +1,7 @@
 /** The tool as a Job: it resumes after its pod is deleted, shows its phases, and lets commands in. */
 
 import { execFile } from 'node:child_process';
+import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { CoreV1Event, V1Job, V1Lease, V1Pod } from '@kubernetes/client-node';
@@ -79,6 +80,15 @@ onCluster('the tool as a Job', () => {
       { timeoutMs: PATIENCE_MS, intervalMs: 200 },
     );
 
+  /** It has synced again, and stays. */
+  const isFollowing = (pod: string) =>
+    waitFor('a pod that follows', async () => {
+      const log = new PassThrough().setEncoding('utf8');
+      await namespace.cluster.logs(pod, 'pgglide', log, {});
+      const said = (await log.toArray()).join('');
+      return said.includes('job-test: following') ? true : undefined;
+    });
+
   const deletePod = (name: string) => namespace.cluster.remove({ apiVersion: 'v1', kind: 'Pod', name });
 
   const phase = async (): Promise<string | undefined> => {
@@ -120,7 +130,7 @@ onCluster('the tool as a Job', () => {
   test('loses its pod while the target follows, and stays with it', async () => {
     const old = await runningPod();
     await deletePod(old);
-    await runningPod(old);
+    await isFollowing(await runningPod(old));
     await source.query(`INSERT INTO t1 VALUES (100001, 'while the pod is new')`);
     await waitFor('the row on the target', async () => {
       const rows = await target.query('SELECT 1 FROM t1 WHERE id = 100001');
@@ -171,15 +181,17 @@ onCluster('the tool as a Job', () => {
   test('a command as a Job of its own; logs tells its log and its exit code', async () => {
     await pgglide('k8s', 'apply', '--run', 'verify', '--image', TEST_IMAGE);
     const logs = await pgglide('k8s', 'logs', '--run', 'verify');
-    expect(logs.exitCode, logs.stderr).toBe(0);
+    expect(logs.exitCode, logs.stdout).toBe(0);
     expect(logs.stdout).toContain('equal');
     // It has ended: the next one takes its place.
     expect((await pgglide('k8s', 'apply', '--run', 'verify', '--image', TEST_IMAGE)).exitCode).toBe(0);
-    expect((await pgglide('k8s', 'logs', '--run', 'verify')).exitCode).toBe(0);
+    const next = await pgglide('k8s', 'logs', '--run', 'verify');
+    expect(next.exitCode, next.stdout).toBe(0);
   });
 
   test('the Job ends when the migration is aborted', async () => {
-    expect((await plugin('abort', '--yes')).code).toBe(0);
+    const aborted = await plugin('abort', '--yes');
+    expect(aborted.code, aborted.stderr).toBe(0);
     const logs = await pgglide('k8s', 'logs');
     expect(logs.exitCode, logs.stderr).toBe(0);
     const slots = await source.query(`SELECT slot_name FROM pg_replication_slots`);

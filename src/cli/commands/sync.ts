@@ -32,7 +32,7 @@ export const sync: CommandDefinition = {
     const { statusText } = await import('../../observers/status.ts');
     const settings = { 'copy.jobs': jobs, 'copy.indexJobs': indexJobs, 'copy.rateLimit': rateLimit };
     const lsn = skipLsn === undefined ? undefined : lsnFlag('--skip-lsn', String(skipLsn));
-    const { follow, syncOnce } = await import('../follow.ts');
+    const { follow, onceReachable, syncOnce } = await import('../follow.ts');
     const synced = (skip?: Lsn) =>
       withMigration(context, { settings }, async (migration, { migration: name }) => {
         if (skip !== undefined) {
@@ -47,8 +47,9 @@ export const sync: CommandDefinition = {
         context.output.result(status, (style) => statusText(status, style));
         return 0;
       });
-    const exitCode = await synced(lsn);
-    if (mayStay === true) await follow(context, () => synced());
+    if (mayStay !== true) return await synced(lsn);
+    const exitCode = await onceReachable(context, () => synced(lsn));
+    await follow(context, () => synced());
     return exitCode;
   },
 };
