@@ -125,6 +125,9 @@ function objectsOf(
             readinessProbe: {
               exec: { command: ['pg_isready', '-h', '127.0.0.1', '-U', 'postgres', '-d', database] },
               periodSeconds: 1,
+              // A busy machine is slow to answer, which is no reason to take the server out of its Service.
+              timeoutSeconds: 10,
+              failureThreshold: 30,
             },
             volumeMounts: [
               { name: 'data', mountPath: '/var/lib/postgresql/data' },
