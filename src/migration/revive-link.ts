@@ -1,7 +1,6 @@
 /**
- * A link that is to run, and was switched off. `disable_on_error` stops a subscription at a row it cannot apply, but also when
- * its connection breaks: a crash of the publisher, a cut in the network. The one heals by itself, the other does not, so
- * it is tried.
+ * The link as a command needs it: running. PostgreSQL starts a worker whose connection broke again after some seconds, which are
+ * waited for; one that somebody switched off is switched on.
  */
 
 import { until } from '../base/async.ts';
@@ -13,7 +12,7 @@ import type { Session } from './session.ts';
 
 const START_TIMEOUT_MS = 10_000;
 
-/** Enables what is disabled of the active side's link, under the runner's lock; what stops again is for the caller to find. */
+/** Of the active side's link, under the runner's lock. What does not run then is for the caller to find. */
 export async function reviveLink(session: Session, row: MigrationRow | undefined): Promise<void> {
   if (row?.phase !== 'following' && row?.phase !== 'switched') return;
   // Which link is to run is not settled then.
@@ -25,13 +24,14 @@ export async function reviveLink(session: Session, row: MigrationRow | undefined
     session.migration,
     linkFrom(row.activeSide),
   )) {
-    if ((await subscriptionState(subscriber, subscription))?.isEnabled !== false) continue;
-    await subscriber.script(enableSubscriptionSql(subscription));
+    const { isEnabled = true, isRunning = false } = (await subscriptionState(subscriber, subscription)) ?? {};
+    if (isRunning) continue;
+    if (!isEnabled) await subscriber.script(enableSubscriptionSql(subscription));
     const started = until(
       `the start of ${subscription}`,
       async () => {
         const state = await subscriptionState(subscriber, subscription);
-        return state?.isRunning || state?.isEnabled === false || undefined;
+        return state === undefined || state.isRunning || undefined;
       },
       { timeoutMs: START_TIMEOUT_MS, signal: session.signal },
     );

@@ -9,7 +9,7 @@ import { judgeWal, walLimitBytes } from '../domain/wal-budget.ts';
 import { formatBytes } from '../observers/quantity.ts';
 import type { MigrationStatus, ReadinessItem } from '../observers/status.ts';
 import { longTransactions, preparedTransactions } from '../postgres/activity.ts';
-import { explainApplyStop } from '../postgres/apply-stop.ts';
+import { glanceAtApply } from '../postgres/apply-stop.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { type SlotState, slotState } from '../postgres/replication-slot.ts';
 import { type SubscriptionState, subscriptionState } from '../postgres/subscription.ts';
@@ -143,12 +143,19 @@ async function laneProblems(
     if (slot === undefined && subscription === undefined) return [];
     return [`slot ${names.slot} ${slot === undefined ? 'is gone' : 'is lost'}: ${LOST[publisher]}`];
   }
-  if (subscription !== undefined && !subscription.isEnabled) {
-    const [from, to] = [session.side(publisher), session.side(otherSide(publisher))];
-    const stop = await explainApplyStop(from, to, names, subscription);
-    return [`subscription ${subscription.name} stopped ${stop.text}. ${stop.hint}`];
-  }
-  return walProblems(session, slot);
+  return [...(await applyProblems(session, publisher, names)), ...walProblems(session, slot)];
+}
+
+async function applyProblems(session: Session, publisher: Side, lane: LaneNames): Promise<string[]> {
+  const [from, to] = [session.side(publisher), session.side(otherSide(publisher))];
+  const seen = await glanceAtApply(from, to, lane);
+  if (seen === undefined) return [];
+  const { subscription, stop, isCertain } = seen;
+  if (isCertain) return [`subscription ${subscription.name} stopped ${stop.text}. ${stop.hint}`];
+  const errors = subscription.applyErrors === undefined ? '' : ` (${subscription.applyErrors} errors so far)`;
+  return [
+    `subscription ${subscription.name} does not run now${errors}: PostgreSQL tries it again every few seconds. If it stays so, the subscriber’s server log says why`,
+  ];
 }
 
 function walProblems({ settings }: Session, slot: SlotState): string[] {

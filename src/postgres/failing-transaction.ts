@@ -34,7 +34,7 @@ const OBJECT_IN_USE = '55006';
 
 /**
  * The first transaction that the subscriber has not taken over. Reads only; the slot is not moved. Call it while the
- * subscription is disabled.
+ * subscription stands still: a worker that runs has the slot.
  *
  * @returns undefined when there is none, or when it cannot be told in 20 s
  * @see https://www.postgresql.org/docs/current/logical-replication-conflicts.html
@@ -55,7 +55,10 @@ export async function failingTransaction(
 }
 
 /** Undefined where our role may not see it: then the slot's own position counts. */
-async function appliedLsn(subscriber: Connection, subscription: SubscriptionState): Promise<Lsn | undefined> {
+export async function appliedLsn(
+  subscriber: Connection,
+  subscription: SubscriptionState,
+): Promise<Lsn | undefined> {
   const progress = sql`SELECT pg_replication_origin_progress(${originName(subscription)}, false)::text AS lsn`;
   const [row] = await subscriber.query<{ lsn: Lsn | null }>(progress).catch(() => []);
   return row?.lsn ?? undefined;

@@ -12,16 +12,21 @@ export interface SubscriptionState {
   readonly isEnabled: boolean;
   /** An apply worker is running now. */
   readonly isRunning: boolean;
-  /** Errors while applying since the subscription's statistics began; undefined before PostgreSQL 15. */
+  /** An apply worker has run for a while: one that fails ends within moments, and begins again after some seconds. */
+  readonly isSteady: boolean;
+  /** Workers that ended with an error, lost connections included, since the statistics began; undefined before PostgreSQL 15. */
   readonly applyErrors: number | undefined;
+  /** ALTER SUBSCRIPTION ... SKIP was said, and its transaction has not come yet. */
+  readonly isSkipping: boolean;
 }
 
 /** The replication origin whose position says how far a subscription has come. */
 export const originName = (state: SubscriptionState): string => `pg_${state.oid}`;
 
 /**
- * A subscription that starts where its slot stands and copies nothing. The connection string holds the
- * password, so it is kept out of the server's log for this session where we may say so.
+ * A subscription that starts where its slot stands and copies nothing. After an error it is tried again every few
+ * seconds, as PostgreSQL does by itself: `disable_on_error` would switch it off for good when its connection breaks, too.
+ * The connection string holds the password, so it is kept out of the server's log for this session where we may say so.
  */
 export async function createSubscription(
   subscriber: Connection,
@@ -31,14 +36,12 @@ export async function createSubscription(
 ): Promise<void> {
   await quietLog(subscriber);
   const version = await serverVersion(subscriber);
-  // 15 is the first that can stop at a conflict; before it, the error count tells.
-  const stopAtConflict = trusted(version >= 150000 ? ', disable_on_error = true' : '');
   const streaming = trusted(version >= 140000 ? ', streaming = on' : '');
   await subscriber.script(sql`
     CREATE SUBSCRIPTION ${ident(lane.subscription)} CONNECTION ${literal(publisherConninfo)}
     PUBLICATION ${ident(lane.publication)}
     WITH (copy_data = false, create_slot = false, slot_name = ${literal(lane.slot)},
-          enabled = ${trusted(options.enabled ? 'true' : 'false')}${stopAtConflict}${streaming})`);
+          enabled = ${trusted(options.enabled ? 'true' : 'false')}${streaming})`);
 }
 
 export const enableSubscriptionSql = (name: string): Sql => sql`ALTER SUBSCRIPTION ${ident(name)} ENABLE`;
@@ -55,6 +58,8 @@ export async function dropSubscription(subscriber: Connection, name: string): Pr
   await withBriefLock(subscriber, sql`DROP SUBSCRIPTION ${ident(name)}`);
 }
 
+const STEADY_AFTER = sql`interval '1 s'`;
+
 /** Undefined when there is no such subscription in this database. */
 export async function subscriptionState(
   subscriber: Connection,
@@ -64,15 +69,23 @@ export async function subscriptionState(
   const errors = hasStats
     ? sql`(SELECT e.apply_error_count FROM pg_stat_subscription_stats e WHERE e.subid = s.oid)`
     : sql`NULL::bigint`;
+  const skipping = hasStats ? sql`s.subskiplsn <> '0/0'` : sql`false`;
   const [row] = await subscriber.query<{
     oid: number;
     enabled: boolean;
     running: boolean;
+    steady: boolean;
     errors: number | null;
+    skipping: boolean;
   }>(sql`
-    SELECT s.oid::bigint AS oid, s.subenabled AS enabled, ${errors} AS errors,
-      EXISTS (SELECT 1 FROM pg_stat_subscription a WHERE a.subid = s.oid AND a.pid IS NOT NULL) AS running
+    SELECT s.oid::bigint AS oid, s.subenabled AS enabled, ${errors} AS errors, ${skipping} AS skipping,
+      w.running, w.steady
     FROM pg_subscription s
+    CROSS JOIN LATERAL (
+      SELECT count(*) > 0 AS running,
+        coalesce(bool_or(coalesce(b.backend_start, '-infinity') < clock_timestamp() - ${STEADY_AFTER}), false) AS steady
+      FROM pg_stat_subscription a LEFT JOIN pg_stat_activity b ON b.pid = a.pid
+      WHERE a.subid = s.oid AND a.pid IS NOT NULL) w
     WHERE s.subname = ${name} AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`);
   if (row === undefined) return undefined;
   return {
@@ -80,7 +93,9 @@ export async function subscriptionState(
     oid: row.oid,
     isEnabled: row.enabled,
     isRunning: row.running,
+    isSteady: row.steady,
     applyErrors: row.errors ?? undefined,
+    isSkipping: row.skipping,
   };
 }
 

@@ -2,11 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { ReplicationError } from '../domain/errors.ts';
 import type { LaneNames } from '../domain/names.ts';
 import type { Step } from '../engine/step.ts';
-import { throwApplyStopped } from '../postgres/apply-stop.ts';
+import { refuseApplyStop } from '../postgres/apply-stop.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
 import { type SlotState, slotState } from '../postgres/replication-slot.ts';
-import { subscriptionState } from '../postgres/subscription.ts';
 
 /** A marker that makes the way in less than this shows that the target keeps up. */
 const KEEPS_UP_MS = 2000;
@@ -24,9 +23,7 @@ export const catchUp: Step<undefined> = {
 
   async observe({ source, target, migration, events, signal }) {
     const lanes = await existingLanes(source, migration, 'forward');
-    const states = await Promise.all(lanes.map((lane) => subscriptionState(target, lane.subscription)));
-    for (const [index, lane] of lanes.entries())
-      if (!states[index]?.isEnabled) await throwApplyStopped(source, target, lane, states[index]);
+    for (const lane of lanes) await refuseApplyStop(source, target, lane, signal);
     const slots = await Promise.all(lanes.map((lane) => slotState(source, lane.slot)));
     for (const [index, lane] of lanes.entries()) assertUsable(slots[index], lane);
     const lagBytes = Math.max(0, ...slots.map((slot) => slot?.lagBytes ?? 0));

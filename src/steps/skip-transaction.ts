@@ -1,17 +1,21 @@
 /** Leaves one transaction out of what the target applies: the one it stopped at, and no other. */
 
+import { until } from '../base/async.ts';
 import { PrerequisiteError, RefusedError } from '../domain/errors.ts';
 import { type Lsn, lsnToBigInt } from '../domain/lsn.ts';
 import { qualified } from '../domain/names.ts';
 import type { StepContext } from '../engine/step.ts';
+import { findApplyStop } from '../postgres/apply-stop.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
-import { sqlState } from '../postgres/connection.ts';
-import { type FailingTransaction, failingTransaction } from '../postgres/failing-transaction.ts';
+import { type Connection, sqlState } from '../postgres/connection.ts';
+import type { FailingTransaction } from '../postgres/failing-transaction.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { skipTransactionSql, subscriptionState } from '../postgres/subscription.ts';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 const SYNTAX_ERROR = '42601';
+/** The worker begins again within 5 s, unless wal_retrieve_retry_interval says otherwise. */
+const PASS_TIMEOUT_MS = 30_000;
 
 /**
  * Tells the stopped subscription to pass over the transaction that finishes at `lsn`. Its rows differ from then on, so a
@@ -25,9 +29,7 @@ export async function skipTransaction(context: StepContext, lsn: Lsn): Promise<v
   const { source, target, migration } = context;
   const stopped: FailingTransaction[] = [];
   for (const lane of await existingLanes(source, migration, 'forward')) {
-    const state = await subscriptionState(target, lane.subscription);
-    if (state === undefined || state.isEnabled) continue;
-    const transaction = await failingTransaction(source, target, lane, state);
+    const transaction = (await findApplyStop(source, target, lane, context.signal))?.transaction;
     if (transaction === undefined) continue;
     stopped.push(transaction);
     if (lsnToBigInt(transaction.finishLsn) !== lsnToBigInt(lsn)) continue;
@@ -47,12 +49,26 @@ async function skip(
       throw explained(error);
     },
   );
+  await untilPassed(target, subscription, signal);
   const tables = [...new Set(changes.map(({ relation }) => qualified(relation)))];
   await events.emit('warning', {
     code: 'transaction_skipped',
     message: `The transaction that finishes at ${finishLsn} is left out: ${changeCount} changes of ${tables.join(', ')}`,
     hint: `Both sides differ in them. Then: ${tables.map((table) => `pgglide verify --repair ${table}`).join('; ')}`,
   });
+}
+
+/** Until then it would look as if it still stood there. A disabled subscription is for `subscribe` to start. */
+async function untilPassed(target: Connection, subscription: string, signal: AbortSignal): Promise<void> {
+  const passed = until(
+    `${subscription} to pass over the transaction`,
+    async () => {
+      const state = await subscriptionState(target, subscription);
+      return state?.isSkipping && state.isEnabled ? undefined : true;
+    },
+    { timeoutMs: PASS_TIMEOUT_MS, intervalMs: 100, signal },
+  );
+  await passed.catch(() => signal.throwIfAborted());
 }
 
 function refusal(lsn: Lsn, stopped: readonly FailingTransaction[]): RefusedError {

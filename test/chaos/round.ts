@@ -105,7 +105,7 @@ class Round {
       const wanted: Side = command === 'cutover' ? 'target' : 'source';
       const isThere = activeSide === wanted && (command !== 'sync' || phase === 'following');
       if (isThere && problems.length === 0) return;
-      // A link whose connection broke is switched off: verify, like any command that needs it, switches it on.
+      // A link whose connection broke is back within seconds: verify, like any command that needs it, waits for it.
       const isOver = isThere && next !== `pgglide ${command}`;
       const { exitCode, signal, stdout, stderr } = await this.#world.run([isOver ? 'verify' : command]);
       if (exitCode === 0) continue;

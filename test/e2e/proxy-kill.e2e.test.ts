@@ -102,13 +102,8 @@ test('the source crashes right after a cutover: the way back waits for it, then 
   await world.requestsSucceed();
 });
 
-test('the connection of the link is cut: the next command finds it switched off, and goes on', async () => {
+test('the connection of the link is cut: the next command waits until it is back, and goes on', async () => {
   await world.query('source', 'SELECT pg_terminate_backend(pid) FROM pg_stat_replication');
-  const running = async () =>
-    (await world.query('target', 'SELECT 1 FROM pg_stat_subscription WHERE pid IS NOT NULL')).length;
-  await until('the end of the link', async () => ((await running()) === 0 ? true : undefined), {
-    timeoutMs: 60_000,
-  });
   await world.succeed(['cutover']);
   await world.query('target', 'SELECT pg_terminate_backend(pid) FROM pg_stat_replication');
   expect(await world.isEqual()).toBe(true);

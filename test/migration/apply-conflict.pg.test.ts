@@ -14,10 +14,13 @@ const TABLES = `
 const writeAround = (target: Database, statement: string) =>
   target.exec(`BEGIN; SET LOCAL session_replication_role = replica; ${statement}; COMMIT`);
 
+/** The worker has failed at it: PostgreSQL tries again every few seconds. */
 const stopped = (target: Database) =>
   expect
-    .poll(() => target.rows('SELECT subenabled FROM pg_subscription'), { timeout: 20_000 })
-    .toEqual([{ subenabled: false }]);
+    .poll(() => target.rows('SELECT apply_error_count > 0 AS failed FROM pg_stat_subscription_stats'), {
+      timeout: 20_000,
+    })
+    .toEqual([{ failed: true }]);
 
 async function failure(work: Promise<unknown>): Promise<PgglideError> {
   const error = await work.then(

@@ -1,0 +1,55 @@
+/** A server that comes back finds its link alive, with no command of ours running. */
+
+import { expect } from 'vitest';
+import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
+import { test } from '../support/fixture.ts';
+import { openSession, withScene } from '../support/migration.ts';
+
+async function rows(server: EmbeddedServer, statement: string): Promise<unknown[]> {
+  const session = await openSession(server.address());
+  try {
+    return (await session.query(statement)).rows;
+  } finally {
+    await session.end();
+  }
+}
+
+async function restart(server: EmbeddedServer): Promise<void> {
+  await server.stop('immediate');
+  await server.start();
+}
+
+/** What is written on `from` now shows on `to`. */
+async function follows(from: EmbeddedServer, to: EmbeddedServer, word: string): Promise<void> {
+  await rows(from, `INSERT INTO public.t (word) VALUES ('${word}')`);
+  await expect
+    .poll(() => rows(to, `SELECT word FROM public.t WHERE word = '${word}'`), { timeout: 40_000 })
+    .toEqual([{ word }]);
+}
+
+test('after a restart of either server the link goes on by itself, in both directions', { timeout: 240_000 }, async ({
+  ownServers,
+}) => {
+  const [source, target] = await ownServers([15, 16]);
+  if (!source || !target) throw new Error('two servers');
+  await rows(source, 'CREATE TABLE public.t (id serial PRIMARY KEY, word text)');
+  const ends = { source: { address: source.address() }, target: { address: target.address() } };
+  await withScene(ends, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    await restart(source);
+    await follows(source, target, 'source back');
+    await restart(target);
+    await follows(source, target, 'target back');
+    await rows(source, 'SELECT pg_terminate_backend(pid) FROM pg_stat_replication');
+    await follows(source, target, 'connection cut');
+
+    await scene.run((migration) => migration.cutover());
+    await restart(source);
+    await follows(target, source, 'old side back');
+    await restart(target);
+    await follows(target, source, 'new side back');
+    expect((await scene.run((migration) => migration.status())).problems).toEqual([]);
+    await scene.run((migration) => migration.rollback());
+    expect(await rows(source, 'SELECT count(*)::int AS n FROM public.t')).toEqual([{ n: 5 }]);
+  });
+});
