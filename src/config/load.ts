@@ -198,6 +198,7 @@ function toSettings(
     throttle: {
       maxWalRetainedBytes: throttle.maxWalRetained,
       maxReplicaLagMs: throttle.maxReplicaLag,
+      maxActiveSessions: throttle.maxActiveSessions,
       flagFile: path(throttle.flagFile),
       maxSlotWaitMs: throttle.maxSlotWait,
     },

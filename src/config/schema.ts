@@ -50,6 +50,7 @@ const duration = amount(parseDurationMs, 'a duration such as 2s, 10min or 24h');
 
 const text = z.string().min(1);
 const count = z.number().int().min(1).max(256);
+const sessions = z.number().int().min(1).max(100_000);
 const relation = z.string().regex(/^[^.].*\.[^.]|^"/, 'expected schema.relation');
 const hostAndPort = z.string().regex(/^(\S+:)?\d{1,5}$/, 'expected host:port');
 const control = z.string().regex(/^(unix:.+|https?:\/\/\S+)$/, 'expected unix:PATH or http://HOST:PORT');
@@ -227,6 +228,12 @@ export const configSchema = z.strictObject({
         kind: 'duration',
         description: 'The copy stands still while a physical standby of the source is further behind.',
         example: '10s',
+      }),
+      maxActiveSessions: optional(sessions, {
+        kind: 'number',
+        description:
+          'The copy stands still while more sessions than this (ours left out) execute a statement on the source.',
+        example: '16',
       }),
       flagFile: optional(text, {
         kind: 'text',

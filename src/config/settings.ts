@@ -35,6 +35,8 @@ export interface Settings {
     readonly maxWalRetainedBytes: number;
     /** Undefined: standbys are not looked at. */
     readonly maxReplicaLagMs: number | undefined;
+    /** Of others, executing a statement; undefined: they are not counted. */
+    readonly maxActiveSessions: number | undefined;
     /** Absolute path; undefined: none. */
     readonly flagFile: string | undefined;
     readonly maxSlotWaitMs: number;

@@ -6,6 +6,7 @@
 import type { SwitchoverSummary } from '../domain/event.ts';
 import { linkFrom } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
+import { withBriefLock } from '../postgres/brief-lock.ts';
 import { fenceState, liftFenceSql } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { dropSlot } from '../postgres/replication-slot.ts';
@@ -72,7 +73,7 @@ async function undo(session: Session, traffic: TrafficSwitch, intent: Switchover
   for (const database of session.databases) {
     const { plan } = await requirePlan(database);
     const lift = liftFenceSql(await fenceState(database.side(from), plan.tables));
-    if (lift) await database.side(from).script(lift);
+    if (lift) await withBriefLock(database.side(from), lift);
   }
   // A traffic switch that cannot be reached holds nothing for longer than its lease.
   await traffic

@@ -8,6 +8,7 @@ import { allEnded } from '../base/async.ts';
 import { LockedError } from '../domain/errors.ts';
 import { linkFrom, memberName, otherSide, type Side, type TableName } from '../domain/names.ts';
 import { endSwitchoverSessions } from '../postgres/activity.ts';
+import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { fenceState, liftFenceSql } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
@@ -128,5 +129,5 @@ async function openActiveSide(database: Ends, activeSide: Side): Promise<void> {
   const other = otherSide(activeSide);
   const feeding = await existingLanes(database.sides[other], database.migration, linkFrom(other));
   const disable = feeding.map((lane) => disableSubscriptionSql(lane.subscription));
-  await database.sides[activeSide].script(list([lift, ...disable], '; '));
+  await withBriefLock(database.sides[activeSide], list([lift, ...disable], '; '));
 }

@@ -21,6 +21,18 @@ export async function longTransactions(
     ORDER BY xact_start`);
 }
 
+/**
+ * Clients of the whole server that execute a statement now; ours are left out. A role without pg_read_all_stats sees those
+ * of its own roles only.
+ */
+export async function activeSessions(connection: Connection): Promise<number> {
+  const { count } = await connection.one<{ count: number }>(sql`
+    SELECT count(*) AS count FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND state = 'active' AND pid <> pg_backend_pid()
+      AND application_name NOT LIKE 'pgglide: %'`);
+  return count;
+}
+
 /** "name (age)" of each prepared transaction of this database. */
 export async function preparedTransactions(connection: Connection): Promise<string[]> {
   const rows = await connection.query<{ gid: string }>(

@@ -2,8 +2,8 @@
 
 import type { TableName } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../postgres/scope.ts';
 import { ident, type Sql, sql } from '../postgres/sql.ts';
-import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from './scope.ts';
 
 export interface MaterializedView extends TableName {
   readonly isPopulated: boolean;

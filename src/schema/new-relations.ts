@@ -2,8 +2,8 @@
 
 import { qualified, type TableName } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../postgres/scope.ts';
 import { sql } from '../postgres/sql.ts';
-import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from './scope.ts';
 
 export interface NewRelation extends TableName {
   /** A partition of a table that the target has. */

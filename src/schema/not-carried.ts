@@ -2,8 +2,8 @@
 
 import type { Plan } from '../domain/plan.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../postgres/scope.ts';
 import { list, type Sql, sql } from '../postgres/sql.ts';
-import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from './scope.ts';
 
 /** Large objects can only be counted by who may read pg_largeobject_metadata; everything else is readable by anyone. */
 export async function readNotCarried(connection: Connection, scope: Scope): Promise<Plan['notCarried']> {

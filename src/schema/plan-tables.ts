@@ -3,9 +3,9 @@
 import type { TableName } from '../domain/names.ts';
 import type { Heap, Plan, PlannedTable } from '../domain/plan.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../postgres/scope.ts';
 import { type Sql, sql } from '../postgres/sql.ts';
 import { readNotCarried } from './not-carried.ts';
-import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from './scope.ts';
 
 /**
  * Tables (ordinary ones, partition roots and inheritance children; never a leaf), sequences, and what stays behind.

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { packagePath } from '../base/package-root.ts';
 import { OWN_SCHEMA, type Side } from '../domain/names.ts';
+import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { ident, literal, sql, trusted } from '../postgres/sql.ts';
 
@@ -37,4 +38,4 @@ export async function tableExists(connection: Connection, name: string): Promise
 }
 
 export const dropOwnSchema = (connection: Connection): Promise<void> =>
-  connection.script(sql`DROP SCHEMA IF EXISTS ${ident(OWN_SCHEMA)} CASCADE`);
+  withBriefLock(connection, sql`DROP SCHEMA IF EXISTS ${ident(OWN_SCHEMA)} CASCADE`);

@@ -4,6 +4,7 @@ import { access } from 'node:fs/promises';
 import type { Settings } from '../config/settings.ts';
 import type { Side } from '../domain/names.ts';
 import { throttleReason } from '../domain/throttle.ts';
+import { activeSessions } from '../postgres/activity.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { slowestReplica } from '../postgres/replica-lag.ts';
 import { readTuning } from './tuning.ts';
@@ -22,10 +23,12 @@ export async function readPaceSettings(
 ): Promise<PaceSettings> {
   const tuning = (await readTuning(sessions.target, migration)) ?? {};
   const isWatchingReplicas = throttle.maxReplicaLagMs !== undefined;
+  const isCountingSessions = throttle.maxActiveSessions !== undefined;
   const facts = {
     throttledSince: tuning.throttledSince,
     flagFileExists: throttle.flagFile !== undefined && (await exists(throttle.flagFile)),
     slowestReplica: isWatchingReplicas ? await slowestReplica(sessions.source) : undefined,
+    activeSessions: isCountingSessions ? await activeSessions(sessions.source) : undefined,
   };
   return {
     jobs: tuning.copyJobs ?? copy.jobs,

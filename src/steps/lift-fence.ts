@@ -1,5 +1,6 @@
 import { sleep } from '../base/async.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
+import { withBriefLock } from '../postgres/brief-lock.ts';
 import { fenceState, liftFenceSql } from '../postgres/fence.ts';
 import { list, sql } from '../postgres/sql.ts';
 import { disableSubscriptionSql } from '../postgres/subscription.ts';
@@ -43,5 +44,5 @@ async function liftAnew(context: SwitchoverContext): Promise<void> {
   await using session = await context.open(context.to, 'fence');
   const lift = liftFenceSql(await fenceState(session, context.tables));
   const disable = context.outLanes.map((lane) => disableSubscriptionSql(lane.subscription));
-  await session.script(list(lift ? [lift, ...disable] : disable, '; '));
+  await withBriefLock(session, list(lift ? [lift, ...disable] : disable, '; '));
 }

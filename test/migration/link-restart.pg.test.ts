@@ -27,9 +27,9 @@ async function follows(from: EmbeddedServer, to: EmbeddedServer, word: string): 
     .toEqual([{ word }]);
 }
 
-test('after a restart of either server the link goes on by itself, in both directions', { timeout: 240_000 }, async ({
-  ownServers,
-}) => {
+test('after a restart of either server the link goes on by itself, in both directions', {
+  timeout: 240_000,
+}, async ({ ownServers }) => {
   const [source, target] = await ownServers([15, 16]);
   if (!source || !target) throw new Error('two servers');
   await rows(source, 'CREATE TABLE public.t (id serial PRIMARY KEY, word text)');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import type { MigrationEvent } from '../../src/domain/event.ts';
-import { type Scene, withScene } from '../support/migration.ts';
+import { openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
 const TABLES = `
@@ -72,6 +72,26 @@ describe('the copy stands still', () => {
       await rm(flagFile, { force: true });
     }
   });
+});
+
+test('while more sessions are active on the source than may be', async ({ source, target }) => {
+  await source.exec(TABLES);
+  // Two, of which one may be: both wait for this lock, which a session that is idle holds.
+  const [holder, ...busy] = await Promise.all([1, 2, 3].map(() => openSession(source.address)));
+  if (!holder) throw new Error('three sessions');
+  try {
+    await holder.query('SELECT pg_advisory_lock(42)');
+    const waiting = busy.map((session) => session.query('SELECT pg_advisory_lock_shared(42)'));
+    await withScene({ source, target }, async (scene) => {
+      configure(scene, { maxActiveSessions: 1 });
+      await syncReleased(scene, /^2 active sessions on the source/, async () => {
+        await holder.query('SELECT pg_advisory_unlock(42)');
+        await Promise.all(waiting);
+      });
+    });
+  } finally {
+    await Promise.all([holder, ...busy].map((session) => session.end()));
+  }
 });
 
 test('jobs and rate are changed while it runs', async ({ source, target }) => {

@@ -101,6 +101,7 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
     throttle: {
       maxWalRetainedBytes: 20e9,
       maxReplicaLagMs: undefined,
+      maxActiveSessions: undefined,
       flagFile: undefined,
       maxSlotWaitMs: 60_000,
     },

@@ -9,9 +9,9 @@ import type {
   TriggerFact,
 } from '../../domain/preflight/facts.ts';
 import type { Connection } from '../connection.ts';
+import { relationInScope, schemaInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
 import { readRoutines } from './routines.ts';
-import { relationInScope, schemaInScope } from './scope.ts';
 import { readTables } from './tables.ts';
 
 export async function readSourceObjects(connection: Connection, scope: Scope): Promise<SourceObjects> {

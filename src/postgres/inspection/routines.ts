@@ -6,8 +6,8 @@
 import type { KnownName, RoutineFact, Scope } from '../../domain/preflight/facts.ts';
 import { wordsOf } from '../../domain/preflight/unqualified.ts';
 import type { Connection } from '../connection.ts';
+import { relationInScope, schemaInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
-import { relationInScope, schemaInScope } from './scope.ts';
 
 interface Routines {
   readonly routines: readonly RoutineFact[];

@@ -13,11 +13,11 @@ import type {
   Usage,
 } from '../../domain/preflight/facts.ts';
 import type { Connection } from '../connection.ts';
+import { belongsToExtension } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
 import { ifAllowed } from './attempt.ts';
 import { readIdentity, readSettings } from './identity.ts';
 import { readOwnRole } from './own-role.ts';
-import { belongsToExtension } from './scope.ts';
 
 export async function inspectServer(connection: Connection): Promise<ServerFacts> {
   const identity = await readIdentity(connection);

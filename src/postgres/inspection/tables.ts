@@ -3,8 +3,8 @@
 import type { TableName } from '../../domain/names.ts';
 import type { IndexFact, Scope, TableFact } from '../../domain/preflight/facts.ts';
 import type { Connection } from '../connection.ts';
+import { relationInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
-import { relationInScope } from './scope.ts';
 
 type TableRow = Omit<TableFact, 'indexes' | 'incomparableColumns' | 'root' | 'tablespace'> & {
   readonly oid: number;

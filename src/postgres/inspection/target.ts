@@ -2,9 +2,9 @@
 
 import type { AvailableExtension, Scope, TargetObject } from '../../domain/preflight/facts.ts';
 import type { Connection } from '../connection.ts';
+import { belongsToExtension, relationInScope, schemaInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
 import { ifAllowed } from './attempt.ts';
-import { belongsToExtension, relationInScope, schemaInScope } from './scope.ts';
 
 export const readAvailableExtensions = (connection: Connection): Promise<AvailableExtension[]> =>
   connection.query(sql`

@@ -1,8 +1,8 @@
 /** What a class of catalog objects is to the schema's fingerprint. */
 
 import { OWN_SCHEMA } from '../../domain/names.ts';
+import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../../postgres/scope.ts';
 import { type Sql, sql } from '../../postgres/sql.ts';
-import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../scope.ts';
 
 export interface ObjectClass {
   /** Plural, as people say it: "foreign keys". */

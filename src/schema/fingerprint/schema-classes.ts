@@ -1,8 +1,8 @@
 /** Types, routines and what else lives in a schema or in the whole database. */
 
 import { OWN_SCHEMA } from '../../domain/names.ts';
+import { belongsToExtension, type Scope, schemaInScope } from '../../postgres/scope.ts';
 import { type Sql, sql } from '../../postgres/sql.ts';
-import { belongsToExtension, type Scope, schemaInScope } from '../scope.ts';
 import { definition, grants, type ObjectClass } from './object-class.ts';
 
 /** FROM and WHERE for objects of `catalog` (alias o) in the schemas of the scope, that no extension brought. */

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import type { Connection } from '../../postgres/connection.ts';
+import type { Scope } from '../../postgres/scope.ts';
 import { sql } from '../../postgres/sql.ts';
-import type { Scope } from '../scope.ts';
 import type { ObjectClass } from './object-class.ts';
 import { RELATION_CLASSES } from './relation-classes.ts';
 import { SCHEMA_CLASSES } from './schema-classes.ts';
