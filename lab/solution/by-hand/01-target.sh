@@ -3,7 +3,7 @@
 . "$(dirname -- "$0")/common.sh"
 
 labctl target start
-connect
-pg_dumpall --roles-only --dbname=service=source | grep -v "^CREATE ROLE $SUPERUSER;" | target_sql >/dev/null
-pg_dump --schema-only --create service=source | grep '^ALTER DATABASE .* SET ' | target_sql
-pg_dump --schema-only service=source | grep -v '^\\\(un\)\?restrict ' | target_sql --single-transaction >/dev/null
+[[ $mode == k8s ]] || connect
+dump_roles | grep -v "^CREATE ROLE $SUPERUSER;" | target_sql >/dev/null
+dump_source --schema-only --create | grep '^ALTER DATABASE .* SET ' | target_sql
+dump_source --schema-only | grep -v '^\\\(un\)\?restrict ' | target_sql --single-transaction >/dev/null
