@@ -1,4 +1,4 @@
-/** A lab without a cluster in a folder of the test's own, driven by its scripts as a learner drives them. */
+/** A lab in a folder of the test's own, driven by its scripts as a learner drives them; without a cluster unless told. */
 
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -27,27 +27,35 @@ export class LabBed implements AsyncDisposable {
   readonly reportPath: string;
   readonly jsonPath: string;
   readonly #folder: string;
+  readonly #where: readonly string[];
 
-  private constructor(folder: string) {
+  private constructor(folder: string, where: readonly string[]) {
     this.#folder = folder;
+    this.#where = where;
     this.paths = pathsOf(join(folder, 'lab'));
     this.reportPath = join(folder, 'migration-report.txt');
     this.jsonPath = join(folder, 'grade.json');
   }
 
-  /** Set up, with little data and a light load. */
-  static async create(): Promise<LabBed> {
-    const folder = await mkdtemp(join(tmpdir(), 'pgglide-lab-'));
-    await chmod(folder, 0o755);
-    const bed = new LabBed(folder);
+  /** Set up, with little data and a light load. `where`: more arguments of setup.sh, for each of its calls. */
+  static async create(where: readonly string[] = []): Promise<LabBed> {
+    const bed = await LabBed.folder(where);
     const { exitCode, output } = await bed.setup();
     if (exitCode === 0) return bed;
     await bed[Symbol.asyncDispose]();
     throw new Error(output);
   }
 
+  /** Nothing is set up yet. */
+  static async folder(where: readonly string[] = []): Promise<LabBed> {
+    const folder = await mkdtemp(join(tmpdir(), 'pgglide-lab-'));
+    await chmod(folder, 0o755);
+    return new LabBed(folder, where);
+  }
+
   setup(...args: string[]): Promise<Ran> {
-    return this.run('setup.sh', '--dir', this.paths.folder, '--rows', '3000', '--rate', '50', ...args);
+    const size = ['--rows', '3000', '--rate', '50'];
+    return this.run('setup.sh', '--dir', this.paths.folder, ...size, ...this.#where, ...args);
   }
 
   async grade(...args: string[]): Promise<Graded> {

@@ -14,6 +14,7 @@ conninfo() {
   printf 'host=pg-%s user=postgres dbname=shop password=%s' "$1" "$password"
 }
 
+address_of() { kubectl get service "$1" -o 'jsonpath={.spec.clusterIP}'; }
 bouncer_address() { echo pgbouncer:6432; }
 target_address() { echo pg-target:5432; }
 # In the pod, where the image may not be written to.
@@ -22,8 +23,9 @@ bouncer=/run/pgbouncer
 start_bouncer() {
   local files
   files=$(mktemp -d)
-  bouncer_ini pg-source 5432 0.0.0.0 6432 "$bouncer" >"$files/pgbouncer.ini"
-  bouncer_ini pg-target 5432 0.0.0.0 6432 "$bouncer" >"$files/next.ini"
+  # By address: a name would be looked up in the pause, and whoever answers late makes everybody wait.
+  bouncer_ini "$(address_of pg-source)" 5432 0.0.0.0 6432 "$bouncer" >"$files/pgbouncer.ini"
+  bouncer_ini "$(address_of pg-target)" 5432 0.0.0.0 6432 "$bouncer" >"$files/next.ini"
   kubectl create configmap pgbouncer --from-file="$files" --dry-run=client -o yaml | kubectl apply -f - >/dev/null
   rm -r "$files"
   sed "s|\${IMAGE}|${PGBOUNCER_IMAGE:-pgbouncer:lab}|" "$lab/solution/by-hand/pgbouncer/pgbouncer.yaml" | kubectl apply -f - >/dev/null
