@@ -31,6 +31,43 @@ const load = (options: { flags?: ConfigFlags; env?: Record<string, string> } = {
 };
 const SERVERS = 'source: host=old dbname=shop\ntarget: postgresql://new/shop\n';
 
+describe('several databases', () => {
+  test('the lead is the one that the source names, if it is among them, else the first', async () => {
+    write('pgglide.yaml', `${SERVERS}databases: [billing, shop]\n`);
+    const both = { otherDatabases: ['billing'], source: { database: 'shop' }, target: { database: 'shop' } };
+    expect(await load()).toMatchObject({ ...both, targetForSource: { database: 'shop' } });
+    const env = { PGGLIDE_DATABASES: 'archive,billing' };
+    expect(await load({ env })).toMatchObject({
+      migration: 'archive',
+      otherDatabases: ['billing'],
+      source: { database: 'archive' },
+      target: { database: 'archive' },
+    });
+  });
+
+  test('one alone is as before, and all are found out later', async () => {
+    write('pgglide.yaml', SERVERS);
+    expect((await load()).otherDatabases).toEqual([]);
+    expect((await load({ flags: { set: ['databases=[shop]'] } })).otherDatabases).toEqual([]);
+    expect((await load({ env: { PGGLIDE_DATABASES: 'all' } })).otherDatabases).toBe('all');
+  });
+
+  test.each([
+    ['[shop, billing, shop]', 'twice'],
+    ['[]', 'databases'],
+    ['some', 'expected a list of databases, or all'],
+  ])('%s is refused', async (text, says) => {
+    write('pgglide.yaml', `${SERVERS}databases: ${text}\n`);
+    await expect(load()).rejects.toMatchObject({ code: 'config_bad_value', exitCode: 2 });
+    await expect(load()).rejects.toThrow(says);
+  });
+
+  test('all of them need one lead of the same name on both sides', async () => {
+    write('pgglide.yaml', 'source: host=old dbname=shop\ntarget: host=new dbname=other\ndatabases: all\n');
+    await expect(load()).rejects.toMatchObject({ code: 'config_bad_value' });
+  });
+});
+
 describe('three layers', () => {
   test('defaults', async () => {
     write('pgglide.yaml', SERVERS);

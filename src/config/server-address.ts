@@ -23,3 +23,9 @@ export interface ServerAddress {
 /** "host:port/database", for messages; never the password. */
 export const describeAddress = (address: ServerAddress): string =>
   `${address.host}:${address.port}/${address.database}`;
+
+/** The same with the databases that move together with it: "host:port/database, billing". */
+export const describeAll = (address: ServerAddress, others: readonly string[] | 'all'): string =>
+  others === 'all'
+    ? `${describeAddress(address)} and all other databases`
+    : [describeAddress(address), ...others].join(', ');

@@ -468,7 +468,16 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'The server does not let the role in.',
     'Check user and password (PGPASSWORD, .pgpass, passwordFrom) and the server’s pg_hba.conf.',
   ),
-  unreachable('database_missing', 'The server has no such database.', 'Create it, or name another one.'),
+  unreachable(
+    'database_missing',
+    'The server has no such database.',
+    'Create it, or name another one. On the target: the hint is the statement that makes one like the source’s.',
+  ),
+  unreachable(
+    'database_closed',
+    'The database accepts no connections.',
+    'Open it with ALTER DATABASE ... ALLOW_CONNECTIONS true, or leave it out of the migration.',
+  ),
   unreachable(
     'server_lost',
     'The server ended the session in the middle of the work.',

@@ -31,19 +31,19 @@ async function inEach<T>(
   work: (context: SwitchoverContext) => Promise<T>,
 ): Promise<T[]> {
   const isAlone = databases.length === 1;
-  return allEnded(databases.map((context) => (isAlone ? work(context) : namingIt(context, work))));
+  return allEnded(
+    databases.map((context) =>
+      naming(isAlone ? '' : `${context.oldSide.address.database}: `, () => work(context)),
+    ),
+  );
 }
 
-/** Which of several databases an error is about. */
-async function namingIt<T>(
-  context: SwitchoverContext,
-  work: (context: SwitchoverContext) => Promise<T>,
-): Promise<T> {
+/** An error of ours tells which of several databases it is about. `prefix`: empty where there is only one. */
+export async function naming<T>(prefix: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await work(context);
+    return await work();
   } catch (error) {
-    if (error instanceof PgglideError)
-      error.message = `${context.oldSide.address.database}: ${error.message}`;
+    if (error instanceof PgglideError) error.message = prefix + error.message;
     throw error;
   }
 }

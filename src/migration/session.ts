@@ -4,16 +4,16 @@
  */
 
 import { subscriptionConninfo } from '../config/conninfo.ts';
-import { describeAddress, type ServerAddress } from '../config/server-address.ts';
+import { describeAll, type ServerAddress } from '../config/server-address.ts';
 import type { Settings } from '../config/settings.ts';
-import { PrerequisiteError, RefusedError } from '../domain/errors.ts';
+import { PrerequisiteError, RefusedError, UnreachableError } from '../domain/errors.ts';
 import { memberName, type Side } from '../domain/names.ts';
 import { type Command, type Phase, TRANSITIONS } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import { type EventSink, EventStream, eventNow, type Listen } from '../engine/event-stream.ts';
 import type { StepContext } from '../engine/step.ts';
 import { Connection } from '../postgres/connection.ts';
-import { allDatabases } from '../postgres/databases.ts';
+import { allDatabases, createLikeThisText } from '../postgres/databases.ts';
 import { type ServerIdentity, serverIdentity } from '../postgres/server-identity.ts';
 import { tableExists } from '../state/install.ts';
 import { appendEvent } from '../state/journal.ts';
@@ -111,8 +111,8 @@ export class Session implements AsyncDisposable {
 
   /** "host:port/database", with all databases where several move together. */
   describe(side: Side): string {
-    const own = describeAddress(this.settings[side]);
-    return [own, ...this.others.map(({ database }) => database)].join(', ');
+    const others = this.others.map(({ database }) => database);
+    return describeAll(this.settings[side], others);
   }
 
   /** "billing: " where several databases move together. */
@@ -250,8 +250,24 @@ async function openBoth(settings: Settings): Promise<[Connection, Connection]> {
   const open = (address: ServerAddress) => Connection.open(address, { purpose: 'control' });
   const [source, target] = await Promise.allSettled([open(settings.source), open(settings.target)]);
   if (source.status === 'fulfilled' && target.status === 'fulfilled') return [source.value, target.value];
-  for (const result of [source, target]) if (result.status === 'fulfilled') await result.value.close();
-  throw source.status === 'rejected' ? source.reason : (target as PromiseRejectedResult).reason;
+  try {
+    if (source.status === 'rejected') throw source.reason;
+    throw await withRemedy((target as PromiseRejectedResult).reason, source.value, settings.target.database);
+  } finally {
+    for (const result of [source, target]) if (result.status === 'fulfilled') await result.value.close();
+  }
+}
+
+/** A database that the target lacks is its administrator's to make: here is how. */
+async function withRemedy(error: unknown, source: Connection, database: string): Promise<unknown> {
+  if (!(error instanceof UnreachableError) || error.code !== 'database_missing') return error;
+  const statement = await createLikeThisText(source, database);
+  const { message, facts } = error;
+  return new UnreachableError('database_missing', message, {
+    hint: `On the target: ${statement} (its owner and settings come with the sync)`,
+    facts,
+    cause: error,
+  });
 }
 
 /**

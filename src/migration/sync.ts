@@ -13,6 +13,7 @@ import { discardStaleCopy } from '../steps/discard-stale-copy.ts';
 import { skipTransaction } from '../steps/skip-transaction.ts';
 import { withWalGovernor } from '../steps/wal-governor.ts';
 import { check } from './check.ts';
+import { naming } from './each-database.ts';
 import { extendPlan } from './extend-plan.ts';
 import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
 import { recover } from './recover.ts';
@@ -45,7 +46,10 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
   const contexts = await planned(session);
   await enterSyncing(session, (await readRow(session)).phase);
   await withGovernors(contexts, async (signal) => {
-    for (const context of contexts) await syncDatabase({ ...context, signal });
+    for (const [place, { prefix }] of session.databases.entries()) {
+      const context = contexts[place];
+      if (context !== undefined) await naming(prefix, () => syncDatabase({ ...context, signal }));
+    }
   });
   await session.changePhase((await readRow(session)).phase, 'following');
 }

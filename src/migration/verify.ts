@@ -12,6 +12,7 @@ import { recordSchema } from '../steps/record-schema.ts';
 import { mergeVerifications, type OwnVerification } from '../verify/merge-verifications.ts';
 import type { Verification } from '../verify/verification.ts';
 import { type VerifyOnlineOptions, verifyOnline } from '../verify/verify-online.ts';
+import { naming } from './each-database.ts';
 import { reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
@@ -28,7 +29,10 @@ export async function verify(session: Session): Promise<Verification> {
   await requireRow(session, 'verify');
   const found: OwnVerification[] = [];
   for (const database of session.databases)
-    found.push({ database: database.database, verification: await verifyDatabase(database) });
+    found.push({
+      database: database.database,
+      verification: await naming(database.prefix, () => verifyDatabase(database)),
+    });
   const verification = mergeVerifications(found);
   await session.events.emit('verification-finished', verification.summary);
   return verification;

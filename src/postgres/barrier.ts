@@ -41,10 +41,9 @@ export async function raiseBarrier(
   lockTimeoutMs: number,
 ): Promise<void> {
   const names = list(tables.map((table) => ident(table.schema, table.name)));
+  const lock = tables.length === 0 ? sql`` : sql`LOCK TABLE ${names} IN EXCLUSIVE MODE`;
   try {
-    await connection.script(
-      sql`BEGIN; ${lockLimitsSql(lockTimeoutMs)}; LOCK TABLE ${names} IN EXCLUSIVE MODE`,
-    );
+    await connection.script(sql`BEGIN; ${lockLimitsSql(lockTimeoutMs)}; ${lock}`);
   } catch (error) {
     await connection.script(sql`ROLLBACK`).catch(() => undefined);
     if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;

@@ -8,7 +8,7 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { describeAddress, type ServerAddress } from '../config/server-address.ts';
 import { UnreachableError } from '../domain/errors.ts';
 import { RawExchange } from './raw-exchange.ts';
-import { type Sql, sql } from './sql.ts';
+import { ident, type Sql, sql } from './sql.ts';
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity as "pgglide: <purpose>". */
@@ -276,6 +276,8 @@ export function sqlState(error: unknown): string | undefined {
   return error.code;
 }
 
+const OBJECT_NOT_IN_PREREQUISITE_STATE = '55000';
+
 function loginFailure(address: ServerAddress, cause: unknown): UnreachableError {
   const where = describeAddress(address);
   const facts = { host: address.host, port: address.port, user: address.user, database: address.database };
@@ -292,6 +294,13 @@ function loginFailure(address: ServerAddress, cause: unknown): UnreachableError 
         cause,
       },
     );
+  }
+  if (state === OBJECT_NOT_IN_PREREQUISITE_STATE) {
+    return new UnreachableError('database_closed', `${where} lets nobody in: ${reason}`, {
+      hint: `ALTER DATABASE ${ident(address.database).text} ALLOW_CONNECTIONS true; there, or leave it out.`,
+      facts,
+      cause,
+    });
   }
   if (state?.startsWith('28')) {
     return new UnreachableError('login_failed', `${where} does not let "${address.user}" in: ${reason}`, {

@@ -67,7 +67,9 @@ export const copyTables: Step<Facts> = {
         .map((table) => qualified(table)),
     );
     const missing = plan.tables.filter((table) => !copied.has(qualified(table)));
-    return { satisfied: missing.length === 0, facts: { missing, lanes } };
+    // A database without tables has a link, too: its markers tell that nothing is on its way.
+    const satisfied = missing.length === 0 && usable.size > 0;
+    return { satisfied, facts: { missing, lanes } };
   },
 
   actions(context, { lanes, missing }) {
@@ -109,6 +111,7 @@ async function leaveToNewLane(
     if (leaving.length === tables.length) await dropLane(source, target, lane);
     else if (leaving.length > 0) await withBriefLock(source, dropTablesSql(lane.publication, leaving));
   }
+  if (missing.length === 0) return;
   await withBriefLock(target, sql`TRUNCATE ${list(missing.map((table) => ident(table.schema, table.name)))}`);
 }
 

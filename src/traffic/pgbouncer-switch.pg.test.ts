@@ -8,26 +8,35 @@ import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { hasPgBouncer, startPgBouncer } from '../../test/support/pgbouncer.ts';
+import { withSameDatabases } from '../../test/support/several.ts';
 import { until } from '../base/async.ts';
 import { checkTraffic } from '../migration/check-traffic.ts';
 import { openPgBouncerSwitch } from './pgbouncer-switch.ts';
 
 const PAUSE = { reason: 'test', leaseMs: 20_000, drainTimeoutMs: 5_000 };
 
-async function startBouncer(source: Database, target: Database, poolMode = 'transaction') {
+async function startBouncer(
+  source: Database,
+  target: Database,
+  poolMode = 'transaction',
+  others: readonly string[] = [],
+) {
   const folder = await mkdtemp(join(tmpdir(), 'pgglide-bouncer-'));
   const { host, port: serverPort, user, password = '' } = source.address;
   const role = `${source.name}_bouncer`;
   for (const side of [source, target]) await side.exec(`CREATE ROLE "${role}" LOGIN PASSWORD 'same'`);
-  const entry = `shop = host=${host} port=${serverPort} dbname=${source.name} user=${role} password=same`;
+  const at = `host=${host} port=${serverPort} user=${role} password=same`;
   const { port, configFile, stop } = await startPgBouncer({
     folder,
-    databases: [entry],
+    databases: [
+      ...others.map((name) => `${name} = ${at} dbname=${name}`),
+      `shop = ${at} dbname=${source.name}`,
+    ],
     users: { [user]: password },
     settings: [`admin_users = ${user}`, `pool_mode = ${poolMode}`],
   });
-  const client = async () => {
-    const connection = new pg.Client({ host: '127.0.0.1', port, user, password, database: 'shop' });
+  const client = async (database = 'shop') => {
+    const connection = new pg.Client({ host: '127.0.0.1', port, user, password, database });
     connection.on('error', () => undefined);
     await connection.connect();
     return connection;
@@ -39,6 +48,7 @@ async function startBouncer(source: Database, target: Database, poolMode = 'tran
       bouncers: [{ console, configFile }],
       database: 'shop',
       servers: { source: source.address, target: target.address },
+      others,
     }),
     async [Symbol.asyncDispose]() {
       await stop();
@@ -101,6 +111,24 @@ describe.skipIf(!hasPgBouncer)('PgBouncer', () => {
     await client.query('COMMIT');
     expect(await major(client)).toBe(15);
     await client.end();
+  });
+
+  test('holds and switches several databases together', async ({ source, target }) => {
+    await withSameDatabases({ source, target }, async ({ name }) => {
+      await using bouncer = await startBouncer(source, target, 'transaction', [name]);
+      const { traffic } = bouncer;
+      const clients = [await bouncer.client(), await bouncer.client(name)];
+      await traffic.prepare('target');
+      expect((await traffic.pause(PAUSE)).drained).toBe(true);
+      const waiting = clients.map(major);
+      await traffic.committing('target', 1);
+      await traffic.resume('target', 1);
+      expect(await Promise.all(waiting)).toEqual([16, 16]);
+      expect(await traffic.observe()).toMatchObject({ activeSide: 'target', epoch: 1, paused: false });
+      const { rows } = await (clients[1] as pg.Client).query('SELECT current_database() AS name');
+      expect(rows).toEqual([{ name }]);
+      await Promise.all(clients.map((client) => client.end()));
+    });
   });
 
   test('with session pools is refused', async ({ source, target }) => {

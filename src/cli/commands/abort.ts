@@ -10,10 +10,10 @@ export const abort: CommandDefinition = {
   async run(context) {
     const { withMigration } = await import('../with-migration.ts');
     const { confirm } = await import('../confirm.ts');
-    const { describeAddress } = await import('../../config/server-address.ts');
+    const { describeAll } = await import('../../config/server-address.ts');
     return await withMigration(context, {}, async (migration, settings) => {
       await confirm(context, {
-        what: `This removes everything that was copied to ${describeAddress(settings.target)}.`,
+        what: `This removes everything that was copied to ${describeAll(settings.target, settings.otherDatabases)}.`,
         expected: settings.migration,
       });
       const { leftovers } = await migration.abort();

@@ -13,15 +13,15 @@ export const check: CommandDefinition = {
   },
   async run(context, options) {
     const { withMigration } = await import('../with-migration.ts');
-    const { describeAddress } = await import('../../config/server-address.ts');
+    const { describeAll } = await import('../../config/server-address.ts');
     const { checkText, summarize } = await import('../../observers/check-text.ts');
-    return await withMigration(context, {}, async (migration, { source, target }) => {
+    return await withMigration(context, {}, async (migration, { source, target, otherDatabases }) => {
       const findings = await migration.check();
       const summary = summarize(findings);
       context.output.result({ summary, findings }, (style) =>
         [
-          `Source  ${describeAddress(source)}   TLS ${source.sslMode}, as ${source.user}`,
-          `Target  ${describeAddress(target)}   TLS ${target.sslMode}, as ${target.user}`,
+          `Source  ${describeAll(source, otherDatabases)}   TLS ${source.sslMode}, as ${source.user}`,
+          `Target  ${describeAll(target, otherDatabases)}   TLS ${target.sslMode}, as ${target.user}`,
           checkText(findings, context.global.verbose === true, style),
         ].join('\n'),
       );

@@ -12,7 +12,7 @@ export const verify: CommandDefinition = {
     {
       flags: '--repair <table>',
       description:
-        'make the differing rows of this table (schema.table) on the side that follows what they are on the active side; asks first',
+        'make the differing rows of this table (schema.table; database.schema.table of several) on the side that follows what they are on the active side; asks first',
     },
   ],
   exitCodes: {

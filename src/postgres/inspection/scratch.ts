@@ -5,7 +5,8 @@ import { describeAddress, type ServerAddress } from '../../config/server-address
 import type { Finding } from '../../domain/finding.ts';
 import { doesNotLoad, noScratchDatabase, partlyTried } from '../../domain/preflight/scratch.ts';
 import { Connection, sqlState } from '../connection.ts';
-import { ident, literal, type Sql, sql, trusted } from '../sql.ts';
+import { ownDatabaseOptions } from '../databases.ts';
+import { ident, sql, trusted } from '../sql.ts';
 import { firstOfEach } from './repeats.ts';
 
 /** An entry of a schema dump. */
@@ -58,7 +59,7 @@ const SESSION_OF_A_DUMP = sql`SET check_function_bodies = off; SET xmloption = c
 const INSUFFICIENT_PRIVILEGE = '42501';
 
 async function createLike(home: Connection, database: string): Promise<Finding | undefined> {
-  const { user, options } = await likeOwnDatabase(home);
+  const { user, options } = await ownDatabaseOptions(home);
   try {
     await home.script(sql`CREATE DATABASE ${ident(database)} TEMPLATE template0 ${options}`);
     return undefined;
@@ -73,35 +74,6 @@ async function createLike(home: Connection, database: string): Promise<Finding |
       fixOn: 'target',
     };
   }
-}
-
-interface DatabaseRow {
-  readonly user: string;
-  readonly encoding: string;
-  readonly collate: string;
-  readonly ctype: string;
-  readonly provider: 'c' | 'i' | 'b';
-  readonly locale: string | null;
-  readonly version: number;
-}
-
-async function likeOwnDatabase(home: Connection): Promise<{ user: string; options: Sql }> {
-  const row = await home.one<DatabaseRow>(sql`
-    SELECT current_user AS user, pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate,
-      d.datctype AS ctype, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') AS provider,
-      coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS locale,
-      current_setting('server_version_num')::int AS version
-    FROM pg_database d WHERE d.datname = current_database()`);
-  const base = sql`ENCODING ${literal(row.encoding)} LC_COLLATE ${literal(row.collate)} LC_CTYPE ${literal(row.ctype)}`;
-  return { user: row.user, options: sql`${base}${providerOptions(row)}` };
-}
-
-/** The provider can be named since 15, the builtin one since 17. */
-function providerOptions({ provider, locale, version }: DatabaseRow): Sql {
-  if (version < 150000) return sql``;
-  if (provider === 'i') return sql` LOCALE_PROVIDER icu ICU_LOCALE ${literal(locale ?? 'und')}`;
-  if (provider === 'b') return sql` LOCALE_PROVIDER builtin BUILTIN_LOCALE ${literal(locale ?? 'C')}`;
-  return sql` LOCALE_PROVIDER libc`;
 }
 
 /** So many travel together; when one of them fails they are run again one by one, to know which. */
