@@ -1,11 +1,11 @@
 /** The commands as commander sees them. */
 
 import { Argument, Command, Option } from 'commander';
+import { ownVersion } from '../base/own-version.ts';
 import type { CommandDefinition, GlobalOptions, OptionDefinition, OptionValues } from './command.ts';
 import { COMMAND_DEFINITIONS } from './commands.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import type { Streams } from './output.ts';
-import { ownVersion } from './own-version.ts';
 
 export type Runner = (
   definition: CommandDefinition,

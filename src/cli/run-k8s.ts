@@ -1,6 +1,7 @@
 /** `pgglide k8s`: what the cluster shall have, and what it has. */
 
 import { Writable } from 'node:stream';
+import { ownVersion } from '../base/own-version.ts';
 import { readConfig } from '../config/load.ts';
 import { UsageError } from '../domain/errors.ts';
 import { type Cluster, openCluster } from '../kubernetes/cluster.ts';
@@ -18,7 +19,6 @@ import { toYaml } from '../kubernetes/manifests/to-yaml.ts';
 import { painter } from '../observers/style.ts';
 import type { CommandContext, OptionValues } from './command.ts';
 import type { Output } from './output.ts';
-import { ownVersion } from './own-version.ts';
 
 const DEFAULT_NAMESPACE = 'default';
 

@@ -8,6 +8,7 @@ import { clusterKeywords, withoutMountedAuthority } from './cluster-server.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { resolveKeywords } from './conninfo.ts';
 import { type Keywords, parseConninfo } from './conninfo-text.ts';
+import { kubernetesTraffic } from './kubernetes-traffic.ts';
 import { type ConfigFlags, layer } from './layers.ts';
 import type { OperatorCluster } from './operator-cluster.ts';
 import { type PasswordSource, readPassword } from './password-source.ts';
@@ -214,6 +215,13 @@ function toSettings(
       proxies: traffic.proxies?.map((address) => absoluteSocket(address, folder)) ?? [control],
       tokenFile: path(traffic.tokenFile ?? proxy.tokenFile),
       caFile: path(traffic.caFile),
+      kubernetes: kubernetesTraffic(traffic.kubernetes, (side, text) => {
+        const [own, seenBy] =
+          side === 'source' ? (['source', 'seenByTarget'] as const) : (['target', 'seenBySource'] as const);
+        return text === undefined
+          ? seen(own, seenBy)
+          : seenByServer(servers[side], parseConninfo(text), home);
+      }),
       pgbouncer: {
         bouncers: loadBouncers(traffic.pgbouncer, folder, input),
         database: traffic.pgbouncer.database ?? servers.source.database,

@@ -72,6 +72,8 @@ const databases = z
     message: 'names a database twice',
   });
 
+const WORKLOAD = /^(deployment|statefulset|daemonset)\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+
 const passwordFrom = z
   .strictObject({
     file: optional(text, {
@@ -316,11 +318,13 @@ export const configSchema = z.strictObject({
   traffic: z
     .strictObject({
       driver: withDefault(
-        z.enum(['proxy', 'pgbouncer', 'hook', 'none'], { error: 'expected proxy, pgbouncer, hook or none' }),
+        z.enum(['proxy', 'kubernetes', 'pgbouncer', 'hook', 'none'], {
+          error: 'expected proxy, kubernetes, pgbouncer, hook or none',
+        }),
         {
           kind: 'choice',
           description:
-            'What holds requests: proxy, our own; pgbouncer; hook, a program of yours; none, and then nothing can be switched.',
+            'What holds requests: proxy, our own; kubernetes, our own, put in and taken out by us; pgbouncer; hook, a program of yours; none, and then nothing can be switched.',
           default: 'proxy',
         },
       ),
@@ -340,6 +344,81 @@ export const configSchema = z.strictObject({
         description:
           'Certificates (PEM) that vouch for proxies at https:// addresses. The public ones when not given.',
       }),
+      kubernetes: z
+        .strictObject({
+          configMap: optional(text, {
+            kind: 'text',
+            description: 'The ConfigMap from which the application knows its database.',
+            example: 'shop-config',
+          }),
+          secret: optional(text, {
+            kind: 'text',
+            description: 'The same, where it is a Secret.',
+            example: 'shop-database',
+          }),
+          urlKey: optional(text, {
+            kind: 'text',
+            description:
+              'Its key with a connection string: a URL, libpq’s keyword=value, or a file that holds one. Only host and port in it are changed.',
+            example: 'DATABASE_URL',
+          }),
+          hostKey: optional(text, {
+            kind: 'text',
+            description: 'Its key with the host alone, where the application has it in parts.',
+            example: 'PGHOST',
+          }),
+          portKey: optional(text, {
+            kind: 'text',
+            description: 'Beside `hostKey`: the key with the port.',
+            example: 'PGPORT',
+          }),
+          workloads: withDefault(
+            z.array(
+              z.string().regex(WORKLOAD, 'expected deployment/NAME, statefulset/NAME or daemonset/NAME'),
+            ),
+            {
+              kind: 'list',
+              description: 'Who reads it at a start: they are restarted, a pod at a time, when it changes.',
+              default: [],
+              example: '[deployment/shop]',
+            },
+          ),
+          image: optional(text, {
+            kind: 'text',
+            description: 'Of the proxy’s pods. `pgglide:` and this version when not given.',
+            example: 'registry.example/pgglide:0.1.0',
+          }),
+          pullSecret: optional(text, {
+            kind: 'text',
+            description: 'The Secret for the image’s registry.',
+          }),
+          tlsSecret: optional(text, {
+            kind: 'text',
+            description:
+              'A Secret of type kubernetes.io/tls: the certificate that the proxy shows to the application.',
+          }),
+          replicas: withDefault(count, { kind: 'number', description: 'Pods of the proxy.', default: 2 }),
+          source: optional(text, {
+            kind: 'text',
+            description:
+              'A connection string with what differs when pods connect to the source: host=, port=. `source.seenByTarget` when not given.',
+            example: 'host=pg-source port=5432',
+          }),
+          target: optional(text, {
+            kind: 'text',
+            description:
+              'The same for the target, to which the application is pointed in the end. `target.seenBySource` when not given.',
+            example: 'host=pg-target port=5432',
+          }),
+          rolloutTimeout: withDefault(duration, {
+            kind: 'duration',
+            description:
+              'How long a restart may take before it is undone. A rollout that is told to be stuck is undone at once.',
+            default: '10min',
+          }),
+        })
+        .prefault({})
+        .meta({ description: 'For `traffic.driver: kubernetes`; the cluster is named under `kubernetes`.' }),
       pgbouncer: z
         .strictObject({
           consoles: withDefault(z.array(text), {

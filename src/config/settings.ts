@@ -1,9 +1,32 @@
 /** The effective configuration: file, environment and flags in one, checked and with units resolved. */
 
+import type { Side } from '../domain/names.ts';
 import type { ServerAddress } from './server-address.ts';
 
-/** `proxy` is our own, one or several; with `none` nothing can be switched. */
-export type TrafficDriver = 'proxy' | 'pgbouncer' | 'hook' | 'none';
+/** `proxy` is our own, one or several; `kubernetes` the same, put in and taken out by us; with `none` nothing can be switched. */
+export type TrafficDriver = 'proxy' | 'kubernetes' | 'pgbouncer' | 'hook' | 'none';
+
+export type WorkloadKind = 'Deployment' | 'StatefulSet' | 'DaemonSet';
+
+export interface KubernetesTraffic {
+  /** Undefined: none is named. */
+  readonly application: KubernetesApplication | undefined;
+  readonly image: string | undefined;
+  readonly pullSecret: string | undefined;
+  readonly tlsSecret: string | undefined;
+  readonly replicas: number;
+  /** As pods reach them. */
+  readonly servers: Readonly<Record<Side, ServerAddress>>;
+  readonly rolloutTimeoutMs: number;
+}
+
+/** Where an application in a cluster knows its database from, and who must be restarted to know it anew. */
+export interface KubernetesApplication {
+  readonly kind: 'ConfigMap' | 'Secret';
+  readonly name: string;
+  readonly keys: { readonly url: string } | { readonly host: string; readonly port: string | undefined };
+  readonly workloads: readonly { readonly kind: WorkloadKind; readonly name: string }[];
+}
 
 export interface Settings {
   readonly migration: string;
@@ -66,6 +89,7 @@ export interface Settings {
     /** For https addresses. Absolute paths. */
     readonly tokenFile: string | undefined;
     readonly caFile: string | undefined;
+    readonly kubernetes: KubernetesTraffic;
     readonly pgbouncer: {
       readonly bouncers: readonly { readonly console: ServerAddress; readonly configFile: string }[];
       readonly database: string;

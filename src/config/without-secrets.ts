@@ -16,6 +16,13 @@ export function withoutSecrets(settings: Settings): Settings {
     traffic: {
       ...traffic,
       proxies: traffic.proxies.map(hideInText),
+      kubernetes: {
+        ...traffic.kubernetes,
+        servers: {
+          source: hidden(traffic.kubernetes.servers.source),
+          target: hidden(traffic.kubernetes.servers.target),
+        },
+      },
       pgbouncer: {
         ...traffic.pgbouncer,
         bouncers: traffic.pgbouncer.bouncers.map(({ console, configFile }) => ({

@@ -328,6 +328,31 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'The message is the API server’s own.',
   ),
   prerequisite(
+    'application_key_missing',
+    'The application’s ConfigMap or Secret has no such key.',
+    'The hint lists those it has; name the right one in traffic.kubernetes.',
+  ),
+  prerequisite(
+    'application_unreadable',
+    'The value that should hold the application’s connection string holds none that could be changed.',
+    'It must hold exactly one, as a URL or as host=... port=..., with one host.',
+  ),
+  prerequisite(
+    'application_immutable',
+    'The application’s ConfigMap or Secret is immutable.',
+    'Give its workloads one whose values can be changed.',
+  ),
+  prerequisite(
+    'application_wants_tls',
+    'The application asks for TLS, and the proxy has no certificate to show.',
+    'Name a Secret of type kubernetes.io/tls for the proxy’s Service with traffic.kubernetes.tlsSecret.',
+  ),
+  prerequisite(
+    'application_not_reading',
+    'A workload does not read the ConfigMap or Secret that is to be changed: it would go on past the proxy.',
+    'Name the object that its pods take as environment or file, or other workloads.',
+  ),
+  prerequisite(
     'pgbouncer_session_pool',
     'PgBouncer gives each client a server connection of its own, so that its PAUSE would wait until all have left.',
     'Set pool_mode = transaction for the database, or use pgglide proxy.',
@@ -576,6 +601,21 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Somebody else uses the new side: stop that, then try again.',
   ),
   switchover(
+    'rollout_stuck',
+    'Proxies or workloads on the cluster did not become ready, so that everything was put back; traffic is where it was.',
+    'The message says what the cluster says: often an image that cannot be pulled, or a pod that does not start. Mend it, then run the same command again.',
+  ),
+  switchover(
+    'rollout_not_undone',
+    'A rollout was stuck, and so was its undoing. The application works, some pods through the proxies and some past them, all on the same side.',
+    'Mend what the message says, then run the same command again.',
+  ),
+  switchover(
+    'proxies_changed',
+    'A proxy’s pod was replaced in the middle of a switch, which was given up; nothing was switched.',
+    'Try again when no proxy is being restarted.',
+  ),
+  switchover(
     'new_side_busy',
     'A session on the new side holds a replicated table.',
     'Nobody but the apply worker should write there: see pg_locks.',
@@ -605,6 +645,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'databases_joined',
     'A database that is to move together with the others has not been copied yet.',
     'Run `pgglide sync`: it adds the database.',
+  ),
+  refused(
+    'application_taken',
+    'The application’s ConfigMap or Secret belongs to another migration.',
+    'Let that one end with `complete` or `abort`, then try again.',
   ),
   refused(
     'not_verified',

@@ -2,6 +2,7 @@
 
 import { type LinkName, publisherOf, type Side, subscriberOf } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
+import { reconcile } from '../engine/reconcile.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
 import { dropFence } from '../postgres/fence.ts';
@@ -15,6 +16,7 @@ import { dropOwnSchema } from '../state/install.ts';
 import { sharedLargeObjects } from '../state/large-object.ts';
 import { readMigration } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
+import { takeProxyOut } from '../steps/take-proxy-out.ts';
 import { recover } from './recover.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
@@ -43,7 +45,8 @@ export async function complete(
   const row = await session.row();
   const fenceKept = !options.dropFence;
   if (!mayRun('complete', row?.phase ?? 'new')) return { fenceKept };
-  await requireRow(session, 'complete');
+  const { activeSide } = await requireRow(session, 'complete');
+  await leave(session, activeSide);
   for (const database of session.databases) await completeDatabase(database, options);
   await session.changePhase('switched', 'completed');
   return { fenceKept };
@@ -79,6 +82,7 @@ export async function abort(session: Session): Promise<AbortResult> {
     await recover(session, traffic);
     mayRun('abort', (await session.row())?.phase ?? 'new');
   }
+  await leave(session, 'source');
   // The lead's last, because its state is what tells the next run that there is more to do.
   const all = [...session.others, session];
   const kept: string[] = [];
@@ -92,6 +96,12 @@ export async function abort(session: Session): Promise<AbortResult> {
     await dropOwnSchema(database.source);
   }
   return { leftovers: [...kept, ...(await lookForLeftovers(session))] };
+}
+
+/** Before anything is dropped: where the application cannot be pointed at its database, all stays as it is. */
+async function leave(session: Session, activeSide: Side): Promise<void> {
+  const placement = session.placement();
+  if (placement !== undefined) await reconcile(takeProxyOut, { ...session.context(), placement, activeSide });
 }
 
 /** @returns what could not be dropped */

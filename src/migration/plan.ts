@@ -149,8 +149,11 @@ function switchSections(databases: readonly PlannedDatabase[], from: Side): Plan
   }));
   const lines = (steps: readonly SwitchoverStep[]) => steps.flatMap((step) => stepLines(step, contexts));
   const budgetMs = databases[0]?.session.settings.cutover.pauseBudgetMs ?? 0;
+  const placed = (databases[0]?.session.placement()?.describe('in') ?? []).map((text) =>
+    line('put-proxy-in', text),
+  );
   return [
-    { title: `${direction}: before the pause`, lines: lines(BEFORE_PAUSE) },
+    { title: `${direction}: before the pause`, lines: [...placed, ...lines(BEFORE_PAUSE)] },
     {
       title: `${direction}: requests wait (budget ${budgetMs} ms, then all goes back)`,
       lines: lines(PAUSED.flat()),

@@ -18,7 +18,8 @@ import { type ServerIdentity, serverIdentity } from '../postgres/server-identity
 import { tableExists } from '../state/install.ts';
 import { appendEvent } from '../state/journal.ts';
 import { changePhase, type MigrationRow, readMigration } from '../state/migration-row.ts';
-import { openTraffic } from '../traffic/open-traffic.ts';
+import { openPlacement, openTraffic } from '../traffic/open-traffic.ts';
+import type { TrafficPlacement } from '../traffic/traffic-placement.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 
 const EMPTY_PLAN: Plan = { tables: [], sequences: [], notCarried: [] };
@@ -167,6 +168,11 @@ export class Session implements AsyncDisposable {
   openTraffic(): TrafficSwitch {
     const others = this.others.map(({ database }) => database);
     return this.#openTraffic?.() ?? openTraffic(this.settings, this.migration, others);
+  }
+
+  /** Undefined where we do not put the traffic switch in its place. */
+  placement(): TrafficPlacement | undefined {
+    return this.#openTraffic === undefined ? openPlacement(this.settings, this.migration) : undefined;
   }
 
   /** For the steps. */

@@ -4,11 +4,13 @@ import { PgglideError, RefusedError } from '../domain/errors.ts';
 import type { SwitchoverDirection, SwitchoverSummary, VerificationSummary } from '../domain/event.ts';
 import { lastVerification } from '../domain/last-verification.ts';
 import type { Phase } from '../domain/phase.ts';
+import { reconcile } from '../engine/reconcile.ts';
 import type { Switchover } from '../engine/switchover-step.ts';
 import { readJournal } from '../state/journal.ts';
 import { type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { openSessions } from '../steps/open-sessions.ts';
+import { putProxyIn } from '../steps/put-proxy-in.ts';
 import { undoStep } from './each-database.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
@@ -46,6 +48,8 @@ export async function runSwitch(
   if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
     await requireVerified(session);
   }
+  const placement = session.placement();
+  if (placement !== undefined) await reconcile(putProxyIn, { ...session.context(row.plan), placement });
   for (const database of session.databases) await reviveLink(database, row);
   const context = await switchoverContext(session, row, direction, traffic);
   try {

@@ -58,7 +58,14 @@ function routes(controlled: Controlled): Readonly<Record<string, Route>> {
     'POST /v1/committing': (body) => controlled.committing(read(requests.committing, body)),
     'POST /v1/resume': (body) => controlled.resume(read(requests.resume, body)),
     'GET /healthz': () => ({ ok: true }),
+    'GET /readyz': async () => ready(await controlled.state()),
   };
+}
+
+/** Where nobody could tell yet which side is active, clients are refused: they are better off with another proxy. */
+function ready({ activeSide }: Api.ProxyState): { readonly ok: true } {
+  if (activeSide !== undefined) return { ok: true };
+  throw new ControlRefusal(503, 'side_unknown', 'Nobody could tell yet which side is active');
 }
 
 export interface ControlServer {

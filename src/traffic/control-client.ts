@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import type { Duplex } from 'node:stream';
 import { readToken } from '../config/token-file.ts';
 import { RefusedError, UnexpectedError, UnreachableError, UsageError } from '../domain/errors.ts';
 import type { ControlError } from '../proxy/control-types.ts';
@@ -15,6 +16,8 @@ export interface ControlAccess {
   readonly tokenFile?: string | undefined;
   /** PEM; undefined: the public certificates. */
   readonly caFile?: string | undefined;
+  /** Another way to the address than the network: the address is its own to understand. */
+  readonly connect?: ((address: string) => Promise<Duplex>) | undefined;
 }
 
 interface Way {
@@ -27,8 +30,18 @@ interface Way {
 const KEPT = { keepAlive: true, maxSockets: 4 };
 
 /** The token goes out encrypted, to a server whose name the certificate proves, or not at all. @throws {UsageError} `bad_address`, `token_file_unusable` */
-function wayTo(address: string, { tokenFile, caFile }: ControlAccess): Way {
+function wayTo(address: string, { tokenFile, caFile, connect }: ControlAccess): Way {
   const plain = { request: http.request, agent: new http.Agent(KEPT), token: undefined };
+  if (connect !== undefined) {
+    plain.agent.createConnection = (_options, opened) => {
+      connect(address).then(
+        (stream) => opened?.(null, stream),
+        (error: Error) => opened?.(error, undefined as never),
+      );
+      return undefined;
+    };
+    return { ...plain, target: { host: 'localhost' } };
+  }
   if (address.startsWith('unix:')) {
     return { ...plain, target: { socketPath: address.slice('unix:'.length), host: 'localhost' } };
   }

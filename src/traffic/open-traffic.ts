@@ -3,8 +3,10 @@
 import type { Settings } from '../config/settings.ts';
 import { UsageError } from '../domain/errors.ts';
 import { openHookSwitch } from './hook-switch.ts';
+import { openKubernetes } from './open-kubernetes.ts';
 import { openPgBouncerSwitch } from './pgbouncer-switch.ts';
 import { openProxySwitch } from './proxy-switch.ts';
+import type { TrafficPlacement } from './traffic-placement.ts';
 import type { TrafficSwitch } from './traffic-switch.ts';
 
 /**
@@ -23,6 +25,8 @@ export function openTraffic(
   switch (traffic.driver) {
     case 'proxy':
       return openProxySwitch(traffic.proxies, `pgglide:${migration}:${process.pid}`, traffic);
+    case 'kubernetes':
+      return openKubernetes(settings, migration).traffic;
     case 'pgbouncer':
       if (traffic.pgbouncer.bouncers.length === 0) {
         throw nothingToSwitch('No PgBouncer is named', 'Set traffic.pgbouncer.consoles and configFiles.');
@@ -40,6 +44,10 @@ export function openTraffic(
       );
   }
 }
+
+/** Undefined where others put the traffic switch in its place. @throws {UsageError} `no_traffic_switch` */
+export const openPlacement = (settings: Settings, migration: string): TrafficPlacement | undefined =>
+  settings.traffic.driver === 'kubernetes' ? openKubernetes(settings, migration).placement : undefined;
 
 const nothingToSwitch = (message: string, hint: string): UsageError =>
   new UsageError('no_traffic_switch', message, { hint });

@@ -25,6 +25,8 @@ export interface ClusterPostgresOptions {
 export interface ClusterPostgres extends AsyncDisposable {
   readonly name: string;
   readonly password: string;
+  /** Of this machine; it leads to the server. */
+  readonly port: number;
   query<T>(text: string): Promise<T[]>;
 }
 
@@ -56,7 +58,7 @@ export async function startPostgres(
     timeoutMs: START_TIMEOUT_MS,
     intervalMs: 250,
   });
-  return { name, password, query, [Symbol.asyncDispose]: tunnel.close };
+  return { name, password, port: tunnel.port, query, [Symbol.asyncDispose]: tunnel.close };
 }
 
 /** A port of this machine that leads to the pod's. */

@@ -3,7 +3,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ownVersion } from '../../src/cli/own-version.ts';
+import { ownVersion } from '../../src/base/own-version.ts';
 import { runCli } from '../../src/cli/run.ts';
 
 /** What deploy/test-image makes. */

@@ -1,0 +1,325 @@
+/**
+ * Puts our proxy between an application and its database on a cluster, and takes it out again. The application knows
+ * nothing of it but a ConfigMap or a Secret: that is changed, and its workloads are restarted a pod at a time.
+ *
+ * What is true is read from the cluster: whose the ConfigMap is stands on it, with where it pointed before; which pods
+ * have read it stands on their template. So the same command after a crash goes on where it stopped.
+ */
+
+import { readFileSync } from 'node:fs';
+import type { V1Pod } from '@kubernetes/client-node';
+import { DeadlineError, until } from '../base/async.ts';
+import type { ServerAddress } from '../config/server-address.ts';
+import type { KubernetesApplication, KubernetesTraffic } from '../config/settings.ts';
+import { PrerequisiteError, SwitchoverAbortedError } from '../domain/errors.ts';
+import type { Side } from '../domain/names.ts';
+import type { Cluster, ObjectRef } from '../kubernetes/cluster.ts';
+import { clusterFeatures } from '../kubernetes/manifests/cluster-features.ts';
+import type { Endpoint } from './database-endpoint.ts';
+import {
+  assertChangeable,
+  currentEndpoint,
+  type Holder,
+  letGo,
+  originalEndpoint,
+  ownerOf,
+  pointAt,
+  pointAtProxy,
+  reads,
+  refuseTaken,
+  sameEndpoint,
+  THROUGH_PROXY,
+} from './kubernetes-application.ts';
+import { awaitRollout, type WorkloadRef, workloadText } from './kubernetes-await-rollout.ts';
+import {
+  proxyDeployment,
+  proxyEndpoint,
+  proxyName,
+  proxyObjects,
+  proxyRefs,
+} from './kubernetes-proxy-objects.ts';
+import { trafficRights } from './kubernetes-rights.ts';
+import { rolloutState, type Workload } from './kubernetes-rollout.ts';
+import type { PlacementState, TrafficPlacement } from './traffic-placement.ts';
+
+const APPS = 'apps/v1';
+const LEAVE_TIMEOUT_MS = 60_000;
+
+export interface KubernetesPlacementOptions {
+  readonly migration: string;
+  readonly traffic: KubernetesTraffic;
+  readonly application: KubernetesApplication;
+  readonly immovable: string;
+  /** Of the image, when none is named. */
+  readonly version: string;
+  readonly openCluster: () => Promise<Cluster>;
+  /** Client sessions that the proxies have now. */
+  readonly countSessions: () => Promise<number>;
+}
+
+export class KubernetesPlacement implements TrafficPlacement {
+  readonly #options: KubernetesPlacementOptions;
+  #cluster: Promise<Cluster> | undefined;
+
+  constructor(options: KubernetesPlacementOptions) {
+    this.#options = options;
+  }
+
+  describe(direction: 'in' | 'out'): readonly string[] {
+    const { application, migration, traffic } = this.#options;
+    const restart = `restart ${application.workloads.map(workloadText).join(', ')}, a pod at a time`;
+    const holder = `${application.kind} ${application.name}`;
+    return direction === 'in'
+      ? [
+          `deployment/${proxyName(migration)} with ${traffic.replicas} proxies and its Service`,
+          `${holder}: point the application at them`,
+          restart,
+        ]
+      : [`${holder}: point the application at the database`, restart, `remove ${proxyName(migration)}`];
+  }
+
+  async observe(): Promise<PlacementState> {
+    const cluster = await this.#open();
+    const { application, migration } = this.#options;
+    const [holder, proxy] = await Promise.all([
+      cluster.require<Holder>(this.#holder),
+      cluster.read<Workload>(proxyDeployment(migration)),
+    ]);
+    refuseTaken(application, holder, migration);
+    const isOwned = ownerOf(holder) === migration;
+    if (!isOwned && proxy === undefined) return { place: 'out', waitingFor: undefined };
+    if (!isOwned || !sameEndpoint(currentEndpoint(application, holder), proxyEndpoint(migration))) {
+      return { place: 'between', waitingFor: `${application.kind} ${application.name}` };
+    }
+    const all = [{ ref: { kind: 'Deployment', name: proxyName(migration) }, workload: proxy }];
+    for (const ref of application.workloads) all.push({ ref, workload: await this.#workload(ref) });
+    const late = all.find(({ ref, workload }) => {
+      const isMarked = ref.name === proxyName(migration) || markOf(workload) === migration;
+      return workload === undefined || !isMarked || rolloutState(workload).is !== 'done';
+    });
+    return late === undefined
+      ? { place: 'in', waitingFor: undefined }
+      : { place: 'between', waitingFor: workloadText(late.ref) };
+  }
+
+  /** Everything that can be known before anything is changed. Reads only. */
+  async check(): Promise<Endpoint> {
+    const cluster = await this.#open();
+    const { application, migration, traffic } = this.#options;
+    await cluster.requireRights(trafficRights(application));
+    const holder = await cluster.require<Holder>(this.#holder);
+    refuseTaken(application, holder, migration);
+    assertChangeable(application, holder, traffic.tlsSecret !== undefined);
+    for (const ref of application.workloads) this.#assertReads(ref, await this.#workload(ref));
+    return currentEndpoint(application, holder);
+  }
+
+  async putIn(signal: AbortSignal): Promise<void> {
+    await this.check();
+    const { migration } = this.#options;
+    try {
+      await this.#startProxies(signal);
+      await this.#pointAtProxy();
+      await this.#mark(migration);
+      await this.#awaitWorkloads(signal, isMarkedBy(migration));
+    } catch (error) {
+      // Stopped by a signal it stays half-way: the same command goes on from there.
+      if (!signal.aborted) await undone(error, this.#undoPutIn());
+      throw error;
+    }
+  }
+
+  async takeOut(active: Side, signal: AbortSignal): Promise<void> {
+    const cluster = await this.#open();
+    const { application, migration } = this.#options;
+    const holder = await cluster.require<Holder>(this.#holder);
+    refuseTaken(application, holder, migration);
+    if (ownerOf(holder) === migration) await this.#pointStraight(active, signal);
+    await this.#awaitNoSessions(signal);
+    await this.#removeProxies();
+    await cluster.patch<Holder>(this.#holder, (current) =>
+      ownerOf(current) === migration ? letGo(current) : undefined,
+    );
+  }
+
+  get #holder(): ObjectRef {
+    const { kind, name } = this.#options.application;
+    return { apiVersion: 'v1', kind, name };
+  }
+
+  #open(): Promise<Cluster> {
+    this.#cluster ??= this.#options.openCluster();
+    return this.#cluster;
+  }
+
+  async #workload({ kind, name }: WorkloadRef): Promise<Workload> {
+    return (await this.#open()).require<Workload>({ apiVersion: APPS, kind, name });
+  }
+
+  #assertReads(ref: WorkloadRef, workload: Workload): void {
+    const { application } = this.#options;
+    if (reads(application, workload.spec?.template.spec)) return;
+    throw new PrerequisiteError(
+      'application_not_reading',
+      `${workloadText(ref)} does not read ${application.kind} "${application.name}"`,
+      {
+        hint: 'It would go on past the proxy. Name the object that its pods take as environment or file, or other workloads.',
+      },
+    );
+  }
+
+  async #startProxies(signal: AbortSignal): Promise<void> {
+    const cluster = await this.#open();
+    const { migration, traffic, version, immovable } = this.#options;
+    const image = traffic.image ?? `pgglide:${version}`;
+    const objects = proxyObjects({
+      migration,
+      traffic,
+      image,
+      immovable,
+      disruptionBudget: await this.#disruptionBudget(),
+      files: certificateFiles(traffic.servers),
+    });
+    for (const object of objects) await cluster.apply(object);
+    await awaitRollout(cluster, proxyDeployment(migration), {
+      timeoutMs: traffic.rolloutTimeoutMs,
+      signal,
+      isNew: ({ spec }) => spec?.containers[0]?.image === image,
+    });
+  }
+
+  async #disruptionBudget(): Promise<string> {
+    const cluster = await this.#open();
+    return clusterFeatures(await cluster.version()).disruptionBudget;
+  }
+
+  async #pointAtProxy(): Promise<void> {
+    const cluster = await this.#open();
+    const { application, migration } = this.#options;
+    const proxy = proxyEndpoint(migration);
+    await cluster.patch<Holder>(this.#holder, (holder) =>
+      pointAtProxy(application, holder, { migration, proxy }),
+    );
+  }
+
+  /** Changing a pod template restarts its pods as the workload’s own strategy says; with undefined the one before is back. */
+  async #mark(migration: string | undefined): Promise<void> {
+    const cluster = await this.#open();
+    for (const { kind, name } of this.#options.application.workloads) {
+      await cluster.patch<Workload>({ apiVersion: APPS, kind, name }, (workload) =>
+        markOf(workload) === migration
+          ? undefined
+          : {
+              spec: { template: { metadata: { annotations: { [THROUGH_PROXY]: migration ?? null } } } },
+            },
+      );
+    }
+  }
+
+  async #awaitWorkloads(signal: AbortSignal, isNew: (pod: V1Pod) => boolean): Promise<void> {
+    const cluster = await this.#open();
+    const { application, traffic } = this.#options;
+    for (const ref of application.workloads) {
+      await awaitRollout(cluster, ref, { timeoutMs: traffic.rolloutTimeoutMs, signal, isNew });
+    }
+  }
+
+  async #pointStraight(active: Side, signal: AbortSignal): Promise<void> {
+    const cluster = await this.#open();
+    const { application } = this.#options;
+    await cluster.patch<Holder>(this.#holder, (holder) =>
+      pointAt(application, holder, this.#database(active, holder)),
+    );
+    try {
+      await this.#mark(undefined);
+      await this.#awaitWorkloads(signal, isUnmarked);
+    } catch (error) {
+      if (!signal.aborted) await undone(error, this.#undoPointStraight());
+      throw error;
+    }
+  }
+
+  /** The source is where the application says it was: to the letter, whatever name it had for it. */
+  #database(active: Side, holder: Holder): Endpoint {
+    const { host, port } = this.#options.traffic.servers[active];
+    const original = active === 'source' ? originalEndpoint(holder) : undefined;
+    return original ?? { host, port: String(port) };
+  }
+
+  /** The old pods still run: taking the mark away brings back their template, so that none is started anew. */
+  async #undoPutIn(): Promise<void> {
+    const cluster = await this.#open();
+    const { application, migration } = this.#options;
+    const holder = await cluster.require<Holder>(this.#holder);
+    if (ownerOf(holder) === migration) {
+      await cluster.patch<Holder>(this.#holder, (current) => {
+        const back = pointAt(application, current, this.#database('source', current));
+        return { ...back, ...letGo(current) };
+      });
+      await this.#mark(undefined);
+      // Those that came through already may work: the proxies stay until they have ended.
+      await this.#awaitWorkloads(new AbortController().signal, isUnmarked);
+    }
+    await this.#removeProxies();
+  }
+
+  async #undoPointStraight(): Promise<void> {
+    await this.#pointAtProxy();
+    await this.#mark(this.#options.migration);
+    await this.#awaitWorkloads(new AbortController().signal, isMarkedBy(this.#options.migration));
+  }
+
+  /** Whoever else found the proxies. Those that hold on longer lose their sessions with them. */
+  async #awaitNoSessions(signal: AbortSignal): Promise<void> {
+    const probe = async () => ((await this.#options.countSessions()) === 0 ? true : undefined);
+    await until('the last sessions of the proxies', probe, {
+      timeoutMs: LEAVE_TIMEOUT_MS,
+      intervalMs: 500,
+      signal,
+    }).catch((error: unknown) => {
+      if (!(error instanceof DeadlineError)) throw error;
+    });
+  }
+
+  async #removeProxies(): Promise<void> {
+    const cluster = await this.#open();
+    const budget = await this.#disruptionBudget();
+    for (const ref of proxyRefs(this.#options.migration, budget)) await cluster.remove(ref);
+  }
+}
+
+/** @throws {SwitchoverAbortedError} `rollout_not_undone` */
+async function undone(error: unknown, work: Promise<void>): Promise<void> {
+  await work.catch((cause: unknown) => {
+    throw new SwitchoverAbortedError(
+      'rollout_not_undone',
+      `${messageOf(error)} And it could not be put back: ${messageOf(cause)}`,
+      {
+        hint: 'The application goes on, some pods through the proxies and some past them, all on the same side. Mend the cause, then run the same command again.',
+        cause,
+      },
+    );
+  });
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const markOf = (workload: Workload | undefined): string | undefined =>
+  workload?.spec?.template.metadata?.annotations?.[THROUGH_PROXY];
+const isMarkedBy =
+  (migration: string) =>
+  (pod: V1Pod): boolean =>
+    pod.metadata?.annotations?.[THROUGH_PROXY] === migration;
+
+const isUnmarked = (pod: V1Pod): boolean => pod.metadata?.annotations?.[THROUGH_PROXY] === undefined;
+
+function certificateFiles(servers: Readonly<Record<Side, ServerAddress>>): ReadonlyMap<string, string> {
+  const paths = Object.values(servers).flatMap(({ sslRootCert, sslCert, sslKey }) => [
+    sslRootCert,
+    sslCert,
+    sslKey,
+  ]);
+  return new Map(
+    paths.flatMap((path) => (path === undefined ? [] : [[path, readFileSync(path, 'utf8')] as const])),
+  );
+}

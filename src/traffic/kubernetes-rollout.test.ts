@@ -1,0 +1,78 @@
+import type { V1DaemonSet, V1Deployment, V1Pod, V1StatefulSet } from '@kubernetes/client-node';
+import { describe, expect, test } from 'vitest';
+import { hopelessReason, rolloutState } from './kubernetes-rollout.ts';
+
+const rolledOut = { observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2 };
+const deployment = (status: object): V1Deployment => ({
+  kind: 'Deployment',
+  metadata: { generation: 2 },
+  spec: { replicas: 2, selector: {}, template: {} },
+  status,
+});
+
+describe('a rollout', () => {
+  test.each([
+    ['all pods new and ready', rolledOut, 'done'],
+    ['the controller has not looked yet', { ...rolledOut, observedGeneration: 1 }, 'under-way'],
+    ['a pod to be replaced', { ...rolledOut, updatedReplicas: 1 }, 'under-way'],
+    ['an old pod too many', { ...rolledOut, replicas: 3 }, 'under-way'],
+    ['a new pod that is not ready', { ...rolledOut, availableReplicas: 1 }, 'under-way'],
+    [
+      'given up by the controller',
+      {
+        ...rolledOut,
+        updatedReplicas: 1,
+        conditions: [
+          { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message: 'm' },
+        ],
+      },
+      'stuck',
+    ],
+  ])('of a Deployment: %s', (_, status, is) => {
+    expect(rolloutState(deployment(status))).toMatchObject({ is });
+  });
+
+  test('of a StatefulSet counts ready pods, of a DaemonSet those of its nodes', () => {
+    const set: V1StatefulSet = {
+      kind: 'StatefulSet',
+      metadata: { generation: 1 },
+      spec: { replicas: 1, selector: {}, template: {} },
+      status: { observedGeneration: 1, replicas: 1, updatedReplicas: 1, readyReplicas: 0 },
+    };
+    expect(rolloutState(set)).toEqual({ is: 'under-way', waitingFor: '1 of 1 pods to become ready' });
+    const status = { observedGeneration: 1, desiredNumberScheduled: 3, updatedNumberScheduled: 3 };
+    const daemons = (numberAvailable: number) =>
+      rolloutState({
+        kind: 'DaemonSet',
+        metadata: { generation: 1 },
+        status: { ...status, numberAvailable },
+      } as V1DaemonSet);
+    expect(daemons(2)).toMatchObject({ is: 'under-way' });
+    expect(daemons(3)).toEqual({ is: 'done' });
+  });
+});
+
+describe('a pod', () => {
+  const pod = (restartCount: number, reason: string): V1Pod => ({
+    metadata: { name: 'p' },
+    status: {
+      containerStatuses: [
+        {
+          name: 'c',
+          image: 'i:1',
+          imageID: '',
+          ready: false,
+          restartCount,
+          state: { waiting: { reason, message: 'why' } },
+          lastState: { terminated: { exitCode: 4 } },
+        },
+      ],
+    },
+  });
+  test('whose image cannot be had, or that ends at each start, is hopeless; one that starts is not', () => {
+    expect(hopelessReason(pod(0, 'ImagePullBackOff'))).toBe('p: ImagePullBackOff why (image i:1)');
+    expect(hopelessReason(pod(3, 'CrashLoopBackOff'))).toBe('p ends with exit code 4 at each start');
+    expect(hopelessReason(pod(1, 'CrashLoopBackOff'))).toBeUndefined();
+    expect(hopelessReason(pod(0, 'ContainerCreating'))).toBeUndefined();
+  });
+});

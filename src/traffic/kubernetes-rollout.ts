@@ -1,0 +1,74 @@
+/** Is every pod of a workload new and ready, or will that never be? Pure. */
+
+import type { V1DaemonSet, V1Deployment, V1Pod, V1StatefulSet } from '@kubernetes/client-node';
+
+export type Workload = V1Deployment | V1StatefulSet | V1DaemonSet;
+
+export type RolloutState =
+  | { readonly is: 'done' }
+  | { readonly is: 'under-way'; readonly waitingFor: string }
+  | { readonly is: 'stuck'; readonly why: string };
+
+const DONE: RolloutState = { is: 'done' };
+const underWay = (waitingFor: string): RolloutState => ({ is: 'under-way', waitingFor });
+
+export function rolloutState(workload: Workload): RolloutState {
+  const { metadata, status } = workload;
+  if ((status?.observedGeneration ?? 0) < (metadata?.generation ?? 0)) return underWay('the controller');
+  const why = givenUp(workload as V1Deployment);
+  if (why !== undefined) return { is: 'stuck', why };
+  const { wanted, updated, ready, present } = counts(workload);
+  if (updated < wanted) return underWay(`${wanted - updated} of ${wanted} pods to be replaced`);
+  if (present > updated) return underWay(`${present - updated} old pods to end`);
+  if (ready < wanted) return underWay(`${wanted - ready} of ${wanted} pods to become ready`);
+  return DONE;
+}
+
+/** What the Deployment's controller itself calls stuck (progressDeadlineSeconds). */
+const givenUp = ({ status }: V1Deployment): string | undefined =>
+  status?.conditions?.find(({ reason }) => reason === 'ProgressDeadlineExceeded')?.message;
+
+interface Counts {
+  readonly wanted: number;
+  readonly updated: number;
+  readonly ready: number;
+  readonly present: number;
+}
+
+function counts(workload: Workload): Counts {
+  if (workload.kind === 'DaemonSet') {
+    const { status } = workload as V1DaemonSet;
+    const wanted = status?.desiredNumberScheduled ?? 0;
+    const updated = status?.updatedNumberScheduled ?? 0;
+    return { wanted, updated, ready: status?.numberAvailable ?? 0, present: updated };
+  }
+  const { spec, status } = workload as V1Deployment & V1StatefulSet;
+  const ready = workload.kind === 'StatefulSet' ? status?.readyReplicas : status?.availableReplicas;
+  return {
+    wanted: spec?.replicas ?? 1,
+    updated: status?.updatedReplicas ?? 0,
+    ready: ready ?? 0,
+    present: status?.replicas ?? 0,
+  };
+}
+
+/** The kubelet tries these for ever, and they do not mend themselves. */
+const HOPELESS: ReadonlySet<string> = new Set([
+  'ErrImageNeverPull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'CreateContainerConfigError',
+]);
+const TRIES = 3;
+
+/** Why a pod will not start, as the kubelet says; undefined while it may. */
+export function hopelessReason({ metadata, status }: V1Pod): string | undefined {
+  for (const { image, restartCount, state, lastState } of status?.containerStatuses ?? []) {
+    const { reason = '', message } = state?.waiting ?? {};
+    if (HOPELESS.has(reason)) return `${metadata?.name}: ${reason} ${message ?? ''} (image ${image})`;
+    if (reason === 'CrashLoopBackOff' && restartCount >= TRIES) {
+      return `${metadata?.name} ends with exit code ${lastState?.terminated?.exitCode} at each start`;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,149 @@
+/**
+ * The TrafficSwitch over the proxies that stand on a cluster: each pod's control API is reached through the API server,
+ * over one kept connection a pod, and all of them do a thing or none does (proxy-switch.ts).
+ */
+
+import type { V1Pod } from '@kubernetes/client-node';
+import { SwitchoverAbortedError, UnreachableError } from '../domain/errors.ts';
+import type { Side } from '../domain/names.ts';
+import type { Cluster } from '../kubernetes/cluster.ts';
+import type { KubernetesPlacement } from './kubernetes-placement.ts';
+import { CONTROL_PORT, proxyDeployment, proxyLabels } from './kubernetes-proxy-objects.ts';
+import { openProxySwitch } from './proxy-switch.ts';
+import type { TrafficState, TrafficSwitch } from './traffic-switch.ts';
+
+export interface KubernetesSwitchOptions {
+  readonly migration: string;
+  readonly owner: string;
+  readonly openCluster: () => Promise<Cluster>;
+  readonly placement: KubernetesPlacement;
+}
+
+interface Proxies {
+  readonly pods: readonly string[];
+  readonly traffic: TrafficSwitch;
+}
+
+export class KubernetesSwitch implements TrafficSwitch {
+  readonly #options: KubernetesSwitchOptions;
+  #cluster: Promise<Cluster> | undefined;
+  #found: Proxies | undefined;
+
+  constructor(options: KubernetesSwitchOptions) {
+    this.#options = options;
+  }
+
+  /** Before the proxies are put in there is nothing to ask: then it says whether they could be. */
+  async observe(): Promise<TrafficState> {
+    const cluster = await this.#open();
+    const { migration, placement } = this.#options;
+    if ((await cluster.read(proxyDeployment(migration))) !== undefined) {
+      const state = await (await this.#look()).observe();
+      return {
+        ...state,
+        description: `${this.#found?.pods.length} proxies on the cluster, ${state.sessions} sessions`,
+      };
+    }
+    const { host, port } = await placement.check();
+    const description = `proxies are put in when they are needed; the application is at ${host}${port ? `:${port}` : ''}`;
+    return { activeSide: 'source', epoch: 0, paused: false, sessions: 0, description };
+  }
+
+  /** The pods of this moment are those of the whole switch. */
+  async prepare(to: Side): ReturnType<TrafficSwitch['prepare']> {
+    return (await this.#look()).prepare(to);
+  }
+
+  async pause(options: Parameters<TrafficSwitch['pause']>[0]): ReturnType<TrafficSwitch['pause']> {
+    return (await this.#known()).pause(options);
+  }
+
+  async renew(leaseMs: number): Promise<void> {
+    await (await this.#known()).renew(leaseMs);
+  }
+
+  /** @throws {SwitchoverAbortedError} `proxies_changed`: a pod that was started meanwhile holds nobody back */
+  async committing(to: Side, epoch: number): Promise<void> {
+    const traffic = await this.#known();
+    await Promise.all([traffic.committing(to, epoch), this.#assertSamePods()]);
+  }
+
+  /** A pod that is gone needs nothing; one that came meanwhile is told, too. */
+  async resume(side: Side, epoch: number): ReturnType<TrafficSwitch['resume']> {
+    const before = this.#found?.pods;
+    try {
+      const resumed = await (await this.#known()).resume(side, epoch);
+      if (!(await this.#hasSamePods())) await (await this.#look()).resume(side, epoch);
+      return resumed;
+    } catch (error) {
+      const isAnswered = before === undefined || !(error instanceof UnreachableError);
+      if (isAnswered || (await this.#hasSamePods())) throw error;
+      return (await this.#look()).resume(side, epoch);
+    }
+  }
+
+  /** Of all pods that run; 0 when there are none. */
+  async countSessions(): Promise<number> {
+    if ((await this.#pods()).length === 0) return 0;
+    return (await (await this.#look()).observe()).sessions;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#found?.traffic[Symbol.asyncDispose]();
+    this.#found = undefined;
+  }
+
+  #open(): Promise<Cluster> {
+    this.#cluster ??= this.#options.openCluster();
+    return this.#cluster;
+  }
+
+  async #known(): Promise<TrafficSwitch> {
+    return this.#found?.traffic ?? (await this.#look());
+  }
+
+  /** @throws {UnreachableError} `proxy_unreachable`: none runs */
+  async #look(): Promise<TrafficSwitch> {
+    const pods = await this.#pods();
+    if (pods.length === 0) {
+      throw new UnreachableError('proxy_unreachable', 'No proxy of this migration runs on the cluster', {
+        hint: 'pgglide rehearse puts them in, and so does pgglide cutover.',
+      });
+    }
+    if (this.#found !== undefined && isSame(this.#found.pods, pods)) return this.#found.traffic;
+    const cluster = await this.#open();
+    await this[Symbol.asyncDispose]();
+    const connect = (pod: string) => cluster.connect(pod, CONTROL_PORT);
+    const traffic = openProxySwitch(pods, this.#options.owner, { connect });
+    this.#found = { pods, traffic };
+    return traffic;
+  }
+
+  /** All that may have sessions, those that are being ended too. */
+  async #pods(): Promise<string[]> {
+    const labels = Object.entries(proxyLabels(this.#options.migration)).map((pair) => pair.join('='));
+    const pods = await (await this.#open()).list<V1Pod>(
+      { apiVersion: 'v1', kind: 'Pod' },
+      { labels: labels.join(',') },
+    );
+    return pods.filter(runs).map((pod) => pod.metadata?.name ?? '');
+  }
+
+  async #hasSamePods(): Promise<boolean> {
+    return isSame(this.#found?.pods ?? [], await this.#pods());
+  }
+
+  async #assertSamePods(): Promise<void> {
+    if (await this.#hasSamePods()) return;
+    throw new SwitchoverAbortedError('proxies_changed', 'A proxy was replaced during the switch', {
+      hint: 'Nothing was switched. Try again when no proxy is being restarted.',
+    });
+  }
+}
+
+/** Started, whether ready or not. */
+const runs = ({ status }: V1Pod): boolean =>
+  status?.containerStatuses?.some(({ state }) => state?.running !== undefined) ?? false;
+
+const isSame = (some: readonly string[], others: readonly string[]): boolean =>
+  some.length === others.length && some.every((each) => others.includes(each));

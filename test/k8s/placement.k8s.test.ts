@@ -1,0 +1,258 @@
+/** The proxies put in and taken out, for every way an application may hold its connection, and where that is not possible. */
+
+import type { V1ConfigMap, V1Deployment, V1Secret } from '@kubernetes/client-node';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ServerAddress } from '../../src/config/server-address.ts';
+import type { KubernetesApplication } from '../../src/config/settings.ts';
+import type { ObjectRef } from '../../src/kubernetes/cluster.ts';
+import { openKubernetes } from '../../src/traffic/open-kubernetes.ts';
+import { onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
+import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres.ts';
+import { TEST_IMAGE } from '../support/cluster-tool.ts';
+import { APP, applicationPods, startApplication, told } from '../support/light-application.ts';
+import { limitedUser } from '../support/limited-user.ts';
+import { settingsFor } from '../support/migration.ts';
+
+const SIGNAL = new AbortController().signal;
+const URL = 'postgresql://app:Sesam7@pg-source:5432/shop?sslmode=disable';
+
+onCluster('the proxies on a cluster', () => {
+  let namespace: TestNamespace;
+  let source: ClusterPostgres;
+  let target: ClusterPostgres;
+
+  beforeAll(async () => {
+    namespace = await openNamespace();
+    [source, target] = await Promise.all([
+      startPostgres(namespace.cluster, { name: 'pg-source', major: 15, database: 'shop' }),
+      startPostgres(namespace.cluster, { name: 'pg-target', major: 16, database: 'shop' }),
+    ]);
+  });
+  afterEach(async () => {
+    for (const kind of ['ConfigMap', 'Secret']) {
+      await namespace?.cluster.remove({ apiVersion: 'v1', kind, name: 'app' });
+    }
+    await namespace?.cluster.remove(APP);
+  });
+  afterAll(async () => {
+    await source?.[Symbol.asyncDispose]();
+    await target?.[Symbol.asyncDispose]();
+    await namespace?.[Symbol.asyncDispose]();
+  });
+
+  interface Changes {
+    readonly migration?: string;
+    readonly image?: string;
+    readonly kubeconfig?: string;
+  }
+
+  function placementOf(
+    application: Omit<KubernetesApplication, 'name' | 'workloads'>,
+    changes: Changes = {},
+  ) {
+    const server = ({ name, password }: ClusterPostgres): ServerAddress => ({
+      host: name,
+      port: 5432,
+      user: 'postgres',
+      password,
+      database: 'shop',
+      sslMode: 'disable',
+      connectTimeoutMs: 10_000,
+    });
+    const [from, to] = [server(source), server(target)];
+    const base = settingsFor(from, to, 'unix:/nowhere');
+    const { kubeconfig, image = TEST_IMAGE, migration = 'placement' } = changes;
+    const kubernetes = {
+      ...base.traffic.kubernetes,
+      application: { ...application, name: 'app', workloads: [{ kind: 'Deployment', name: 'app' } as const] },
+      image,
+      replicas: 1,
+      rolloutTimeoutMs: 60_000,
+    };
+    return openKubernetes(
+      {
+        ...base,
+        kubernetes: { kubeconfig, context: undefined, namespace: namespace.name },
+        traffic: { ...base.traffic, kubernetes },
+      },
+      migration,
+    ).placement;
+  }
+
+  const proxyObject = (kind: string, apiVersion = 'v1') =>
+    namespace.cluster.read({ apiVersion, kind, name: 'pgglide-placement-proxy' });
+  const template = async () => (await namespace.cluster.require<V1Deployment>(APP)).spec?.template;
+  async function dataOf(ref: ObjectRef): Promise<Record<string, string>> {
+    const { data = {} } = await namespace.cluster.require<V1ConfigMap & V1Secret>(ref);
+    if (ref.kind === 'ConfigMap') return data;
+    const decoded = Object.entries(data).map(([key, value]) => [
+      key,
+      Buffer.from(value, 'base64').toString(),
+    ]);
+    return Object.fromEntries(decoded) as Record<string, string>;
+  }
+
+  test.each([
+    {
+      what: 'a URL in a ConfigMap, as environment',
+      app: { kind: 'ConfigMap', by: 'envFrom', data: { DATABASE_URL: URL, MODE: 'x' } },
+      keys: { url: 'DATABASE_URL' },
+      out: 'target',
+    },
+    {
+      what: 'a URL in a Secret’s key',
+      app: { kind: 'Secret', by: 'env', data: { DATABASE_URL: URL } },
+      keys: { url: 'DATABASE_URL' },
+      out: 'source',
+    },
+    {
+      what: 'a file out of a Secret that holds a URL',
+      app: { kind: 'Secret', by: 'file', data: { 'app.yaml': `pool:\n  url: "${URL}"\n  size: 4\n` } },
+      keys: { url: 'app.yaml' },
+      out: 'target',
+    },
+    {
+      what: 'host and port in parts in a ConfigMap',
+      app: { kind: 'ConfigMap', by: 'env', data: { PGHOST: 'pg-source', PGPORT: '5432' } },
+      keys: { host: 'PGHOST', port: 'PGPORT' },
+      out: 'source',
+    },
+  ] as const)('$what: in, and out to the $out', async ({ app, keys, out }) => {
+    const ref = await startApplication(namespace.cluster, app);
+    const before = { data: await dataOf(ref), template: await template() };
+    const placement = placementOf({ kind: app.kind, keys });
+    const pointed = (host: string) =>
+      Object.fromEntries(Object.entries(before.data).map(([k, v]) => [k, v.replace('pg-source', host)]));
+
+    await placement.putIn(SIGNAL);
+    expect(await placement.observe()).toEqual({ place: 'in', waitingFor: undefined });
+    expect(await dataOf(ref)).toEqual(pointed('pgglide-placement-proxy'));
+    expect(await told(namespace.cluster)).toContain('pgglide-placement-proxy');
+
+    await placement.takeOut(out, SIGNAL);
+    expect(await dataOf(ref)).toEqual(pointed(`pg-${out}`));
+    expect(await told(namespace.cluster)).not.toMatch(/@pgglide|=pgglide/);
+    expect(await placement.observe()).toEqual({ place: 'out', waitingFor: undefined });
+    for (const kind of ['Secret', 'Service']) expect(await proxyObject(kind)).toBeUndefined();
+    expect(await template()).toEqual(before.template);
+    const { metadata } = await namespace.cluster.require<V1ConfigMap>(ref);
+    expect(Object.keys(metadata?.annotations ?? {}).filter((key) => key.startsWith('pgglide'))).toEqual([]);
+  });
+
+  describe('what cannot be', () => {
+    const inMap = { kind: 'ConfigMap', by: 'envFrom', data: { DATABASE_URL: URL } } as const;
+    const byUrl = { kind: 'ConfigMap', keys: { url: 'DATABASE_URL' } } as const;
+
+    test('a key that is missing, and an object, are named before anything is done', async () => {
+      await expect(placementOf(byUrl).putIn(SIGNAL)).rejects.toMatchObject({
+        code: 'cluster_object_missing',
+        exitCode: 3,
+      });
+      await startApplication(namespace.cluster, inMap);
+      await expect(
+        placementOf({ kind: 'ConfigMap', keys: { url: 'DB' } }).putIn(SIGNAL),
+      ).rejects.toMatchObject({
+        code: 'application_key_missing',
+        exitCode: 3,
+        hint: expect.stringContaining('It has: DATABASE_URL'),
+      });
+      expect(await proxyObject('Deployment', 'apps/v1')).toBeUndefined();
+    });
+
+    test('a workload that does not read the ConfigMap is refused', async () => {
+      await startApplication(namespace.cluster, { kind: 'Secret', by: 'env', data: { X: 'y' } });
+      await startMap();
+      await expect(placementOf(byUrl).putIn(SIGNAL)).rejects.toMatchObject({
+        code: 'application_not_reading',
+        exitCode: 3,
+      });
+    });
+    const startMap = () =>
+      namespace.cluster.apply({
+        ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'app' } },
+        data: inMap.data,
+      } as never);
+
+    test('rights that are missing are named, all of them, with the rules that grant them', async () => {
+      await startApplication(namespace.cluster, inMap);
+      await using user = await limitedUser(namespace.cluster, 'half', [
+        { verb: 'get', group: '', resource: 'configmaps' },
+        { verb: 'get', group: 'apps', resource: 'deployments' },
+      ]);
+      const placement = placementOf(byUrl, { kubeconfig: user.kubeconfig });
+      await expect(placement.putIn(SIGNAL)).rejects.toMatchObject({
+        code: 'cluster_forbidden',
+        exitCode: 3,
+        facts: {
+          missing: expect.arrayContaining([
+            'patch configmaps',
+            'patch deployments.apps',
+            'create pods/portforward',
+          ]),
+        },
+        hint: expect.stringContaining('resources: ["pods/portforward"]'),
+      });
+      expect(await proxyObject('Deployment', 'apps/v1')).toBeUndefined();
+    });
+
+    test('an image that is missing: undone at once, nothing was changed', async () => {
+      const ref = await startApplication(namespace.cluster, inMap);
+      const placement = placementOf(byUrl, { image: 'nobody.example/pgglide:1' });
+      await expect(placement.putIn(SIGNAL)).rejects.toMatchObject({
+        code: 'rollout_stuck',
+        exitCode: 6,
+        message: expect.stringMatching(/deployment\/pgglide-placement-proxy .*nobody\.example/),
+      });
+      expect(await dataOf(ref)).toEqual(inMap.data);
+      expect(await placement.observe()).toMatchObject({ place: 'out' });
+    });
+
+    test('an application that does not become ready behind the proxy: all as before, with the same pods', async () => {
+      const readyIf = 'case "$DATABASE_URL" in *pgglide*) exit 1;; esac';
+      const ref = await startApplication(namespace.cluster, { ...inMap, readyIf });
+      const before = { template: await template(), pods: await podUids() };
+      const placement = placementOf(byUrl);
+      await expect(placement.putIn(SIGNAL)).rejects.toMatchObject({
+        code: 'rollout_stuck',
+        exitCode: 6,
+        message: expect.stringContaining('deployment/app'),
+      });
+      expect(await dataOf(ref)).toEqual(inMap.data);
+      expect(await template()).toEqual(before.template);
+      expect(await podUids()).toEqual(before.pods);
+      expect(await placement.observe()).toMatchObject({ place: 'out' });
+    });
+
+    test('an application that does not become ready without the proxy goes on through it', async () => {
+      const readyIf = 'case "$DATABASE_URL" in *pg-target*) exit 1;; esac';
+      const ref = await startApplication(namespace.cluster, { ...inMap, readyIf });
+      const placement = placementOf(byUrl);
+      await placement.putIn(SIGNAL);
+      const pods = await podUids();
+      await expect(placement.takeOut('target', SIGNAL)).rejects.toMatchObject({
+        code: 'rollout_stuck',
+        exitCode: 6,
+        message: expect.stringContaining('deployment/app'),
+      });
+      expect((await dataOf(ref)).DATABASE_URL).toContain('@pgglide-placement-proxy:5432');
+      expect(await podUids()).toEqual(pods);
+      expect(await placement.observe()).toMatchObject({ place: 'in' });
+      await placement.takeOut('source', SIGNAL);
+    });
+
+    test('two migrations on one application: the second is refused', async () => {
+      await startApplication(namespace.cluster, inMap);
+      const first = placementOf(byUrl);
+      await first.putIn(SIGNAL);
+      await expect(placementOf(byUrl, { migration: 'other' }).putIn(SIGNAL)).rejects.toMatchObject({
+        code: 'application_taken',
+        exitCode: 7,
+        message: expect.stringContaining('"placement"'),
+      });
+      await first.takeOut('source', SIGNAL);
+    });
+
+    const podUids = async () =>
+      (await applicationPods(namespace.cluster)).map(({ metadata }) => metadata?.uid);
+  });
+});

@@ -1,0 +1,105 @@
+/** An application that only says, in its pods' logs, where it was told that its database is. */
+
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { V1Deployment, V1Pod } from '@kubernetes/client-node';
+import { until } from '../../src/base/async.ts';
+import type { Cluster, ObjectRef } from '../../src/kubernetes/cluster.ts';
+import { manifest } from './cluster.ts';
+
+export interface LightApplication {
+  readonly kind: 'ConfigMap' | 'Secret';
+  readonly data: Readonly<Record<string, string>>;
+  /** How its pods read it. */
+  readonly by: 'envFrom' | 'env' | 'file';
+  /** Not ready where this comes out false. */
+  readonly readyIf?: string;
+}
+
+const NAME = 'app';
+export const APP: ObjectRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: NAME };
+
+/** Its ConfigMap or Secret and its Deployment are both called `app`; resolves when its pod runs. */
+export async function startApplication(cluster: Cluster, application: LightApplication): Promise<ObjectRef> {
+  const { kind, data } = application;
+  const content = kind === 'Secret' ? { stringData: data } : { data };
+  await cluster.apply(manifest({ apiVersion: 'v1', kind, metadata: { name: NAME }, ...content }));
+  await cluster.apply(manifest(deployment(application)));
+  await until('the application', async () => ((await isReady(cluster)) ? true : undefined), {
+    timeoutMs: 60_000,
+    intervalMs: 200,
+  });
+  return { apiVersion: 'v1', kind, name: NAME };
+}
+
+async function isReady(cluster: Cluster): Promise<boolean> {
+  const { status } = await cluster.require<V1Deployment>(APP);
+  return status?.availableReplicas === 1;
+}
+
+export async function applicationPods(cluster: Cluster): Promise<V1Pod[]> {
+  const pods = await cluster.list<V1Pod>({ apiVersion: 'v1', kind: 'Pod' }, { labels: `app=${NAME}` });
+  return pods.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
+}
+
+/** What its pods were told at their start. */
+export async function told(cluster: Cluster): Promise<string> {
+  const logs = (await applicationPods(cluster)).map(async ({ metadata }) => {
+    const log = new PassThrough();
+    await cluster.logs(metadata?.name ?? '', NAME, log, { follow: false });
+    return text(log);
+  });
+  return (await Promise.all(logs)).join('');
+}
+
+function deployment({ kind, data, by, readyIf }: LightApplication): Record<string, unknown> {
+  const isMap = kind === 'ConfigMap';
+  const labels = { app: NAME };
+  const readers = {
+    envFrom: { envFrom: [isMap ? { configMapRef: { name: NAME } } : { secretRef: { name: NAME } }] },
+    env: {
+      env: Object.keys(data).map((key) => ({
+        name: key,
+        valueFrom: isMap ? { configMapKeyRef: { name: NAME, key } } : { secretKeyRef: { name: NAME, key } },
+      })),
+    },
+    file: { volumeMounts: [{ name: 'files', mountPath: '/files' }] },
+  };
+  return {
+    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: NAME } },
+    spec: {
+      replicas: 1,
+      progressDeadlineSeconds: 8,
+      selector: { matchLabels: labels },
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      template: {
+        metadata: { labels },
+        spec: {
+          terminationGracePeriodSeconds: 0,
+          containers: [
+            {
+              name: NAME,
+              image: 'busybox:1.36',
+              imagePullPolicy: 'IfNotPresent',
+              command: ['sh', '-c', 'env; cat /files/* 2>/dev/null; exec sleep 3600'],
+              ...readers[by],
+              ...(readyIf === undefined
+                ? {}
+                : { readinessProbe: { exec: { command: ['sh', '-c', readyIf] }, periodSeconds: 1 } }),
+            },
+          ],
+          ...(by === 'file'
+            ? {
+                volumes: [
+                  {
+                    name: 'files',
+                    ...(isMap ? { configMap: { name: NAME } } : { secret: { secretName: NAME } }),
+                  },
+                ],
+              }
+            : {}),
+        },
+      },
+    },
+  };
+}
