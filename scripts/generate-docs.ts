@@ -7,10 +7,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
+import { ownVersion } from '../src/base/own-version.ts';
 import { packagePath } from '../src/base/package-root.ts';
 import { COMMAND_DEFINITIONS } from '../src/cli/commands.ts';
 import { GLOBAL_OPTIONS } from '../src/cli/global-options.ts';
-import { ownVersion } from '../src/base/own-version.ts';
 import { configKeys } from '../src/config/schema-keys.ts';
 import { ERROR_CODES } from '../src/domain/error-codes.ts';
 import { checksMarkdown } from '../src/domain/preflight/checks-markdown.ts';

@@ -269,7 +269,31 @@ describe('bad input', () => {
       `${SERVERS}traffic: { driver: haproxy }\n`,
       {},
       'config_bad_value',
-      'expected proxy, pgbouncer, hook or none',
+      'expected proxy, kubernetes, pgbouncer, hook or none',
+    ],
+    [
+      `source: host=old dbname=shop\ntarget: postgresql://new/shop\ntraffic: { kubernetes: { configMap: a, secret: b, urlKey: U, workloads: [deployment/x] } }\n`,
+      {},
+      'config_bad_value',
+      'has both configMap and secret',
+    ],
+    [
+      `source: host=old dbname=shop\ntarget: postgresql://new/shop\ntraffic: { kubernetes: { configMap: a, urlKey: U } }\n`,
+      {},
+      'config_bad_value',
+      'names no workloads',
+    ],
+    [
+      `source: host=old dbname=shop\ntarget: postgresql://new/shop\ntraffic: { kubernetes: { configMap: a, urlKey: U, hostKey: H, workloads: [deployment/x] } }\n`,
+      {},
+      'config_bad_value',
+      'needs either urlKey, or hostKey',
+    ],
+    [
+      `source: host=old dbname=shop\ntarget: postgresql://new/shop\ntraffic: { kubernetes: { configMap: a, urlKey: U, workloads: [job/x] } }\n`,
+      {},
+      'config_bad_value',
+      'expected deployment/NAME',
     ],
     [
       'source: {uri: "postgresql://a", conninfo: host=b}\ntarget: host=c\n',
