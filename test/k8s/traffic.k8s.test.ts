@@ -113,9 +113,21 @@ onCluster('traffic on a cluster', () => {
   }
 
   test('no request fails while it is put in, switched, back and again, and taken out', async () => {
+    const url = `http://127.0.0.1:${nodePort}`;
+    await until(
+      'the node port',
+      () =>
+        fetch(`${url}/healthz`)
+          .then(() => true)
+          .catch(() => undefined),
+      {
+        timeoutMs: 30_000,
+        intervalMs: 200,
+      },
+    );
     const ledgerPath = join(folder, 'ledger.jsonl');
     load = await startLoad({
-      url: `http://127.0.0.1:${nodePort}`,
+      url,
       rate: RATE,
       ledgerPath,
       seed: SEED,
