@@ -13,7 +13,7 @@ import type { Session } from './session.ts';
 
 /** Thousands of tables take longer to load than one waits for a check: what was not tried by then is said. */
 const CHECK_TIME_MS = 7_000;
-/** However long the rest took: enough for one of each kind. */
+/** However long the rest took. */
 const LEAST_SCRATCH_MS = 500;
 
 /**

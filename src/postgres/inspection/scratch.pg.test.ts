@@ -78,6 +78,17 @@ test('a rich schema of 15 loads on 16, whose roles sync would make first', async
   expect(await tryInScratchDatabase(target.address, statements)).toEqual([]);
 });
 
+test('partitions that differ only in their bounds and names load in the order of the dump', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`CREATE TABLE public.event (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+    CREATE TABLE public.event_1 PARTITION OF public.event FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+    CREATE TABLE public.event_2 PARTITION OF public.event DEFAULT`);
+  const statements = await dumpSchema(source.address);
+  expect(await tryInScratchDatabase(target.address, statements)).toEqual([]);
+});
+
 test('a load that has no time says how far it came', async ({ target }) => {
   expect(await tryInScratchDatabase(target.address, STATEMENTS, { budgetMs: -1 })).toMatchObject([
     { id: 'PGG192', severity: 'note', title: expect.stringContaining('0 of 5') },

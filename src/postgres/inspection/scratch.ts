@@ -7,7 +7,6 @@ import { doesNotLoad, noScratchDatabase, partlyTried } from '../../domain/prefli
 import { Connection, sqlState } from '../connection.ts';
 import { ownDatabaseOptions } from '../databases.ts';
 import { ident, sql, trusted } from '../sql.ts';
-import { firstOfEach } from './repeats.ts';
 
 /** An entry of a schema dump. */
 export interface NamedStatement {
@@ -81,65 +80,28 @@ const BATCH = 100;
 /** A newer version refuses none of these for being newer. */
 const HARMLESS = new Set(['ACL', 'DEFAULT ACL', 'COMMENT']);
 
-/**
- * The first of each kind and then the repeats: where time runs out, what is left is most like what was tried. One of
- * the first that stands on a repeat is tried again in its place among those.
- */
 async function load(
   inside: Connection,
   all: readonly NamedStatement[],
   { budgetMs = Number.POSITIVE_INFINITY, signal }: ScratchOptions,
 ): Promise<Finding[]> {
   const statements = all.filter((statement) => !HARMLESS.has(statement.kind));
-  const endMs = performance.now() + budgetMs;
-  const { first, repeats } = firstOfEach(statements);
-  const begun = await loadInOrder(inside, first, endMs, signal);
-  const early = new Set(begun.failures.filter(standsOnAnother).map(({ statement }) => statement));
-  const again = new Set([...repeats, ...early]);
-  const rest = await loadInOrder(
-    inside,
-    statements.filter((statement) => again.has(statement)),
-    endMs,
-    signal,
-  );
-  const failures = [...begun.failures.filter(({ statement }) => !early.has(statement)), ...rest.failures];
-  const tried = begun.tried - early.size + rest.tried;
-  return [
-    ...failures.map(failed),
-    ...(tried < statements.length ? [unfinished(tried, statements.length)] : []),
-  ];
-}
-
-interface Failure {
-  readonly statement: NamedStatement;
-  readonly error: ServerError;
-}
-
-/** undefined_table, undefined_object, undefined_function, undefined_column, invalid_schema_name */
-const MISSING: ReadonlySet<string> = new Set(['42P01', '42704', '42883', '42703', '3F000']);
-const standsOnAnother = ({ error }: Failure): boolean => MISSING.has(sqlState(error) ?? '');
-
-async function loadInOrder(
-  inside: Connection,
-  statements: readonly NamedStatement[],
-  endMs: number,
-  signal: AbortSignal | undefined,
-): Promise<{ tried: number; failures: Failure[] }> {
-  const failures: Failure[] = [];
-  for (let start = 0; start < statements.length; start += BATCH) {
+  const started = performance.now();
+  const found: Finding[] = [];
+  for (let first = 0; first < statements.length; first += BATCH) {
     signal?.throwIfAborted();
-    if (performance.now() > endMs) return { tried: start, failures };
-    const batch = statements.slice(start, start + BATCH);
-    if ((await attempt(inside, batch)) !== undefined) failures.push(...(await oneByOne(inside, batch)));
+    if (performance.now() - started > budgetMs) return [...found, unfinished(first, statements.length)];
+    const batch = statements.slice(first, first + BATCH);
+    if ((await attempt(inside, batch)) !== undefined) found.push(...(await oneByOne(inside, batch)));
   }
-  return { tried: statements.length, failures };
+  return found;
 }
 
-async function oneByOne(inside: Connection, batch: readonly NamedStatement[]): Promise<Failure[]> {
-  const found: Failure[] = [];
+async function oneByOne(inside: Connection, batch: readonly NamedStatement[]): Promise<Finding[]> {
+  const found: Finding[] = [];
   for (const statement of batch) {
     const error = await attempt(inside, [statement]);
-    if (error !== undefined && !NEEDS_A_ROLE.has(error.routine ?? '')) found.push({ statement, error });
+    if (error !== undefined && !NEEDS_A_ROLE.has(error.routine ?? '')) found.push(failed(statement, error));
   }
   return found;
 }
@@ -147,7 +109,7 @@ async function oneByOne(inside: Connection, batch: readonly NamedStatement[]): P
 const unfinished = (tried: number, all: number): Finding => ({
   id: partlyTried.id,
   severity: partlyTried.severity,
-  title: `the scratch load ran out of time: ${tried} of ${all} statements were tried, those unlike the others first`,
+  title: `the scratch load ran out of time: ${tried} of ${all} statements were tried`,
 });
 
 /** Server functions that look a role up: the error has the same SQLSTATE as a missing type or collation. */
@@ -177,7 +139,7 @@ async function attempt(
 const withoutOwners = (text: string): string =>
   text.replace(/^ALTER [^;\n]* OWNER TO (?:"(?:[^"]|"")*"|\w+);$/gm, '');
 
-function failed({ statement, error }: Failure): Finding {
+function failed(statement: NamedStatement, error: ServerError): Finding {
   const what = `${statement.kind} ${statement.name}`;
   const more = [error.detail, error.hint].filter((text) => text !== undefined).join(' ');
   return {
