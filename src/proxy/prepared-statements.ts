@@ -14,6 +14,8 @@ type Pending = typeof SYNC_POINT | typeof UNNAMED | { readonly name: string; rea
 export class PreparedStatements {
   /** Name -> query text, zero byte, parameter types: the body of its Parse behind the name. */
   readonly named = new Map<string, Buffer>();
+  /** Another number after every change of `named`. */
+  version = 0;
   #pending: Pending[] = [];
   #unnamed: Buffer = Buffer.alloc(0);
   #unnamedBytes = 0;
@@ -43,7 +45,7 @@ export class PreparedStatements {
 
   /** A Close was sent, with this body. */
   closeSent(bytes: Buffer, start: number, end: number): void {
-    if (bytes[start] === 0x53) this.named.delete(bytes.toString('latin1', start + 1, end - 1));
+    if (bytes[start] === 0x53) this.#forget(bytes.toString('latin1', start + 1, end - 1));
   }
 
   /** Of a statement that exists, or will when the server has worked off what was sent. */
@@ -67,7 +69,9 @@ export class PreparedStatements {
     const [first] = this.#pending;
     if (first === undefined || first === SYNC_POINT) return;
     this.#pending.shift();
-    if (first !== UNNAMED) this.named.set(first.name, first.definition);
+    if (first === UNNAMED) return;
+    this.named.set(first.name, first.definition);
+    this.version += 1;
   }
 
   /** ReadyForQuery: what was not confirmed before it never will be. */
@@ -82,8 +86,12 @@ export class PreparedStatements {
   keepOnly(names: readonly string[]): string[] {
     // We know names as bytes, in the client's encoding, which most often is UTF-8.
     const existing = new Set(names.flatMap((name) => [name, utf8Bytes(name)]));
-    for (const name of this.named.keys()) if (!existing.has(name)) this.named.delete(name);
+    for (const name of this.named.keys()) if (!existing.has(name)) this.#forget(name);
     return names.filter((name) => !this.named.has(name) && !this.named.has(utf8Bytes(name)));
+  }
+
+  #forget(name: string): void {
+    if (this.named.delete(name)) this.version += 1;
   }
 
   /** Into the same memory again and again: this happens for every request of many drivers. */

@@ -63,7 +63,8 @@ export class SessionMover {
     // A pause has begun: it brings its sessions up to date itself, and nothing else may speak to their standbys.
     if (session.isHeld || session.standby !== standby) return;
     // Locks are taken when the session is held: until then it may give them back.
-    const failures = await standby.bring({ ...holdings, advisoryLocks: [] }, session.statements, timeoutMs);
+    const early = holdings.advisoryLocks.length === 0 ? holdings : { ...holdings, advisoryLocks: [] };
+    const failures = await standby.bring(early, session.statements, timeoutMs);
     if (session.isHeld || session.standby !== standby) return;
     if (isInTime()) await standby.warm(this.#surroundings.recentFor(session).list(), timeoutMs);
     const serious = await this.#onlyHere(session, failures);
@@ -135,6 +136,7 @@ export class SessionMover {
     session.obstacle = immovableBecause(holdings);
     if (session.obstacle !== undefined) return;
     const before: Standby | undefined = session.standby;
+    if (before?.has(holdings, session.statements)) return;
     if (before !== undefined && !isContained(before.applied, holdings)) {
       before.close();
       session.standby = undefined;
@@ -172,7 +174,7 @@ export class SessionMover {
       session.isIdle &&
       // Not merely known: this standby, which may have come after the pause, was given them.
       session.knownHoldings !== undefined &&
-      standby.applied === session.knownHoldings &&
+      standby.has(session.knownHoldings, session.statements) &&
       session.obstacle === undefined
     );
   }

@@ -32,11 +32,17 @@ export class Standby {
   /** Between the OIDs the client knows and those of this server. */
   translation: OidTranslation | undefined;
   typesMatched = false;
+  #statementsVersion = 0;
   readonly #parsed = new Map<string, Buffer>();
 
   constructor(connection: ServerConnection, user: string) {
     this.connection = connection;
     this.applied = { ...NOTHING, sessionUser: user };
+  }
+
+  /** Whether bring() would have nothing to add. */
+  has(holdings: Holdings, statements: PreparedStatements): boolean {
+    return this.applied === holdings && this.#statementsVersion === statements.version && this.typesMatched;
   }
 
   /** Adds what is missing in one round trip. Returns what could not be rebuilt. */
@@ -61,6 +67,7 @@ export class Standby {
       this.#parsed.set(name, definition);
     }
     if (wanted !== undefined) this.applied = wanted;
+    this.#statementsVersion = statements.version;
     if (steps.length === 0) return [];
     const messages = Buffer.concat(steps.map((step) => step.messages));
     const answers = await this.connection.ask(messages, steps.length, timeoutMs);

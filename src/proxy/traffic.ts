@@ -306,9 +306,12 @@ export class Traffic {
 
   #undrained(session: Session): Api.SessionSummary | undefined {
     if (session.isClosed) return undefined;
-    const summary = session.summary();
-    if (!session.isStarting && !session.isIdle) return { ...summary, obstacle: describeBusy(summary) };
-    return session.obstacle === undefined || this.#mover.policy === 'terminate' ? undefined : summary;
+    if (!session.isStarting && !session.isIdle) {
+      const summary = session.summary();
+      return { ...summary, obstacle: describeBusy(summary) };
+    }
+    const isMovable = session.obstacle === undefined || this.#mover.policy === 'terminate';
+    return isMovable ? undefined : session.summary();
   }
 
   #dropStandbys(): void {
