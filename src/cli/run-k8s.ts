@@ -2,7 +2,9 @@
 
 import { Writable } from 'node:stream';
 import { ownVersion } from '../base/own-version.ts';
+import { kubernetesApplication } from '../config/kubernetes-traffic.ts';
 import { readConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
 import { UsageError } from '../domain/errors.ts';
 import { type Cluster, openCluster } from '../kubernetes/cluster.ts';
 import type { ClusterChoice } from '../kubernetes/kubeconfig.ts';
@@ -12,11 +14,12 @@ import { configMapText } from '../kubernetes/manifests/config-text.ts';
 import { followJob } from '../kubernetes/manifests/follow-job.ts';
 import { jobName, objectName } from '../kubernetes/manifests/own-names.ts';
 import { type Manifest, renderManifests } from '../kubernetes/manifests/render.ts';
-import { accessRules, jobRights } from '../kubernetes/manifests/render-access.ts';
+import { type AccessRight, accessRules, jobRights } from '../kubernetes/manifests/render-access.ts';
 import type { JobCommand } from '../kubernetes/manifests/render-job.ts';
 import { rightsText } from '../kubernetes/manifests/rights-text.ts';
 import { toYaml } from '../kubernetes/manifests/to-yaml.ts';
 import { painter } from '../observers/style.ts';
+import { trafficRights } from '../traffic/kubernetes-rights.ts';
 import type { CommandContext, OptionValues } from './command.ts';
 import type { Output } from './output.ts';
 
@@ -27,6 +30,8 @@ interface Wanted {
   readonly migration: string;
   readonly choice: ClusterChoice;
   readonly command: JobCommand;
+  /** Of the service account. */
+  readonly rights: readonly AccessRight[];
   render(namespace: string, version: string): Manifest[];
 }
 
@@ -74,6 +79,8 @@ function readWanted({ global, env, cwd }: CommandContext, options: OptionValues)
     });
   }
   const command = (text('run') ?? 'sync') as JobCommand;
+  const image = text('image') ?? `pgglide:${ownVersion()}`;
+  const rights = [...jobRights(migration), ...switchRights(config, migration)];
   return {
     migration,
     command,
@@ -82,18 +89,41 @@ function readWanted({ global, env, cwd }: CommandContext, options: OptionValues)
       context: text('context') ?? kubernetes.context,
       namespace: text('namespace') ?? kubernetes.namespace,
     },
-    render: (namespace, version) =>
-      renderManifests({
+    rights,
+    render: (namespace, version) => {
+      refuseElsewhere(config, namespace);
+      return renderManifests({
         migration,
         namespace,
         command,
         config,
-        image: text('image') ?? `pgglide:${ownVersion()}`,
+        image,
         features: clusterFeatures(version),
-        configText: configMapText(content),
-        rights: jobRights(migration),
-      }),
+        configText: configMapText(content, config.traffic.driver === 'kubernetes' ? image : undefined),
+        rights,
+      });
+    },
   };
+}
+
+/** With our proxies put in and taken out by the tool itself, its service account does it. */
+function switchRights({ traffic }: Config, migration: string): AccessRight[] {
+  const application = traffic.driver === 'kubernetes' ? kubernetesApplication(traffic.kubernetes) : undefined;
+  if (application === undefined) return [];
+  const why = 'to put the proxies in front of the application, and to take them out';
+  return trafficRights(application, migration).map((right) => ({ ...right, why }));
+}
+
+function refuseElsewhere({ traffic, kubernetes }: Config, namespace: string): void {
+  if (traffic.driver !== 'kubernetes' || kubernetes.namespace === undefined) return;
+  if (kubernetes.namespace === namespace) return;
+  throw new UsageError(
+    'bad_usage',
+    `The application is in namespace "${kubernetes.namespace}", the Job is not`,
+    {
+      hint: 'Proxies, Job and application share one namespace: leave --namespace out, or name that one.',
+    },
+  );
 }
 
 async function apply({ output }: CommandContext, cluster: Cluster, wanted: Wanted): Promise<number> {
@@ -115,8 +145,7 @@ async function apply({ output }: CommandContext, cluster: Cluster, wanted: Wante
 /** @throws {PrerequisiteError} `cluster_forbidden` naming what the service account lacks */
 async function showRights({ output }: CommandContext, cluster: Cluster, wanted: Wanted): Promise<number> {
   const { forbidden } = await import('../kubernetes/api-failure.ts');
-  const { migration } = wanted;
-  const rights = jobRights(migration);
+  const { migration, rights } = wanted;
   const account = `system:serviceaccount:${cluster.namespace}:${objectName(migration)}`;
   const checked = await Promise.all(
     rights.map(async (right) => ({ ...right, allowed: await cluster.may(right, { user: account }) })),

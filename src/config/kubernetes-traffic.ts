@@ -18,7 +18,7 @@ export function kubernetesTraffic(
 ): KubernetesTraffic {
   const { image, pullSecret, tlsSecret, replicas, rolloutTimeout } = section;
   return {
-    application: application(section),
+    application: kubernetesApplication(section),
     image,
     pullSecret,
     tlsSecret,
@@ -31,7 +31,8 @@ export function kubernetesTraffic(
   };
 }
 
-function application(section: Section): KubernetesApplication | undefined {
+/** Undefined when none is named. @throws {UsageError} `config_bad_value` */
+export function kubernetesApplication(section: Section): KubernetesApplication | undefined {
   const { configMap, secret, workloads } = section;
   const name = configMap ?? secret;
   if (name === undefined) return undefined;

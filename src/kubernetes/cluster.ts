@@ -187,13 +187,41 @@ export class Cluster {
     if (missing.length > 0) throw forbidden(missing, namespace);
   }
 
-  /** Whether we may, or `user` may, called as RBAC calls it. With `names`: on the first of these objects. */
+  /** Whether we may, or `user` may, called as RBAC calls it. With `names`: on each of these objects. */
   async may(
-    { verb, group, resource, names }: Right & { readonly names?: readonly string[] | undefined },
+    right: Right,
     { user, namespace = this.namespace }: { readonly user?: string; readonly namespace?: string } = {},
   ): Promise<boolean> {
+    const names = right.names ?? [undefined];
+    const answers = await Promise.all(names.map((name) => this.#review(right, { name, user, namespace })));
+    return answers.every((allowed) => allowed);
+  }
+
+  /** A connection to a port on the pod's own loopback, through the API server. */
+  async connect(pod: string, port: number, namespace = this.namespace): Promise<Duplex> {
+    const attempt = {
+      ...this.#attempt('create', { apiVersion: 'v1', kind: 'Pod', name: pod, namespace }),
+      resource: 'pods/portforward',
+    };
+    const forward = new this.#client.PortForward(this.#config);
+    return this.#bounded(attempt, () => connectToPod(forward, { namespace, pod, port }));
+  }
+
+  /** Writes the container's log; aborting the controller stops following. */
+  async logs(pod: string, container: string, into: Writable, options: LogOptions): Promise<AbortController> {
+    const attempt = {
+      ...this.#attempt('get', { apiVersion: 'v1', kind: 'Pod', name: pod }),
+      resource: 'pods/log',
+    };
+    const log = new this.#client.Log(this.#config);
+    return this.#bounded(attempt, () => log.log(this.namespace, pod, container, into, options));
+  }
+
+  async #review(
+    { verb, group, resource }: Right,
+    { name, user, namespace }: { name: string | undefined; user: string | undefined; namespace: string },
+  ): Promise<boolean> {
     const [plural = '', subresource] = resource.split('/');
-    const [name] = names ?? [];
     const resourceAttributes = {
       namespace,
       verb,
@@ -215,26 +243,6 @@ export class Cluster {
         : api.createSubjectAccessReview({ body: { spec: { resourceAttributes, user } } }),
     );
     return status?.allowed === true;
-  }
-
-  /** A connection to a port on the pod's own loopback, through the API server. */
-  async connect(pod: string, port: number, namespace = this.namespace): Promise<Duplex> {
-    const attempt = {
-      ...this.#attempt('create', { apiVersion: 'v1', kind: 'Pod', name: pod, namespace }),
-      resource: 'pods/portforward',
-    };
-    const forward = new this.#client.PortForward(this.#config);
-    return this.#bounded(attempt, () => connectToPod(forward, { namespace, pod, port }));
-  }
-
-  /** Writes the container's log; aborting the controller stops following. */
-  async logs(pod: string, container: string, into: Writable, options: LogOptions): Promise<AbortController> {
-    const attempt = {
-      ...this.#attempt('get', { apiVersion: 'v1', kind: 'Pod', name: pod }),
-      resource: 'pods/log',
-    };
-    const log = new this.#client.Log(this.#config);
-    return this.#bounded(attempt, () => log.log(this.namespace, pod, container, into, options));
   }
 
   #write<T extends NamedObject>(verb: string, object: T, work: (whole: T) => Promise<T>): Promise<T> {

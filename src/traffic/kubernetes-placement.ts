@@ -106,7 +106,7 @@ export class KubernetesPlacement implements TrafficPlacement {
   async check(): Promise<Endpoint> {
     const cluster = await this.#open();
     const { application, migration, traffic } = this.#options;
-    await cluster.requireRights(trafficRights(application));
+    await cluster.requireRights(trafficRights(application, migration));
     const holder = await cluster.require<Holder>(this.#holder);
     refuseTaken(application, holder, migration);
     assertChangeable(application, holder, traffic.tlsSecret !== undefined);

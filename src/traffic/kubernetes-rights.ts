@@ -1,25 +1,37 @@
-/** What the traffic switch asks of a cluster. Pure. */
+/** What the traffic switch asks of a cluster: of the application's objects and of its own, by name wherever RBAC can. Pure. */
 
 import type { KubernetesApplication } from '../config/settings.ts';
 import type { Right } from '../kubernetes/right.ts';
+import { proxyName } from './kubernetes-proxy-objects.ts';
 
-const verbs = (group: string, resource: string, ...list: string[]): Right[] =>
-  list.map((verb) => ({ verb, group, resource }));
+const verbs = (
+  group: string,
+  resource: string,
+  list: readonly string[],
+  names?: readonly string[],
+): Right[] => list.map((verb) => ({ verb, group, resource, ...(names === undefined ? {} : { names }) }));
 
-/** In the application's namespace. Creating cannot be bound to a name, so none of it is. */
-export function trafficRights({ kind, workloads }: KubernetesApplication): Right[] {
-  const own = ['get', 'create', 'patch', 'delete'];
-  const kinds = new Set(workloads.map((workload) => workload.kind));
-  kinds.delete('Deployment');
+/** In the application's namespace. */
+export function trafficRights({ kind, name, workloads }: KubernetesApplication, migration: string): Right[] {
+  const own = [proxyName(migration)];
+  const readAndChange = ['get', 'patch'];
+  const kinds = [...new Set(workloads.map((workload) => workload.kind))];
+  const ofKind = (wanted: string) =>
+    workloads.filter((each) => each.kind === wanted).map((each) => each.name);
   return [
-    ...(kind === 'ConfigMap' ? verbs('', 'configmaps', 'get', 'patch') : []),
-    ...verbs('', 'secrets', ...own),
-    ...verbs('', 'services', ...own),
-    ...verbs('apps', 'deployments', ...own),
-    ...[...kinds].flatMap((each) => verbs('apps', `${each.toLowerCase()}s`, 'get', 'patch')),
-    ...verbs('policy', 'poddisruptionbudgets', ...own),
-    ...verbs('', 'pods', 'list'),
-    // A web socket's request is a GET; newer API servers ask for `create` too.
-    ...verbs('', 'pods/portforward', 'get', 'create'),
+    ...verbs('', `${kind.toLowerCase()}s`, readAndChange, [name]),
+    ...kinds.flatMap((each) => verbs('apps', `${each.toLowerCase()}s`, readAndChange, ofKind(each))),
+    // Ours. Applying one that is not there yet is a patch that creates.
+    ...verbs('', 'secrets', ['create']),
+    ...verbs('', 'secrets', ['patch', 'delete'], own),
+    ...verbs('', 'services', ['create']),
+    ...verbs('', 'services', ['patch', 'delete'], own),
+    ...verbs('apps', 'deployments', ['create']),
+    ...verbs('apps', 'deployments', ['get', 'patch', 'delete'], own),
+    ...verbs('policy', 'poddisruptionbudgets', ['create']),
+    ...verbs('policy', 'poddisruptionbudgets', ['patch', 'delete'], own),
+    ...verbs('', 'pods', ['list']),
+    // A web socket's request is a GET; newer API servers ask for `create` too. Pods have no names of ours.
+    ...verbs('', 'pods/portforward', ['get', 'create']),
   ];
 }

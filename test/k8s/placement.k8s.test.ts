@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ServerAddress } from '../../src/config/server-address.ts';
 import type { KubernetesApplication } from '../../src/config/settings.ts';
 import type { ObjectRef } from '../../src/kubernetes/cluster.ts';
+import { trafficRights } from '../../src/traffic/kubernetes-rights.ts';
 import { openKubernetes } from '../../src/traffic/open-kubernetes.ts';
 import { onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
 import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres.ts';
@@ -15,6 +16,8 @@ import { settingsFor } from '../support/migration.ts';
 
 const SIGNAL = new AbortController().signal;
 const URL = 'postgresql://app:Sesam7@pg-source:5432/shop?sslmode=disable';
+
+const WORKLOAD = { kind: 'Deployment', name: 'app' } as const;
 
 onCluster('the proxies on a cluster', () => {
   let namespace: TestNamespace;
@@ -64,7 +67,7 @@ onCluster('the proxies on a cluster', () => {
     const { kubeconfig, image = TEST_IMAGE, migration = 'placement' } = changes;
     const kubernetes = {
       ...base.traffic.kubernetes,
-      application: { ...application, name: 'app', workloads: [{ kind: 'Deployment', name: 'app' } as const] },
+      application: { ...application, name: 'app', workloads: [WORKLOAD] },
       image,
       replicas: 1,
       rolloutTimeoutMs: 60_000,
@@ -120,7 +123,11 @@ onCluster('the proxies on a cluster', () => {
   ] as const)('$what: in, and out to the $out', async ({ app, keys, out }) => {
     const ref = await startApplication(namespace.cluster, app);
     const before = { data: await dataOf(ref), template: await template() };
-    const placement = placementOf({ kind: app.kind, keys });
+    // As somebody who may do what the Role says, and nothing else.
+    const application: KubernetesApplication = { kind: app.kind, name: 'app', keys, workloads: [WORKLOAD] };
+    const rights = trafficRights(application, 'placement');
+    await using user = await limitedUser(namespace.cluster, 'least', rights);
+    const placement = placementOf({ kind: app.kind, keys }, { kubeconfig: user.kubeconfig });
     const pointed = (host: string) =>
       Object.fromEntries(Object.entries(before.data).map(([k, v]) => [k, v.replace('pg-source', host)]));
 
@@ -185,8 +192,8 @@ onCluster('the proxies on a cluster', () => {
         exitCode: 3,
         facts: {
           missing: expect.arrayContaining([
-            'patch configmaps',
-            'patch deployments.apps',
+            'patch configmaps/app',
+            'patch deployments.apps/app',
             'create pods/portforward',
           ]),
         },

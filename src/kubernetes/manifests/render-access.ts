@@ -6,8 +6,6 @@ import { policyRules, type Right } from '../right.ts';
 import { objectName, ownLabels } from './own-names.ts';
 
 export interface AccessRight extends Right {
-  /** Only of these objects; undefined: of all. Creating cannot be bound to a name. */
-  readonly names?: readonly string[];
   /** What it is needed for: the table of docs/kubernetes.md. */
   readonly why: string;
 }
@@ -32,21 +30,13 @@ const secretRight = (name: string): AccessRight => ({
   why: 'the login of a server in another namespace',
 });
 
-/** One rule for each set of names, so that a name restricts only what it was meant for. */
-export function accessRules(rights: readonly AccessRight[]): V1PolicyRule[] {
-  const key = (right: AccessRight) => (right.names ?? []).join();
-  const sets = [...new Set(rights.map(key))];
-  return sets.flatMap((set) => {
-    const same = rights.filter((right) => key(right) === set);
-    const resourceNames = same[0]?.names;
-    return policyRules(same).map(({ apiGroups, resources, verbs }) => ({
-      apiGroups: [...apiGroups],
-      resources: [...resources],
-      verbs: [...verbs],
-      ...(resourceNames === undefined ? {} : { resourceNames: [...resourceNames] }),
-    }));
-  });
-}
+export const accessRules = (rights: readonly Right[]): V1PolicyRule[] =>
+  policyRules(rights).map(({ apiGroups, resources, verbs, resourceNames }) => ({
+    apiGroups: [...apiGroups],
+    resources: [...resources],
+    verbs: [...verbs],
+    ...(resourceNames === undefined ? {} : { resourceNames: [...resourceNames] }),
+  }));
 
 export interface AccessInput {
   readonly migration: string;

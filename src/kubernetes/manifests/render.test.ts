@@ -1,6 +1,6 @@
 import type { V1ConfigMap, V1Job, V1Role } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { checkConfig } from '../../config/check-config.ts';
 import { FAMILIES } from '../../domain/error-codes.ts';
 import { clusterFeatures } from './cluster-features.ts';
@@ -72,6 +72,13 @@ describe('the manifests', () => {
     expect(text).not.toMatch(/kubeconfig|prod/);
     expect(text).toContain('namespace: shop');
   });
+});
+
+test('the proxies run the Job’s image, unless the configuration names theirs', () => {
+  const traffic = { driver: 'kubernetes', kubernetes: { configMap: 'shop' } };
+  expect(parse(configMapText({ traffic }, 'pgglide:1')).traffic.kubernetes.image).toBe('pgglide:1');
+  const named = { ...traffic, kubernetes: { ...traffic.kubernetes, image: 'other:2' } };
+  expect(parse(configMapText({ traffic: named }, 'pgglide:1')).traffic.kubernetes.image).toBe('other:2');
 });
 
 describe('Secrets', () => {
