@@ -8,6 +8,7 @@ import { test } from '../../test/support/fixture.ts';
 import { type ProxyBed, rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
 import { until } from '../base/async.ts';
 import { RefusedError } from '../domain/errors.ts';
+import { ControlClient } from '../traffic/control-client.ts';
 import { openProxySwitch } from '../traffic/proxy-switch.ts';
 import type { Direction } from './options.ts';
 
@@ -298,9 +299,14 @@ describe('where traffic points', () => {
     });
     await expect(bed.connect()).rejects.toMatchObject({ code: '57P03' });
     await expect(bed.traffic.observe()).rejects.toMatchObject({ code: 'proxy_undecided', exitCode: 20 });
+    const control = new ControlClient(bed.proxy.controlAddress);
+    const ready = () => control.call('GET', '/readyz', 5_000);
+    await expect(ready()).rejects.toMatchObject({ code: 'side_unknown' });
     expect(said.join()).toContain('ECONNREFUSED');
     ask = async () => ({ side: 'target', epoch: 1 });
     await until('an answer', () => bed.traffic.observe().catch(() => undefined), { timeoutMs: 5_000 });
+    expect(await ready()).toEqual({ ok: true });
+    control.close();
     const client = await bed.connect();
     expect((await client.query('SHOW server_version_num')).rows[0]?.server_version_num).toMatch(/^16/);
     await client.end();

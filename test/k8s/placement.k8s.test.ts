@@ -9,7 +9,7 @@ import { trafficRights } from '../../src/traffic/kubernetes-rights.ts';
 import { openKubernetes } from '../../src/traffic/open-kubernetes.ts';
 import { onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
 import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres.ts';
-import { TEST_IMAGE } from '../support/cluster-tool.ts';
+import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
 import { APP, applicationPods, startApplication, told } from '../support/light-application.ts';
 import { limitedUser } from '../support/limited-user.ts';
 import { settingsFor } from '../support/migration.ts';
@@ -144,6 +144,35 @@ onCluster('the proxies on a cluster', () => {
     expect(await template()).toEqual(before.template);
     const { metadata } = await namespace.cluster.require<V1ConfigMap>(ref);
     expect(Object.keys(metadata?.annotations ?? {}).filter((key) => key.startsWith('pgglide'))).toEqual([]);
+  });
+
+  test('rehearse puts them in, and abort gives the application back as it was', async () => {
+    await source.query('CREATE TABLE orders (id int PRIMARY KEY)');
+    const data = { PGHOST: 'pg-source', PGPORT: '5432' };
+    const ref = await startApplication(namespace.cluster, { kind: 'ConfigMap', by: 'envFrom', data });
+    const before = await template();
+    const server = (from: ClusterPostgres, seenBy: string) =>
+      `{ uri: "postgresql://postgres@127.0.0.1:${from.port}/shop", password: ${from.password}, ${seenBy}: "host=${from.name} port=5432" }`;
+    const config = [
+      'migration: placement',
+      `source: ${server(source, 'seenByTarget')}`,
+      `target: ${server(target, 'seenBySource')}`,
+      `kubernetes: { namespace: ${namespace.name} }`,
+      'cutover: { pauseBudget: 5s }',
+      'traffic:',
+      '  driver: kubernetes',
+      `  kubernetes: { configMap: app, hostKey: PGHOST, portKey: PGPORT, workloads: [deployment/app], replicas: 1, image: "${TEST_IMAGE}" }`,
+    ].join('\n');
+    for (const command of [['sync'], ['rehearse']]) {
+      const { exitCode, stdout, stderr } = await runTool(config, command);
+      expect(exitCode, stdout + stderr).toBe(0);
+    }
+    expect((await dataOf(ref)).PGHOST).toBe('pgglide-placement-proxy');
+    const aborted = await runTool(config, ['abort', '--yes']);
+    expect(aborted.exitCode, aborted.stderr).toBe(0);
+    expect(await dataOf(ref)).toEqual(data);
+    expect(await template()).toEqual(before);
+    expect(await proxyObject('Deployment', 'apps/v1')).toBeUndefined();
   });
 
   describe('what cannot be', () => {
