@@ -26,10 +26,12 @@ export const sync: CommandDefinition = {
     11: 'the target stopped at a change it cannot apply, or a slot is lost or was given up',
   },
   async run(context, { jobs, indexJobs, rateLimit, skipLsn, follow: mayStay }) {
+    const { keepHeapSmall } = await import('../small-heap.ts');
     const { withMigration } = await import('../with-migration.ts');
     const { confirm } = await import('../confirm.ts');
     const { lsnFlag } = await import('../flag-values.ts');
     const { statusText } = await import('../../observers/status.ts');
+    keepHeapSmall();
     const settings = { 'copy.jobs': jobs, 'copy.indexJobs': indexJobs, 'copy.rateLimit': rateLimit };
     const lsn = skipLsn === undefined ? undefined : lsnFlag('--skip-lsn', String(skipLsn));
     const { follow, onceReachable, syncOnce } = await import('../follow.ts');
