@@ -262,3 +262,15 @@ test('our own slots and publications of this migration are not others', () => {
     { object: 'left', severity: 'warning', title: expect.stringContaining('holding 3 MB of WAL') },
   ]);
 });
+
+test('databases that move together need a link each, and the barrier locks the tables of all', () => {
+  const of = (thresholds: Parameters<typeof preflight>[1]) =>
+    preflight(healthy(), thresholds)
+      .filter(({ severity }) => severity === 'blocker')
+      .map(({ id, title }) => `${id} ${title}`);
+  expect(of({ databases: 1 })).toEqual([]);
+  // One lane each, and one more for a copy that is resumed; the way back needs one of each.
+  expect(of({ databases: 10 })).toContain('PGG104 10 replication slots free on the source, 11 needed');
+  expect(of({ databases: 10 }).some((title) => title.startsWith('PGG121'))).toBe(true);
+  expect(of({ databases: 2, tablesElsewhere: 1e6 }).some((title) => title.startsWith('PGG123'))).toBe(true);
+});
