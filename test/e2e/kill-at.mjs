@@ -1,5 +1,8 @@
+import pg from 'pg';
+
 // Preloaded into the tool (NODE_OPTIONS=--import): sends itself a signal at the very moment it logs a given event, so
-// that a test kills it between two steps and not some milliseconds later. PGGLIDE_TEST_KILL_AT is a KillAt of tool.ts.
+// that a test kills it between two steps and not some milliseconds later; or when a server has answered a given statement,
+// because in the pause nothing is logged. PGGLIDE_TEST_KILL_AT is a KillAt of tool.ts.
 const wanted = JSON.parse(process.env.PGGLIDE_TEST_KILL_AT);
 const write = process.stderr.write.bind(process.stderr);
 let seen = 0;
@@ -18,4 +21,16 @@ process.stderr.write = (text, ...rest) => {
   const written = write(text, ...rest);
   if (String(text).split('\n').some(matches)) process.kill(process.pid, wanted.signal ?? 'SIGKILL');
   return written;
+};
+
+const query = pg.Client.prototype.query;
+pg.Client.prototype.query = function (statement, ...rest) {
+  const answer = query.call(this, statement, ...rest);
+  const text = typeof statement === 'string' ? statement : statement?.text;
+  if (wanted.statement === undefined || !String(text).includes(wanted.statement)) return answer;
+  return answer.then((result) => {
+    seen += 1;
+    if (seen === (wanted.nth ?? 1)) process.kill(process.pid, wanted.signal ?? 'SIGKILL');
+    return result;
+  });
 };

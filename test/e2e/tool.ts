@@ -1,14 +1,17 @@
 /** Child processes as a user starts them, with every line they say at hand; ended by their pid. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { until } from '../../src/base/async.ts';
 import type { EventType, MigrationEvent } from '../../src/domain/event.ts';
 
-/** When the tool sends itself a signal: right after it has logged the event, before anything else happens. */
+/** When the tool sends itself a signal: right after it has logged the event, or a server has answered the statement. */
 export interface KillAt {
-  readonly type: EventType;
+  readonly type?: EventType;
+  /** A part of its text. */
+  readonly statement?: string;
   /** Of events that name one. */
   readonly step?: string;
   /** The how manieth such event; the first when omitted. */
@@ -93,6 +96,13 @@ export class Tool {
 
   async says(text: string): Promise<void> {
     await this.#becomes(`"${text}"`, () => this.output.includes(text));
+  }
+
+  /** Resolves when it has stopped itself (SIGSTOP). */
+  async hasStopped(): Promise<void> {
+    await this.#becomes('its stop', () =>
+      /^State:\s+T/m.test(readFileSync(`/proc/${this.pid}/status`, 'utf8')),
+    );
   }
 
   /** Sends the signal to this one process, and waits for its end unless it only stops or goes on. */
