@@ -5,4 +5,4 @@
 
 labctl target start
 configure
-pgglide check
+check

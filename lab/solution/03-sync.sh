@@ -3,4 +3,4 @@
 . "$(dirname -- "$0")/common.sh"
 . "$lab/solution/way-$mode.sh"
 
-pgglide sync
+sync

@@ -1,17 +1,40 @@
-# Sourced by the steps with pgglide, where the lab runs as pods.
+# Sourced by the steps with pgglide, where the lab runs as pods: pgglide is a Job there, and its commands run in the Job's pod.
 
-pgglide() { kubectl exec deployment/pgglide -c tool -- pgglide "$@"; }
+pgglide() { node "$lab/../bin/kubectl-pgglide.js" --context "$context" --namespace "$namespace" "$@"; }
+# $1: render, apply or logs; $2: which command the Job runs.
+job() { (cd "$work" && node "$lab/../bin/pgglide.js" k8s "$1" --run "$2" --image "$image"); }
 
 configure() {
-  sed "s|\${IMAGE}|$image|" "$lab/solution/k8s/pgglide.yaml" | kubectl apply -f - >/dev/null
-  kubectl rollout status deployment/pgglide --timeout=120s
+  # No password in it: it names the Secret. The proxies are put in front of the database when they are needed.
+  cat >"$work/pgglide.yaml" <<YAML
+migration: lab
+kubernetes: { context: "$context", namespace: "$namespace" }
+source: { host: pg-source, user: postgres, database: shop, sslmode: disable, passwordFrom: { secretKeyRef: { name: postgres, key: password } } }
+target: { host: pg-target, user: postgres, database: shop, sslmode: disable, passwordFrom: { secretKeyRef: { name: postgres, key: password } } }
+copy: { jobs: 2 }
+traffic:
+  driver: kubernetes
+  kubernetes: { configMap: shop-db, hostKey: PGHOST, portKey: PGPORT, workloads: [deployment/shop], image: "$image" }
+YAML
 }
 
-start_proxy() {
-  kubectl scale deployment/pgglide --replicas=1 >/dev/null
-  kubectl rollout status deployment/pgglide --timeout=120s
+check() {
+  job apply check
+  job logs check
 }
-proxy_address() { echo pgglide-proxy:5432; }
-target_address() { echo pg-target:5432; }
-# Nothing goes through it any more; it stays, for the commands of the same pod.
-stop_proxy() { :; }
+
+# The Job stays while the target follows, and its pod is where the other commands run.
+sync() {
+  job apply sync
+  wait_for_pod
+  pgglide wait --for phase=following
+}
+
+# A pod that was deleted is replaced by the Job.
+wait_for_pod() {
+  kubectl wait --for=condition=Ready pod -l job-name=pgglide-lab-sync --timeout=120s >/dev/null
+}
+
+put_proxies_in() { echo 'pgglide puts its proxies in by itself, at the rehearsal'; }
+# They stay until `pgglide complete`, which takes them out and the way back with them: for as long as one may want to return.
+take_proxies_out() { :; }

@@ -27,7 +27,15 @@ traffic: { driver: proxy, proxies: ["unix:$work/proxy.sock"] }
 YAML
 }
 
-start_proxy() { labctl start proxy --until listening -- node "$lab/../bin/pgglide.js" proxy --config "$work/pgglide.yaml"; }
-proxy_address() { echo "127.0.0.1:$(<"$work/proxy.port")"; }
-target_address() { echo "127.0.0.1:$TARGET_PORT"; }
-stop_proxy() { labctl stop proxy; }
+check() { pgglide check; }
+sync() { pgglide sync; }
+
+# Nothing is refused: each replica opens its new sessions first, sends new requests there, and lets the running ones end.
+put_proxies_in() {
+  labctl start proxy --until listening -- node "$lab/../bin/pgglide.js" proxy --config "$work/pgglide.yaml"
+  labctl app "127.0.0.1:$(<"$work/proxy.port")"
+}
+take_proxies_out() {
+  labctl app "127.0.0.1:$TARGET_PORT"
+  labctl stop proxy
+}

@@ -8,10 +8,12 @@ import { packagePath } from '../base/package-root.ts';
 import { UsageError } from '../domain/errors.ts';
 import type { CommandContext, OptionValues } from './command.ts';
 
+const SETUP = ['mode', 'rows', 'rate', 'context', 'namespace', 'image'];
+
 /** What each action calls, and which of the command's options that script takes. */
 const SCRIPTS: Readonly<Record<string, { script: string; fixed: string[]; takes: string[] }>> = {
-  start: { script: 'setup.sh', fixed: [], takes: ['mode', 'rows', 'rate'] },
-  reset: { script: 'setup.sh', fixed: ['--reset'], takes: ['mode', 'rows', 'rate'] },
+  start: { script: 'setup.sh', fixed: [], takes: [...SETUP] },
+  reset: { script: 'setup.sh', fixed: ['--reset'], takes: [...SETUP] },
   stop: { script: 'setup.sh', fixed: ['--down'], takes: ['mode'] },
   grade: { script: 'grade.sh', fixed: [], takes: ['mode', 'json', 'only'] },
   solve: { script: 'solution/solve.sh', fixed: [], takes: [] },
