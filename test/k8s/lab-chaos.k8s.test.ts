@@ -103,7 +103,7 @@ class Scene {
 onCluster('pods deleted at random', () => {
   test('tool, proxies and shop: nothing lost, nothing doubled, nothing failed but what a proxy had in flight', {
     timeout: 10 * MINUTE_MS,
-  }, async () => {
+  }, async ({ annotate }) => {
     const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
     await using lab = await LabBed.create([...inCluster(), '--rows', '100000']);
     const scene = new Scene(lab, seed);
@@ -153,6 +153,7 @@ onCluster('pods deleted at random', () => {
     const failed = outcomes.filter((outcome) => !succeeded(outcome));
     const isProxysEnd = (atMs: number) =>
       scene.proxyDeletionsMs.some((deletedMs) => atMs > deletedMs - 5_000 && atMs < deletedMs + MINUTE_MS);
+    await annotate(`seed ${seed}: ${failed.length} of ${outcomes.length} requests failed`);
     const others = failed.filter(({ atMs }) => !isProxysEnd(header.startedAtMs + atMs));
     expect(others, why).toEqual([]);
     expect(failed.length, `${why}${JSON.stringify(failed)}`).toBeLessThanOrEqual(SHOP_SESSIONS);
