@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { clusterOf, clusterRecordOf } from '../../lab/labctl/k8s/cluster-record.ts';
 import { apply, kubectl } from '../../lab/labctl/k8s/kubectl.ts';
 import { type Graded, LabBed } from '../e2e/lab-bed.ts';
-import { manifest, onCluster, openNamespace } from '../support/cluster.ts';
+import { onCluster, openNamespace } from '../support/cluster.ts';
 import { inCluster } from '../support/cluster-lab.ts';
 import { TEST_IMAGE } from '../support/cluster-tool.ts';
 
@@ -159,7 +159,7 @@ onCluster('what is refused', () => {
     const { exitCode, output } = await lab.setup();
     expect(output).toContain('is not a lab');
     expect(exitCode).toBe(2);
-    await other.cluster.require(manifest({ apiVersion: 'v1', kind: 'Namespace', name: other.name }));
+    await other.cluster.require({ apiVersion: 'v1', kind: 'Namespace', name: other.name });
   });
 
   test('a context that kubectl does not know', async () => {
