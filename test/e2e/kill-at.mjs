@@ -24,13 +24,21 @@ process.stderr.write = (text, ...rest) => {
 };
 
 const query = pg.Client.prototype.query;
+const statements = wanted.statement === undefined ? undefined : new RegExp(wanted.statement);
+const before = wanted.after === undefined ? undefined : new RegExp(wanted.after);
+let counts = before === undefined;
+
 pg.Client.prototype.query = function (statement, ...rest) {
   const answer = query.call(this, statement, ...rest);
-  const text = typeof statement === 'string' ? statement : statement?.text;
-  if (wanted.statement === undefined || !String(text).includes(wanted.statement)) return answer;
+  const text = String(typeof statement === 'string' ? statement : statement?.text);
+  const isWanted = statements?.test(text) ?? false;
+  const isBefore = before?.test(text) ?? false;
+  if (!isWanted && !isBefore) return answer;
   return answer.then((result) => {
-    seen += 1;
-    if (seen === (wanted.nth ?? 1)) process.kill(process.pid, wanted.signal ?? 'SIGKILL');
+    if (isWanted && counts) seen += 1;
+    if (isWanted && counts && seen === (wanted.nth ?? 1))
+      process.kill(process.pid, wanted.signal ?? 'SIGKILL');
+    counts ||= isBefore;
     return result;
   });
 };

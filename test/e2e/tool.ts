@@ -10,8 +10,10 @@ import type { EventType, MigrationEvent } from '../../src/domain/event.ts';
 /** When the tool sends itself a signal: right after it has logged the event, or a server has answered the statement. */
 export interface KillAt {
   readonly type?: EventType;
-  /** A part of its text. */
+  /** A regular expression of the text of a statement that a server has answered. */
   readonly statement?: string;
+  /** Another one: statements count only once one of this text has been answered. */
+  readonly after?: string;
   /** Of events that name one. */
   readonly step?: string;
   /** The how manieth such event; the first when omitted. */
