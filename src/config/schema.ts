@@ -354,7 +354,6 @@ export const configSchema = z.strictObject({
           secret: optional(text, {
             kind: 'text',
             description: 'The same, where it is a Secret.',
-            example: 'shop-database',
           }),
           urlKey: optional(text, {
             kind: 'text',
@@ -364,13 +363,12 @@ export const configSchema = z.strictObject({
           }),
           hostKey: optional(text, {
             kind: 'text',
-            description: 'Its key with the host alone, where the application has it in parts.',
-            example: 'PGHOST',
+            description:
+              'Its key with the host alone (such as PGHOST), where the application has it in parts.',
           }),
           portKey: optional(text, {
             kind: 'text',
-            description: 'Beside `hostKey`: the key with the port.',
-            example: 'PGPORT',
+            description: 'Beside `hostKey`: the key with the port, such as PGPORT.',
           }),
           workloads: withDefault(
             z.array(

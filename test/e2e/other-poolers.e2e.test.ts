@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SwitchoverSummary } from '../../src/domain/event.ts';
 import { hasPgBouncer } from '../support/pgbouncer.ts';
+import { IN_THE_PAUSE } from './kill-points.ts';
 import { World } from './world.ts';
 
 describe.skipIf(!hasPgBouncer).each(['pgbouncer', 'hook'] as const)('driver %s', (pooler) => {
@@ -34,7 +35,7 @@ describe.skipIf(!hasPgBouncer).each(['pgbouncer', 'hook'] as const)('driver %s',
   });
 
   test('killed before the commit point: a hook that keeps its lease lets requests go on, PgBouncer waits', async () => {
-    const killed = await world.run(['cutover'], { type: 'switchover-step', step: 'raise-barrier' });
+    const killed = await world.run(['cutover'], IN_THE_PAUSE['raise-barrier']);
     expect(killed.signal, killed.stderr).toBe('SIGKILL');
     if (pooler === 'hook') await world.requestsSucceed();
     expect(await world.doors()).toEqual({ source: 'open', target: 'fenced' });
@@ -45,7 +46,7 @@ describe.skipIf(!hasPgBouncer).each(['pgbouncer', 'hook'] as const)('driver %s',
   });
 
   test('killed behind the commit point: nobody writes on the wrong side, the next command finishes', async () => {
-    const killed = await world.run(['rollback'], { type: 'switchover-step', step: 'commit-switch' });
+    const killed = await world.run(['rollback'], IN_THE_PAUSE['commit-switch']);
     expect(killed.signal, killed.stderr).toBe('SIGKILL');
     expect((await world.doors()).target).toBe('fenced');
     await switched('rollback');

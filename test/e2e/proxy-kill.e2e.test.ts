@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../src/base/async.ts';
+import { IN_THE_PAUSE } from './kill-points.ts';
 import { World } from './world.ts';
 
 let world: World;
@@ -23,9 +24,9 @@ async function restartProxy(): Promise<void> {
 }
 
 /** A switch frozen after a step, as a tool on a machine that stands still; `meanwhile` happens, then it goes on. */
-async function frozen(direction: string, step: string, meanwhile: () => Promise<void>) {
-  const tool = world.start([direction], { type: 'switchover-step', step, signal: 'SIGSTOP' });
-  await tool.logged('switchover-step', step);
+async function frozen(direction: string, step: keyof typeof IN_THE_PAUSE, meanwhile: () => Promise<void>) {
+  const tool = world.start([direction], { ...IN_THE_PAUSE[step], signal: 'SIGSTOP' });
+  await tool.hasStopped();
   await meanwhile();
   tool.goOn();
   return tool.ended;

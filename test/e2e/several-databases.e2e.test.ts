@@ -4,6 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../src/base/async.ts';
 import type { Side } from '../../src/domain/names.ts';
+import { IN_THE_PAUSE } from './kill-points.ts';
 import { type Door, World } from './world.ts';
 
 const SECOND = 'billing';
@@ -103,25 +104,25 @@ async function finish(direction: 'cutover' | 'rollback', to: Side): Promise<void
   expect(await world.failures()).toEqual([]);
 }
 
-/** What a server has just answered. */
+/** In the first of the databases that come to it. */
 test.each([
-  ['cutover', 'source', 'target', 'IN EXCLUSIVE MODE'], // the first barrier stands
-  ['rollback', 'target', 'source', 'pg_replication_origin_advance'], // a way back is armed
-  ['cutover', 'source', 'target', 'SET active_side'], // the commit point is written
-  ['rollback', 'target', 'source', 'ENABLE TRIGGER'], // the first old side is fenced
-] as const)('%s from %s to %s, killed after "%s"', async (direction, from, to, statement) => {
-  const killed = await world.run([direction], { statement });
+  ['cutover', 'source', 'target', 'raise-barrier'],
+  ['rollback', 'target', 'source', 'arm-return-link'],
+  ['cutover', 'source', 'target', 'commit-switch'],
+  ['rollback', 'target', 'source', 'fence-old-side'],
+] as const)('%s from %s to %s, killed after "%s"', async (direction, from, to, step) => {
+  const killed = await world.run([direction], IN_THE_PAUSE[step]);
   expect(killed.signal, killed.stderr).toBe('SIGKILL');
   expectOneAtMost(await doorsOfAll());
   const active = await world.trafficGoesOn();
-  expect(active).toBe(statement === 'SET active_side' ? to : from);
+  expect(active).toBe(step === 'commit-switch' ? to : from);
   await expectSettledOn(active);
   await billsSucceed();
   await finish(direction, to);
 });
 
 test('killed when the first database is open on the new side, and the second is not yet', async () => {
-  const tool = world.start(['cutover'], { statement: 'SET active_side', signal: 'SIGSTOP' });
+  const tool = world.start(['cutover'], { ...IN_THE_PAUSE['commit-switch'], signal: 'SIGSTOP' });
   await tool.hasStopped();
   const holder = await holdSecond('target');
   tool.goOn();

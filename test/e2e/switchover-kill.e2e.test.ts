@@ -2,20 +2,16 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AFTER_COMMIT, BEFORE_PAUSE, PAUSED } from '../../src/migration/switchover.ts';
+import { IN_THE_PAUSE, told } from './kill-points.ts';
 import type { KillAt } from './tool.ts';
 import { World } from './world.ts';
 
-const at = (step: string): KillAt => ({ type: 'switchover-step', step });
-/** In the pause nothing is told, so there it is a statement that says where the switch is. */
+const { 'drain-replication': _, ...turning } = IN_THE_PAUSE;
+/** Around the points where something changes for good. */
 const TURNING_POINTS: Readonly<Record<string, KillAt>> = {
-  'raise-barrier': { statement: 'IN EXCLUSIVE MODE' },
-  'open-new-side': { statement: '_1" DISABLE', after: 'IN EXCLUSIVE MODE' },
-  'arm-return-link': { statement: 'pg_replication_origin_advance' },
-  'fence-old-side': { statement: 'TRIGGER "pgglide_fence"[^]*COMMIT$', after: 'IN EXCLUSIVE MODE' },
-  'commit-switch': { statement: 'SET active_side' },
-  'lift-fence': { statement: '^COMMIT$', after: 'SET active_side' },
-  'resume-traffic': at('resume-traffic'),
-  'start-return-link': at('start-return-link'),
+  ...turning,
+  'resume-traffic': told('resume-traffic'),
+  'start-return-link': told('start-return-link'),
 };
 const OTHERS = [...BEFORE_PAUSE, ...AFTER_COMMIT]
   .map((step) => step.id)
@@ -23,7 +19,7 @@ const OTHERS = [...BEFORE_PAUSE, ...AFTER_COMMIT]
 /** PGGLIDE_E2E=all takes every step outside the pause, too. */
 const POINTS = [
   ...Object.entries(TURNING_POINTS),
-  ...(process.env.PGGLIDE_E2E === 'all' ? OTHERS.map((id): [string, KillAt] => [id, at(id)]) : []),
+  ...(process.env.PGGLIDE_E2E === 'all' ? OTHERS.map((id): [string, KillAt] => [id, told(id)]) : []),
 ];
 
 let world: World;
