@@ -57,7 +57,7 @@ export const literal = (text: string): Sql => verbatim(pg.escapeLiteral(text));
 /** Items with commas (or another separator of ours) between them. */
 export function list(
   items: readonly Sql[],
-  separator: ', ' | ' UNION ALL ' | ' AND ' | '; ' | ' ' = ', ',
+  separator: ', ' | ' UNION ALL ' | ' + ' | ' AND ' | '; ' | ' ' = ', ',
 ): Sql {
   const [first, ...rest] = items;
   return rest.reduce((joined, item) => sql`${joined}${verbatim(separator)}${item}`, first ?? verbatim(''));

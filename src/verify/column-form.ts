@@ -16,17 +16,26 @@ export interface ColumnType {
   readonly isDomain: boolean;
 }
 
-/** `value`: hashed as it is. `string`: likewise, as bytes. `float`: as it is, with the sign of zero. `text`: as its output function prints it. */
-export type ColumnForm = 'value' | 'string' | 'float' | 'text' | { readonly send: string };
+/**
+ * `value`: hashed as it is. `string`: likewise, as bytes. `float`: as it is, with the sign of zero. `text`: as its output
+ * function prints it. `hash`: as it is, by a function that takes the hash of the columns before it as its seed.
+ */
+export type ColumnForm =
+  | 'value'
+  | 'string'
+  | 'float'
+  | 'text'
+  | { readonly send: string }
+  | { readonly hash: string; readonly zero: string };
 
 /** By the OID of a built-in type. */
 const FORMS = new Map<number, ColumnForm>([
   [16, 'value'], // boolean
   [17, 'value'], // bytea
   [18, 'value'], // "char"
-  [21, 'value'], // smallint
-  [23, 'value'], // integer
-  [26, 'value'], // oid
+  [21, { hash: 'hashint2extended', zero: '0::int2' }],
+  [23, { hash: 'hashint4extended', zero: '0' }],
+  [26, { hash: 'hashoidextended', zero: '0::oid' }],
   [650, 'value'], // cidr
   [774, 'value'], // macaddr8
   [829, 'value'], // macaddr
@@ -77,12 +86,25 @@ export interface FormedColumn {
 export function hashedTerms(column: FormedColumn, recode: boolean): Sql[] {
   const value = sql`t.${ident(column.name)}`;
   const { form } = column;
-  if (form === 'value') return [value];
+  if (form === 'value' || (typeof form === 'object' && 'hash' in form)) return [value];
   if (form === 'string') return [recode ? sql`textsend(${value})` : sql`${value} COLLATE "C"`];
   // Infinities and NaN are themselves; a NaN has many bit patterns and one meaning, so its bytes stay out.
   if (form === 'float') return [value, sql`CASE WHEN ${value} = 0 THEN float8send(${value}) END`];
   if (form === 'text') throw new RangeError(`No hashed form: ${column.name}`);
   return [sql`${trusted(form.send)}(${value})`];
+}
+
+/**
+ * The hash of the column's value with `seed`, for types whose hash tells all values apart; undefined for others. NULL
+ * hashes like zero or an empty string: who asks keeps count of NULLs.
+ */
+export function seededHash({ name, form }: FormedColumn, recode: boolean, seed: Sql): Sql | undefined {
+  const value = sql`t.${ident(name)}`;
+  if (form === 'string') {
+    return recode ? undefined : sql`hashtextextended(coalesce(${value} COLLATE "C", ''), ${seed})`;
+  }
+  if (typeof form !== 'object' || !('hash' in form)) return undefined;
+  return sql`${trusted(form.hash)}(coalesce(${value}, ${trusted(form.zero)}), ${seed})`;
 }
 
 /** What stands for the column in a row that is hashed as text. */

@@ -4,7 +4,7 @@ import type { Connection } from '../postgres/connection.ts';
 import { list, type Sql, sql, trusted } from '../postgres/sql.ts';
 import type { FormedColumn } from './column-form.ts';
 import { fromPart, type HeapPart } from './heap-part.ts';
-import { type HashMethod, mixedHash, rowHashSql, type Seed } from './row-hash.ts';
+import { type HashMethod, mixedHash, needsMixing, rowHashSql, type Seed } from './row-hash.ts';
 
 export type Bits = 64 | 128;
 export const seedsOf = (bits: Bits): readonly Seed[] => (bits === 64 ? [0] : [0, 1]);
@@ -54,9 +54,15 @@ export function hashedPart(part: HeapPart, rows: HashedRows, more: readonly Sql[
 /** Select list over `hashedPart`: rows and one sum a seed, as text because they pass 2^53. */
 export function fingerprintTerms(rows: HashedRows): Sql {
   const sums = seedsOf(rows.bits).map(
-    (seed) => sql`coalesce(sum(${mixedHash(hashName(seed), rows.method, seed)}), 0)::text`,
+    (seed) => sql`coalesce(sum(${mixedHash(hashName(seed), rows.columns, rows.method, seed)}), 0)::text`,
   );
   return sql`count(*) AS rows, ARRAY[${list(sums)}] AS sums`;
+}
+
+/** Where a hash is used only once, a subquery would only cost. */
+function directFingerprint(part: HeapPart, { columns, method, bits }: HashedRows): Sql {
+  const sums = seedsOf(bits).map((seed) => sql`coalesce(sum(${rowHashSql(columns, method, seed)}), 0)::text`);
+  return sql`SELECT count(*) AS rows, ARRAY[${list(sums)}] AS sums ${fromPart(part)}`;
 }
 
 export interface FingerprintRow {
@@ -75,9 +81,8 @@ export async function fingerprintPart(
   part: HeapPart,
   rows: HashedRows,
 ): Promise<Fingerprint> {
-  return fingerprintOf(
-    await connection.one<FingerprintRow>(
-      sql`SELECT ${fingerprintTerms(rows)} FROM ${hashedPart(part, rows)}`,
-    ),
-  );
+  const statement = needsMixing(rows.columns, rows.method)
+    ? sql`SELECT ${fingerprintTerms(rows)} FROM ${hashedPart(part, rows)}`
+    : directFingerprint(part, rows);
+  return fingerprintOf(await connection.one<FingerprintRow>(statement));
 }

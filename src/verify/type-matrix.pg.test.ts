@@ -12,6 +12,10 @@ const MATRIX: readonly (readonly [type: string, value: string, other: string])[]
   ['boolean', 'true', 'false'],
   ['smallint', '5', '-5'],
   ['integer', '5', '-5'],
+  ['smallint', '0', 'NULL'],
+  ['integer', '0', 'NULL'],
+  ['oid', '0', 'NULL'],
+  ['oid', '4000000000', '4'],
   // Equal to PostgreSQL's own hash of a bigint.
   ['bigint', '0', '4294967297'],
   ['bigint', '-1', '4294967296'],
