@@ -42,7 +42,9 @@ function line({ path, doc, description }: ConfigKey): string {
   const indent = '  '.repeat(parts.length - 1);
   const name = parts.at(-1) ?? '';
   if (doc === undefined) return `# ${indent}${name}:`;
-  const value = doc.default ?? doc.example ?? '';
+  // An empty list says less than an example of a full one.
+  const isEmptyList = Array.isArray(doc.default) && doc.default.length === 0;
+  const value = (isEmptyList ? doc.example : doc.default) ?? doc.example ?? '';
   const shown = Array.isArray(value) ? `[${value.join(', ')}]` : String(value);
   return [wrap(description, `# ${indent}# `), `# ${indent}${name}: ${shown}`.trimEnd()].join('\n');
 }
