@@ -617,8 +617,8 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   switchover(
     'new_side_busy',
-    'A session on the new side holds a replicated table.',
-    'Nobody but the apply worker should write there: see pg_locks.',
+    'A session on the new side holds the subscription that feeds it.',
+    'Somebody alters it in an open transaction: see pg_locks there.',
   ),
 
   refused(

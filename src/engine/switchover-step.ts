@@ -3,8 +3,8 @@
 import type { StepTime, SwitchoverDirection, TrafficWaits } from '../domain/event.ts';
 import type { LaneNames, Side, TableName } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
+import type { FencedRelation } from '../postgres/fence.ts';
 import type { LargeObject } from '../postgres/large-object.ts';
-import type { Sql } from '../postgres/sql.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import type { StepContext } from './step.ts';
 
@@ -20,13 +20,13 @@ export interface SwitchoverFacts {
   barrier: Connection | undefined;
   pins: Readonly<Record<Side, Connection>> | undefined;
   lift: Connection | undefined;
-  /** rehearse-queries: what raises the old side's fence and lifts the new side's; undefined where nothing is to do. */
-  fences: { readonly raise: Sql | undefined; readonly lift: Sql | undefined } | undefined;
+  /** hang-fence: what could not get its trigger before the pause. */
+  unfenced: FencedRelation[];
   /** raise-barrier: whether the lock is held now. */
   barrierHeld: boolean;
   /** fence-old-side: the fence stands on the old side, or may stand. */
   fenceBegun: boolean;
-  /** open-new-side: the fence is lifted in a transaction that waits for the commit point. */
+  /** open-new-side: the link is disabled in a transaction that waits for the commit point. */
   liftHeld: boolean;
   /** drain-replication: the old side's position that has arrived on the new side. */
   drainedLsn: string;

@@ -6,8 +6,7 @@
 import type { SwitchoverSummary } from '../domain/event.ts';
 import { linkFrom } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
-import { withBriefLock } from '../postgres/brief-lock.ts';
-import { fenceState, liftFenceSql } from '../postgres/fence.ts';
+import { isFenceRaised, liftFenceSql } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { dropSlot } from '../postgres/replication-slot.ts';
 import {
@@ -17,7 +16,6 @@ import {
 } from '../postgres/subscription.ts';
 import { type MigrationRow, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
-import { requirePlan } from './rows.ts';
 import type { Session } from './session.ts';
 import { summarize } from './summary.ts';
 import { rollForward } from './switchover.ts';
@@ -71,9 +69,8 @@ async function undo(session: Session, traffic: TrafficSwitch, intent: Switchover
   const { from } = intent;
   // The side that traffic goes on with must take writes first, in every database.
   for (const database of session.databases) {
-    const { plan } = await requirePlan(database);
-    const lift = liftFenceSql(await fenceState(database.side(from), plan.tables));
-    if (lift) await withBriefLock(database.side(from), lift);
+    const side = database.side(from);
+    if (await isFenceRaised(side)) await side.script(liftFenceSql());
   }
   // A traffic switch that cannot be reached holds nothing for longer than its lease.
   await traffic

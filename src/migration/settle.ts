@@ -10,9 +10,9 @@ import { linkFrom, memberName, otherSide, type Side, type TableName } from '../d
 import { endSwitchoverSessions } from '../postgres/activity.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
-import { fenceState, liftFenceSql } from '../postgres/fence.ts';
+import { isFenceRaised, liftFenceSql } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
-import { list, type Sql } from '../postgres/sql.ts';
+import { list } from '../postgres/sql.ts';
 import { disableSubscriptionSql } from '../postgres/subscription.ts';
 import { type MigrationRow, readMigration } from '../state/migration-row.ts';
 import { endRunner, takeRunnerLock } from '../state/runner-lock.ts';
@@ -42,8 +42,8 @@ export async function settleFences(options: SettleOptions): Promise<boolean> {
   const lead = await opened.lead(seen, target);
   const databases = [lead, ...(await opened.others(seen))];
   if (isCommitted(seen)) {
-    const lifts = await Promise.all(databases.map((database) => liftOf(database, seen.activeSide)));
-    if (lifts.every((lift) => lift === undefined)) return true;
+    const raised = await Promise.all(databases.map(({ sides }) => isFenceRaised(sides[seen.activeSide])));
+    if (!raised.includes(true)) return true;
   }
   if (options.endRunner) await endWholeRunner(databases);
   try {
@@ -118,16 +118,11 @@ async function endWholeRunner(databases: readonly Ends[]): Promise<void> {
   await allEnded(sessions.map((session) => endSwitchoverSessions(session)));
 }
 
-/** Undefined: the active side takes writes. */
-const liftOf = async ({ sides, tables }: Ends, activeSide: Side): Promise<Sql | undefined> =>
-  liftFenceSql(await fenceState(sides[activeSide], tables));
-
 async function openActiveSide(database: Ends, activeSide: Side): Promise<void> {
-  const lift = await liftOf(database, activeSide);
-  if (lift === undefined) return;
+  if (!(await isFenceRaised(database.sides[activeSide]))) return;
   // The link that fed this side until now must not bring anything once clients write here.
   const other = otherSide(activeSide);
   const feeding = await existingLanes(database.sides[other], database.migration, linkFrom(other));
   const disable = feeding.map((lane) => disableSubscriptionSql(lane.subscription));
-  await withBriefLock(database.sides[activeSide], list([lift, ...disable], '; '));
+  await withBriefLock(database.sides[activeSide], list([...disable, liftFenceSql()], '; '));
 }

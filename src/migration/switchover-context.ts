@@ -61,7 +61,7 @@ const emptyFacts = (): SwitchoverFacts => ({
   barrier: undefined,
   lift: undefined,
   pins: undefined,
-  fences: undefined,
+  unfenced: [],
   barrierHeld: false,
   fenceBegun: false,
   liftHeld: false,

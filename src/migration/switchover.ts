@@ -19,6 +19,7 @@ import { commitSwitch } from '../steps/commit-switch.ts';
 import { completeFence } from '../steps/complete-fence.ts';
 import { drainReplication } from '../steps/drain-replication.ts';
 import { fenceOldSide } from '../steps/fence-old-side.ts';
+import { hangFenceStep } from '../steps/hang-fence.ts';
 import { liftFence } from '../steps/lift-fence.ts';
 import { openNewSide } from '../steps/open-new-side.ts';
 import { openSessions } from '../steps/open-sessions.ts';
@@ -43,6 +44,7 @@ type StepGroup = SwitchoverStep | readonly SwitchoverStep[];
 export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   checkReadiness,
   checkDrift,
+  hangFenceStep,
   renewViews,
   renewLargeObjects,
   warmCache,

@@ -1,22 +1,30 @@
 /**
- * The fence: statement-level triggers that refuse writes on the side that is not active. Unlike a setting, a
- * session cannot undo it, and it does not fire for apply workers. It is raised by CREATE or ENABLE and lifted by
- * DISABLE, because DISABLE lets readers go on (SHARE ROW EXCLUSIVE) where DROP would wait for them (ACCESS EXCLUSIVE).
+ * The fence: statement-level triggers that refuse writes on the side that is not active. Unlike a setting, a session
+ * cannot undo it, and it does not fire for apply workers. The triggers hang on both sides before the first switch; what
+ * raises and lifts them is one value of the side, pgglide.fence_state, so that the pause runs no DDL: after DDL every
+ * session would have to build its plans anew, at the moment when all held requests are let go.
+ *
+ * Raise it under the barrier only: a writer that was let in before must not be writing still.
+ * https://www.postgresql.org/docs/current/sql-createtrigger.html
+ * https://www.postgresql.org/docs/current/functions-sequence.html
  */
 
 import type { TableName } from '../domain/names.ts';
-import { withBriefLock } from './brief-lock.ts';
+import { type BriefLockOptions, withBriefLock } from './brief-lock.ts';
 import type { Connection } from './connection.ts';
-import { ident, list, type Sql, sql } from './sql.ts';
+import { ident, literal, type Sql, sql } from './sql.ts';
 
 export const FENCE_TRIGGER = 'pgglide_fence';
 
+const LIFTED = 0;
+const RAISED = 1;
+
 export interface FencedRelation extends TableName {
-  readonly fence: 'absent' | 'lifted' | 'raised';
+  readonly trigger: 'absent' | 'disabled' | 'present';
 }
 
 /** Every relation a write could name: the planned tables and all their partitions. */
-export async function fenceState(
+export async function fencedRelations(
   connection: Connection,
   tables: readonly TableName[],
 ): Promise<FencedRelation[]> {
@@ -29,7 +37,7 @@ export async function fenceState(
       SELECT i.inhrelid FROM planned p JOIN pg_inherits i ON i.inhparent = p.oid
     )
     SELECT n.nspname AS schema, c.relname AS name,
-      CASE WHEN t.oid IS NULL THEN 'absent' WHEN t.tgenabled = 'D' THEN 'lifted' ELSE 'raised' END AS fence
+      CASE WHEN t.oid IS NULL THEN 'absent' WHEN t.tgenabled = 'D' THEN 'disabled' ELSE 'present' END AS trigger
     FROM planned p
     JOIN pg_class c ON c.oid = p.oid AND c.relkind IN ('r', 'p')
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -37,67 +45,55 @@ export async function fenceState(
     ORDER BY 1, 2`);
 }
 
-function raiseOne(relation: FencedRelation): Sql {
+/** Those on which the fence's trigger does not hang, or was disabled. */
+export async function unfencedRelations(
+  connection: Connection,
+  tables: readonly TableName[],
+): Promise<FencedRelation[]> {
+  const relations = await fencedRelations(connection, tables);
+  return relations.filter(({ trigger }) => trigger !== 'present');
+}
+
+/** SHARE ROW EXCLUSIVE on the table: readers go on. The condition fails closed: a value that was never set is not 0. */
+export function hangFenceSql(relation: FencedRelation): Sql {
   const table = ident(relation.schema, relation.name);
-  if (relation.fence === 'lifted')
+  if (relation.trigger === 'disabled')
     return sql`ALTER TABLE ONLY ${table} ENABLE TRIGGER ${ident(FENCE_TRIGGER)}`;
   return sql`CREATE TRIGGER ${ident(FENCE_TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${table}
-    FOR EACH STATEMENT EXECUTE FUNCTION pgglide.fence()`;
+    FOR EACH STATEMENT WHEN (pg_catalog.pg_sequence_last_value('pgglide.fence_state'::pg_catalog.regclass) IS DISTINCT FROM ${literal(String(LIFTED))}::bigint)
+    EXECUTE FUNCTION pgglide.fence()`;
 }
-
-/** Statements for all that is not raised yet; undefined when there is nothing to do. */
-export function raiseFenceSql(relations: readonly FencedRelation[]): Sql | undefined {
-  const open = relations.filter((relation) => relation.fence !== 'raised');
-  return open.length === 0 ? undefined : list(open.map(raiseOne), '; ');
-}
-
-/** Lets writes in again. In one implicit transaction: all tables or none. */
-export function liftFenceSql(relations: readonly FencedRelation[]): Sql | undefined {
-  const raised = relations.filter((relation) => relation.fence === 'raised');
-  if (raised.length === 0) return undefined;
-  return list(
-    raised.map(
-      (relation) =>
-        sql`ALTER TABLE ONLY ${ident(relation.schema, relation.name)} DISABLE TRIGGER ${ident(FENCE_TRIGGER)}`,
-    ),
-    '; ',
-  );
-}
-
-/** Beyond this many tables it is their number that costs, not the first time. */
-const REHEARSED_RELATIONS = 100;
 
 /**
- * Raises and lifts a fence on a table of our own and takes it back, and loads the definitions of the tables that will
- * have theirs changed, so that this session's first real one costs no more than its second. Gives up at once where the
- * table is in use.
+ * Table by table, so that on the active side nobody waits for more than one.
+ * @throws {PrerequisiteError} `lock_not_available`
  */
-export async function rehearseFence(
+export async function hangFence(
   connection: Connection,
-  ownTable: TableName,
   relations: readonly FencedRelation[],
+  options?: BriefLockOptions,
 ): Promise<void> {
-  const table = ident(ownTable.schema, ownTable.name);
-  const trigger = ident(FENCE_TRIGGER);
-  const seen = relations
-    .slice(0, REHEARSED_RELATIONS)
-    .map(({ schema, name }) => sql`SELECT FROM ONLY ${ident(schema, name)} WHERE false`);
-  try {
-    await connection.script(
-      sql`BEGIN; SET LOCAL lock_timeout = '10ms'; ${list(
-        [
-          ...seen,
-          raiseOne({ ...ownTable, fence: 'absent' }),
-          sql`ALTER TABLE ONLY ${table} DISABLE TRIGGER ${trigger}`,
-          sql`ALTER TABLE ONLY ${table} ENABLE TRIGGER ${trigger}`,
-        ],
-        '; ',
-      )}; ROLLBACK`,
-    );
-  } catch (error) {
-    if (connection.lost !== undefined) throw error;
-    await connection.script(sql`ROLLBACK`);
-  }
+  for (const relation of relations) await withBriefLock(connection, hangFenceSql(relation), options);
+}
+
+export async function isFenceRaised(connection: Connection): Promise<boolean> {
+  const { raised } = await connection.one<{ raised: boolean }>(sql`
+    SELECT pg_sequence_last_value('pgglide.fence_state') IS DISTINCT FROM ${LIFTED}::bigint AS raised`);
+  return raised;
+}
+
+/** Holds for every transaction from this moment, and is durable once its own transaction has committed; ROLLBACK does not take it back. */
+export const raiseFenceSql = (): Sql => setState(RAISED);
+
+/** Lets writes in again, on all tables at once. */
+export const liftFenceSql = (): Sql => setState(LIFTED);
+
+const setState = (state: number): Sql =>
+  sql`SELECT pg_catalog.setval('pgglide.fence_state', ${literal(String(state))}::bigint)`;
+
+/** Sets it to what it is, so that this session's first real time costs no more than its second. */
+export async function rehearseFence(connection: Connection): Promise<void> {
+  await connection.script((await isFenceRaised(connection)) ? raiseFenceSql() : liftFenceSql());
 }
 
 /**
@@ -107,7 +103,7 @@ export async function rehearseFence(
  * @throws {PrerequisiteError} `lock_not_available`
  */
 export async function dropFence(connection: Connection, tables: readonly TableName[]): Promise<void> {
-  const present = (await fenceState(connection, tables)).filter((relation) => relation.fence !== 'absent');
+  const present = (await fencedRelations(connection, tables)).filter(({ trigger }) => trigger !== 'absent');
   for (const relation of present) {
     await withBriefLock(
       connection,

@@ -1,10 +1,9 @@
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
-import { withBriefLock } from '../postgres/brief-lock.ts';
-import { fenceState, raiseFenceSql } from '../postgres/fence.ts';
+import { hangFence, unfencedRelations } from '../postgres/fence.ts';
 
 /**
- * The pause raises the fence that was prepared before it. What was made on the old side in between, such as a partition,
- * gets its fence now; usually there is nothing to do. Safe to repeat.
+ * The pause raises the fence whose triggers were hung before it. What was made on the old side in between, such as a partition,
+ * gets its trigger now; usually there is nothing to do. Safe to repeat.
  *
  * SHARE ROW EXCLUSIVE on those tables, for moments at a time.
  */
@@ -14,7 +13,6 @@ export const completeFence: SwitchoverStep = {
   describe: ({ from }) => [`on the ${from}: the fence's triggers where a table has been made meanwhile`],
 
   async run({ oldSide, tables }) {
-    const raise = raiseFenceSql(await fenceState(oldSide, tables));
-    if (raise !== undefined) await withBriefLock(oldSide, raise);
+    await hangFence(oldSide, await unfencedRelations(oldSide, tables));
   },
 };

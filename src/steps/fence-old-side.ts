@@ -1,6 +1,6 @@
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { endBackend } from '../postgres/activity.ts';
-import { fenceState, liftFenceSql } from '../postgres/fence.ts';
+import { hangFenceSql, liftFenceSql, raiseFenceSql } from '../postgres/fence.ts';
 import { list, sql } from '../postgres/sql.ts';
 
 /**
@@ -9,28 +9,25 @@ import { list, sql } from '../postgres/sql.ts';
  * session at any later moment, the old side stays shut, so that never both sides take writes. That the COMMIT succeeds
  * proves that the barrier stood until now. Undo lifts the fence.
  *
- * SHARE ROW EXCLUSIVE on tables that the barrier holds already: nobody waits longer for it.
+ * Tables that hang-fence could not get before the pause get their trigger here, on locks that the barrier holds already.
  */
 export const fenceOldSide: SwitchoverStep = {
   id: 'fence-old-side',
   title: 'Old side fenced',
-  describe: ({ from, tables }) => [
-    `create or enable the fence's triggers on ${tables.length} tables of the ${from}, COMMIT`,
-  ],
+  describe: ({ from }) => [`on the ${from}: ${raiseFenceSql().text}, COMMIT`],
 
   async run({ facts }) {
-    const { barrier, fences } = facts;
-    if (barrier === undefined || fences === undefined) throw new Error('rehearse-queries has not run');
+    const { barrier, unfenced } = facts;
+    if (barrier === undefined) throw new Error('open-sessions has not run');
     facts.fenceBegun = true;
-    await barrier.script(fences.raise === undefined ? sql`COMMIT` : list([fences.raise, sql`COMMIT`], '; '));
+    await barrier.script(list([...unfenced.map(hangFenceSql), raiseFenceSql(), sql`COMMIT`], '; '));
     facts.barrierHeld = false;
   },
 
   async undo(context) {
     if (!context.facts.fenceBegun) return;
     await endBarrier(context);
-    const lift = liftFenceSql(await fenceState(context.oldSide, context.tables));
-    if (lift) await context.oldSide.script(lift);
+    await context.oldSide.script(liftFenceSql());
     context.facts.fenceBegun = false;
   },
 };

@@ -1,23 +1,41 @@
-import type { Step } from '../engine/step.ts';
-import { type FencedRelation, fenceState, raiseFenceSql } from '../postgres/fence.ts';
+import type { Action, Step } from '../engine/step.ts';
+import {
+  type FencedRelation,
+  hangFenceSql,
+  isFenceRaised,
+  raiseFenceSql,
+  unfencedRelations,
+} from '../postgres/fence.ts';
+import { list } from '../postgres/sql.ts';
+
+interface Facts {
+  readonly isRaised: boolean;
+  readonly unfenced: readonly FencedRelation[];
+}
 
 /**
  * Until the cutover the target takes no writes but the apply worker's: a stray client gets the fence's error instead of
  * causing a conflict that stops replication. SHARE ROW EXCLUSIVE on each table of the target for an instant.
  */
-export const fenceTarget: Step<readonly FencedRelation[]> = {
+export const fenceTarget: Step<Facts> = {
   id: 'fence-target',
   title: 'Target fenced until the cutover',
 
-  describe: ({ plan }) => [`target: fence triggers on ${plan.tables.length} tables`],
+  describe: ({ plan }) => [`target: fence triggers on ${plan.tables.length} tables, raised`],
 
   async observe({ target, plan }) {
-    const relations = await fenceState(target, plan.tables);
-    return { satisfied: relations.every((relation) => relation.fence === 'raised'), facts: relations };
+    const [isRaised, unfenced] = await Promise.all([
+      isFenceRaised(target),
+      unfencedRelations(target, plan.tables),
+    ]);
+    return { satisfied: isRaised && unfenced.length === 0, facts: { isRaised, unfenced } };
   },
 
-  actions(_, relations) {
-    const statement = raiseFenceSql(relations);
-    return statement ? [{ on: 'target', statement }] : [];
+  actions(_, { isRaised, unfenced }) {
+    const actions: Action[] = [];
+    if (!isRaised) actions.push({ on: 'target', statement: raiseFenceSql() });
+    if (unfenced.length > 0)
+      actions.push({ on: 'target', statement: list(unfenced.map(hangFenceSql), '; ') });
+    return actions;
   },
 };

@@ -12,7 +12,7 @@ export const installOwnSchema: Step<Facts> = {
   id: 'install-own-schema',
   title: 'Our own schema on both sides',
 
-  describe: () => ['source: run sql/side-001.sql', 'target: run sql/side-001.sql, sql/state-001.sql'],
+  describe: () => ['source: run sql/side-*.sql', 'target: run sql/side-*.sql, sql/state-*.sql'],
 
   async observe({ source, target }) {
     const [onSource, onTarget] = await Promise.all([

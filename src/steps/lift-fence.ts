@@ -1,7 +1,7 @@
 import { sleep } from '../base/async.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
-import { fenceState, liftFenceSql } from '../postgres/fence.ts';
+import { liftFenceSql } from '../postgres/fence.ts';
 import { list, sql } from '../postgres/sql.ts';
 import { disableSubscriptionSql } from '../postgres/subscription.ts';
 
@@ -9,13 +9,13 @@ import { disableSubscriptionSql } from '../postgres/subscription.ts';
 const RETRY_MS = 30_000;
 
 /**
- * Lets writes into the new side, after the commit point only, so that never both sides take writes: commits what
+ * Lets writes into the new side, after the commit point only, so that never both sides take writes, and commits what
  * open-new-side has prepared, or does it anew after a crash.
  */
 export const liftFence: SwitchoverStep = {
   id: 'lift-fence',
   title: 'New side takes writes',
-  describe: ({ to }) => [`COMMIT the lifted fence and the disabled link on the ${to}`],
+  describe: ({ to }) => [`on the ${to}: ${liftFenceSql().text}, COMMIT the disabled link`],
 
   async run(context) {
     const started = performance.now();
@@ -34,7 +34,7 @@ export const liftFence: SwitchoverStep = {
 async function committedWhatWasPrepared({ facts }: SwitchoverContext): Promise<boolean> {
   if (!facts.liftHeld || facts.lift === undefined) return false;
   facts.liftHeld = false;
-  return facts.lift.script(sql`COMMIT`).then(
+  return facts.lift.script(sql`${liftFenceSql()}; COMMIT`).then(
     () => true,
     () => false,
   );
@@ -42,7 +42,6 @@ async function committedWhatWasPrepared({ facts }: SwitchoverContext): Promise<b
 
 async function liftAnew(context: SwitchoverContext): Promise<void> {
   await using session = await context.open(context.to, 'fence');
-  const lift = liftFenceSql(await fenceState(session, context.tables));
   const disable = context.outLanes.map((lane) => disableSubscriptionSql(lane.subscription));
-  await withBriefLock(session, list(lift ? [lift, ...disable] : disable, '; '));
+  await withBriefLock(session, list([...disable, liftFenceSql()], '; '));
 }

@@ -1,22 +1,14 @@
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import type { Connection } from '../postgres/connection.ts';
-import {
-  type FencedRelation,
-  fenceState,
-  liftFenceSql,
-  raiseFenceSql,
-  rehearseFence,
-} from '../postgres/fence.ts';
+import { rehearseFence } from '../postgres/fence.ts';
 import { readLargeObjects } from '../postgres/large-object.ts';
 import { readSequences, rehearseSetSequences } from '../postgres/sequence.ts';
 import { beginSnapshot, exportSnapshot, releaseSnapshot } from '../postgres/snapshot.ts';
 
 /**
  * Runs what the pause will run, where it changes nothing, so that both servers' catalog caches and our own code are warm
- * when requests wait: a first time costs several times the second. What can be known before the pause is looked up
- * here: which tables have their fence. The transactions that will take the snapshots are begun; they hold nothing yet.
- *
- * Locks our own marker table on both sides, and no other, for milliseconds.
+ * when requests wait: a first time costs several times the second. The transactions that will take the snapshots are
+ * begun; they hold nothing yet. Locks nothing.
  */
 export const rehearseQueries: SwitchoverStep = {
   id: 'rehearse-queries',
@@ -31,22 +23,19 @@ export const rehearseQueries: SwitchoverStep = {
     const sessions = { barrier: facts.barrier, lift: facts.lift };
     const pins = [facts.pins.source, facts.pins.target];
     await rehearse(context, sessions, pins);
-    const { raised, lifted } = await rehearse(context, sessions, pins);
-    facts.fences = { raise: raiseFenceSql(raised), lift: liftFenceSql(lifted) };
+    await rehearse(context, sessions, pins);
     await Promise.all(pins.map(beginSnapshot));
   },
 };
 
-/** The relations whose fence will be raised, and those whose fence will be lifted. */
 async function rehearse(
-  { oldSide, newSide, plan, tables, outLanes }: SwitchoverContext,
+  { oldSide, newSide, plan }: SwitchoverContext,
   { barrier, lift }: { readonly barrier: Connection; readonly lift: Connection },
   pins: readonly Connection[],
-): Promise<{ readonly raised: readonly FencedRelation[]; readonly lifted: readonly FencedRelation[] }> {
-  const [marker] = outLanes.map((lane) => lane.marker);
-  const [raised, lifted] = await Promise.all([
-    fenceState(barrier, tables),
-    fenceState(lift, tables),
+): Promise<void> {
+  await Promise.all([
+    rehearseFence(barrier),
+    rehearseFence(lift),
     rehearseSequences(),
     readLargeObjects(oldSide),
     ...pins.map(async (session) => {
@@ -54,10 +43,6 @@ async function rehearse(
       await releaseSnapshot(session);
     }),
   ]);
-  if (marker !== undefined) {
-    await Promise.all([rehearseFence(barrier, marker, raised), rehearseFence(lift, marker, lifted)]);
-  }
-  return { raised, lifted };
 
   async function rehearseSequences(): Promise<void> {
     const values = await readSequences(oldSide, plan.sequences);

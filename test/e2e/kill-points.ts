@@ -13,7 +13,7 @@ export const IN_THE_PAUSE = {
   'drain-replication': { statement: 'AS arrived FROM', after: BARRIER },
   'open-new-side': { statement: '_1" DISABLE', after: BARRIER },
   'arm-return-link': { statement: 'pg_replication_origin_advance' },
-  'fence-old-side': { statement: 'TRIGGER "pgglide_fence"[^]*COMMIT$', after: BARRIER },
+  'fence-old-side': { statement: "fence_state', '1'[^]*COMMIT$", after: BARRIER },
   'commit-switch': { statement: COMMIT_POINT },
-  'lift-fence': { statement: '^COMMIT$', after: COMMIT_POINT },
+  'lift-fence': { statement: "fence_state', '0'[^]*COMMIT$", after: COMMIT_POINT },
 } as const satisfies Readonly<Record<string, KillAt>>;

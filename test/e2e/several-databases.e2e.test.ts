@@ -145,7 +145,7 @@ test('killed when the first database is open on the new side, and the second is 
   await finish('cutover', 'target');
 });
 
-/** What would lift the second database's fence is gone, and a lock keeps it from being lifted anew. */
+/** What would lift the second database's fence is gone, and a lock on its link keeps it from being lifted anew. */
 async function holdSecond(side: Side): Promise<pg.Client> {
   await world.query(
     side,
@@ -157,7 +157,10 @@ async function holdSecond(side: Side): Promise<pg.Client> {
   const client = new pg.Client({ host, port, user, password: password ?? '', database: SECOND });
   client.on('error', () => undefined);
   await client.connect();
-  await client.query('BEGIN; LOCK TABLE public.countries IN ROW EXCLUSIVE MODE');
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT subname AS name FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = current_database()',
+  );
+  await client.query(`BEGIN; ALTER SUBSCRIPTION "${rows[0]?.name}" SET (synchronous_commit = off)`);
   return client;
 }
 

@@ -43,6 +43,19 @@ async function play(
 const versionOf = async (client: { query(text: string): Promise<{ rows: { v: string }[] }> }) =>
   (await client.query("SELECT split_part(current_setting('server_version'), '.', 1) AS v")).rows[0]?.v;
 
+/** With the transaction that last changed each. */
+const fenceTriggers = (side: Database) =>
+  side.rows(
+    "SELECT tgrelid::regclass::text AS t, xmin::text AS x FROM pg_trigger WHERE tgname = 'pgglide_fence' ORDER BY 1",
+  );
+
+async function forwardSubscription(target: Database): Promise<string> {
+  const [row] = await target.rows<{ name: string }>(
+    'SELECT subname AS name FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = current_database()',
+  );
+  return row?.name ?? '';
+}
+
 describe('cutover and rollback', () => {
   test('a session moves without noticing, and what it writes reaches both sides', async ({
     source,
@@ -135,6 +148,69 @@ describe('cutover and rollback', () => {
     });
   });
 
+  test('the pause changes no trigger: both fences hang before it', async ({ source, target }) => {
+    await play({ source, target }, async (scene) => {
+      for (const direction of ['cutover', 'rollback'] as const) {
+        const before: unknown[] = [];
+        await scene.run((migration) => migration[direction](), {
+          traffic: (real) => ({
+            ...bound(real),
+            prepare: async (to) => {
+              before.push(await fenceTriggers(source), await fenceTriggers(target));
+              return real.prepare(to);
+            },
+          }),
+        });
+        expect(before).toEqual([await fenceTriggers(source), await fenceTriggers(target)]);
+        expect(before).toEqual([
+          [expect.objectContaining({ t: 'account' }), expect.objectContaining({ t: 'entry' })],
+          [expect.objectContaining({ t: 'account' }), expect.objectContaining({ t: 'entry' })],
+        ]);
+      }
+    });
+  });
+
+  test('a table that is held before the pause gets its fence in it', async ({ source, target }) => {
+    await play({ source, target }, async (scene) => {
+      const holder = await openSession(source.address);
+      await holder.query('BEGIN; LOCK TABLE account IN ROW EXCLUSIVE MODE');
+      await scene.run((migration) => migration.cutover(), {
+        traffic: (real) => ({
+          ...bound(real),
+          prepare: async (to) => {
+            expect(await fenceTriggers(source)).toMatchObject([{ t: 'entry' }]);
+            await holder.query('COMMIT');
+            return real.prepare(to);
+          },
+        }),
+      });
+      await expect(holder.query('INSERT INTO account (balance) VALUES (0)')).rejects.toMatchObject({
+        code: '25006',
+      });
+      await holder.end();
+    });
+  });
+
+  test('a transaction with a snapshot from before the switch meets the fence too', async ({
+    source,
+    target,
+  }) => {
+    await play({ source, target }, async (scene) => {
+      const reader = await openSession(source.address);
+      await scene.run((migration) => migration.cutover(), {
+        traffic: (real) => ({
+          ...bound(real),
+          prepare: async (to) => {
+            await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account');
+            return real.prepare(to);
+          },
+        }),
+      });
+      await expect(reader.query('UPDATE account SET balance = -1')).rejects.toMatchObject({ code: '25006' });
+      await reader.end();
+    });
+  });
+
   test('a rehearsal measures the stall and changes nothing', async ({ source, target }) => {
     await play({ source, target }, async (scene, client) => {
       const { summary } = await scene.run((migration) => migration.rehearse());
@@ -215,7 +291,9 @@ describe('given up before the commit point', () => {
       code: 'new_side_busy',
       arrange: async ({ target }) => {
         const holder = await openSession(target.address);
-        await holder.query('BEGIN; LOCK TABLE account IN ROW EXCLUSIVE MODE');
+        await holder.query(
+          `BEGIN; ALTER SUBSCRIPTION "${await forwardSubscription(target)}" SET (synchronous_commit = off)`,
+        );
         return { end: () => holder.end() };
       },
     },
