@@ -291,10 +291,17 @@ describe('given up before the commit point', () => {
       code: 'new_side_busy',
       arrange: async ({ target }) => {
         const holder = await openSession(target.address);
-        await holder.query(
-          `BEGIN; ALTER SUBSCRIPTION "${await forwardSubscription(target)}" SET (synchronous_commit = off)`,
-        );
-        return { end: () => holder.end() };
+        const alter = `BEGIN; ALTER SUBSCRIPTION "${await forwardSubscription(target)}" SET (synchronous_commit = off)`;
+        return {
+          traffic: (real) => ({
+            ...bound(real),
+            committing: async (to, epoch) => {
+              await real.committing(to, epoch);
+              await holder.query(alter);
+            },
+          }),
+          end: () => holder.end(),
+        };
       },
     },
     {
