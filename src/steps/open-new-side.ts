@@ -30,10 +30,14 @@ export const openNewSide: SwitchoverStep = {
       await session.script(sql`${list([sql`BEGIN`, lockLimitsSql(remainingMs()), ...disable], '; ')}`);
     } catch (error) {
       if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
-      throw new SwitchoverAbortedError('new_side_busy', `A session of the ${to} holds the subscription that feeds it`, {
-        hint: `Somebody alters it in an open transaction: see pg_locks on the ${to}.`,
-        cause: error,
-      });
+      throw new SwitchoverAbortedError(
+        'new_side_busy',
+        `A session of the ${to} holds the subscription that feeds it`,
+        {
+          hint: `Somebody alters it in an open transaction: see pg_locks on the ${to}.`,
+          cause: error,
+        },
+      );
     }
   },
 
