@@ -4,11 +4,17 @@ import type { V1Pod } from '@kubernetes/client-node';
 import { sleep } from '../base/async.ts';
 import { SwitchoverAbortedError, UnreachableError } from '../domain/errors.ts';
 import type { Cluster } from '../kubernetes/cluster.ts';
-import { hopelessReason, type RolloutState, rolloutState, type Workload } from './kubernetes-rollout.ts';
+import {
+  hopelessReason,
+  type RolloutState,
+  rolloutState,
+  type VerdictOptions,
+  type Workload,
+} from './kubernetes-rollout.ts';
 
 const LOOK_EVERY_MS = 500;
 
-export interface RolloutOptions {
+export interface RolloutOptions extends VerdictOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   /** Which of the workload's pods are as they shall be. */
@@ -32,7 +38,7 @@ export async function awaitRollout(
   let waitingFor = 'the API server';
   while (performance.now() - started < options.timeoutMs) {
     options.signal.throwIfAborted();
-    const state = await look(cluster, workload, options.isNew).catch(whenUnreachable);
+    const state = await look(cluster, workload, options).catch(whenUnreachable);
     if (state?.is === 'done') return;
     if (state?.is === 'stuck') throw stuck(workload, state.why);
     waitingFor = state?.waitingFor ?? waitingFor;
@@ -45,10 +51,10 @@ export async function awaitRollout(
 async function look(
   cluster: Cluster,
   { kind, name }: WorkloadRef,
-  isNew: RolloutOptions['isNew'],
+  { isNew, isUndo }: RolloutOptions,
 ): Promise<RolloutState> {
   const workload = await cluster.require<Workload>({ apiVersion: 'apps/v1', kind, name });
-  const state = rolloutState(workload);
+  const state = rolloutState(workload, { isUndo });
   if (state.is === 'stuck') return state;
   const labels = Object.entries(workload.spec?.selector.matchLabels ?? {})
     .map(([key, value]) => `${key}=${value}`)

@@ -32,6 +32,16 @@ describe('a rollout', () => {
     expect(rolloutState(deployment(status))).toMatchObject({ is });
   });
 
+  test('being undone: what the controller said of it before is no verdict on the undo', () => {
+    const conditions = [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }];
+    const undoing = deployment({ ...rolledOut, replicas: 3, conditions });
+    expect(rolloutState(undoing, { isUndo: true })).toEqual({
+      is: 'under-way',
+      waitingFor: '1 old pods to end',
+    });
+    expect(rolloutState(deployment({ ...rolledOut, conditions }), { isUndo: true })).toEqual({ is: 'done' });
+  });
+
   test('of a StatefulSet counts ready pods, of a DaemonSet those of its nodes', () => {
     const set: V1StatefulSet = {
       kind: 'StatefulSet',
@@ -53,7 +63,7 @@ describe('a rollout', () => {
 });
 
 describe('a pod', () => {
-  const pod = (restartCount: number, reason: string): V1Pod => ({
+  const pod = (restartCount: number, reason: string, message = 'why'): V1Pod => ({
     metadata: { name: 'p' },
     status: {
       containerStatuses: [
@@ -63,7 +73,7 @@ describe('a pod', () => {
           imageID: '',
           ready: false,
           restartCount,
-          state: { waiting: { reason, message: 'why' } },
+          state: { waiting: { reason, message } },
           lastState: { terminated: { exitCode: 4 } },
         },
       ],
@@ -74,5 +84,10 @@ describe('a pod', () => {
     expect(hopelessReason(pod(3, 'CrashLoopBackOff'))).toBe('p ends with exit code 4 at each start');
     expect(hopelessReason(pod(1, 'CrashLoopBackOff'))).toBeUndefined();
     expect(hopelessReason(pod(0, 'ContainerCreating'))).toBeUndefined();
+  });
+  test('whose ConfigMap the kubelet could not read in time is not hopeless: it tries again', () => {
+    const config = (message: string) => hopelessReason(pod(0, 'CreateContainerConfigError', message));
+    expect(config('configmap "app" not found')).toContain('not found');
+    expect(config('failed to sync configmap cache: timed out waiting for the condition')).toBeUndefined();
   });
 });

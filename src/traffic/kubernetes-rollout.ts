@@ -12,10 +12,15 @@ export type RolloutState =
 const DONE: RolloutState = { is: 'done' };
 const underWay = (waitingFor: string): RolloutState => ({ is: 'under-way', waitingFor });
 
-export function rolloutState(workload: Workload): RolloutState {
+export interface VerdictOptions {
+  /** What the controller calls stuck is what is being undone: it takes that back only once a pod has gone. */
+  readonly isUndo?: boolean | undefined;
+}
+
+export function rolloutState(workload: Workload, { isUndo = false }: VerdictOptions = {}): RolloutState {
   const { metadata, status } = workload;
   if ((status?.observedGeneration ?? 0) < (metadata?.generation ?? 0)) return underWay('the controller');
-  const why = givenUp(workload as V1Deployment);
+  const why = isUndo ? undefined : givenUp(workload as V1Deployment);
   if (why !== undefined) return { is: 'stuck', why };
   const { wanted, updated, ready, present } = counts(workload);
   if (updated < wanted) return underWay(`${wanted - updated} of ${wanted} pods to be replaced`);
@@ -59,13 +64,16 @@ const HOPELESS: ReadonlySet<string> = new Set([
   'InvalidImageName',
   'CreateContainerConfigError',
 ]);
+/** A kubelet that is busy has not heard yet what a ConfigMap or Secret holds. */
+const isMomentary = (message: string | undefined): boolean => message?.startsWith('failed to sync') ?? false;
 const TRIES = 3;
 
 /** Why a pod will not start, as the kubelet says; undefined while it may. */
 export function hopelessReason({ metadata, status }: V1Pod): string | undefined {
   for (const { image, restartCount, state, lastState } of status?.containerStatuses ?? []) {
     const { reason = '', message } = state?.waiting ?? {};
-    if (HOPELESS.has(reason)) return `${metadata?.name}: ${reason} ${message ?? ''} (image ${image})`;
+    if (HOPELESS.has(reason) && !isMomentary(message))
+      return `${metadata?.name}: ${reason} ${message ?? ''} (image ${image})`;
     if (reason === 'CrashLoopBackOff' && restartCount >= TRIES) {
       return `${metadata?.name} ends with exit code ${lastState?.terminated?.exitCode} at each start`;
     }
