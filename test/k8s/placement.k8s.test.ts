@@ -10,7 +10,13 @@ import { openKubernetes } from '../../src/traffic/open-kubernetes.ts';
 import { onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
 import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres.ts';
 import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
-import { APP, applicationPods, startApplication, told } from '../support/light-application.ts';
+import {
+  APP,
+  applicationPods,
+  setProgressDeadline,
+  startApplication,
+  told,
+} from '../support/light-application.ts';
 import { limitedUser } from '../support/limited-user.ts';
 import { settingsFor } from '../support/migration.ts';
 
@@ -70,7 +76,7 @@ onCluster('the proxies on a cluster', () => {
       application: { ...application, name: 'app', workloads: [WORKLOAD] },
       image,
       replicas: 1,
-      rolloutTimeoutMs: 60_000,
+      rolloutTimeoutMs: 180_000,
     };
     return openKubernetes(
       {
@@ -248,6 +254,7 @@ onCluster('the proxies on a cluster', () => {
       const ref = await startApplication(namespace.cluster, { ...inMap, readyIf });
       const before = { template: await template(), pods: await podUids() };
       const placement = placementOf(byUrl);
+      await setProgressDeadline(namespace.cluster, 2);
       await expect(placement.putIn(SIGNAL)).rejects.toMatchObject({
         code: 'rollout_stuck',
         exitCode: 6,
@@ -265,6 +272,7 @@ onCluster('the proxies on a cluster', () => {
       const placement = placementOf(byUrl);
       await placement.putIn(SIGNAL);
       const pods = await podUids();
+      await setProgressDeadline(namespace.cluster, 2);
       await expect(placement.takeOut('target', SIGNAL)).rejects.toMatchObject({
         code: 'rollout_stuck',
         exitCode: 6,
@@ -273,6 +281,7 @@ onCluster('the proxies on a cluster', () => {
       expect((await dataOf(ref)).DATABASE_URL).toContain('@pgglide-placement-proxy:5432');
       expect(await podUids()).toEqual(pods);
       expect(await placement.observe()).toMatchObject({ place: 'in' });
+      await setProgressDeadline(namespace.cluster, 600);
       await placement.takeOut('source', SIGNAL);
     });
 

@@ -9,7 +9,7 @@ import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres
 import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
 import { startApplication } from '../support/light-application.ts';
 
-const PATIENCE_MS = 100_000;
+const PATIENCE_MS = 180_000;
 
 onCluster('a cutover as a Job', () => {
   let namespace: TestNamespace;

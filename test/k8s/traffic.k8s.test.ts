@@ -55,7 +55,7 @@ onCluster('traffic on a cluster', () => {
     }
     nodePort = await openNodePort(cluster, 'shop');
     await until('the shop', async () => ((await shop()).status?.availableReplicas === 2 ? true : undefined), {
-      timeoutMs: 90_000,
+      timeoutMs: 180_000,
       intervalMs: 500,
     });
   });
@@ -121,7 +121,7 @@ onCluster('traffic on a cluster', () => {
           .then(() => true)
           .catch(() => undefined),
       {
-        timeoutMs: 30_000,
+        timeoutMs: 120_000,
         intervalMs: 200,
       },
     );

@@ -12,7 +12,7 @@ import type { Cluster } from '../../src/kubernetes/cluster.ts';
 import { manifest } from './cluster.ts';
 
 const PORT = 5432;
-const START_TIMEOUT_MS = 90_000;
+const START_TIMEOUT_MS = 180_000;
 
 export interface ClusterPostgresOptions {
   readonly name: string;

@@ -26,7 +26,7 @@ export async function startApplication(cluster: Cluster, application: LightAppli
   await cluster.apply(manifest({ apiVersion: 'v1', kind, metadata: { name: NAME }, ...content }));
   await cluster.apply(manifest(deployment(application)));
   await until('the application', async () => ((await isReady(cluster)) ? true : undefined), {
-    timeoutMs: 60_000,
+    timeoutMs: 180_000,
     intervalMs: 200,
   });
   return { apiVersion: 'v1', kind, name: NAME };
@@ -35,6 +35,11 @@ export async function startApplication(cluster: Cluster, application: LightAppli
 async function isReady(cluster: Cluster): Promise<boolean> {
   const { status } = await cluster.require<V1Deployment>(APP);
   return status?.availableReplicas === 1;
+}
+
+/** How long its controller waits for the next pod before it calls a rollout stuck; ten minutes unless this was called. */
+export async function setProgressDeadline(cluster: Cluster, seconds: number): Promise<void> {
+  await cluster.patch(APP, () => ({ spec: { progressDeadlineSeconds: seconds } }));
 }
 
 export async function applicationPods(cluster: Cluster): Promise<V1Pod[]> {
@@ -69,7 +74,6 @@ function deployment({ kind, data, by, readyIf }: LightApplication): Record<strin
     ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: NAME } },
     spec: {
       replicas: 1,
-      progressDeadlineSeconds: 8,
       selector: { matchLabels: labels },
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
       template: {
