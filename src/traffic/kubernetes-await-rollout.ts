@@ -5,6 +5,7 @@ import { sleep } from '../base/async.ts';
 import { SwitchoverAbortedError, UnreachableError } from '../domain/errors.ts';
 import type { Cluster } from '../kubernetes/cluster.ts';
 import {
+  blockingPods,
   hopelessReason,
   type RolloutState,
   rolloutState,
@@ -60,6 +61,7 @@ async function look(
     .map(([key, value]) => `${key}=${value}`)
     .join(',');
   const pods = await cluster.list<V1Pod>({ apiVersion: 'v1', kind: 'Pod' }, { labels });
+  if (isUndo) await removePods(cluster, blockingPods(workload, pods, isNew));
   if (state.is === 'done') {
     const old = pods.filter((pod) => !isNew(pod) && !isOver(pod)).length;
     return old === 0 ? state : { is: 'under-way', waitingFor: `${old} old pods to end` };
@@ -69,6 +71,12 @@ async function look(
     .map(hopelessReason)
     .find((reason) => reason !== undefined);
   return why === undefined ? state : { is: 'stuck', why };
+}
+
+async function removePods(cluster: Cluster, pods: readonly V1Pod[]): Promise<void> {
+  for (const { metadata } of pods) {
+    await cluster.remove({ apiVersion: 'v1', kind: 'Pod', name: metadata?.name ?? '' });
+  }
 }
 
 const isOver = ({ status }: V1Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';

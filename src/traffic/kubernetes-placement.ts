@@ -49,6 +49,8 @@ import type { PlacementState, TrafficPlacement } from './traffic-placement.ts';
 
 const APPS = 'apps/v1';
 const LEAVE_TIMEOUT_MS = 60_000;
+/** However little patience there is with a rollout, pods must be given the time to end. */
+const UNDO_LEAST_TIMEOUT_MS = 180_000;
 
 export interface KubernetesPlacementOptions {
   readonly migration: string;
@@ -224,9 +226,9 @@ export class KubernetesPlacement implements TrafficPlacement {
   async #awaitWorkloads(how: Pick<RolloutOptions, 'signal' | 'isNew' | 'isUndo'>): Promise<void> {
     const cluster = await this.#open();
     const { application, traffic } = this.#options;
-    for (const ref of application.workloads) {
-      await awaitRollout(cluster, ref, { timeoutMs: traffic.rolloutTimeoutMs, ...how });
-    }
+    const leastMs = how.isUndo ? UNDO_LEAST_TIMEOUT_MS : 0;
+    const timeoutMs = Math.max(traffic.rolloutTimeoutMs, leastMs);
+    for (const ref of application.workloads) await awaitRollout(cluster, ref, { timeoutMs, ...how });
   }
 
   /** No signal ends an undo: half of it would help nobody. */

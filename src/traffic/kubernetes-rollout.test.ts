@@ -1,6 +1,6 @@
 import type { V1DaemonSet, V1Deployment, V1Pod, V1StatefulSet } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
-import { hopelessReason, rolloutState } from './kubernetes-rollout.ts';
+import { blockingPods, hopelessReason, rolloutState } from './kubernetes-rollout.ts';
 
 const rolledOut = { observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2 };
 const deployment = (status: object): V1Deployment => ({
@@ -40,6 +40,28 @@ describe('a rollout', () => {
       waitingFor: '1 old pods to end',
     });
     expect(rolloutState(deployment({ ...rolledOut, conditions }), { isUndo: true })).toEqual({ is: 'done' });
+  });
+
+  test('of a StatefulSet that is put back is blocked by its pods that never became ready, and by no other', () => {
+    const pod = (name: string, ready: string, more: object = {}): V1Pod => ({
+      metadata: { name, ...more },
+      status: { conditions: [{ type: 'Ready', status: ready }] },
+    });
+    const pods = [
+      pod('back', 'False'),
+      pod('marked', 'True'),
+      pod('marked-and-stuck', 'False'),
+      pod('marked-and-ending', 'False', { deletionTimestamp: new Date() }),
+    ];
+    const isNew = ({ metadata }: V1Pod) => metadata?.name === 'back';
+    const blocking = (kind: string, observedGeneration: number) =>
+      blockingPods({ ...deployment({ observedGeneration }), kind }, pods, isNew).map(
+        (each) => each.metadata?.name,
+      );
+    expect(blocking('StatefulSet', 2)).toEqual(['marked-and-stuck']);
+    // Replaced before the controller knows the template that is back, it would only be the same again.
+    expect(blocking('StatefulSet', 1)).toEqual([]);
+    expect(blocking('Deployment', 2)).toEqual([]);
   });
 
   test('of a StatefulSet counts ready pods, of a DaemonSet those of its nodes', () => {

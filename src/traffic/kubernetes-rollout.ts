@@ -18,8 +18,7 @@ export interface VerdictOptions {
 }
 
 export function rolloutState(workload: Workload, { isUndo = false }: VerdictOptions = {}): RolloutState {
-  const { metadata, status } = workload;
-  if ((status?.observedGeneration ?? 0) < (metadata?.generation ?? 0)) return underWay('the controller');
+  if (!hasLooked(workload)) return underWay('the controller');
   const why = isUndo ? undefined : givenUp(workload as V1Deployment);
   if (why !== undefined) return { is: 'stuck', why };
   const { wanted, updated, ready, present } = counts(workload);
@@ -28,6 +27,10 @@ export function rolloutState(workload: Workload, { isUndo = false }: VerdictOpti
   if (ready < wanted) return underWay(`${wanted - ready} of ${wanted} pods to become ready`);
   return DONE;
 }
+
+/** Whether the controller has seen the template as it is now. */
+export const hasLooked = ({ metadata, status }: Workload): boolean =>
+  (status?.observedGeneration ?? 0) >= (metadata?.generation ?? 0);
 
 /** What the Deployment's controller itself calls stuck (progressDeadlineSeconds). */
 const givenUp = ({ status }: V1Deployment): string | undefined =>
@@ -56,6 +59,22 @@ function counts(workload: Workload): Counts {
     present: status?.replicas ?? 0,
   };
 }
+
+/**
+ * Pods that keep a StatefulSet from going back. Its controller waits for one that is not ready before it replaces any,
+ * that one included, for ever: somebody must remove it.
+ */
+export function blockingPods(
+  workload: Workload,
+  pods: readonly V1Pod[],
+  isNew: (pod: V1Pod) => boolean,
+): V1Pod[] {
+  if (workload.kind !== 'StatefulSet' || !hasLooked(workload)) return [];
+  return pods.filter((pod) => !isNew(pod) && !isReady(pod) && pod.metadata?.deletionTimestamp === undefined);
+}
+
+const isReady = ({ status }: V1Pod): boolean =>
+  status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
 
 /** The kubelet tries these for ever, and they do not mend themselves. */
 const HOPELESS: ReadonlySet<string> = new Set([
