@@ -1,7 +1,7 @@
 /** A namespace of a test's own on the cluster that KUBECONFIG names. Without a cluster `onCluster` skips its tests. */
 
 import { randomBytes } from 'node:crypto';
-import { KubeConfig, KubernetesObjectApi, type V1Pod } from '@kubernetes/client-node';
+import { CoreV1Api, KubeConfig, KubernetesObjectApi, type V1Pod } from '@kubernetes/client-node';
 import { describe, inject } from 'vitest';
 import { until } from '../../src/base/async.ts';
 import { type Cluster, type NamedObject, openCluster } from '../../src/kubernetes/cluster.ts';
@@ -54,6 +54,13 @@ async function untilPodsAreTaken(namespace: string): Promise<void> {
   await until('the namespace takes pods', isTaken, { timeoutMs: 60_000, intervalMs: 50 }).catch((late) => {
     throw new Error(`${late}: ${refusal}`);
   });
+}
+
+/** Without a warning: its containers are killed. */
+export async function killPod(namespace: string, name: string): Promise<void> {
+  const config = new KubeConfig();
+  config.loadFromDefault();
+  await config.makeApiClient(CoreV1Api).deleteNamespacedPod({ name, namespace, gracePeriodSeconds: 0 });
 }
 
 /** An object as one would write it in YAML. */
