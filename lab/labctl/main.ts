@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import type { Backend } from './backend.ts';
 import { LabError, type Paths, pathsOf, readRecord } from './folder.ts';
 import { runGrade } from './grade/main.ts';
+import { AROUND_MS } from './grade/waits-told.ts';
 import { clusterBackend } from './k8s/backend.ts';
 import { localBackend } from './local/backend.ts';
 import { startByHand } from './local/by-hand.ts';
@@ -118,8 +119,6 @@ async function run(
       throw new LabError(USAGE);
   }
 }
-
-const AROUND_MS = 10_000;
 
 function windowOf(around: string | undefined): { fromMs: number; toMs: number } {
   if (around === undefined) return { fromMs: 0, toMs: Number.POSITIVE_INFINITY };

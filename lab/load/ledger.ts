@@ -38,6 +38,10 @@ export interface Outcome {
 
 export const succeeded = (outcome: Outcome): boolean => outcome.status >= 200 && outcome.status < 300;
 
+/** All but the warm-up's. */
+export const measured = (outcomes: readonly Outcome[]): Outcome[] =>
+  outcomes.filter((outcome) => outcome.warmup !== true);
+
 interface Seal {
   /** Seconds since the start that this line closes; the last one is marked as the end. */
   readonly second: number;

@@ -4,11 +4,18 @@ import type { V1Pod } from '@kubernetes/client-node';
 import { sleep } from '../base/async.ts';
 import { SwitchoverAbortedError, UnreachableError } from '../domain/errors.ts';
 import type { Cluster } from '../kubernetes/cluster.ts';
-import { hopelessReason, type RolloutState, rolloutState, type Workload } from './kubernetes-rollout.ts';
+import {
+  blockingPods,
+  hopelessReason,
+  type RolloutState,
+  rolloutState,
+  type VerdictOptions,
+  type Workload,
+} from './kubernetes-rollout.ts';
 
 const LOOK_EVERY_MS = 500;
 
-export interface RolloutOptions {
+export interface RolloutOptions extends VerdictOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   /** Which of the workload's pods are as they shall be. */
@@ -32,7 +39,7 @@ export async function awaitRollout(
   let waitingFor = 'the API server';
   while (performance.now() - started < options.timeoutMs) {
     options.signal.throwIfAborted();
-    const state = await look(cluster, workload, options.isNew).catch(whenUnreachable);
+    const state = await look(cluster, workload, options).catch(whenUnreachable);
     if (state?.is === 'done') return;
     if (state?.is === 'stuck') throw stuck(workload, state.why);
     waitingFor = state?.waitingFor ?? waitingFor;
@@ -45,15 +52,16 @@ export async function awaitRollout(
 async function look(
   cluster: Cluster,
   { kind, name }: WorkloadRef,
-  isNew: RolloutOptions['isNew'],
+  { isNew, isUndo }: RolloutOptions,
 ): Promise<RolloutState> {
   const workload = await cluster.require<Workload>({ apiVersion: 'apps/v1', kind, name });
-  const state = rolloutState(workload);
+  const state = rolloutState(workload, { isUndo });
   if (state.is === 'stuck') return state;
   const labels = Object.entries(workload.spec?.selector.matchLabels ?? {})
     .map(([key, value]) => `${key}=${value}`)
     .join(',');
   const pods = await cluster.list<V1Pod>({ apiVersion: 'v1', kind: 'Pod' }, { labels });
+  if (isUndo) await removePods(cluster, blockingPods(workload, pods, isNew));
   if (state.is === 'done') {
     const old = pods.filter((pod) => !isNew(pod) && !isOver(pod)).length;
     return old === 0 ? state : { is: 'under-way', waitingFor: `${old} old pods to end` };
@@ -63,6 +71,12 @@ async function look(
     .map(hopelessReason)
     .find((reason) => reason !== undefined);
   return why === undefined ? state : { is: 'stuck', why };
+}
+
+async function removePods(cluster: Cluster, pods: readonly V1Pod[]): Promise<void> {
+  for (const { metadata } of pods) {
+    await cluster.remove({ apiVersion: 'v1', kind: 'Pod', name: metadata?.name ?? '' });
+  }
 }
 
 const isOver = ({ status }: V1Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';

@@ -30,7 +30,12 @@ import {
   sameEndpoint,
   THROUGH_PROXY,
 } from './kubernetes-application.ts';
-import { awaitRollout, type WorkloadRef, workloadText } from './kubernetes-await-rollout.ts';
+import {
+  awaitRollout,
+  type RolloutOptions,
+  type WorkloadRef,
+  workloadText,
+} from './kubernetes-await-rollout.ts';
 import {
   proxyDeployment,
   proxyEndpoint,
@@ -44,6 +49,8 @@ import type { PlacementState, TrafficPlacement } from './traffic-placement.ts';
 
 const APPS = 'apps/v1';
 const LEAVE_TIMEOUT_MS = 60_000;
+/** However little patience there is with a rollout, pods must be given the time to end. */
+const UNDO_LEAST_TIMEOUT_MS = 180_000;
 
 export interface KubernetesPlacementOptions {
   readonly migration: string;
@@ -121,7 +128,7 @@ export class KubernetesPlacement implements TrafficPlacement {
       await this.#startProxies(signal);
       await this.#pointAtProxy();
       await this.#mark(migration);
-      await this.#awaitWorkloads(signal, isMarkedBy(migration));
+      await this.#awaitWorkloads({ signal, isNew: isMarkedBy(migration) });
     } catch (error) {
       // Stopped by a signal it stays half-way: the same command goes on from there.
       if (!signal.aborted) await undone(error, this.#undoPutIn());
@@ -216,12 +223,17 @@ export class KubernetesPlacement implements TrafficPlacement {
     }
   }
 
-  async #awaitWorkloads(signal: AbortSignal, isNew: (pod: V1Pod) => boolean): Promise<void> {
+  async #awaitWorkloads(how: Pick<RolloutOptions, 'signal' | 'isNew' | 'isUndo'>): Promise<void> {
     const cluster = await this.#open();
     const { application, traffic } = this.#options;
-    for (const ref of application.workloads) {
-      await awaitRollout(cluster, ref, { timeoutMs: traffic.rolloutTimeoutMs, signal, isNew });
-    }
+    const leastMs = how.isUndo ? UNDO_LEAST_TIMEOUT_MS : 0;
+    const timeoutMs = Math.max(traffic.rolloutTimeoutMs, leastMs);
+    for (const ref of application.workloads) await awaitRollout(cluster, ref, { timeoutMs, ...how });
+  }
+
+  /** No signal ends an undo: half of it would help nobody. */
+  #awaitUndo(isNew: RolloutOptions['isNew']): Promise<void> {
+    return this.#awaitWorkloads({ signal: new AbortController().signal, isNew, isUndo: true });
   }
 
   async #pointStraight(active: Side, signal: AbortSignal): Promise<void> {
@@ -232,7 +244,7 @@ export class KubernetesPlacement implements TrafficPlacement {
     );
     try {
       await this.#mark(undefined);
-      await this.#awaitWorkloads(signal, isUnmarked);
+      await this.#awaitWorkloads({ signal, isNew: isUnmarked });
     } catch (error) {
       if (!signal.aborted) await undone(error, this.#undoPointStraight());
       throw error;
@@ -258,7 +270,7 @@ export class KubernetesPlacement implements TrafficPlacement {
       });
       await this.#mark(undefined);
       // Those that came through already may work: the proxies stay until they have ended.
-      await this.#awaitWorkloads(new AbortController().signal, isUnmarked);
+      await this.#awaitUndo(isUnmarked);
     }
     await this.#removeProxies();
   }
@@ -266,7 +278,7 @@ export class KubernetesPlacement implements TrafficPlacement {
   async #undoPointStraight(): Promise<void> {
     await this.#pointAtProxy();
     await this.#mark(this.#options.migration);
-    await this.#awaitWorkloads(new AbortController().signal, isMarkedBy(this.#options.migration));
+    await this.#awaitUndo(isMarkedBy(this.#options.migration));
   }
 
   /** Whoever else found the proxies. Those that hold on longer lose their sessions with them. */

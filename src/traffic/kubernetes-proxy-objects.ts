@@ -142,9 +142,16 @@ function podSpec({ migration, traffic, image }: ProxyObjects, labels: Record<str
         imagePullPolicy: 'IfNotPresent',
         args: ['proxy', '--config', `${FOLDER}/pgglide.yaml`],
         ports: [{ name: 'postgresql', containerPort: LISTEN_PORT, protocol: 'TCP' }],
-        // Not ready while the target has not said which side is active: then the proxy would refuse.
-        readinessProbe: {
+        // Not ready until the target has said which side is active: so long the proxy would refuse. To ask costs a process in
+        // the pod, so that it is done at the start alone; that the proxy still listens is asked for nothing.
+        startupProbe: {
           exec: { command: ['node', '-e', ASK_READY] },
+          periodSeconds: 2,
+          timeoutSeconds: 10,
+          failureThreshold: START_ATTEMPTS,
+        },
+        readinessProbe: {
+          tcpSocket: { port: LISTEN_PORT },
           periodSeconds: 2,
           timeoutSeconds: 5,
           failureThreshold: 3,
@@ -171,6 +178,8 @@ function podSpec({ migration, traffic, image }: ProxyObjects, labels: Record<str
   };
 }
 
+/** An hour's worth: a target that is down is no reason to start a proxy anew. */
+const START_ATTEMPTS = 1800;
 const ASK_READY = `require('http').get('http://127.0.0.1:${CONTROL_PORT}/readyz',r=>process.exit(r.statusCode===200?0:1)).on('error',()=>process.exit(1))`;
 
 const CERTIFICATES = ['sslRootCert', 'sslCert', 'sslKey'] as const;

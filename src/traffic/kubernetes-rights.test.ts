@@ -26,7 +26,7 @@ describe('what the switch may', () => {
     ]);
   });
 
-  test('of the application: its ConfigMap and its workloads, by name, and nothing is removed', () => {
+  test('of the application: its ConfigMap and its workloads, by name; of a StatefulSet’s pods one may be in the way', () => {
     expect(bound('configmaps')).toEqual([['shop-config', 'get,patch']]);
     expect(bound('statefulsets')).toEqual([['worker', 'get,patch']]);
     expect(bound('deployments')).toEqual([
@@ -34,6 +34,10 @@ describe('what the switch may', () => {
       ['all', 'create'],
       ['pgglide-shop-15-to-16-proxy', 'get,patch,delete'],
     ]);
+    expect(bound('pods')).toEqual([['all', 'list,delete']]);
+    const workloads = SHOP.workloads.filter(({ kind }) => kind === 'Deployment');
+    const least = policyRules(trafficRights({ ...SHOP, workloads }, 'm'));
+    expect(least.find(({ resources }) => resources.includes('pods'))?.verbs).toEqual(['list']);
   });
 
   test('where the application knows a Secret, that one too', () => {

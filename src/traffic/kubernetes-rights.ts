@@ -31,6 +31,8 @@ export function trafficRights({ kind, name, workloads }: KubernetesApplication, 
     ...verbs('policy', 'poddisruptionbudgets', ['create']),
     ...verbs('policy', 'poddisruptionbudgets', ['patch', 'delete'], own),
     ...verbs('', 'pods', ['list']),
+    // One that does not become ready keeps a StatefulSet from going back. Its pods are told by no Role from others.
+    ...(kinds.includes('StatefulSet') ? verbs('', 'pods', ['delete']) : []),
     // A web socket's request is a GET; newer API servers ask for `create` too. Pods have no names of ours.
     ...verbs('', 'pods/portforward', ['get', 'create']),
   ];

@@ -1,6 +1,6 @@
 import type { V1DaemonSet, V1Deployment, V1Pod, V1StatefulSet } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
-import { hopelessReason, rolloutState } from './kubernetes-rollout.ts';
+import { blockingPods, hopelessReason, rolloutState } from './kubernetes-rollout.ts';
 
 const rolledOut = { observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2 };
 const deployment = (status: object): V1Deployment => ({
@@ -32,6 +32,38 @@ describe('a rollout', () => {
     expect(rolloutState(deployment(status))).toMatchObject({ is });
   });
 
+  test('being undone: what the controller said of it before is no verdict on the undo', () => {
+    const conditions = [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }];
+    const undoing = deployment({ ...rolledOut, replicas: 3, conditions });
+    expect(rolloutState(undoing, { isUndo: true })).toEqual({
+      is: 'under-way',
+      waitingFor: '1 old pods to end',
+    });
+    expect(rolloutState(deployment({ ...rolledOut, conditions }), { isUndo: true })).toEqual({ is: 'done' });
+  });
+
+  test('of a StatefulSet that is put back is blocked by its pods that never became ready, and by no other', () => {
+    const pod = (name: string, ready: string, more: object = {}): V1Pod => ({
+      metadata: { name, ...more },
+      status: { conditions: [{ type: 'Ready', status: ready }] },
+    });
+    const pods = [
+      pod('back', 'False'),
+      pod('marked', 'True'),
+      pod('marked-and-stuck', 'False'),
+      pod('marked-and-ending', 'False', { deletionTimestamp: new Date() }),
+    ];
+    const isNew = ({ metadata }: V1Pod) => metadata?.name === 'back';
+    const blocking = (kind: string, observedGeneration: number) =>
+      blockingPods({ ...deployment({ observedGeneration }), kind }, pods, isNew).map(
+        (each) => each.metadata?.name,
+      );
+    expect(blocking('StatefulSet', 2)).toEqual(['marked-and-stuck']);
+    // Replaced before the controller knows the template that is back, it would only be the same again.
+    expect(blocking('StatefulSet', 1)).toEqual([]);
+    expect(blocking('Deployment', 2)).toEqual([]);
+  });
+
   test('of a StatefulSet counts ready pods, of a DaemonSet those of its nodes', () => {
     const set: V1StatefulSet = {
       kind: 'StatefulSet',
@@ -53,7 +85,7 @@ describe('a rollout', () => {
 });
 
 describe('a pod', () => {
-  const pod = (restartCount: number, reason: string): V1Pod => ({
+  const pod = (restartCount: number, reason: string, message = 'why'): V1Pod => ({
     metadata: { name: 'p' },
     status: {
       containerStatuses: [
@@ -63,7 +95,7 @@ describe('a pod', () => {
           imageID: '',
           ready: false,
           restartCount,
-          state: { waiting: { reason, message: 'why' } },
+          state: { waiting: { reason, message } },
           lastState: { terminated: { exitCode: 4 } },
         },
       ],
@@ -74,5 +106,10 @@ describe('a pod', () => {
     expect(hopelessReason(pod(3, 'CrashLoopBackOff'))).toBe('p ends with exit code 4 at each start');
     expect(hopelessReason(pod(1, 'CrashLoopBackOff'))).toBeUndefined();
     expect(hopelessReason(pod(0, 'ContainerCreating'))).toBeUndefined();
+  });
+  test('whose ConfigMap the kubelet could not read in time is not hopeless: it tries again', () => {
+    const config = (message: string) => hopelessReason(pod(0, 'CreateContainerConfigError', message));
+    expect(config('configmap "app" not found')).toContain('not found');
+    expect(config('failed to sync configmap cache: timed out waiting for the condition')).toBeUndefined();
   });
 });

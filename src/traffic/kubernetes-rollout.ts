@@ -12,10 +12,14 @@ export type RolloutState =
 const DONE: RolloutState = { is: 'done' };
 const underWay = (waitingFor: string): RolloutState => ({ is: 'under-way', waitingFor });
 
-export function rolloutState(workload: Workload): RolloutState {
-  const { metadata, status } = workload;
-  if ((status?.observedGeneration ?? 0) < (metadata?.generation ?? 0)) return underWay('the controller');
-  const why = givenUp(workload as V1Deployment);
+export interface VerdictOptions {
+  /** What the controller calls stuck is what is being undone: it takes that back only once a pod has gone. */
+  readonly isUndo?: boolean | undefined;
+}
+
+export function rolloutState(workload: Workload, { isUndo = false }: VerdictOptions = {}): RolloutState {
+  if (!hasLooked(workload)) return underWay('the controller');
+  const why = isUndo ? undefined : givenUp(workload as V1Deployment);
   if (why !== undefined) return { is: 'stuck', why };
   const { wanted, updated, ready, present } = counts(workload);
   if (updated < wanted) return underWay(`${wanted - updated} of ${wanted} pods to be replaced`);
@@ -23,6 +27,10 @@ export function rolloutState(workload: Workload): RolloutState {
   if (ready < wanted) return underWay(`${wanted - ready} of ${wanted} pods to become ready`);
   return DONE;
 }
+
+/** Whether the controller has seen the template as it is now. */
+export const hasLooked = ({ metadata, status }: Workload): boolean =>
+  (status?.observedGeneration ?? 0) >= (metadata?.generation ?? 0);
 
 /** What the Deployment's controller itself calls stuck (progressDeadlineSeconds). */
 const givenUp = ({ status }: V1Deployment): string | undefined =>
@@ -52,6 +60,22 @@ function counts(workload: Workload): Counts {
   };
 }
 
+/**
+ * Pods that keep a StatefulSet from going back. Its controller waits for one that is not ready before it replaces any,
+ * that one included, for ever: somebody must remove it.
+ */
+export function blockingPods(
+  workload: Workload,
+  pods: readonly V1Pod[],
+  isNew: (pod: V1Pod) => boolean,
+): V1Pod[] {
+  if (workload.kind !== 'StatefulSet' || !hasLooked(workload)) return [];
+  return pods.filter((pod) => !isNew(pod) && !isReady(pod) && pod.metadata?.deletionTimestamp === undefined);
+}
+
+const isReady = ({ status }: V1Pod): boolean =>
+  status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
+
 /** The kubelet tries these for ever, and they do not mend themselves. */
 const HOPELESS: ReadonlySet<string> = new Set([
   'ErrImageNeverPull',
@@ -59,13 +83,16 @@ const HOPELESS: ReadonlySet<string> = new Set([
   'InvalidImageName',
   'CreateContainerConfigError',
 ]);
+/** A kubelet that is busy has not heard yet what a ConfigMap or Secret holds. */
+const isMomentary = (message: string | undefined): boolean => message?.startsWith('failed to sync') ?? false;
 const TRIES = 3;
 
 /** Why a pod will not start, as the kubelet says; undefined while it may. */
 export function hopelessReason({ metadata, status }: V1Pod): string | undefined {
   for (const { image, restartCount, state, lastState } of status?.containerStatuses ?? []) {
     const { reason = '', message } = state?.waiting ?? {};
-    if (HOPELESS.has(reason)) return `${metadata?.name}: ${reason} ${message ?? ''} (image ${image})`;
+    if (HOPELESS.has(reason) && !isMomentary(message))
+      return `${metadata?.name}: ${reason} ${message ?? ''} (image ${image})`;
     if (reason === 'CrashLoopBackOff' && restartCount >= TRIES) {
       return `${metadata?.name} ends with exit code ${lastState?.terminated?.exitCode} at each start`;
     }

@@ -1,5 +1,9 @@
 /** The service account can do what it needs and nothing else; what is missing or wrong is named. */
 
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { accessRules, jobRights } from '../../src/kubernetes/manifests/render-access.ts';
@@ -66,6 +70,21 @@ onCluster('rights in the cluster', () => {
     expect(elsewhere).toBe(false);
   });
 
+  test('a client certificate in files beside the kubeconfig lets us in', async (context) => {
+    const folder = await mkdtemp(join(tmpdir(), 'pgglide-certificate-'));
+    try {
+      const kubeconfig = await certificateInFiles(folder);
+      if (kubeconfig === undefined) return context.skip('KUBECONFIG has no client certificate');
+      const { exitCode, stdout, stderr } = await pgglide(['rbac', '-n', namespace.name], {
+        KUBECONFIG: kubeconfig,
+      });
+      expect(exitCode, stderr).toBe(0);
+      expect(stdout).toMatch(/✔ +create +events/);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
   test('rbac names the right that was taken away', async () => {
     const rights = jobRights(MIGRATION).filter(({ resource }) => resource !== 'events');
     const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: NAME } };
@@ -86,6 +105,32 @@ onCluster('rights in the cluster', () => {
     expect(stderr).toContain('patch serviceaccounts');
   });
 });
+
+/** KUBECONFIG with its user's certificate and key in files of their own, named from beside it; undefined: it has none. */
+async function certificateInFiles(folder: string): Promise<string | undefined> {
+  const config = new KubeConfig();
+  config.loadFromDefault();
+  const { certData, keyData } = config.getCurrentUser() ?? {};
+  const { server, caData } = config.getCurrentCluster() ?? {};
+  if (certData === undefined || keyData === undefined || caData === undefined) return undefined;
+  const files = { 'client.crt': certData, 'client.key': keyData, 'ca.crt': caData };
+  for (const [name, data] of Object.entries(files)) {
+    await writeFile(join(folder, name), Buffer.from(data, 'base64'), { mode: 0o600 });
+  }
+  const path = join(folder, 'config');
+  await writeFile(
+    path,
+    stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'test', cluster: { server, 'certificate-authority': 'ca.crt' } }],
+      users: [{ name: 'somebody', user: { 'client-certificate': 'client.crt', 'client-key': 'client.key' } }],
+      contexts: [{ name: 'test', context: { cluster: 'test', user: 'somebody' } }],
+      'current-context': 'test',
+    }),
+  );
+  return path;
+}
 
 onCluster('a cluster that is not what was meant', () => {
   const pgglide = (...argv: string[]) => runTool(CONFIG, ['k8s', ...argv]);

@@ -53,7 +53,7 @@ onCluster('a cluster', () => {
           ? true
           : undefined;
       },
-      { timeoutMs: 60_000, intervalMs: 200 },
+      { timeoutMs: 180_000, intervalMs: 200 },
     );
     const connection = await cluster.connect('echo', 8080);
     const agent = new http.Agent({ keepAlive: true });

@@ -13,7 +13,7 @@ import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
 
 const JOB = 'pgglide-job-test-sync';
 const TABLES = 4;
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 180_000;
 const PLUGIN = fileURLToPath(new URL('../../bin/kubectl-pgglide.js', import.meta.url));
 
 onCluster('the tool as a Job', () => {

@@ -11,8 +11,10 @@ import { inCluster } from '../support/cluster-lab.ts';
 import { TEST_IMAGE } from '../support/cluster-tool.ts';
 
 const MINUTE_MS = 60_000;
+/** Requests a second, throughout. */
+const RATE = process.env.PGGLIDE_LAB_RATE ?? '500';
 
-const createLab = (): Promise<LabBed> => LabBed.create(inCluster());
+const createLab = (): Promise<LabBed> => LabBed.create([...inCluster(), '--rate', RATE]);
 
 /**
  * Every point, but for one thing: on a machine that is busy with something else a request may wait longer than the check

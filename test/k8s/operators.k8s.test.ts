@@ -12,7 +12,7 @@ import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
 import { limitedUser } from '../support/limited-user.ts';
 import { selfSigned } from '../support/self-signed.ts';
 
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 180_000;
 
 onCluster('servers by their operator’s cluster', () => {
   let namespace: TestNamespace;

@@ -10,14 +10,20 @@ import { openKubernetes } from '../../src/traffic/open-kubernetes.ts';
 import { onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
 import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres.ts';
 import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
-import { APP, applicationPods, startApplication, told } from '../support/light-application.ts';
+import {
+  APP,
+  applicationPods,
+  appOf,
+  type LightApplication,
+  setProgressDeadline,
+  startApplication,
+  told,
+} from '../support/light-application.ts';
 import { limitedUser } from '../support/limited-user.ts';
 import { settingsFor } from '../support/migration.ts';
 
 const SIGNAL = new AbortController().signal;
 const URL = 'postgresql://app:Sesam7@pg-source:5432/shop?sslmode=disable';
-
-const WORKLOAD = { kind: 'Deployment', name: 'app' } as const;
 
 onCluster('the proxies on a cluster', () => {
   let namespace: TestNamespace;
@@ -35,7 +41,7 @@ onCluster('the proxies on a cluster', () => {
     for (const kind of ['ConfigMap', 'Secret']) {
       await namespace?.cluster.remove({ apiVersion: 'v1', kind, name: 'app' });
     }
-    await namespace?.cluster.remove(APP);
+    for (const kind of ['Deployment', 'StatefulSet'] as const) await namespace?.cluster.remove(appOf(kind));
   });
   afterAll(async () => {
     await source?.[Symbol.asyncDispose]();
@@ -47,6 +53,8 @@ onCluster('the proxies on a cluster', () => {
     readonly migration?: string;
     readonly image?: string;
     readonly kubeconfig?: string;
+    readonly workload?: 'Deployment' | 'StatefulSet';
+    readonly rolloutTimeoutMs?: number;
   }
 
   function placementOf(
@@ -64,13 +72,13 @@ onCluster('the proxies on a cluster', () => {
     });
     const [from, to] = [server(source), server(target)];
     const base = settingsFor(from, to, 'unix:/nowhere');
-    const { kubeconfig, image = TEST_IMAGE, migration = 'placement' } = changes;
+    const { kubeconfig, image = TEST_IMAGE, migration = 'placement', workload = 'Deployment' } = changes;
     const kubernetes = {
       ...base.traffic.kubernetes,
-      application: { ...application, name: 'app', workloads: [WORKLOAD] },
+      application: { ...application, name: 'app', workloads: [{ kind: workload, name: 'app' }] },
       image,
       replicas: 1,
-      rolloutTimeoutMs: 60_000,
+      rolloutTimeoutMs: changes.rolloutTimeoutMs ?? 180_000,
     };
     return openKubernetes(
       {
@@ -84,7 +92,7 @@ onCluster('the proxies on a cluster', () => {
 
   const proxyObject = (kind: string, apiVersion = 'v1') =>
     namespace.cluster.read({ apiVersion, kind, name: 'pgglide-placement-proxy' });
-  const template = async () => (await namespace.cluster.require<V1Deployment>(APP)).spec?.template;
+  const template = async (app = APP) => (await namespace.cluster.require<V1Deployment>(app)).spec?.template;
   async function dataOf(ref: ObjectRef): Promise<Record<string, string>> {
     const { data = {} } = await namespace.cluster.require<V1ConfigMap & V1Secret>(ref);
     if (ref.kind === 'ConfigMap') return data;
@@ -120,14 +128,21 @@ onCluster('the proxies on a cluster', () => {
       keys: { host: 'PGHOST', port: 'PGPORT' },
       out: 'source',
     },
+    {
+      what: 'a StatefulSet',
+      app: { kind: 'ConfigMap', by: 'envFrom', data: { DATABASE_URL: URL }, workload: 'StatefulSet' },
+      keys: { url: 'DATABASE_URL' },
+      out: 'target',
+    },
   ] as const)('$what: in, and out to the $out', async ({ app, keys, out }) => {
     const ref = await startApplication(namespace.cluster, app);
-    const before = { data: await dataOf(ref), template: await template() };
+    const { workload = 'Deployment' } = app as LightApplication;
+    const before = { data: await dataOf(ref), template: await template(appOf(workload)) };
     // As somebody who may do what the Role says, and nothing else.
-    const application: KubernetesApplication = { kind: app.kind, name: 'app', keys, workloads: [WORKLOAD] };
-    const rights = trafficRights(application, 'placement');
+    const workloads = [{ kind: workload, name: 'app' }];
+    const rights = trafficRights({ kind: app.kind, name: 'app', keys, workloads }, 'placement');
     await using user = await limitedUser(namespace.cluster, 'least', rights);
-    const placement = placementOf({ kind: app.kind, keys }, { kubeconfig: user.kubeconfig });
+    const placement = placementOf({ kind: app.kind, keys }, { kubeconfig: user.kubeconfig, workload });
     const pointed = (host: string) =>
       Object.fromEntries(Object.entries(before.data).map(([k, v]) => [k, v.replace('pg-source', host)]));
 
@@ -141,7 +156,7 @@ onCluster('the proxies on a cluster', () => {
     expect(await told(namespace.cluster)).not.toMatch(/@pgglide|=pgglide/);
     expect(await placement.observe()).toEqual({ place: 'out', waitingFor: undefined });
     for (const kind of ['Secret', 'Service']) expect(await proxyObject(kind)).toBeUndefined();
-    expect(await template()).toEqual(before.template);
+    expect(await template(appOf(workload))).toEqual(before.template);
     const { metadata } = await namespace.cluster.require<V1ConfigMap>(ref);
     expect(Object.keys(metadata?.annotations ?? {}).filter((key) => key.startsWith('pgglide'))).toEqual([]);
   });
@@ -248,6 +263,7 @@ onCluster('the proxies on a cluster', () => {
       const ref = await startApplication(namespace.cluster, { ...inMap, readyIf });
       const before = { template: await template(), pods: await podUids() };
       const placement = placementOf(byUrl);
+      await setProgressDeadline(namespace.cluster, 2);
       await expect(placement.putIn(SIGNAL)).rejects.toMatchObject({
         code: 'rollout_stuck',
         exitCode: 6,
@@ -265,6 +281,7 @@ onCluster('the proxies on a cluster', () => {
       const placement = placementOf(byUrl);
       await placement.putIn(SIGNAL);
       const pods = await podUids();
+      await setProgressDeadline(namespace.cluster, 2);
       await expect(placement.takeOut('target', SIGNAL)).rejects.toMatchObject({
         code: 'rollout_stuck',
         exitCode: 6,
@@ -273,7 +290,25 @@ onCluster('the proxies on a cluster', () => {
       expect((await dataOf(ref)).DATABASE_URL).toContain('@pgglide-placement-proxy:5432');
       expect(await podUids()).toEqual(pods);
       expect(await placement.observe()).toMatchObject({ place: 'in' });
+      await setProgressDeadline(namespace.cluster, 600);
       await placement.takeOut('source', SIGNAL);
+    });
+
+    test('a StatefulSet that does not become ready without the proxy: its stuck pod goes, and it goes on through it', async () => {
+      const readyIf = 'case "$DATABASE_URL" in *pg-target*) exit 1;; esac';
+      const ref = await startApplication(namespace.cluster, { ...inMap, readyIf, workload: 'StatefulSet' });
+      const placement = placementOf(byUrl, { workload: 'StatefulSet' });
+      await placement.putIn(SIGNAL);
+      const impatient = placementOf(byUrl, { workload: 'StatefulSet', rolloutTimeoutMs: 5_000 });
+      await expect(impatient.takeOut('target', SIGNAL)).rejects.toMatchObject({
+        ...{ code: 'rollout_stuck', exitCode: 6 },
+        message: expect.stringMatching(/statefulset\/app .*after 5 s/),
+      });
+      expect((await dataOf(ref)).DATABASE_URL).toContain('@pgglide-placement-proxy:5432');
+      expect(await told(namespace.cluster)).not.toContain('pg-target');
+      expect(await placement.observe()).toMatchObject({ place: 'in' });
+      await placement.takeOut('source', SIGNAL);
+      expect(await dataOf(ref)).toEqual(inMap.data);
     });
 
     test('two migrations on one application: the second is refused', async () => {

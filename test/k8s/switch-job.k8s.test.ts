@@ -1,4 +1,4 @@
-/** The switch as a Job, with the rights of its Role alone: its pod is deleted on the way, and the next one goes on. */
+/** Two databases switched together by a Job, with the rights of its Role alone: its pod is deleted on the way, and the next one goes on. */
 
 import type { V1ConfigMap, V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -9,7 +9,8 @@ import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres
 import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
 import { startApplication } from '../support/light-application.ts';
 
-const PATIENCE_MS = 100_000;
+const DATABASES = ['shop', 'billing'];
+const PATIENCE_MS = 180_000;
 
 onCluster('a cutover as a Job', () => {
   let namespace: TestNamespace;
@@ -22,7 +23,10 @@ onCluster('a cutover as a Job', () => {
       startPostgres(namespace.cluster, { name: 'pg15', major: 15, database: 'shop' }),
       startPostgres(namespace.cluster, { name: 'pg16', major: 16, database: 'shop' }),
     ]);
-    await source.query('CREATE TABLE t (id int PRIMARY KEY)');
+    for (const server of [source, target]) await server.query('CREATE DATABASE billing');
+    for (const database of DATABASES) {
+      await source.query('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (7)', database);
+    }
     const url = 'postgresql://postgres@pg15:5432/shop?sslmode=disable';
     const data = { DATABASE_URL: url };
     await startApplication(namespace.cluster, { kind: 'ConfigMap', by: 'envFrom', data });
@@ -39,6 +43,7 @@ onCluster('a cutover as a Job', () => {
   });
   const config = stringify({
     migration: 'switch-job',
+    databases: DATABASES,
     source: server('pg15'),
     target: server('pg16'),
     cutover: { guard: { verified: false }, pauseBudget: '20s' },
@@ -78,8 +83,13 @@ onCluster('a cutover as a Job', () => {
     const logs = await k8s('logs', '--run', 'cutover');
     expect(logs.exitCode, logs.stdout + logs.stderr).toBe(0);
     expect(await phase()).toBe('switched');
-    // A write through the new side's door goes; the old one is fenced.
-    await target.query('INSERT INTO t VALUES (1)');
-    await expect(source.query('INSERT INTO t VALUES (2)')).rejects.toMatchObject({ code: '25006' });
+    for (const database of DATABASES) {
+      expect(await target.query('SELECT id FROM t', database)).toEqual([{ id: 7 }]);
+      // A write through the new side's door goes; the old one is fenced.
+      await target.query('INSERT INTO t VALUES (1)', database);
+      await expect(source.query('INSERT INTO t VALUES (2)', database)).rejects.toMatchObject({
+        code: '25006',
+      });
+    }
   });
 });

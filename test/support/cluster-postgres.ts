@@ -12,7 +12,7 @@ import type { Cluster } from '../../src/kubernetes/cluster.ts';
 import { manifest } from './cluster.ts';
 
 const PORT = 5432;
-const START_TIMEOUT_MS = 90_000;
+const START_TIMEOUT_MS = 180_000;
 
 export interface ClusterPostgresOptions {
   readonly name: string;
@@ -27,7 +27,8 @@ export interface ClusterPostgres extends AsyncDisposable {
   readonly password: string;
   /** Of this machine; it leads to the server. */
   readonly port: number;
-  query<T>(text: string): Promise<T[]>;
+  /** In its own database, or in another one. */
+  query<T>(text: string, database?: string): Promise<T[]>;
 }
 
 /** A pod, its Service and its login Secret, all of the same name; ready for sessions. */
@@ -39,13 +40,13 @@ export async function startPostgres(
   const password = randomBytes(12).toString('hex');
   for (const object of objectsOf(options, password)) await cluster.apply(manifest(object));
   const tunnel = await openTunnel(() => cluster.connect(name, PORT));
-  const query = async <T>(text: string): Promise<T[]> => {
+  const query = async <T>(text: string, other = database): Promise<T[]> => {
     const client = new pg.Client({
       host: '127.0.0.1',
       port: tunnel.port,
       user: 'postgres',
       password,
-      database,
+      database: other,
     });
     await client.connect();
     try {

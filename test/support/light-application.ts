@@ -2,7 +2,7 @@
 
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { V1Deployment, V1Pod } from '@kubernetes/client-node';
+import type { V1Deployment, V1Pod, V1StatefulSet } from '@kubernetes/client-node';
 import { until } from '../../src/base/async.ts';
 import type { Cluster, ObjectRef } from '../../src/kubernetes/cluster.ts';
 import { manifest } from './cluster.ts';
@@ -12,29 +12,41 @@ export interface LightApplication {
   readonly data: Readonly<Record<string, string>>;
   /** How its pods read it. */
   readonly by: 'envFrom' | 'env' | 'file';
+  /** Default: a Deployment of one pod; a StatefulSet has two. */
+  readonly workload?: 'Deployment' | 'StatefulSet';
   /** Not ready where this comes out false. */
   readonly readyIf?: string;
 }
 
 const NAME = 'app';
-export const APP: ObjectRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: NAME };
+export const appOf = (kind: 'Deployment' | 'StatefulSet'): ObjectRef => ({
+  apiVersion: 'apps/v1',
+  kind,
+  name: NAME,
+});
+export const APP: ObjectRef = appOf('Deployment');
 
-/** Its ConfigMap or Secret and its Deployment are both called `app`; resolves when its pod runs. */
+/** Its ConfigMap or Secret and its workload are both called `app`; resolves when its pods run. */
 export async function startApplication(cluster: Cluster, application: LightApplication): Promise<ObjectRef> {
-  const { kind, data } = application;
+  const { kind, data, workload = 'Deployment' } = application;
   const content = kind === 'Secret' ? { stringData: data } : { data };
   await cluster.apply(manifest({ apiVersion: 'v1', kind, metadata: { name: NAME }, ...content }));
-  await cluster.apply(manifest(deployment(application)));
-  await until('the application', async () => ((await isReady(cluster)) ? true : undefined), {
-    timeoutMs: 60_000,
+  await cluster.apply(manifest(workloadOf(application)));
+  await until('the application', async () => ((await isReady(cluster, appOf(workload))) ? true : undefined), {
+    timeoutMs: 180_000,
     intervalMs: 200,
   });
   return { apiVersion: 'v1', kind, name: NAME };
 }
 
-async function isReady(cluster: Cluster): Promise<boolean> {
-  const { status } = await cluster.require<V1Deployment>(APP);
-  return status?.availableReplicas === 1;
+async function isReady(cluster: Cluster, app: ObjectRef): Promise<boolean> {
+  const { spec, status } = await cluster.require<V1Deployment & V1StatefulSet>(app);
+  return status?.readyReplicas === spec?.replicas;
+}
+
+/** How long its controller waits for the next pod before it calls a rollout stuck; ten minutes unless this was called. */
+export async function setProgressDeadline(cluster: Cluster, seconds: number): Promise<void> {
+  await cluster.patch(APP, () => ({ spec: { progressDeadlineSeconds: seconds } }));
 }
 
 export async function applicationPods(cluster: Cluster): Promise<V1Pod[]> {
@@ -52,7 +64,15 @@ export async function told(cluster: Cluster): Promise<string> {
   return (await Promise.all(logs)).join('');
 }
 
-function deployment({ kind, data, by, readyIf }: LightApplication): Record<string, unknown> {
+const AT_ONCE = { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } };
+
+function workloadOf({
+  kind,
+  data,
+  by,
+  readyIf,
+  workload = 'Deployment',
+}: LightApplication): Record<string, unknown> {
   const isMap = kind === 'ConfigMap';
   const labels = { app: NAME };
   const readers = {
@@ -66,12 +86,12 @@ function deployment({ kind, data, by, readyIf }: LightApplication): Record<strin
     file: { volumeMounts: [{ name: 'files', mountPath: '/files' }] },
   };
   return {
-    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: NAME } },
+    ...{ apiVersion: 'apps/v1', kind: workload, metadata: { name: NAME } },
     spec: {
-      replicas: 1,
-      progressDeadlineSeconds: 8,
+      ...(workload === 'StatefulSet'
+        ? { serviceName: NAME, replicas: 2 }
+        : { replicas: 1, strategy: AT_ONCE }),
       selector: { matchLabels: labels },
-      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
       template: {
         metadata: { labels },
         spec: {

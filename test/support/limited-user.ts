@@ -43,7 +43,7 @@ export async function limitedUser(
   const token = await until(
     'the account’s token',
     async () => (await cluster.read<V1Secret>({ apiVersion: 'v1', kind: 'Secret', name }))?.data?.token,
-    { timeoutMs: 30_000, intervalMs: 100 },
+    { timeoutMs: 120_000, intervalMs: 100 },
   );
   const folder = await mkdtemp(join(tmpdir(), 'pgglide-user-'));
   const kubeconfig = join(folder, 'config');

@@ -1,15 +1,10 @@
 /** What the ledger proves about the load and the application. Pure. */
 
-import type { Ledger, Outcome } from '../../load/ledger.ts';
-import { succeeded } from '../../load/ledger.ts';
+import { type Ledger, measured, succeeded } from '../../load/ledger.ts';
 import type { Sealed } from '../ledger-facts.ts';
 import type { Baseline } from '../secrets.ts';
 
 type Records = Pick<Ledger, 'header' | 'outcomes'>;
-
-/** All but the warm-up's. */
-export const measured = (outcomes: readonly Outcome[]): Outcome[] =>
-  outcomes.filter((outcome) => outcome.warmup !== true);
 
 export interface Failures {
   readonly requests: number;

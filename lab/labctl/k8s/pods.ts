@@ -97,7 +97,8 @@ export function refuseHopeless(pods: readonly Pod[]): void {
       const { reason = '', message = '' } = state.waiting ?? {};
       const image = spec.containers.find((one) => one.name === name)?.image ?? '?';
       if (IMAGE_TROUBLE.has(reason)) throw new LabError(imageMissing(image, message), 1);
-      if (HOPELESS.has(reason))
+      // A kubelet that is busy says so of a ConfigMap that it has not read yet, and tries again.
+      if (HOPELESS.has(reason) && !message.startsWith('failed to sync'))
         throw new LabError(
           `Pod ${metadata.name} does not start: ${reason} ${message}. See kubectl logs ${metadata.name} --previous`,
           1,

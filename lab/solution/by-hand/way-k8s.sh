@@ -29,7 +29,7 @@ start_bouncer() {
   kubectl create configmap pgbouncer --from-file="$files" --dry-run=client -o yaml | kubectl apply -f - >/dev/null
   rm -r "$files"
   sed "s|\${IMAGE}|${PGBOUNCER_IMAGE:-pgbouncer:lab}|" "$lab/solution/by-hand/pgbouncer/pgbouncer.yaml" | kubectl apply -f - >/dev/null
-  kubectl rollout status deployment/pgbouncer --timeout=60s || {
+  kubectl rollout status deployment/pgbouncer --timeout=180s || {
     echo 'No PgBouncer. Has the cluster its image? See solution/by-hand/pgbouncer/Dockerfile' >&2
     exit 1
   }

@@ -1,11 +1,12 @@
 /** The learner's report: is it whole, and is it true? Its figures are held against ledger and servers. */
 
-import { windowStats } from '../../../load/latency.ts';
+import type { Ledger } from '../../../load/ledger.ts';
 import { countRows, withSession } from '../../session.ts';
 import { parseReport, REPORT_FIELDS, type Report } from '../report-text.ts';
 import { switchTimes } from '../switch-times.ts';
 import type { CheckDefinition } from '../types.ts';
-import { failuresOf, longestWait } from '../witness.ts';
+import { AROUND_MS, waitsTold } from '../waits-told.ts';
+import { failuresOf } from '../witness.ts';
 import { type GradeWorld, targetOf } from '../world.ts';
 import { versionsOf } from './servers.ts';
 
@@ -38,7 +39,7 @@ export interface Truth {
   readonly leastRows: number;
   readonly mostRows: number;
   readonly failed: number;
-  /** Around the cutover, and of all the time: either may be told. */
+  /** Around the cutover, and of all the time, as they were told at any moment since. */
   readonly longestWaitsMs: readonly number[];
 }
 
@@ -49,8 +50,9 @@ export const reportTrue: CheckDefinition = {
   async run(world) {
     if (world.reportText === undefined) return { score: 0, output: 'there is no report', hint: 'task 6' };
     if (world.target === undefined) return { score: 0, output: 'there is no target to report on' };
-    const truth = await truthOf(world);
-    const untrue = untrueFields(parseReport(world.reportText), truth);
+    const report = parseReport(world.reportText);
+    const truth = await truthOf(world, report);
+    const untrue = untrueFields(report, truth);
     if (untrue.length === 0) return { score: 4, output: 'every figure agrees', evidence: truth };
     return {
       score: 0,
@@ -61,15 +63,12 @@ export const reportTrue: CheckDefinition = {
   },
 };
 
-const AROUND_MS = 10_000;
-
-async function truthOf(world: GradeWorld): Promise<Truth> {
+async function truthOf(world: GradeWorld, report: Report): Promise<Truth> {
   const { ledger, baseline } = world;
   const target = targetOf(world);
   const versions = await versionsOf(world);
   const { cutoversMs } = await withSession(target, (session) => switchTimes(session, ledger.header.run));
   const mostRows = await withSession(target, countRows);
-  const around = cutoversMs.map((at) => windowStats(ledger, at - AROUND_MS, at + AROUND_MS).longestMs);
   return {
     sourceVersion: versions.source,
     targetVersion: versions.target,
@@ -79,11 +78,24 @@ async function truthOf(world: GradeWorld): Promise<Truth> {
     leastRows: baseline.seededRows,
     mostRows,
     failed: failuresOf(ledger).failed,
-    longestWaitsMs: [...around, longestWait(ledger).latencyMs],
+    longestWaitsMs: cutoversMs.flatMap((at) => waitsSince(at, report, ledger)),
   };
 }
 
 const CLOCK_TOLERANCE_MS = 1_000;
+
+const isThen = (at: number, cutoverMs: number | undefined): boolean =>
+  cutoverMs !== undefined && Math.abs(at - cutoverMs) <= CLOCK_TOLERANCE_MS;
+
+/** The learner looked around the moment that he calls the cutover: it is not to the millisecond what the server says. */
+function waitsSince(at: number, { cutoverMs }: Report, ledger: Ledger): number[] {
+  const askedFromMs = at + CLOCK_TOLERANCE_MS;
+  const centres = isThen(at, cutoverMs) ? [at, cutoverMs ?? at] : [at];
+  const windows = centres.map((centre) => ({ fromMs: centre - AROUND_MS, toMs: centre + AROUND_MS }));
+  const ever = { fromMs: 0, toMs: Number.POSITIVE_INFINITY };
+  return [...windows, ever].flatMap((window) => waitsTold(ledger, { ...window, askedFromMs }));
+}
+
 const SHARE = 0.05;
 const WAIT_TOLERANCE_MS = 25;
 
@@ -95,7 +107,7 @@ export function untrueFields(report: Report, truth: Truth): string[] {
   const isTrue = {
     'source version': report.sourceVersion === truth.sourceVersion,
     'target version': report.targetVersion === truth.targetVersion,
-    'cutover time': truth.cutoversMs.some((at) => Math.abs(at - (cutoverMs ?? 0)) <= CLOCK_TOLERANCE_MS),
+    'cutover time': truth.cutoversMs.some((at) => isThen(at, cutoverMs)),
     start:
       startedMs !== undefined &&
       startedMs >= truth.setUpMs - CLOCK_TOLERANCE_MS &&
