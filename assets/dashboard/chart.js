@@ -1,9 +1,10 @@
-/** A line over the last five minutes, with a limit and marks where traffic was switched. */
+/** A line over the last minutes, with a limit and marks where traffic was switched. */
 
 import { element, setText } from './element.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
-const WINDOW_MS = 300_000;
+const LONGEST_MS = 300_000;
+const SHORTEST_MS = 60_000;
 const WIDTH = 600;
 const HEIGHT = 100;
 
@@ -19,6 +20,7 @@ export class Chart {
     Object.assign(this, { value, format, limit });
     this.now = element('span', { class: 'now' });
     this.top = element('span', { class: 'top' });
+    this.begin = element('span', {});
     this.bound = element('span', { class: 'bound' });
     this.plot = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img' });
     this.node = element(
@@ -39,7 +41,8 @@ export class Chart {
 
   draw(samples, state, marks) {
     const nowMs = samples.at(-1)?.atMs ?? 0;
-    const seen = samples.filter(({ atMs }) => atMs > nowMs - WINDOW_MS);
+    const windowMs = windowOf(samples, nowMs);
+    const seen = samples.filter(({ atMs }) => atMs > nowMs - windowMs);
     const values = seen.map(this.value);
     const last = values.at(-1);
     const limit = this.limit(state);
@@ -47,20 +50,27 @@ export class Chart {
     // A limit that is far away would flatten the line: it is then said, and not drawn.
     const isNear = limit !== undefined && highest > limit / 20;
     const top = Math.max(highest, isNear ? limit : 0) * 1.1 || 1;
-    const x = (atMs) => WIDTH - ((nowMs - atMs) / WINDOW_MS) * WIDTH;
+    const x = (atMs) => WIDTH - ((nowMs - atMs) / windowMs) * WIDTH;
     const y = (value) => HEIGHT - (value / top) * (HEIGHT - 4) - 2;
     const shapes = runs(seen, values).flatMap((run) => line(run.map(([atMs, value]) => [x(atMs), y(value)])));
     if (isNear) shapes.push(svg('line', { class: 'limit', x1: 0, x2: WIDTH, y1: y(limit), y2: y(limit) }));
-    for (const atMs of marks.filter((mark) => mark > nowMs - WINDOW_MS)) {
+    for (const atMs of marks.filter((mark) => mark > nowMs - windowMs)) {
       shapes.push(svg('line', { class: 'mark', x1: x(atMs), x2: x(atMs), y1: 0, y2: HEIGHT }));
     }
     this.plot.replaceChildren(...shapes);
     const text = last === undefined ? '–' : this.format(last);
     this.plot.setAttribute('aria-label', `${this.title}: now ${text}, highest ${this.format(highest)}`);
+    setText(this.begin, `${Math.round(windowMs / 60_000)} min ago`);
     setText(this.now, text);
     setText(this.top, highest > 0 ? this.format(highest) : '');
     setText(this.bound, limit === undefined ? '' : `limit ${this.format(limit)}`);
   }
+}
+
+/** Whole minutes, as many as there are points for. */
+function windowOf(samples, nowMs) {
+  const age = nowMs - (samples[0]?.atMs ?? nowMs);
+  return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, Math.ceil(age / 60_000) * 60_000));
 }
 
 /** Where nothing was known the line is broken. */

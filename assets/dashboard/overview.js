@@ -44,21 +44,25 @@ function showStages(stages) {
 }
 
 function showRoute(status) {
-  const { link, activeSide } = status;
+  const { link, activeSide, phase } = status;
+  // In the copy nothing streams yet, and nothing is wrong.
+  const hasStopped = link?.isStreaming === false && phase !== 'syncing';
   showServer('source', status);
   showServer('target', status);
   const arrow = byId('arrow');
   arrow.dataset.to = activeSide === 'source' ? 'target' : 'source';
   arrow.classList.toggle('idle', link === undefined);
-  arrow.classList.toggle('stopped', link?.isStreaming === false);
+  arrow.classList.toggle('stopped', hasStopped);
   const time = link?.lagMs === undefined ? '' : ` · ${formatMs(link.lagMs)}`;
   setText(byId('lag'), link?.lagBytes === undefined ? '' : `lag ${formatBytes(link.lagBytes)}${time}`);
-  setText(byId('link'), link === undefined ? 'no link' : linkText(link, activeSide));
+  setText(byId('link'), linkText(status, hasStopped));
 }
 
-function linkText({ isStreaming }, activeSide) {
+function linkText({ link, activeSide, phase }, hasStopped) {
+  if (link === undefined) return 'no link';
   const way = activeSide === 'source' ? 'source to target' : 'target to source';
-  return isStreaming ? way : `${way}: not streaming`;
+  if (hasStopped) return `${way}: not streaming`;
+  return phase === 'syncing' ? `${way}: copying` : way;
 }
 
 function showServer(side, status) {
