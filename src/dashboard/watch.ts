@@ -4,14 +4,20 @@ import { sleep, withDeadline } from '../base/async.ts';
 import type { Facts } from './facts.ts';
 import { afterFailure, afterLook, NOTHING_SEEN, type Snapshot, toBeKnown } from './snapshot.ts';
 
-const LOOK_EVERY_MS = 1000;
 /** A server that is frozen, or behind a network that is cut, says nothing at all. */
 const LOOK_TIMEOUT_MS = 10_000;
-/** A page that is loaded again finds the sessions still open. */
-const LINGER_MS = 5000;
+
+export interface WatchTimes {
+  readonly lookEveryMs: number;
+  /** A page that is loaded again finds the sessions still open. */
+  readonly lingerMs: number;
+}
+
+const TIMES: WatchTimes = { lookEveryMs: 1000, lingerMs: 5000 };
 
 export class Watch implements AsyncDisposable {
   readonly #facts: Facts;
+  readonly #times: WatchTimes;
   readonly #stop = new AbortController();
   readonly #waiting = new Set<() => void>();
   #readers = 0;
@@ -20,8 +26,9 @@ export class Watch implements AsyncDisposable {
   #look: Promise<void> | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(facts: Facts) {
+  constructor(facts: Facts, times: WatchTimes = TIMES) {
     this.#facts = facts;
+    this.#times = times;
   }
 
   get snapshot(): Snapshot {
@@ -64,7 +71,7 @@ export class Watch implements AsyncDisposable {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      const pause = sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
+      const pause = sleep(this.#times.lookEveryMs, signal).catch(() => undefined);
       this.#look ??= this.#lookOnce().finally(() => {
         this.#look = undefined;
       });
@@ -80,9 +87,9 @@ export class Watch implements AsyncDisposable {
 
   /** Within the linger somebody joined again. */
   async #cameBack(): Promise<boolean> {
-    const until = performance.now() + LINGER_MS;
+    const until = performance.now() + this.#times.lingerMs;
     while (this.#readers === 0 && performance.now() < until && !this.#stop.signal.aborted) {
-      await sleep(100, this.#stop.signal).catch(() => undefined);
+      await sleep(Math.min(100, this.#times.lingerMs), this.#stop.signal).catch(() => undefined);
     }
     return this.#readers > 0;
   }
