@@ -1,9 +1,9 @@
 /** The dashboard's server over a real migration: who gets in, what it tells, how often it looks. */
 
 import { describe, expect } from 'vitest';
-import { createParser, type Message } from '../support/event-source.ts';
 import { openDashboard, type TestDashboard } from '../support/dashboard.ts';
 import type { Database } from '../support/database.ts';
+import { createParser, type Message } from '../support/event-source.ts';
 import { type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 

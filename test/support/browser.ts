@@ -20,7 +20,9 @@ const ARGUMENTS = [
 ];
 
 export const inBrowser: typeof describe = (name, work) =>
-  existsSync(CHROMIUM) ? describe(name, work as () => void) : describe.skip(`${name} (no ${CHROMIUM})`, work as () => void);
+  existsSync(CHROMIUM)
+    ? describe(name, work as () => void)
+    : describe.skip(`${name} (no ${CHROMIUM})`, work as () => void);
 
 /** What the page complains about is the second argument: errors, and what its policy refused. */
 export async function withPage(use: (page: Page, complaints: string[]) => Promise<void>): Promise<void> {
