@@ -7,6 +7,7 @@ import { complete } from './commands/complete.ts';
 import { completion } from './commands/completion.ts';
 import { config } from './commands/config.ts';
 import { cutover } from './commands/cutover.ts';
+import { dashboard } from './commands/dashboard.ts';
 import { demo } from './commands/demo.ts';
 import { events } from './commands/events.ts';
 import { explain } from './commands/explain.ts';
@@ -40,6 +41,7 @@ export const COMMAND_DEFINITIONS: readonly CommandDefinition[] = [
   complete,
   abort,
   events,
+  dashboard,
   throttle,
   set,
   wait,

@@ -6,6 +6,7 @@ import type { Phase } from '../domain/phase.ts';
 import { type Migration, openMigration } from '../migration/migration.ts';
 import type { MigrationStatus } from '../observers/status.ts';
 import type { CommandContext } from './command.ts';
+import { Eye } from './eye.ts';
 import { observed } from './observed.ts';
 import { settingsFor } from './settings.ts';
 
@@ -65,7 +66,9 @@ export async function follow(
     let phase: Phase | undefined;
     let looksWithoutLink = 0;
     for (;;) {
-      const seen = await eye.look();
+      const seen = await eye
+        .look((migration) => migration.status())
+        .then((status) => ({ status }), problemOf);
       if ('status' in seen && seen.status.phase !== phase) {
         phase = seen.status.phase;
         context.output.note(`${seen.status.migration}: ${phase}. Next: ${seen.status.next ?? 'nothing'}`);
@@ -89,35 +92,13 @@ export async function follow(
   });
 }
 
+const problemOf = (error: unknown): { readonly problem: string } => ({
+  problem: error instanceof Error ? error.message : String(error),
+});
+
 const isStopped = ({ phase, link }: MigrationStatus): boolean =>
   phase === 'following' && link?.isStreaming === false;
 
 function whileAway(error: unknown): void {
   if (!(error instanceof LockedError) && !(error instanceof UnreachableError)) throw error;
-}
-
-/** Keeps its sessions as long as they hold. */
-class Eye implements AsyncDisposable {
-  readonly #open: () => Promise<Migration>;
-  #migration: Migration | undefined;
-
-  constructor(open: () => Promise<Migration>) {
-    this.#open = open;
-  }
-
-  async look(): Promise<{ readonly status: MigrationStatus } | { readonly problem: string }> {
-    try {
-      this.#migration ??= await this.#open();
-      return { status: await this.#migration.status() };
-    } catch (error) {
-      await this[Symbol.asyncDispose]();
-      return { problem: error instanceof Error ? error.message : String(error) };
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const migration = this.#migration;
-    this.#migration = undefined;
-    await migration?.[Symbol.asyncDispose]().catch(() => undefined);
-  }
 }

@@ -3,6 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hostAndPort } from '../config/host-and-port.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { UsageError } from '../domain/errors.ts';
 import { readTlsFiles } from '../proxy/client-tls.ts';
@@ -102,16 +103,6 @@ function forkWorker(): ChildProcess {
   const extension = extname(fileURLToPath(import.meta.url));
   const execArgv = extension === '.ts' ? ['--import', import.meta.resolve('tsx')] : [];
   return fork(fileURLToPath(new URL(`./proxy-worker${extension}`, import.meta.url)), [], { execArgv });
-}
-
-function hostAndPort(text: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
-  if (match === null || Number(match[3]) > 65_535) {
-    throw new UsageError('bad_address', `Not an address: ${text}`, {
-      hint: 'Write HOST:PORT, or [IPV6]:PORT.',
-    });
-  }
-  return { host: match[1] ?? (match[2] || '127.0.0.1'), port: Number(match[3]) };
 }
 
 function controlListen({ control, tokenFile, clientTls }: RunProxyOptions): ControlListen {

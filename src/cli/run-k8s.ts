@@ -15,6 +15,7 @@ import { followJob } from '../kubernetes/manifests/follow-job.ts';
 import { jobName, objectName } from '../kubernetes/manifests/own-names.ts';
 import { type Manifest, renderManifests } from '../kubernetes/manifests/render.ts';
 import { type AccessRight, accessRules, jobRights } from '../kubernetes/manifests/render-access.ts';
+import { dashboardName } from '../kubernetes/manifests/render-dashboard.ts';
 import type { JobCommand } from '../kubernetes/manifests/render-job.ts';
 import { rightsText } from '../kubernetes/manifests/rights-text.ts';
 import { toYaml } from '../kubernetes/manifests/to-yaml.ts';
@@ -30,6 +31,8 @@ interface Wanted {
   readonly migration: string;
   readonly choice: ClusterChoice;
   readonly command: JobCommand;
+  /** The name of its objects; undefined: none is wanted. */
+  readonly dashboard: string | undefined;
   /** Of the service account. */
   readonly rights: readonly AccessRight[];
   render(namespace: string, version: string): Manifest[];
@@ -80,10 +83,12 @@ function readWanted({ global, env, cwd }: CommandContext, options: OptionValues)
   }
   const command = (text('run') ?? 'sync') as JobCommand;
   const image = text('image') ?? `pgglide:${ownVersion()}`;
+  const withDashboard = options.withDashboard === true;
   const rights = [...jobRights(migration), ...switchRights(config, migration)];
   return {
     migration,
     command,
+    dashboard: withDashboard ? dashboardName(migration) : undefined,
     choice: {
       kubeconfig: text('kubeconfig') ?? kubernetes.kubeconfig,
       context: text('context') ?? kubernetes.context,
@@ -101,6 +106,7 @@ function readWanted({ global, env, cwd }: CommandContext, options: OptionValues)
         features: clusterFeatures(version),
         configText: configMapText(content, config.traffic.driver === 'kubernetes' ? image : undefined),
         rights,
+        withDashboard,
       });
     },
   };
@@ -129,7 +135,7 @@ function refuseElsewhere({ traffic, kubernetes }: Config, namespace: string): vo
 async function apply({ output }: CommandContext, cluster: Cluster, wanted: Wanted): Promise<number> {
   const objects = wanted.render(cluster.namespace, await cluster.version());
   await applyManifests(cluster, objects, (text) => output.note(`applied ${text}`));
-  const { migration, command } = wanted;
+  const { migration, command, dashboard } = wanted;
   const job = jobName(migration, command);
   output.result(
     {
@@ -137,7 +143,13 @@ async function apply({ output }: CommandContext, cluster: Cluster, wanted: Wante
       job,
       objects: objects.map(({ kind, metadata: { name } }) => ({ kind, name })),
     },
-    () => `Job ${cluster.namespace}/${job} runs pgglide ${command}. Follow it: pgglide k8s logs`,
+    () =>
+      [
+        `Job ${cluster.namespace}/${job} runs pgglide ${command}. Follow it: pgglide k8s logs`,
+        ...(dashboard === undefined
+          ? []
+          : [`Dashboard: kubectl -n ${cluster.namespace} port-forward service/${dashboard} 8433`]),
+      ].join('\n'),
   );
   return 0;
 }

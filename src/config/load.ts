@@ -175,7 +175,7 @@ function toSettings(
   folder: string,
   input: LoadInput,
 ): Omit<Settings, 'otherDatabases'> {
-  const { copy, throttle, verify, cutover, traffic, proxy } = config;
+  const { copy, throttle, verify, cutover, traffic, dashboard, proxy } = config;
   const home = input.home ?? homedir();
   const path = (text: string | undefined) => (text === undefined ? undefined : resolve(folder, text));
   const seen = (side: 'source' | 'target', key: 'seenByTarget' | 'seenBySource') => {
@@ -228,6 +228,7 @@ function toSettings(
       },
       hook: { program: path(traffic.hook.program), timeoutMs: traffic.hook.timeout },
     },
+    dashboard: { listen: dashboard.listen, tokenFile: path(dashboard.tokenFile) },
     proxy: {
       listen: proxy.listen,
       control,

@@ -458,6 +458,21 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'What stands between the application and the servers.' }),
+  dashboard: z
+    .strictObject({
+      listen: withDefault(hostAndPort, {
+        kind: 'text',
+        description: 'Where the page is served. Addresses that others reach only with `dashboard.tokenFile`.',
+        default: '127.0.0.1:8433',
+      }),
+      tokenFile: optional(text, {
+        kind: 'text',
+        description:
+          'Its first line is the token that the page asks for, 32 characters or more; only its owner may read the file. A new one at each start when not given.',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'The live web page.' }),
   proxy: z
     .strictObject({
       listen: withDefault(hostAndPort, {

@@ -100,6 +100,12 @@ export interface Settings {
       readonly timeoutMs: number;
     };
   };
+  readonly dashboard: {
+    /** host:port */
+    readonly listen: string;
+    /** Absolute path; undefined: a new token at each start. */
+    readonly tokenFile: string | undefined;
+  };
   readonly proxy: {
     /** host:port where applications connect. */
     readonly listen: string;

@@ -1,9 +1,12 @@
-/** The token that proxies' control APIs ask for, where they listen to more than this machine. */
+/** The token that a control API or the dashboard asks for, where it listens to more than this machine. */
 
 import { readFileSync, statSync } from 'node:fs';
 import { UsageError } from '../domain/errors.ts';
+import { MOUNTED_SECRETS } from './secret.ts';
 
 const OTHERS_MAY = 0o077;
+/** The kubelet gives what it mounts to the pod's own group. */
+const OTHERS_MAY_IF_MOUNTED = 0o007;
 const MIN_CHARACTERS = 32;
 
 /** The first line of the file. @throws {UsageError} `token_file_unusable` */
@@ -22,7 +25,8 @@ function readPrivate(path: string): string {
   } catch (cause) {
     throw unusable(`Cannot read the token file ${path}`, { path, cause });
   }
-  if ((mode & OTHERS_MAY) === 0) return text;
+  const forbidden = path.startsWith(`${MOUNTED_SECRETS}/`) ? OTHERS_MAY_IF_MOUNTED : OTHERS_MAY;
+  if ((mode & forbidden) === 0) return text;
   throw unusable(`Others may read the token file ${path}`, { path });
 }
 

@@ -222,8 +222,18 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   usage(
     'token_file_unusable',
-    'The token that guards a proxy’s commands is missing, too short, or readable by others.',
-    'Make one: (umask 077; openssl rand -hex 32 > FILE), the same for the proxy and for pgglide.',
+    'The token that guards a proxy’s commands or the dashboard is missing, too short, or readable by others.',
+    'Make one: (umask 077; openssl rand -hex 32 > FILE); a proxy and those who command it have the same one.',
+  ),
+  usage(
+    'cannot_listen',
+    'The dashboard’s address is taken, or is none of this machine’s.',
+    'Is another one running there? Choose another with --listen or dashboard.listen.',
+  ),
+  usage(
+    'dashboard_open_to_others',
+    'The dashboard would be open to other machines without a token of yours.',
+    'Set dashboard.tokenFile, or listen on 127.0.0.1 and reach it through ssh -L or kubectl port-forward.',
   ),
   usage(
     'control_unguarded',

@@ -8,8 +8,9 @@ import type { Listen } from '../engine/event-stream.ts';
 import type { PlanText } from '../observers/plan-text.ts';
 import type { ReportData } from '../observers/report.ts';
 import type { MigrationStatus } from '../observers/status.ts';
+import type { TableState } from '../observers/table-state.ts';
 import type { ServerIdentity } from '../postgres/server-identity.ts';
-import { readJournal } from '../state/journal.ts';
+import { type JournalEntry, readJournal } from '../state/journal.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import type { Tuning, TuningChange } from '../state/tuning.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
@@ -21,9 +22,10 @@ import { type ConfirmRepair, type RepairOutcome, repair } from './repair.ts';
 import { report } from './report.ts';
 import { requireRow } from './rows.ts';
 import { Session } from './session.ts';
-import { status } from './status.ts';
+import { type StatusOptions, status } from './status.ts';
 import { runSwitch, type SwitchOptions, type SwitchResult } from './switch.ts';
 import { type SyncOptions, sync } from './sync.ts';
+import { tables } from './tables.ts';
 import { tune } from './tune.ts';
 import { verify } from './verify.ts';
 
@@ -77,8 +79,13 @@ export class Migration implements AsyncDisposable {
     return sync(this.#session, options);
   }
 
-  status(): Promise<MigrationStatus> {
-    return status(this.#session);
+  status(options: StatusOptions = {}): Promise<MigrationStatus> {
+    return status(this.#session, options);
+  }
+
+  /** Every table of the plan with how far it is. */
+  tables(): Promise<TableState[]> {
+    return tables(this.#session);
   }
 
   verify(): Promise<Verification> {
@@ -126,6 +133,11 @@ export class Migration implements AsyncDisposable {
   async events(): Promise<MigrationEvent[]> {
     const journal = await readJournal(this.#session.target, this.#session.migration);
     return journal.map((entry) => entry.event);
+  }
+
+  /** What happened after an entry that is known already, oldest first. */
+  journalAfter(id: number): Promise<JournalEntry[]> {
+    return readJournal(this.#session.target, this.#session.migration, id);
   }
 
   report(): Promise<ReportData> {

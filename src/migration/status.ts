@@ -5,12 +5,14 @@ import { lastVerification } from '../domain/last-verification.ts';
 import { type LaneNames, linkFrom, otherSide, type Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
 import { tableBytes } from '../domain/plan.ts';
+import type { TrafficRequests } from '../domain/traffic-requests.ts';
 import { judgeWal, walLimitBytes } from '../domain/wal-budget.ts';
 import { formatBytes } from '../observers/quantity.ts';
 import type { MigrationStatus, ReadinessItem } from '../observers/status.ts';
 import { longTransactions, preparedTransactions } from '../postgres/activity.ts';
 import { glanceAtApply } from '../postgres/apply-stop.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { replicationLagMs } from '../postgres/replication-lag.ts';
 import { type SlotState, slotState } from '../postgres/replication-slot.ts';
 import { type SubscriptionState, subscriptionState } from '../postgres/subscription.ts';
 import { isCopied, readCopyProgress } from '../state/copy-progress.ts';
@@ -30,7 +32,15 @@ const NEXT: Readonly<Record<Phase, string>> = {
 
 const LONG_TRANSACTION_MS = 1000;
 
-export async function status(session: Session): Promise<MigrationStatus> {
+export interface StatusOptions {
+  /** Without: the traffic switch is not asked. For those who cannot reach it from where they are. */
+  readonly withTraffic?: boolean;
+}
+
+export async function status(
+  session: Session,
+  { withTraffic = true }: StatusOptions = {},
+): Promise<MigrationStatus> {
   const row = await session.row();
   const phase = row?.phase ?? 'new';
   const activeSide = row?.activeSide ?? 'source';
@@ -45,7 +55,7 @@ export async function status(session: Session): Promise<MigrationStatus> {
     ),
   );
   const lanes = databases.flatMap((database) => database.lanes);
-  const traffic = await trafficState(session);
+  const traffic: Traffic = withTraffic ? await trafficState(session) : { problems: [] };
   const verified = verifiedStatus(events);
   return {
     migration: session.migration,
@@ -58,6 +68,7 @@ export async function status(session: Session): Promise<MigrationStatus> {
     target: { version: session.identities.target.version, address: session.describe('target') },
     link: lanes.length === 0 ? undefined : linkStatus(session, activeSide, lanes),
     traffic: traffic.line,
+    requests: traffic.requests,
     copy: row?.plan === undefined || phase !== 'syncing' ? undefined : await copyStatus(databases),
     verified,
     ready: phase === 'following' || phase === 'switched' ? await readyItems(databases, activeSide) : [],
@@ -76,17 +87,22 @@ interface LaneState {
   readonly names: LaneNames;
   readonly subscription: SubscriptionState | undefined;
   readonly slot: SlotState | undefined;
+  readonly lagMs: number | undefined;
 }
 
 async function laneStates(session: Session, from: Side): Promise<LaneState[]> {
   const publisher = session.side(from);
   const lanes = await existingLanes(publisher, session.migration, linkFrom(from));
   return Promise.all(
-    lanes.map(async (lane) => ({
-      names: lane,
-      subscription: await subscriptionState(session.side(otherSide(from)), lane.subscription),
-      slot: await slotState(publisher, lane.slot),
-    })),
+    lanes.map(async (lane) => {
+      const slot = await slotState(publisher, lane.slot);
+      return {
+        names: lane,
+        subscription: await subscriptionState(session.side(otherSide(from)), lane.subscription),
+        slot,
+        lagMs: slot?.activePid === undefined ? undefined : await replicationLagMs(publisher, slot.activePid),
+      };
+    }),
   );
 }
 
@@ -95,10 +111,16 @@ function linkStatus(session: Session, from: Side, lanes: readonly LaneState[]): 
     from,
     isStreaming: lanes.every((lane) => lane.subscription?.isRunning ?? false),
     lagBytes: Math.max(...lanes.map((lane) => lane.slot?.lagBytes ?? 0)),
-    lagMs: undefined,
+    lagMs: worstLagMs(lanes),
     retainedWalBytes: Math.max(...lanes.map((lane) => lane.slot?.retainedBytes ?? 0)),
     walLimitBytes: session.settings.throttle.maxWalRetainedBytes,
   };
+}
+
+/** Undefined where no lane has sent anything lately. */
+function worstLagMs(lanes: readonly LaneState[]): number | undefined {
+  const known = lanes.flatMap(({ lagMs }) => (lagMs === undefined ? [] : [lagMs]));
+  return known.length === 0 ? undefined : Math.max(...known);
 }
 
 async function problems(
@@ -215,12 +237,19 @@ function verifiedStatus(events: readonly MigrationEvent[]): MigrationStatus['ver
   return { at: last.at, equal: last.data.equal, tables: last.data.tables.length };
 }
 
+interface Traffic {
+  readonly line?: string;
+  readonly requests?: TrafficRequests | undefined;
+  readonly problems: readonly string[];
+}
+
 /** A traffic switch that cannot be reached is a fact to show, not a reason to show nothing. */
-async function trafficState(session: Session): Promise<{ line: string | undefined; problems: string[] }> {
+async function trafficState(session: Session): Promise<Traffic> {
   try {
     await using traffic = session.openTraffic();
-    return { line: (await traffic.observe()).description, problems: [] };
+    const { description, requests } = await traffic.observe();
+    return { line: description, requests, problems: [] };
   } catch (error) {
-    return { line: undefined, problems: [error instanceof Error ? error.message : String(error)] };
+    return { problems: [error instanceof Error ? error.message : String(error)] };
   }
 }

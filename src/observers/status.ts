@@ -4,6 +4,7 @@ import type { CopyProgress } from '../domain/event.ts';
 import type { Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
 import { fractionDone } from '../domain/progress.ts';
+import type { TrafficRequests } from '../domain/traffic-requests.ts';
 import { formatBytes, formatBytesOf, formatCount, formatDuration, formatPercent } from './quantity.ts';
 import { type Painter, painter, printable, type Style } from './style.ts';
 
@@ -45,6 +46,8 @@ export interface MigrationStatus {
     | undefined;
   /** One line about the traffic switch: "proxy unix:... 12 sessions". */
   readonly traffic: string | undefined;
+  /** Where the traffic switch counts requests. */
+  readonly requests?: TrafficRequests | undefined;
   readonly copy: CopyProgress | undefined;
   readonly verified: { readonly at: string; readonly equal: boolean; readonly tables: number } | undefined;
   /** What the next switchover asks for; empty when none is near. */

@@ -3,6 +3,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { z } from 'zod';
+import { inUrl, isLoopback } from '../config/host-and-port.ts';
 import { UsageError } from '../domain/errors.ts';
 import { guarded } from './control-guard.ts';
 import { ControlRefusal } from './control-refusal.ts';
@@ -116,14 +117,11 @@ export async function startControlServer(
   };
 }
 
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
-
 function addressOf(listen: ControlListen, server: http.Server): string {
   if ('unixPath' in listen) return `unix:${listen.unixPath}`;
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : listen.port;
-  return `${listen.guard === undefined ? 'http' : 'https'}://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`;
+  return `${listen.guard === undefined ? 'http' : 'https'}://${inUrl({ host: listen.host, port })}`;
 }
 
 async function answer(

@@ -2,6 +2,7 @@
 
 import { UnprovenError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
+import type { TrafficRequests } from '../domain/traffic-requests.ts';
 import { mergeWaits } from '../domain/traffic-waits.ts';
 import type {
   PauseReply,
@@ -69,6 +70,7 @@ class ProxySwitch implements TrafficSwitch {
       epoch: Math.min(...states.map((state) => state.epoch)),
       paused: states.some((state) => state.holds.length > 0),
       sessions,
+      requests: requestsOf(states),
       description: `proxy ${this.#proxies.map((proxy) => proxy.address).join(', ')} ${sessions} sessions`,
     };
   }
@@ -155,6 +157,16 @@ class ProxySwitch implements TrafficSwitch {
       }),
     );
   }
+}
+
+function requestsOf(states: readonly ProxyState[]): TrafficRequests {
+  const sum = (pick: (state: ProxyState) => number) =>
+    states.reduce((total, state) => total + pick(state), 0);
+  return {
+    total: sum(({ counters }) => counters.requests),
+    failed: sum(({ counters }) => counters.failedByProxy),
+    heldNow: sum(({ sessions }) => sessions.held),
+  };
 }
 
 const obstacle = (session: SessionSummary): Obstacle => ({

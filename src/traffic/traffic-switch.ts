@@ -2,6 +2,7 @@
 
 import type { TrafficWaits } from '../domain/event.ts';
 import type { Side } from '../domain/names.ts';
+import type { TrafficRequests } from '../domain/traffic-requests.ts';
 
 /** One session that stands in the way, for people. */
 export interface Obstacle {
@@ -16,6 +17,8 @@ export interface TrafficState {
   readonly epoch: number;
   readonly paused: boolean;
   readonly sessions: number;
+  /** Where the switch counts them. */
+  readonly requests?: TrafficRequests;
   /** One line for status: "proxy unix:... 12 sessions". */
   readonly description: string;
 }

@@ -125,6 +125,7 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
       pgbouncer: { bouncers: [], database: source.database },
       hook: { program: undefined, timeoutMs: 30_000 },
     },
+    dashboard: { listen: '127.0.0.1:0', tokenFile: undefined },
     proxy: {
       listen: '127.0.0.1:0',
       control,

@@ -13,6 +13,10 @@ export const k8s: CommandDefinition = {
     { flags: '--context <name>', description: 'of the kubeconfig (kubernetes.context)' },
     { flags: '--kubeconfig <file>', description: 'which cluster (kubernetes.kubeconfig)' },
     { flags: '--run <command>', description: 'what the Job runs (sync)', choices: [...JOB_COMMANDS] },
+    {
+      flags: '--with-dashboard',
+      description: 'render, apply: the live page too, as a Deployment with a Service',
+    },
     { flags: '--image <image>', description: 'the container image (pgglide:VERSION)' },
     {
       flags: '--kubernetes <version>',

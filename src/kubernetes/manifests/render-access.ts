@@ -43,10 +43,12 @@ export interface AccessInput {
   readonly namespace: string;
   readonly rights: readonly AccessRight[];
   readonly secretsElsewhere: readonly (SecretRef & { readonly namespace: string })[];
+  /** Accounts beside the Job's that log in to the servers as well. */
+  readonly otherReaders?: readonly string[];
 }
 
 export function renderAccess(input: AccessInput): [V1ServiceAccount, ...(V1Role | V1RoleBinding)[]] {
-  const { migration, namespace, rights, secretsElsewhere } = input;
+  const { migration, namespace, rights, secretsElsewhere, otherReaders = [] } = input;
   const name = objectName(migration);
   const account: V1ServiceAccount = {
     apiVersion: 'v1',
@@ -56,28 +58,33 @@ export function renderAccess(input: AccessInput): [V1ServiceAccount, ...(V1Role 
   const far = [...new Set(secretsElsewhere.map((secret) => secret.namespace))];
   return [
     account,
-    ...bound(migration, namespace, undefined, accessRules(rights)),
+    ...bound({ migration, namespace, rules: accessRules(rights), accounts: [name] }),
     ...far.flatMap((elsewhere) => {
       const names = secretsElsewhere
         .filter((secret) => secret.namespace === elsewhere)
         .map((one) => one.name);
-      return bound(
+      return bound({
         migration,
         namespace,
-        elsewhere,
-        names.flatMap((one) => accessRules([secretRight(one)])),
-      );
+        into: elsewhere,
+        rules: names.flatMap((one) => accessRules([secretRight(one)])),
+        accounts: [name, ...otherReaders],
+      });
     }),
   ];
 }
 
-/** @param into another namespace than the account's */
-function bound(
-  migration: string,
-  namespace: string,
-  into: string | undefined,
-  rules: V1PolicyRule[],
-): [V1Role, V1RoleBinding] {
+interface Grant {
+  readonly migration: string;
+  /** The accounts'. */
+  readonly namespace: string;
+  /** Another namespace than that. */
+  readonly into?: string;
+  readonly rules: V1PolicyRule[];
+  readonly accounts: readonly string[];
+}
+
+function bound({ migration, namespace, into, rules, accounts }: Grant): [V1Role, V1RoleBinding] {
   const name = objectName(migration);
   const metadata = {
     name,
@@ -91,7 +98,7 @@ function bound(
       kind: 'RoleBinding',
       metadata,
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
-      subjects: [{ kind: 'ServiceAccount', name, namespace }],
+      subjects: accounts.map((account) => ({ kind: 'ServiceAccount', name: account, namespace })),
     },
   ];
 }

@@ -1,4 +1,12 @@
-import type { V1ConfigMap, V1Job, V1Role } from '@kubernetes/client-node';
+import type {
+  V1ConfigMap,
+  V1Deployment,
+  V1Job,
+  V1Role,
+  V1RoleBinding,
+  V1Service,
+  V1ServiceAccount,
+} from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { checkConfig } from '../../config/check-config.ts';
@@ -22,7 +30,11 @@ const SERVERS = {
 
 function render(
   content: Record<string, unknown> = {},
-  { version = '1.31', command = 'sync' }: { version?: string; command?: JobCommand } = {},
+  {
+    version = '1.31',
+    command = 'sync',
+    withDashboard = false,
+  }: { version?: string; command?: JobCommand; withDashboard?: boolean } = {},
 ): Manifest[] {
   const whole = { migration: 'Shop 15 → 16', ...SERVERS, ...content };
   return renderManifests({
@@ -34,6 +46,7 @@ function render(
     config: checkConfig(whole, () => 'test'),
     configText: configMapText(whole),
     rights: jobRights(whole.migration),
+    withDashboard,
   });
 }
 
@@ -163,6 +176,72 @@ describe('the Job', () => {
     expect(spec).not.toHaveProperty('podFailurePolicy');
     // Who switches traffic shall not try again by itself after a failure that was counted.
     expect(spec?.backoffLimit).toBe(command === 'sync' ? 6 : 0);
+  });
+});
+
+describe('the dashboard', () => {
+  const NAME = 'pgglide-shop-15-16-dashboard';
+  const dashboard = (content: Record<string, unknown> = {}) => render(content, { withDashboard: true });
+  const accountOf = (objects: readonly Manifest[]) =>
+    objects.find(({ kind, metadata }) => kind === 'ServiceAccount' && metadata.name === NAME);
+  const podOfPage = (objects: readonly Manifest[]) => one<V1Deployment>(objects, 'Deployment').spec?.template;
+
+  test('comes after all else, and only when it is wanted', () => {
+    const kinds = dashboard().map(({ kind }) => kind);
+    expect(kinds.slice(-4)).toEqual(['Job', 'ServiceAccount', 'Deployment', 'Service']);
+    expect(render().map(({ kind }) => kind)).not.toContain('Deployment');
+  });
+
+  test('its Service finds its pods, and the probes the port', () => {
+    const objects = dashboard();
+    const service = one<V1Service>(objects, 'Service');
+    const template = podOfPage(objects);
+    expect(template?.metadata?.labels).toMatchObject(service.spec?.selector ?? { none: '' });
+    const [container] = template?.spec?.containers ?? [];
+    const port = service.spec?.ports?.[0];
+    expect(container?.ports).toEqual([{ name: port?.targetPort, containerPort: port?.port }]);
+    expect(container?.args).toContain(`--listen=0.0.0.0:${port?.port}`);
+    expect(container?.readinessProbe?.httpGet).toEqual({ path: '/readyz', port: 'http' });
+    expect(container?.livenessProbe?.httpGet).toEqual({ path: '/healthz', port: 'http' });
+  });
+
+  test('its token is a Secret’s, mounted where it reads it', () => {
+    const spec = podOfPage(dashboard())?.spec;
+    const volume = spec?.volumes?.find(({ secret }) => secret?.secretName === NAME);
+    expect(volume?.secret).toMatchObject({ items: [{ key: 'token', path: 'token' }] });
+    const mount = spec?.containers[0]?.volumeMounts?.find(({ name }) => name === volume?.name);
+    expect(spec?.containers[0]?.args).toContain(`--token-file=${mount?.mountPath}/token`);
+  });
+
+  test('may do nothing in the cluster, not even say who it is', () => {
+    const objects = dashboard();
+    expect(accountOf(objects)).toMatchObject({ automountServiceAccountToken: false });
+    const bindings = objects.filter(({ kind }) => kind === 'RoleBinding') as V1RoleBinding[];
+    expect(JSON.stringify(bindings)).not.toContain(NAME);
+    expect(podOfPage(objects)?.spec?.serviceAccountName).toBe(NAME);
+    expect(podOfPage(objects)?.spec?.containers[0]?.securityContext).toMatchObject({
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+    });
+  });
+
+  test('reads Secrets of another namespace where the Job does', () => {
+    const cluster = { operator: 'zalando', cluster: 'acid', namespace: 'databases' };
+    const objects = dashboard({ source: { kubernetes: cluster, database: 'shop' } });
+    expect(accountOf(objects) as V1ServiceAccount).toMatchObject({ automountServiceAccountToken: true });
+    const bindings = objects.filter(({ kind }) => kind === 'RoleBinding') as V1RoleBinding[];
+    const far = bindings.find(({ metadata }) => metadata?.namespace === 'databases');
+    expect(far?.subjects?.map(({ name }) => name)).toEqual(['pgglide-shop-15-16', NAME]);
+    const near = bindings.find(({ metadata }) => metadata?.namespace === 'shop');
+    expect(near?.subjects?.map(({ name }) => name)).toEqual(['pgglide-shop-15-16']);
+  });
+
+  test('does not ask proxies that only the API server leads to', () => {
+    const args = (content: Record<string, unknown>) =>
+      podOfPage(dashboard(content))?.spec?.containers[0]?.args;
+    const traffic = { driver: 'kubernetes', kubernetes: { configMap: 'shop' } };
+    expect(args({ traffic })).toContain('--without-traffic');
+    expect(args({})).not.toContain('--without-traffic');
   });
 });
 

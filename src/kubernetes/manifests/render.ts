@@ -5,10 +5,11 @@ import { parseConninfo } from '../../config/conninfo-text.ts';
 import type { Config } from '../../config/schema.ts';
 import { UsageError } from '../../domain/errors.ts';
 import type { ClusterFeatures } from './cluster-features.ts';
-import { configSecrets } from './config-secrets.ts';
+import { configSecrets, type MountedSecret } from './config-secrets.ts';
 import { objectName, ownLabels } from './own-names.ts';
 import { CONFIG_KEY } from './pod-template.ts';
 import { type AccessRight, renderAccess } from './render-access.ts';
+import { dashboardName, renderDashboard } from './render-dashboard.ts';
 import { type JobCommand, renderJob } from './render-job.ts';
 
 export interface RenderInput {
@@ -21,6 +22,7 @@ export interface RenderInput {
   /** What goes into the ConfigMap. */
   readonly configText: string;
   readonly rights: readonly AccessRight[];
+  readonly withDashboard?: boolean;
 }
 
 export type Manifest = KubernetesObject & {
@@ -42,12 +44,35 @@ export function renderManifests(input: RenderInput): Manifest[] {
     data: { [CONFIG_KEY]: input.configText },
   };
   const objects: KubernetesObject[] = [
-    ...renderAccess({ migration, namespace, rights: input.rights, secretsElsewhere }),
+    ...renderAccess({
+      migration,
+      namespace,
+      rights: input.rights,
+      secretsElsewhere,
+      otherReaders: input.withDashboard ? [dashboardName(migration)] : [],
+    }),
     configMap,
     renderJob({ ...input, configMap: name, serviceAccount: name, secrets }),
+    ...(input.withDashboard ? dashboard(input, name, secrets, secretsElsewhere.length > 0) : []),
   ];
   return objects.map((object) => inNamespace(object, namespace));
 }
+
+/** Our own proxies on a cluster are asked through the API server: more than a page should be allowed to. */
+const dashboard = (
+  { migration, image, config }: RenderInput,
+  configMap: string,
+  secrets: readonly MountedSecret[],
+  readsSecrets: boolean,
+) =>
+  renderDashboard({
+    migration,
+    image,
+    configMap,
+    secrets,
+    readsSecrets,
+    withTraffic: config.traffic.driver !== 'kubernetes' && config.traffic.driver !== 'none',
+  });
 
 /** In the order in which people write it. */
 function inNamespace(object: KubernetesObject, namespace: string): Manifest {

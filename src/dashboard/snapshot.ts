@@ -1,0 +1,63 @@
+/** What the dashboard knows at one moment, and what the next look makes of it. Pure. */
+
+import type { MigrationStatus } from '../observers/status.ts';
+import type { TableState } from '../observers/table-state.ts';
+import type { JournalEntry, Known, Seen } from './facts.ts';
+import { addSample, type Sample } from './sample.ts';
+
+export interface Snapshot {
+  /** Undefined: the servers have not been seen yet. */
+  readonly status: MigrationStatus | undefined;
+  readonly seenAtMs: number | undefined;
+  /** Why the servers cannot be seen now. */
+  readonly problem: string | undefined;
+  readonly tables: readonly TableState[];
+  /** Grows with every change of the tables: readers are sent only what they have not got. */
+  readonly tablesVersion: number;
+  readonly journal: readonly JournalEntry[];
+  /** Changes when the journal begins anew, as after an abort. */
+  readonly journalVersion: number;
+  readonly samples: readonly Sample[];
+}
+
+export const NOTHING_SEEN: Snapshot = {
+  status: undefined,
+  seenAtMs: undefined,
+  problem: undefined,
+  tables: [],
+  tablesVersion: 0,
+  journal: [],
+  journalVersion: 0,
+  samples: [],
+};
+
+/** Tables change while they are copied, and with what happens; a list of thousands is not read for nothing. */
+export const toBeKnown = ({ status, journal }: Snapshot, seenEvents: number): Known => ({
+  lastEventId: journal.at(-1)?.id ?? 0,
+  withTables: status === undefined || status.phase === 'syncing' || journal.length !== seenEvents,
+});
+
+export function afterLook(before: Snapshot, seen: Seen, nowMs: number): Snapshot {
+  // An abort takes the journal away: the next migration's begins anew.
+  const isAnew = seen.status.phase === 'new' && before.journal.length > 0;
+  const tables = seen.tables ?? before.tables;
+  return {
+    status: seen.status,
+    seenAtMs: nowMs,
+    problem: undefined,
+    tables,
+    tablesVersion: before.tablesVersion + (sameTables(before.tables, tables) ? 0 : 1),
+    journal: isAnew ? [] : [...before.journal, ...seen.journal],
+    journalVersion: before.journalVersion + (isAnew ? 1 : 0),
+    samples: addSample(before.samples, seen.status, nowMs),
+  };
+}
+
+export const afterFailure = (before: Snapshot, error: unknown): Snapshot => ({
+  ...before,
+  problem: error instanceof Error ? error.message : String(error),
+});
+
+function sameTables(before: readonly TableState[], after: readonly TableState[]): boolean {
+  return before === after || JSON.stringify(before) === JSON.stringify(after);
+}
