@@ -10,13 +10,16 @@ const unlogged: Rule = {
   id: 'PGG160',
   title: 'no table is unlogged',
   severity: 'warning',
-  background: `Unlogged tables are not in the WAL, so nothing of them is replicated: they are empty on the target. That is right for caches. If
-the rows matter, make the table logged (it is written once in whole, under an exclusive lock).`,
+  background: `Unlogged tables are not in the WAL, so nothing of them is replicated. pgglide copies their rows in whole at the end of sync, and
+again before each switch and rollback, outside the pause (pgglide plan shows the time): what changes in the last moments before the
+pause stays on the old side, a row that a cascade removes included. With copy.unloggedTables: empty they come as definitions only, which
+is enough for caches, and each side keeps its own rows. If every row matters, make the table logged (it is written once in whole, under an
+exclusive lock).`,
   check: ({ source }) =>
     source.objects.tables
       .filter((table) => table.isUnlogged)
       .map((table) => ({
-        title: `table ${qualified(table)} is unlogged: it will be empty on the target`,
+        title: `table ${qualified(table)} is unlogged: its rows are copied before each switch, not replicated`,
         object: qualified(table),
         fix: `ALTER TABLE ${quoteTable(table)} SET LOGGED;`,
         fixOn: 'source' as const,
