@@ -9,7 +9,7 @@ import { largeObjectSize } from '../postgres/large-object.ts';
 import { readAsideTables } from '../schema/aside-tables.ts';
 import { readMaterializedViews } from '../schema/materialized-views.ts';
 import { newRelations } from '../schema/new-relations.ts';
-import { planTables } from '../schema/plan-tables.ts';
+import { planMigration } from '../schema/plan-migration.ts';
 import { readJournal } from '../state/journal.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
@@ -22,7 +22,8 @@ export async function plan(session: Session): Promise<PlanSection[]> {
   const databases = await Promise.all(
     session.databases.map(async (database): Promise<PlannedDatabase> => {
       const row = await database.row();
-      const plan = row?.plan ?? (await planTables(database.source, database.settings.scope));
+      const plan =
+        row?.plan ?? (await planMigration(database.source, database.target, database.settings.scope));
       return { session: database, row, plan };
     }),
   );

@@ -14,7 +14,7 @@ export async function readNotCarried(connection: Connection, scope: Scope): Prom
     foreignKeysToExcluded(scope),
     invalidIndexes(scope),
     configurationTables(scope),
-    tablespaces(scope),
+    ...inNoSchema(scope),
     largeObjects,
     replication,
     temporaryTables,
@@ -68,11 +68,25 @@ const configurationTables = (scope: Scope): Sql => sql`
   JOIN pg_class c ON c.oid = t.oid AND c.relkind = 'r' JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.reltuples <> 0 AND ${schemaInScope(scope)}`;
 
-const tablespaces = (scope: Scope): Sql => sql`
-  SELECT 'tablespace ' || quote_ident(t.spcname),
-    count(*) || ' tables and indexes go to the default tablespace of the target, unless it is mapped to another'
-  FROM pg_class c JOIN pg_tablespace t ON t.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE ${schemaInScope(scope)} GROUP BY t.spcname`;
+/** pg_dump of named schemas leaves out what lies in none. */
+const inNoSchema = (scope: Scope): Sql[] => {
+  if (scope.schemas === undefined) return [];
+  const isOwn = (catalog: Sql) => sql`oid >= 16384 AND NOT ${belongsToExtension(catalog, sql`x.oid`)}`;
+  return [
+    sql`
+  SELECT object, 'in no schema, and only those that scope.schemas names are carried' FROM (
+    SELECT format('cast (%s AS %s)', castsource::regtype, casttarget::regtype) FROM pg_cast x WHERE ${isOwn(sql`'pg_cast'::regclass`)}
+    UNION ALL SELECT format('language %I', lanname) FROM pg_language x WHERE ${isOwn(sql`'pg_language'::regclass`)}
+    UNION ALL SELECT format('access method %I', amname) FROM pg_am x WHERE ${isOwn(sql`'pg_am'::regclass`)}
+    UNION ALL SELECT format('foreign-data wrapper %I', fdwname) FROM pg_foreign_data_wrapper x
+      WHERE ${isOwn(sql`'pg_foreign_data_wrapper'::regclass`)}
+    UNION ALL SELECT format('foreign server %I', srvname) FROM pg_foreign_server x WHERE ${isOwn(sql`'pg_foreign_server'::regclass`)}
+    UNION ALL SELECT format('event trigger %I', evtname) FROM pg_event_trigger x
+      WHERE evtname !~ '^pgglide_' AND ${isOwn(sql`'pg_event_trigger'::regclass`)}
+    UNION ALL SELECT format('default privileges of role %I', pg_get_userbyid(defaclrole))
+      FROM pg_default_acl WHERE defaclnamespace = 0) AS global(object)`,
+  ];
+};
 
 const largeObjects = sql`
   SELECT 'large objects', count(*) || ' large objects: not replicated; carried at the sync and again before each switch'
