@@ -195,6 +195,7 @@ function toSettings(
       indexJobs: copy.indexJobs ?? copy.jobs,
       splitTablesLargerThanBytes: copy.splitTablesLargerThan,
       rateLimitBytesPerSecond: copy.rateLimit,
+      unloggedTables: copy.unloggedTables,
     },
     throttle: {
       maxWalRetainedBytes: throttle.maxWalRetained,

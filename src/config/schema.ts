@@ -215,6 +215,12 @@ export const configSchema = z.strictObject({
         description: 'All jobs together read at most this much from the source.',
         example: '200MB/s',
       }),
+      unloggedTables: withDefault(z.enum(['carry', 'empty'], { error: 'expected carry or empty' }), {
+        kind: 'choice',
+        description:
+          'carry: the rows of unlogged tables are copied at the sync and again before each switch, in whole and outside its pause. empty: they come as definitions, and each side keeps its own rows.',
+        default: 'carry',
+      }),
     })
     .prefault({})
     .meta({ description: 'The initial copy.' }),

@@ -53,6 +53,8 @@ export interface Settings {
     readonly splitTablesLargerThanBytes: number;
     /** Undefined: as fast as it goes. */
     readonly rateLimitBytesPerSecond: number | undefined;
+    /** `empty`: they come as definitions only, and each side keeps its own rows. */
+    readonly unloggedTables: 'carry' | 'empty';
   };
   readonly throttle: {
     readonly maxWalRetainedBytes: number;

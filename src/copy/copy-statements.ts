@@ -16,10 +16,10 @@ export interface Encoding {
 export function copyOutStatement(part: CopyPart, { encoding }: Encoding): Sql {
   const heap = ident(part.heap.schema, part.heap.name);
   const options = copyOptions(part.format, encoding);
-  if (part.blocks === undefined && !isTreeItself(part))
+  if (part.blocks === undefined && part.condition === undefined && !isTreeItself(part))
     return sql`COPY ${heap}${columnList(part)} TO STDOUT (${options})`;
   const names = list(columns(part));
-  return sql`COPY (SELECT ${names} FROM ONLY ${heap}${blockCondition(part)}) TO STDOUT (${options})`;
+  return sql`COPY (SELECT ${names} FROM ONLY ${heap}${rowCondition(part)}) TO STDOUT (${options})`;
 }
 
 /** What the target runs for the part: COPY ... FROM STDIN into its table. */
@@ -56,7 +56,8 @@ const columnList = (part: CopyPart): Sql =>
 const copyOptions = (format: CopyFormat, encoding: string): Sql =>
   format === 'binary' ? sql`FORMAT binary` : sql`FORMAT text, ENCODING ${literal(encoding)}`;
 
-function blockCondition({ blocks }: CopyPart): Sql {
+function rowCondition({ blocks, condition }: CopyPart): Sql {
+  if (condition !== undefined) return sql` ${trusted(condition)}`;
   if (blocks === undefined) return sql``;
   const start = sql` WHERE ctid >= ${tid(blocks.from)}`;
   return blocks.to === undefined ? start : sql`${start} AND ctid < ${tid(blocks.to)}`;

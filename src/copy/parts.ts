@@ -17,6 +17,8 @@ export interface CopyPart {
   readonly table: PlannedTable;
   readonly heap: Heap;
   readonly blocks?: BlockRange;
+  /** Only these rows: SQL of an extension's own script, from WHERE on. */
+  readonly condition?: string;
   readonly format: CopyFormat;
   /** Size on the source's disk, for ordering and progress. */
   readonly bytes: number;

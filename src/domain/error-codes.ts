@@ -453,6 +453,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Mend what the message says on both sides, or leave the view out with scope.exclude; then run `pgglide sync` again.',
   ),
   prerequisite(
+    'rows_not_copied',
+    'Rows that no link carries (of an unlogged table, or the user’s in an extension’s own table) could not be copied to the other side.',
+    'Mend what the message says, or leave them behind: `copy.unloggedTables: empty`, or the table in `scope.exclude`; then run the same command again.',
+  ),
+  prerequisite(
     'role_statement_failed',
     'The target refused a statement about roles.',
     'Give the role that pgglide logs in as the right to create roles, or create them yourself.',

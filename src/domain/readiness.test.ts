@@ -7,6 +7,7 @@ const READY: ReadinessFacts = {
   longTransactions: [],
   preparedTransactions: [],
   vacuums: [],
+  feeds: [],
 };
 const blockers = (change: Partial<ReadinessFacts>) =>
   blocking(readiness({ ...READY, ...change }, { maxLagMs: 1000 })).map((guardrail) => guardrail.id);
@@ -24,6 +25,7 @@ test.each([
     { longTransactions: [{ pid: 7, user: 'u', state: 'active', ageMs: 5000, query: 'x' }] },
   ],
   ['prepared-transactions', { preparedTransactions: ['gid'] }],
+  ['feeds', { feeds: ['sub on the source'] }],
 ] as const)('%s blocks, with a hint', (id, change) => {
   expect(blockers(change)).toEqual([id]);
   const [guardrail] = blocking(readiness({ ...READY, ...change }, { maxLagMs: 1000 }));

@@ -17,10 +17,12 @@ export interface ReadinessFacts {
   readonly preparedTransactions: readonly string[];
   /** Vacuums running on replicated tables: not a reason to refuse, the barrier makes them yield. */
   readonly vacuums: readonly string[];
+  /** Subscriptions of others that write into replicated tables: "name on the source". No fence stops their workers. */
+  readonly feeds: readonly string[];
 }
 
 export interface Guardrail {
-  readonly id: 'link' | 'lag' | 'long-transactions' | 'prepared-transactions' | 'vacuum';
+  readonly id: 'link' | 'lag' | 'long-transactions' | 'prepared-transactions' | 'vacuum' | 'feeds';
   readonly isOk: boolean;
   readonly text: string;
   readonly hint: string;
@@ -30,7 +32,7 @@ export const blocking = (guardrails: readonly Guardrail[]): Guardrail[] =>
   guardrails.filter((guardrail) => !guardrail.isOk);
 
 export function readiness(facts: ReadinessFacts, limits: { readonly maxLagMs: number }): Guardrail[] {
-  return [link(facts), lag(facts, limits.maxLagMs), ...transactions(facts), vacuum(facts)];
+  return [link(facts), lag(facts, limits.maxLagMs), ...transactions(facts), vacuum(facts), feeds(facts)];
 }
 
 function link({ linkRuns }: ReadinessFacts): Guardrail {
@@ -80,4 +82,14 @@ function transactions({ longTransactions, preparedTransactions }: ReadinessFacts
 function vacuum({ vacuums }: ReadinessFacts): Guardrail {
   const text = vacuums.length === 0 ? 'no vacuum in the way' : `vacuum of ${vacuums.join(', ')} will yield`;
   return { id: 'vacuum', isOk: true, text, hint: '' };
+}
+
+function feeds({ feeds: names }: ReadinessFacts): Guardrail {
+  const isOk = names.length === 0;
+  return {
+    id: 'feeds',
+    isOk,
+    text: isOk ? 'nobody else feeds the tables' : `subscriptions of others are enabled: ${names.join(', ')}`,
+    hint: 'ALTER SUBSCRIPTION ... DISABLE, and hand it over after the switch (pgglide explain PGG166 tells how): its rows would be on one side only.',
+  };
 }

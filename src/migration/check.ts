@@ -6,7 +6,7 @@ import type { PreflightFacts, ServerFacts } from '../domain/preflight/facts.ts';
 import { preflight } from '../domain/preflight/preflight.ts';
 import { inspectServers } from '../postgres/inspection/inspect.ts';
 import { tryInScratchDatabase } from '../postgres/inspection/scratch.ts';
-import { dumpSchema } from '../schema/dump-schema.ts';
+import { dumpForTarget } from '../schema/dump-for-target.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
 import { checkTraffic } from './check-traffic.ts';
 import type { Session } from './session.ts';
@@ -97,8 +97,11 @@ async function scratchFindings({ session, dump }: Look, endMs: number): Promise<
   return tryInScratchDatabase(settings.target, statements, { budgetMs, signal });
 }
 
-function dumpBeside({ settings, signal }: Session, needless: AbortSignal): Promise<SchemaStatement[]> {
-  const dump = dumpSchema(settings.source, {
+function dumpBeside(
+  { source, target, settings, signal }: Session,
+  needless: AbortSignal,
+): Promise<SchemaStatement[]> {
+  const dump = dumpForTarget({ source, target }, settings.source, {
     ...settings.scope,
     signal: AbortSignal.any([signal, needless]),
   });

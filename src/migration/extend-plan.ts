@@ -5,7 +5,7 @@ import { qualified, type TableName } from '../domain/names.ts';
 import type { Plan, PlannedTable } from '../domain/plan.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { dropFence } from '../postgres/fence.ts';
-import { dumpSchema } from '../schema/dump-schema.ts';
+import { dumpForTarget } from '../schema/dump-for-target.ts';
 import {
   type NewRelation,
   newRelations,
@@ -14,7 +14,7 @@ import {
   publishedByUs,
 } from '../schema/new-relations.ts';
 import { isNeeded, statementsOfNew, unknownStatements } from '../schema/new-statements.ts';
-import { planTables } from '../schema/plan-tables.ts';
+import { planMigration } from '../schema/plan-migration.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
 import { savePlan } from '../state/migration-row.ts';
 import { countStatements, readStatements, saveStatements } from '../state/schema-progress.ts';
@@ -37,7 +37,7 @@ export async function extendPlan(
   if (known.all === 0 || known.openPreData > 0) return { plan, isExtended: false };
   const [relations, now] = await Promise.all([
     newRelations(source, target, settings.scope),
-    planTables(source, settings.scope),
+    planMigration(source, target, settings.scope),
   ]);
   const [kept, added] = await Promise.all([stillThere(session, plan), notYetPlanned(source, plan, now)]);
   if (relations.length + added.length === 0 && kept.length === plan.tables.length)
@@ -89,11 +89,14 @@ function assertIdentified(now: Plan, relations: readonly TableName[]): void {
 }
 
 async function newStatements(
-  { target, migration, settings, signal }: Session,
+  { source, target, migration, settings, signal }: Session,
   relations: readonly NewRelation[],
 ): Promise<SchemaStatement[]> {
   const known = await readStatements<SchemaStatement>(target, migration);
-  const dumped = await dumpSchema(settings.source, { ...settings.scope, signal });
+  const dumped = await dumpForTarget({ source, target }, settings.source, {
+    ...settings.scope,
+    signal,
+  });
   const unknown = unknownStatements(dumped, known);
   const needed = unknown.filter(isNeeded);
   const there = await presentObjects(target, needed);

@@ -11,6 +11,7 @@ import type { Step } from '../engine/step.ts';
 import { analyzeTarget } from '../steps/analyze-target.ts';
 import { buildHelperIndexes } from '../steps/build-helper-indexes.ts';
 import { buildIndexes } from '../steps/build-indexes.ts';
+import { carryAsideRows } from '../steps/carry-aside-rows.ts';
 import { carryDatabaseSettings } from '../steps/carry-database-settings.ts';
 import { carryLargeObjectsStep } from '../steps/carry-large-objects.ts';
 import { carryRoles } from '../steps/carry-roles.ts';
@@ -36,6 +37,7 @@ export const SYNC_STEPS: readonly Step<never>[] = [
   buildHelperIndexes, // where a table without a key has none
   subscribe, // the target follows from the slot's position
   catchUp,
+  carryAsideRows, // unlogged tables, extensions' own: what no link carries
   refreshViews, // materialized ones, once the rows are there
   carryLargeObjectsStep,
   recordSchema, // what drift is measured against

@@ -6,9 +6,10 @@ import { type Plan, tableBytes } from '../domain/plan.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import type { PlanLine, PlanSection } from '../observers/plan-text.ts';
 import { largeObjectSize } from '../postgres/large-object.ts';
+import { readAsideTables } from '../schema/aside-tables.ts';
 import { readMaterializedViews } from '../schema/materialized-views.ts';
 import { newRelations } from '../schema/new-relations.ts';
-import { planTables } from '../schema/plan-tables.ts';
+import { planMigration } from '../schema/plan-migration.ts';
 import { readJournal } from '../state/journal.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
@@ -21,7 +22,8 @@ export async function plan(session: Session): Promise<PlanSection[]> {
   const databases = await Promise.all(
     session.databases.map(async (database): Promise<PlannedDatabase> => {
       const row = await database.row();
-      const plan = row?.plan ?? (await planTables(database.source, database.settings.scope));
+      const plan =
+        row?.plan ?? (await planMigration(database.source, database.target, database.settings.scope));
       return { session: database, row, plan };
     }),
   );
@@ -46,6 +48,7 @@ async function databasePlan({ session, row, plan: decided }: PlannedDatabase): P
       title: `Sequences (${decided.sequences.length}), set at every switch`,
       lines: decided.sequences.map((sequence) => line('source', qualified(sequence))),
     },
+    ...(await asidePlan(session)),
     ...(await viewsPlan(session)),
     ...(await largeObjectsPlan(session)),
     {
@@ -66,6 +69,23 @@ async function newTablesPlan(session: Session, row: MigrationRow | undefined): P
     line('source', `${qualified(relation)}${relation.isLatePartition ? ': a new partition' : ''}`),
   );
   return [{ title: 'New on the source since the sync: pgglide sync adds', lines }];
+}
+
+/** What is copied because no link carries it, with what the last copy by us has cost. */
+async function asidePlan(session: Session): Promise<PlanSection[]> {
+  const tables = await readAsideTables(session.source, session.settings.scope);
+  if (tables.length === 0) return [];
+  const cost = await lastCost(session, ['carry-aside-rows', 'renew-aside-rows']);
+  const isEmpty = session.settings.copy.unloggedTables === 'empty';
+  const lines = tables.map((table) => {
+    if (table.kind === 'configuration')
+      return line('both', `${qualified(table)}: the user’s rows of extension ${table.extension}`);
+    const size = `unlogged, about ${table.rowEstimate} rows, ${Math.ceil(tableBytes(table) / 1e6)} MB`;
+    return line('both', `${qualified(table)}: ${isEmpty ? 'stays empty (copy.unloggedTables)' : size}`);
+  });
+  return [
+    { title: `Copied in whole at the sync and before each switch, outside its pause (${cost})`, lines },
+  ];
 }
 
 /** Materialized views, with what their last refresh by us has cost. */

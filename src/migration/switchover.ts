@@ -30,6 +30,7 @@ import { prepareReturnLink } from '../steps/prepare-return-link.ts';
 import { prepareTraffic } from '../steps/prepare-traffic.ts';
 import { raiseBarrierStep } from '../steps/raise-barrier.ts';
 import { rehearseQueries } from '../steps/rehearse-queries.ts';
+import { renewAsideRows } from '../steps/renew-aside-rows.ts';
 import { renewLargeObjects } from '../steps/renew-large-objects.ts';
 import { renewViews } from '../steps/renew-views.ts';
 import { resumeTraffic } from '../steps/resume-traffic.ts';
@@ -45,6 +46,7 @@ export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   checkReadiness,
   checkDrift,
   hangFenceStep,
+  renewAsideRows,
   renewViews,
   renewLargeObjects,
   warmCache,

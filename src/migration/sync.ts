@@ -6,7 +6,7 @@ import type { Phase } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { StepContext } from '../engine/step.ts';
-import { planTables } from '../schema/plan-tables.ts';
+import { planMigration } from '../schema/plan-migration.ts';
 import { createMigration, type MigrationRow, savePlan } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { discardStaleCopy } from '../steps/discard-stale-copy.ts';
@@ -171,7 +171,7 @@ async function readRow(session: Session): Promise<MigrationRow> {
 }
 
 async function makePlan(session: Session): Promise<Plan> {
-  const tables = await planTables(session.source, session.settings.scope);
+  const tables = await planMigration(session.source, session.target, session.settings.scope);
   const plan = session.withOthers(tables);
   await savePlan(session.target, session.migration, plan);
   return plan;

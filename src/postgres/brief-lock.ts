@@ -30,19 +30,34 @@ const TRY_AGAIN: ReadonlySet<string> = new Set(['55P03', '40P01']);
  * Runs statements without parameters in one transaction; each lock is waited for briefly, again and again.
  * @throws {PrerequisiteError} `lock_not_available`, naming who holds it
  */
-export async function withBriefLock(
+export const withBriefLock = (
   connection: Connection,
   statements: Sql,
   options: BriefLockOptions = {},
+): Promise<void> => tryBriefly(connection, sql`${statements}; COMMIT`, options);
+
+/**
+ * The same, and leaves the transaction open, with the locks that the statements took; later ones wait as long as it takes.
+ * @throws {PrerequisiteError} `lock_not_available`, naming who holds it
+ */
+export const beginWithBriefLock = (
+  connection: Connection,
+  statements: Sql,
+  options: BriefLockOptions = {},
+): Promise<void> => tryBriefly(connection, sql`${statements}; SET LOCAL lock_timeout = 0`, options);
+
+async function tryBriefly(
+  connection: Connection,
+  statements: Sql,
+  { lockTimeoutMs = LOCK_TIMEOUT_MS, timeoutMs = TIMEOUT_MS, signal, onWaiting }: BriefLockOptions,
 ): Promise<void> {
-  const { lockTimeoutMs = LOCK_TIMEOUT_MS, timeoutMs = TIMEOUT_MS, signal, onWaiting } = options;
   const limit = literal(`${lockTimeoutMs}ms`);
   const started = performance.now();
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted();
     try {
       // One round trip: on thousands of tables they count.
-      return await connection.script(sql`BEGIN; SET LOCAL lock_timeout = ${limit}; ${statements}; COMMIT`);
+      return await connection.script(sql`BEGIN; SET LOCAL lock_timeout = ${limit}; ${statements}`);
     } catch (error) {
       if (connection.lost === undefined) await connection.script(sql`ROLLBACK`);
       if (!TRY_AGAIN.has(sqlState(error) ?? '')) throw error;

@@ -1,7 +1,7 @@
 /** Subscriptions. https://www.postgresql.org/docs/current/logical-replication-subscription.html */
 
 import type { Lsn } from '../domain/lsn.ts';
-import type { LaneNames } from '../domain/names.ts';
+import type { LaneNames, TableName } from '../domain/names.ts';
 import { withBriefLock } from './brief-lock.ts';
 import type { Connection } from './connection.ts';
 import { ident, literal, type Sql, sql, trusted } from './sql.ts';
@@ -97,6 +97,27 @@ export async function subscriptionState(
     applyErrors: row.errors ?? undefined,
     isSkipping: row.skipping,
   };
+}
+
+/** Enabled ones that write into any of these tables, or into their partitions. */
+export async function subscriptionsOfOthers(
+  connection: Connection,
+  tables: readonly TableName[],
+): Promise<string[]> {
+  const names = tables.map(({ schema, name }) => ({ schema, name }));
+  const rows = await connection.query<{ name: string }>(sql`
+    SELECT s.subname AS name FROM pg_subscription s
+    WHERE s.subenabled AND s.subname !~ '^pgglide_'
+      AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND EXISTS (
+        SELECT FROM pg_subscription_rel r
+        JOIN pg_class c ON c.oid = coalesce(pg_partition_root(r.srrelid), r.srrelid)
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN json_to_recordset(${JSON.stringify(names)}::json) AS t(schema text, name text)
+          ON t.schema = n.nspname AND t.name = c.relname
+        WHERE r.srsubid = s.oid)
+    ORDER BY 1`);
+  return rows.map(({ name }) => name);
 }
 
 async function serverVersion(connection: Connection): Promise<number> {

@@ -10,13 +10,15 @@ export function databaseStatements(
   target: ClusterRoles,
   names: ReadonlySet<string>,
 ): RoleStatement[] {
-  const isSuperuser = target.roles.some((role) => role.name === target.currentRole && role.isSuperuser);
   return [
     ...settings(source, target, names),
-    ...(isSuperuser ? parameterGrants(source, target, names) : []),
+    ...(isSuperuser(target) ? parameterGrants(source, target, names) : []),
     ...ownStatements(source, target, names),
   ];
 }
+
+const isSuperuser = ({ roles, currentRole }: ClusterRoles): boolean =>
+  roles.some((role) => role.name === currentRole && role.isSuperuser);
 
 const settingKey = ({ role, inThisDatabase, name }: RoleSetting): string =>
   JSON.stringify([role, inThisDatabase, name]);
@@ -141,10 +143,36 @@ export function unknownSettings(
   target: ClusterRoles,
   names: ReadonlySet<string>,
 ): { object: string; reason: string }[] {
-  return source.settings
+  const unknown = source.settings
     .filter((setting) => concerns(setting, names) && !isKnown(setting, target))
     .map((setting) => ({
       object: `setting ${setting.name} of ${setting.role === null ? 'the database' : `role ${setting.role}`}`,
       reason: `PostgreSQL ${target.majorVersion} does not know it`,
     }));
+  return [...unknown, ...settingsOfAll(source, target)];
+}
+
+/** ALTER ROLE ALL SET would change every database of the target's cluster. */
+function settingsOfAll(source: ClusterRoles, target: ClusterRoles): { object: string; reason: string }[] {
+  const there = new Map(target.settings.map((setting) => [settingKey(setting), setting.value]));
+  return source.settings
+    .filter((setting) => setting.role === null && !setting.inThisDatabase)
+    .filter((setting) => there.get(settingKey(setting)) !== setting.value)
+    .map((setting) => ({
+      object: `setting ${setting.name} of all roles`,
+      reason: 'ALTER ROLE ALL belongs to the cluster: say it there if it is wanted',
+    }));
+}
+
+/** Only a superuser may give them. */
+export function missingParameterGrants(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): { object: string; reason: string }[] {
+  if (isSuperuser(target)) return [];
+  return parameterGrants(source, target, names).map(({ description }) => ({
+    object: description,
+    reason: 'our role on the target is no superuser',
+  }));
 }

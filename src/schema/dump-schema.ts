@@ -9,6 +9,7 @@ import { excludedRelations, type Scope, schemaInScope } from '../postgres/scope.
 import { sql } from '../postgres/sql.ts';
 import { cancelledOnAbort } from './cancel.ts';
 import { nativePgDumpMajor, runNativePgDump } from './native-pg-dump.ts';
+import { labelProvider } from './security-labels.ts';
 import { type SplitOptions, sectionsOf, splitDump } from './split-dump.ts';
 import { splitKeys } from './split-keys.ts';
 import { ownName, referencedTable, tableOf } from './sql-text.ts';
@@ -20,6 +21,8 @@ export interface DumpOptions extends Scope, SplitOptions {
   readonly snapshot?: string | undefined;
   /** `wasm`, or the path of a pg_dump; undefined: PGGLIDE_PG_DUMP, else the installed one if it is new enough, else wasm. */
   readonly pgDump?: string | undefined;
+  /** Providers whose security labels are left out. */
+  readonly withoutLabelsOf?: ReadonlySet<string> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,7 +45,10 @@ export async function dumpSchema(
   const entries = splitDump(script, options)
     .map((entry) => onExistingSchemas(entry, options.schemas))
     .flatMap((entry) => refreshed(entry, facts.populated));
-  const kept = moveRefreshesLast(entries).filter((entry) => isWanted(entry, facts.outside));
+  const { withoutLabelsOf } = options;
+  const kept = moveRefreshesLast(entries)
+    .filter((entry) => isWanted(entry, facts.outside))
+    .filter((entry) => !withoutLabelsOf?.has(labelProvider(entry.sql) ?? ''));
   const sections = sectionsOf(kept);
   return splitKeys(
     kept.map((entry, n) => {

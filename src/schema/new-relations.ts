@@ -27,7 +27,7 @@ export async function newRelations(
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_class r ON r.oid = CASE WHEN c.relispartition THEN pg_partition_root(c.oid) ELSE c.oid END
     JOIN pg_namespace rn ON rn.oid = r.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND ${schemaInScope(scope)}
+    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND ${schemaInScope(scope)}
       AND c.oid NOT IN (${excludedRelations(scope)})
       AND NOT ${belongsToExtension(sql`'pg_class'::regclass`, sql`c.oid`)}
       AND NOT EXISTS (

@@ -1,5 +1,6 @@
 /** What a migration sees and does not carry, said out loud: plan and report show it. */
 
+import { ROWS_NOT_FOR_US } from '../domain/aside.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../postgres/scope.ts';
@@ -13,7 +14,7 @@ export async function readNotCarried(connection: Connection, scope: Scope): Prom
     foreignKeysToExcluded(scope),
     invalidIndexes(scope),
     configurationTables(scope),
-    tablespaces(scope),
+    ...inNoSchema(scope),
     largeObjects,
     replication,
     temporaryTables,
@@ -29,7 +30,7 @@ const relations = (scope: Scope): Sql => sql`
     WHEN c.relkind = 'm' AND c.relispopulated THEN
       'materialized view: its rows are not replicated; it is refreshed at the sync and before each switch'
     WHEN c.relkind = 'm' THEN 'materialized view: not populated on the source, and so left on the target'
-    ELSE 'unlogged table: its rows are in no WAL and cannot be replicated; empty on the target' END
+    ELSE 'unlogged table: its rows are not replicated; unless they are to stay (copy.unloggedTables: empty) all are copied at the sync and before each switch, and what changes after that is not carried' END
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE (c.relkind IN ('f', 'm') OR (c.relkind = 'r' AND c.relpersistence = 'u'))
     AND ${schemaInScope(scope)} AND c.oid NOT IN (${excludedRelations(scope)})
@@ -59,16 +60,33 @@ const invalidIndexes = (scope: Scope): Sql => sql`
 
 const configurationTables = (scope: Scope): Sql => sql`
   SELECT format('%I.%I', n.nspname, c.relname),
-    'configuration table of extension ' || x.extname || ': CREATE EXTENSION makes it, its rows are not copied'
+    'configuration table of extension ' || x.extname || CASE
+      WHEN x.extname = ANY (${Object.keys(ROWS_NOT_FOR_US)}::text[]) THEN ': CREATE EXTENSION makes it, its rows are not copied'
+      WHEN NOT has_table_privilege(c.oid, 'SELECT') THEN ': its rows are not copied, because our role may not read them'
+      ELSE ': the rows that the extension calls the user''s are not replicated; they are copied at the sync and before each switch' END
   FROM pg_extension x CROSS JOIN LATERAL unnest(x.extconfig) AS t(oid)
   JOIN pg_class c ON c.oid = t.oid AND c.relkind = 'r' JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.reltuples <> 0 AND ${schemaInScope(scope)}`;
 
-const tablespaces = (scope: Scope): Sql => sql`
-  SELECT 'tablespace ' || quote_ident(t.spcname),
-    count(*) || ' tables and indexes go to the default tablespace of the target, unless it is mapped to another'
-  FROM pg_class c JOIN pg_tablespace t ON t.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE ${schemaInScope(scope)} GROUP BY t.spcname`;
+/** pg_dump of named schemas leaves out what lies in none. */
+const inNoSchema = (scope: Scope): Sql[] => {
+  if (scope.schemas === undefined) return [];
+  const isOwn = (catalog: Sql) => sql`oid >= 16384 AND NOT ${belongsToExtension(catalog, sql`x.oid`)}`;
+  return [
+    sql`
+  SELECT object, 'in no schema, and only those that scope.schemas names are carried' FROM (
+    SELECT format('cast (%s AS %s)', castsource::regtype, casttarget::regtype) FROM pg_cast x WHERE ${isOwn(sql`'pg_cast'::regclass`)}
+    UNION ALL SELECT format('language %I', lanname) FROM pg_language x WHERE ${isOwn(sql`'pg_language'::regclass`)}
+    UNION ALL SELECT format('access method %I', amname) FROM pg_am x WHERE ${isOwn(sql`'pg_am'::regclass`)}
+    UNION ALL SELECT format('foreign-data wrapper %I', fdwname) FROM pg_foreign_data_wrapper x
+      WHERE ${isOwn(sql`'pg_foreign_data_wrapper'::regclass`)}
+    UNION ALL SELECT format('foreign server %I', srvname) FROM pg_foreign_server x WHERE ${isOwn(sql`'pg_foreign_server'::regclass`)}
+    UNION ALL SELECT format('event trigger %I', evtname) FROM pg_event_trigger x
+      WHERE evtname !~ '^pgglide_' AND ${isOwn(sql`'pg_event_trigger'::regclass`)}
+    UNION ALL SELECT format('default privileges of role %I', pg_get_userbyid(defaclrole))
+      FROM pg_default_acl WHERE defaclnamespace = 0) AS global(object)`,
+  ];
+};
 
 const largeObjects = sql`
   SELECT 'large objects', count(*) || ' large objects: not replicated; carried at the sync and again before each switch'

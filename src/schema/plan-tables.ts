@@ -122,10 +122,17 @@ const heapsSql = (scope: Scope): Sql => sql`
     WHERE ${carriedRoots(scope)} AND leaf.oid NOT IN (${excludedRelations(scope)})
     ORDER BY ln.nspname COLLATE "C", leaf.relname COLLATE "C") AS heaps`;
 
+/** Those of an extension that says that their values are the user's, and those that number the user's rows in its tables. */
+const sequencesOfConfiguration = sql`
+  SELECT unnest(extconfig) FROM pg_extension
+  UNION ALL
+  SELECT d.objid FROM pg_extension x JOIN pg_depend d ON d.refobjid = ANY (x.extconfig)
+  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')`;
+
 const sequencesSql = (scope: Scope): Sql => sql`
   SELECT n.nspname AS schema, c.relname AS name
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND ${schemaInScope(scope)}
     AND c.oid NOT IN (${excludedRelations(scope)})
-    AND NOT ${belongsToExtension(sql`'pg_class'::regclass`, sql`c.oid`)}
+    AND (NOT ${belongsToExtension(sql`'pg_class'::regclass`, sql`c.oid`)} OR c.oid IN (${sequencesOfConfiguration}))
   ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"`;

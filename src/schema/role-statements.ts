@@ -2,7 +2,7 @@
 
 import type { ClusterRoles, Membership, Role } from '../postgres/roles.ts';
 import { ident, list, literal, type Sql, sql, trusted } from '../postgres/sql.ts';
-import { databaseStatements, unknownSettings } from './database-statements.ts';
+import { databaseStatements, missingParameterGrants, unknownSettings } from './database-statements.ts';
 
 export interface RoleStatement {
   /** Tells it without secrets. */
@@ -38,6 +38,7 @@ export function roleStatements(
   options: RoleOptions = {},
 ): RolePlan {
   const wanted = wantedRoles(source, options.include ?? 'login');
+  const wantedNames = new Set(wanted.map(({ name }) => name));
   const existing = new Map(target.roles.map((role) => [role.name, role]));
   const executor = existing.get(target.currentRole);
   const carried = wanted.filter((role) => existing.has(role.name) || !isManaged(role.name));
@@ -57,7 +58,14 @@ export function roleStatements(
           object: `role ${role.name}`,
           reason: 'made by the service provider, missing on the target',
         })),
+      ...source.roles
+        .filter((role) => !wantedNames.has(role.name) && !existing.has(role.name))
+        .map((role) => ({
+          object: `role ${role.name}`,
+          reason: 'may not log in, and nothing of this database belongs or is granted to it',
+        })),
       ...unknownSettings(source, target, names),
+      ...missingParameterGrants(source, target, names),
     ],
   };
 }
@@ -197,12 +205,34 @@ function roleNotes(
       ...(role.bypassesRowSecurity && !may.bypass ? ['BYPASSRLS'] : []),
     ];
     if (lost.length > 0) notes.push(`${lost.join(', ')} not carried: our role on the target may not give it`);
-  } else if (role.mayLogin && !there.mayLogin) {
+  } else if (otherAttributes(role, there).length > 0) {
+    notes.push(
+      `exists on the target with other attributes, and is left so: ${otherAttributes(role, there).join(', ')} there`,
+    );
+  }
+  if (there !== undefined && role.mayLogin && !there.mayLogin) {
     notes.push('exists on the target without LOGIN, and is left so');
-  } else if (role.mayLogin && role.verifier !== null && !target.readsVerifiers) {
+  } else if (there !== undefined && role.mayLogin && role.verifier !== null && !target.readsVerifiers) {
     notes.push(
       'exists on the target, where pg_authid may not be read: see to it that the password is the same',
     );
   }
   return notes.map((reason) => ({ object, reason }));
+}
+
+/** As the target has them. LOGIN is told by itself. */
+function otherAttributes(role: Role, there: Role): string[] {
+  const pairs: readonly (readonly [string, boolean, boolean])[] = [
+    ['SUPERUSER', role.isSuperuser, there.isSuperuser],
+    ['INHERIT', role.inherits, there.inherits],
+    ['CREATEROLE', role.mayCreateRoles, there.mayCreateRoles],
+    ['CREATEDB', role.mayCreateDatabases, there.mayCreateDatabases],
+    ['REPLICATION', role.mayReplicate, there.mayReplicate],
+    ['BYPASSRLS', role.bypassesRowSecurity, there.bypassesRowSecurity],
+  ];
+  const differing = pairs.filter(([, here, other]) => here !== other);
+  return [
+    ...differing.map(([name, , isSet]) => (isSet ? name : `NO${name}`)),
+    ...(role.connectionLimit === there.connectionLimit ? [] : [`CONNECTION LIMIT ${there.connectionLimit}`]),
+  ];
 }

@@ -1,15 +1,18 @@
 import { SwitchoverAbortedError } from '../domain/errors.ts';
+import type { Side, TableName } from '../domain/names.ts';
 import { blocking, type ReadinessFacts, readiness } from '../domain/readiness.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { longTransactions, preparedTransactions, vacuumsOn } from '../postgres/activity.ts';
+import type { Connection } from '../postgres/connection.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
-import { subscriptionState } from '../postgres/subscription.ts';
+import { subscriptionState, subscriptionsOfOthers } from '../postgres/subscription.ts';
 
 /** Longer than this on the old side and the drain would not end within any sensible budget. */
 const LONG_TRANSACTION_MS = 1000;
 
 /**
- * Refuses a switch that would not go through quickly: link broken or behind, a long or prepared transaction.
+ * Refuses a switch that would not go through quickly: link broken or behind, a long or prepared transaction, a
+ * subscription of others that goes on writing on either side.
  * Reads only, but for one marker round trip, which measures the lag. Locks nothing.
  *
  * @throws {SwitchoverAbortedError} `not_ready`, listing every reason
@@ -50,8 +53,15 @@ async function gatherFacts(context: SwitchoverContext): Promise<ReadinessFacts> 
     longTransactions: await longTransactions(context.oldSide, LONG_TRANSACTION_MS),
     preparedTransactions: await preparedTransactions(context.oldSide),
     vacuums: await vacuumsOn(context.oldSide, context.tables),
+    feeds: [
+      ...(await feedsOf(context.oldSide, context.tables, context.from)),
+      ...(await feedsOf(context.newSide, context.tables, context.to)),
+    ],
   };
 }
+
+const feedsOf = async (connection: Connection, tables: readonly TableName[], side: Side): Promise<string[]> =>
+  (await subscriptionsOfOthers(connection, tables)).map((name) => `${name} on the ${side}`);
 
 /** Undefined when it does not arrive within the budget. */
 async function markerRoundTripMs(context: SwitchoverContext): Promise<number | undefined> {

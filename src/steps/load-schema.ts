@@ -1,7 +1,7 @@
 import { PrerequisiteError } from '../domain/errors.ts';
 import type { Step } from '../engine/step.ts';
 import { classifyRestore, type RestoreStage } from '../schema/classify-restore.ts';
-import { dumpSchema } from '../schema/dump-schema.ts';
+import { dumpForTarget } from '../schema/dump-for-target.ts';
 import { restoreStage } from '../schema/restore-stage.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
 import {
@@ -49,7 +49,10 @@ export const loadSchema: Step<Facts> = {
           on: 'source',
           does: 'pg_dump --schema-only, split into statements',
           run: async () => {
-            const statements = await dumpSchema(settings.source, { ...settings.scope, signal });
+            const statements = await dumpForTarget(context, settings.source, {
+              ...settings.scope,
+              signal,
+            });
             if (statements.length === 0) throw nothingToMigrate();
             await target.transaction(() =>
               saveStatements(target, migration, statements.filter(isDefinition)),

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import type { Database } from '../support/database.ts';
-import { type Scene, withScene } from '../support/migration.ts';
+import { openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
 const planLines = async (scene: Scene) =>
@@ -146,23 +146,165 @@ describe('case 24: large objects', () => {
   });
 });
 
-test('case 24: an unlogged table comes as a definition, empty; plan and report say so, and it is left alone at a rollback', async ({
-  source,
-  target,
-}) => {
-  await source.exec(`CREATE TABLE t (id int PRIMARY KEY); CREATE UNLOGGED TABLE cache (id int PRIMARY KEY, v text);
-    CREATE INDEX ON cache (v); INSERT INTO cache VALUES (1, 'on the source')`);
-  await withScene({ source, target }, async (scene) => {
-    expect((await planLines(scene)).join('\n')).toMatch(
-      /public\.cache: unlogged table: .*empty on the target/,
-    );
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.cutover());
-    expect(await target.rows('SELECT * FROM cache')).toEqual([]);
-    await target.exec("INSERT INTO cache VALUES (2, 'on the target')");
-    const { notCarried } = await scene.run((migration) => migration.report());
-    expect(notCarried.map(({ object }) => object)).toContain('public.cache');
-    await backAndAbort(scene);
-    expect(await source.rows('SELECT id FROM cache')).toEqual([{ id: 1 }]);
+describe('case 24: unlogged tables', () => {
+  const TABLES = `CREATE TABLE t (id int PRIMARY KEY);
+    CREATE UNLOGGED TABLE visit (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, page text, twice text GENERATED ALWAYS AS (page || page) STORED);
+    CREATE UNLOGGED TABLE click (id serial PRIMARY KEY, visit int REFERENCES visit, by int REFERENCES click);
+    CREATE TABLE day (d int, v text) PARTITION BY RANGE (d); CREATE TABLE day_1 PARTITION OF day FOR VALUES FROM (1) TO (2);
+    CREATE UNLOGGED TABLE day_2 PARTITION OF day FOR VALUES FROM (2) TO (3); ALTER TABLE day REPLICA IDENTITY FULL; ALTER TABLE day_1 REPLICA IDENTITY FULL;
+    CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.t VALUES ((SELECT count(*) FROM public.t)); RETURN NULL; END';
+    CREATE TRIGGER loud AFTER INSERT OR TRUNCATE ON visit EXECUTE FUNCTION count_it();
+    INSERT INTO visit (page) VALUES ('a'), ('b'); INSERT INTO click (visit) VALUES (1), (2); INSERT INTO day VALUES (1, 'logged'), (2, 'unlogged');
+    CREATE MATERIALIZED VIEW pages AS SELECT count(*)::int AS n FROM visit`;
+  const contents = async (side: Database) => ({
+    visit: await side.rows('SELECT id, page, twice FROM visit ORDER BY id'),
+    click: await side.rows('SELECT id, visit FROM click ORDER BY id'),
+    day: await side.rows('SELECT d, v FROM day ORDER BY d'),
+    t: await side.rows('SELECT * FROM t ORDER BY id'),
+    pages: await side.rows('SELECT n FROM pages'),
+  });
+
+  test('are copied at the sync and again before each switch, with what hangs on them, and back; no trigger fires twice', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(TABLES);
+    await withScene({ source, target }, async (scene) => {
+      const before = (await planLines(scene)).join('\n');
+      expect(before).toMatch(/Copied in whole at the sync.*not timed yet/);
+      expect(before).toMatch(/public\.visit: unlogged, about \d+ rows, 1 MB/);
+      await scene.run((migration) => migration.sync());
+      expect(await contents(target)).toEqual(await contents(source));
+      expect((await planLines(scene)).join('\n')).toMatch(
+        /Copied in whole at the sync.*\d+ ms the last time/,
+      );
+
+      await source.exec(`DELETE FROM click; DELETE FROM visit; INSERT INTO visit (page) VALUES ('late'); INSERT INTO click (visit) VALUES (3);
+        UPDATE day SET v = 'late' WHERE d = 2; REFRESH MATERIALIZED VIEW pages`);
+      await scene.run((migration) => migration.cutover());
+      expect(await contents(target)).toEqual(await contents(source));
+      const { notCarried } = await scene.run((migration) => migration.report());
+      expect(notCarried.map(({ object }) => object)).toEqual(
+        expect.arrayContaining(['public.visit', 'public.click', 'public.day_2']),
+      );
+
+      await target.exec(
+        "INSERT INTO visit (page) VALUES ('on the target'); INSERT INTO click (visit) VALUES (4)",
+      );
+      const there = await contents(target);
+      await scene.run((migration) => migration.rollback());
+      expect(await contents(source)).toEqual({ ...there, pages: [{ n: 2 }] });
+      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+    });
+  });
+
+  test('come empty with copy.unloggedTables: empty, and each side keeps its own rows', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(`CREATE TABLE t (id int PRIMARY KEY); CREATE UNLOGGED TABLE cache (id int PRIMARY KEY, v text);
+      INSERT INTO cache VALUES (1, 'on the source')`);
+    await withScene({ source, target }, async (scene) => {
+      scene.settings = { ...scene.settings, copy: { ...scene.settings.copy, unloggedTables: 'empty' } };
+      expect((await planLines(scene)).join('\n')).toContain(
+        'public.cache: stays empty (copy.unloggedTables)',
+      );
+      await scene.run((migration) => migration.sync());
+      await scene.run((migration) => migration.cutover());
+      expect(await target.rows('SELECT * FROM cache')).toEqual([]);
+      await target.exec("INSERT INTO cache VALUES (2, 'on the target')");
+      await backAndAbort(scene);
+      expect(await source.rows('SELECT id FROM cache')).toEqual([{ id: 1 }]);
+    });
+  });
+
+  test('one that is created after the sync is added by the next, with its rows', async ({
+    source,
+    target,
+  }) => {
+    await source.exec('CREATE TABLE t (id int PRIMARY KEY)');
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      await source.exec('CREATE UNLOGGED TABLE cache (id int PRIMARY KEY); INSERT INTO cache VALUES (1)');
+      await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+        code: 'schema_drift',
+      });
+      await scene.run((migration) => migration.sync());
+      expect(await target.rows('SELECT id FROM cache')).toEqual([{ id: 1 }]);
+      await scene.run((migration) => migration.cutover());
+      await backAndAbort(scene);
+    });
+  });
+
+  test('are copied again when the target lost them in a crash', async ({ ownServers }) => {
+    const [from, to] = await ownServers([15, 16]);
+    if (from === undefined || to === undefined) throw new Error('No servers');
+    const ends = {
+      source: { address: from.address('postgres') },
+      target: { address: to.address('postgres') },
+    };
+    const say = async (side: 'source' | 'target', text: string) => {
+      const session = await openSession(ends[side].address);
+      const { rows } = await session.query(text);
+      await session.end();
+      return rows;
+    };
+    await say('source', 'CREATE TABLE t (id int PRIMARY KEY)');
+    await say('source', 'CREATE UNLOGGED TABLE cache (id int PRIMARY KEY)');
+    await say('source', 'INSERT INTO cache VALUES (1)');
+    await withScene(ends, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      await to.crash();
+      await to.start();
+      expect(await say('target', 'SELECT id FROM cache')).toEqual([]);
+      await scene.run((migration) => migration.sync());
+      expect(await say('target', 'SELECT id FROM cache')).toEqual([{ id: 1 }]);
+      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+    });
+  });
+});
+
+describe('case 33: an extension’s own tables', () => {
+  /** As an extension's script leaves them that calls pg_extension_config_dump(); none that PostgreSQL brings along does. */
+  const EXTENSION = `CREATE EXTENSION citext; CREATE TABLE place (id int PRIMARY KEY, name text, is_ours boolean);
+    CREATE TABLE job (id serial PRIMARY KEY, place int REFERENCES place, what citext);
+    INSERT INTO place VALUES (1, 'the extension''s', false);
+    ALTER EXTENSION citext ADD TABLE place; ALTER EXTENSION citext ADD TABLE job; ALTER EXTENSION citext ADD SEQUENCE job_id_seq;
+    UPDATE pg_extension SET extconfig = ARRAY['place'::regclass, 'job'::regclass]::oid[], extcondition = ARRAY['WHERE is_ours', '']
+    WHERE extname = 'citext'`;
+  const contents = async (side: Database) => ({
+    place: await side.rows('SELECT * FROM place ORDER BY id'),
+    job: await side.rows('SELECT * FROM job ORDER BY id'),
+  });
+
+  test('the rows that it calls the user’s are copied at the sync and again before each switch, with their numbers, and back', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(EXTENSION);
+    await target.exec(EXTENSION);
+    await source.exec(`CREATE TABLE t (id int PRIMARY KEY); UPDATE place SET name = 'changed'; INSERT INTO place VALUES (7, 'mine', true);
+      INSERT INTO job (place, what) VALUES (7, 'sweep')`);
+    await withScene({ source, target }, async (scene) => {
+      expect((await planLines(scene)).join('\n')).toContain(
+        'public.job: the user’s rows of extension citext',
+      );
+      await scene.run((migration) => migration.sync());
+      const theirs = { id: 1, name: "the extension's", is_ours: false };
+      expect(await contents(target)).toEqual({
+        place: [theirs, { id: 7, name: 'mine', is_ours: true }],
+        job: [{ id: 1, place: 7, what: 'sweep' }],
+      });
+      await source.exec("DELETE FROM job; INSERT INTO place VALUES (8, 'late', true)");
+      await scene.run((migration) => migration.cutover());
+      await target.exec("INSERT INTO job (place, what) VALUES (8, 'on the target')");
+      expect(await contents(target)).toEqual({
+        place: [theirs, { id: 7, name: 'mine', is_ours: true }, { id: 8, name: 'late', is_ours: true }],
+        job: [{ id: 2, place: 8, what: 'on the target' }],
+      });
+      await scene.run((migration) => migration.rollback());
+      expect((await contents(source)).job).toEqual([{ id: 2, place: 8, what: 'on the target' }]);
+      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+    });
   });
 });

@@ -97,7 +97,13 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
     targetForSource: target,
     otherDatabases: [],
     scope: { schemas: undefined, exclude: [] },
-    copy: { jobs: 2, indexJobs: 2, splitTablesLargerThanBytes: 256e6, rateLimitBytesPerSecond: undefined },
+    copy: {
+      jobs: 2,
+      indexJobs: 2,
+      splitTablesLargerThanBytes: 256e6,
+      rateLimitBytesPerSecond: undefined,
+      unloggedTables: 'carry',
+    },
     throttle: {
       maxWalRetainedBytes: 20e9,
       maxReplicaLagMs: undefined,

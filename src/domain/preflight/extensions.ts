@@ -1,7 +1,8 @@
 /** PGG110 to 112, 169: extensions. */
 
+import { ROWS_NOT_FOR_US } from '../aside.ts';
 import type { Severity } from '../finding.ts';
-import type { Rule } from './rule.ts';
+import type { Report, Rule } from './rule.ts';
 import { some } from './words.ts';
 
 const available: Rule = {
@@ -90,13 +91,27 @@ const configuration: Rule = {
   title: "no extension's own tables hold the user's rows",
   severity: 'warning',
   background: `Some extensions keep the user's configuration in tables of theirs (spatial_ref_sys, cron.job ...). They come with CREATE
-EXTENSION and with the rows the extension brings; rows that were added are not replicated. Copy them by hand before the cutover.`,
+EXTENSION and with the rows the extension brings. Those that the extension calls the user's (pg_extension_config_dump) are copied
+at the end of sync and again before each switch and rollback, outside the pause; what changes in them in between is not replicated.
+That needs SELECT on the one side, INSERT and DELETE on the other; sync warns where our role has not got them. Left alone are
+extensions that act on such rows at once (${Object.keys(ROWS_NOT_FOR_US).join(', ')}).`,
   check: ({ source }) =>
     source.extensions.flatMap((one) =>
-      one.configurationTables.map((table) => ({
-        title: `rows of ${table} (extension ${one.name}) are not replicated`,
-        object: table,
-      })),
+      one.configurationTables.map((table): Report => {
+        const object = { object: table };
+        const why = ROWS_NOT_FOR_US[one.name];
+        if (why === undefined)
+          return {
+            severity: 'note',
+            title: `rows of ${table} (extension ${one.name}) are copied before each switch, not replicated`,
+            ...object,
+          };
+        return {
+          title: `rows of ${table} (extension ${one.name}) are not copied: ${why}`,
+          detail: 'Bring them over by hand after the cutover.',
+          ...object,
+        };
+      }),
     ),
 };
 

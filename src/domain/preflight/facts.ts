@@ -135,6 +135,8 @@ export interface ReplicationSlot {
 export interface SubscriptionFact {
   readonly name: string;
   readonly isEnabled: boolean;
+  /** On its publisher. */
+  readonly slotName: string | undefined;
 }
 export interface EventTrigger {
   readonly name: string;

@@ -1,7 +1,13 @@
 /** PGG160 to 168: what logical replication does not carry, or what others have set up. */
 
-import { laneNames, qualified } from '../names.ts';
-import { type ReplicationSlot, serverOf } from './facts.ts';
+import { laneNames, otherSide, qualified, type Side } from '../names.ts';
+import {
+  type PreflightFacts,
+  type ReplicationSlot,
+  type ServerFacts,
+  type SubscriptionFact,
+  serverOf,
+} from './facts.ts';
 import { quoteName, quoteTable, quoteText } from './quote.ts';
 import { type Report, type Rule, SIDES } from './rule.ts';
 import { bytesInWords, some } from './words.ts';
@@ -10,13 +16,16 @@ const unlogged: Rule = {
   id: 'PGG160',
   title: 'no table is unlogged',
   severity: 'warning',
-  background: `Unlogged tables are not in the WAL, so nothing of them is replicated: they are empty on the target. That is right for caches. If
-the rows matter, make the table logged (it is written once in whole, under an exclusive lock).`,
+  background: `Unlogged tables are not in the WAL, so nothing of them is replicated. pgglide copies their rows in whole at the end of sync, and
+again before each switch and rollback, outside the pause (pgglide plan shows the time): what changes in the last moments before the
+pause stays on the old side, a row that a cascade removes included. With copy.unloggedTables: empty they come as definitions only, which
+is enough for caches, and each side keeps its own rows. If every row matters, make the table logged (it is written once in whole, under an
+exclusive lock).`,
   check: ({ source }) =>
     source.objects.tables
       .filter((table) => table.isUnlogged)
       .map((table) => ({
-        title: `table ${qualified(table)} is unlogged: it will be empty on the target`,
+        title: `table ${qualified(table)} is unlogged: its rows are copied before each switch, not replicated`,
         object: qualified(table),
         fix: `ALTER TABLE ${quoteTable(table)} SET LOGGED;`,
         fixOn: 'source' as const,
@@ -110,26 +119,57 @@ writes to after the switch. Make the publications on the target and hand their c
   },
 };
 
+/** Its publisher is the other side of the migration: the slot that it reads from is there. */
+const readsFrom = (one: SubscriptionFact, publisher: ServerFacts): boolean =>
+  publisher.slots.some((slot) => slot.name === one.slotName && slot.database === publisher.identity.database);
+
+function judgeSubscription(one: SubscriptionFact, side: Side, facts: PreflightFacts): Report {
+  const fix = `ALTER SUBSCRIPTION ${quoteName(one.name)} DISABLE;`;
+  const common = { object: one.name, fix, fixOn: side };
+  const other = otherSide(side);
+  if (readsFrom(one, serverOf(facts, other))) {
+    return {
+      ...common,
+      severity: 'blocker',
+      title: `subscription ${one.name} of the ${side} reads from the ${other}: rows would ${side === 'source' ? 'come back' : 'arrive twice'}`,
+      detail:
+        'The link stops at the first duplicate key. Better drop it: disabled, its publisher keeps WAL for it.',
+      blocks: 'a link between the two servers',
+    };
+  }
+  if (side === 'target') {
+    return {
+      ...common,
+      title: `subscription ${one.name} writes on the target`,
+      detail: 'Disabled, its publisher keeps WAL for it: do it for the time of the migration only.',
+    };
+  }
+  return {
+    ...common,
+    title: `subscription ${one.name} brings rows to the source from elsewhere: hand it over at the cutover`,
+    detail:
+      'Until then its rows are replicated on to the target. Disable it just before the cutover, which refuses otherwise: its publisher keeps WAL for it from then on.',
+  };
+}
+
 const subscriptions: Rule = {
   id: 'PGG166',
   title: 'nobody else feeds either database',
   severity: 'warning',
-  background: `A subscription of the source brings rows from elsewhere; pgglide replicates those too, but after the switch they still arrive
-on the source only. A subscription on the target writes into what we copy. Hand it over at the cutover: make it on the target
-with the same slot, drop it on the source.`,
+  background: `A subscription of the source brings rows from elsewhere. pgglide's link carries them on to the target, whatever their origin; but
+after the cutover its worker would go on writing on the source, where no fence stops it, and the target would lack those rows. So cutover
+and rollback refuse while a subscription of others is enabled for a replicated table, on either side. Hand it over: DISABLE it on
+the old side, note SELECT remote_lsn FROM pg_replication_origin_status WHERE external_id = 'pg_' || (its oid in pg_subscription); after
+the switch CREATE SUBSCRIPTION on the new side WITH (enabled = false, create_slot = false, copy_data = false, slot_name = the same), SELECT
+pg_replication_origin_advance('pg_' || (its new oid), that position), ENABLE. On the old one SET (slot_name = NONE) keeps the slot from being
+dropped with it. Enabled on both sides, each row would come twice: by itself, and through our link, which stops at the first
+duplicate key; a server before 16 cannot leave out what others have sent (origin = none). For the same reason neither side may
+subscribe to the other but through pgglide.`,
   check: (facts) =>
     SIDES.flatMap((side) =>
       serverOf(facts, side)
         .subscriptions.filter((one) => !isOurs(one.name) && one.isEnabled)
-        .map(
-          ({ name }): Report => ({
-            title: `subscription ${name} writes on the ${side}`,
-            object: name,
-            fix: `ALTER SUBSCRIPTION ${quoteName(name)} DISABLE;`,
-            fixOn: side,
-            detail: 'Disabled, its publisher keeps WAL for it: do it for the time of the migration only.',
-          }),
-        ),
+        .map((one) => judgeSubscription(one, side, facts)),
     ),
 };
 

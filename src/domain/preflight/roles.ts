@@ -64,8 +64,8 @@ const parameterGrants: Rule = {
   id: 'PGG179',
   title: 'GRANTs on parameters exist on the target',
   severity: 'warning',
-  background: `GRANT SET or ALTER SYSTEM ON PARAMETER (from 15 on) belongs to the cluster, not to the database, and is in no schema dump. Repeat
-it on the target once the role exists there.`,
+  background: `GRANT SET or ALTER SYSTEM ON PARAMETER (from 15 on) belongs to the cluster, not to the database, and is in no schema dump. sync
+repeats it where our role is a superuser on the target; otherwise repeat it there yourself once the role exists.`,
   check({ source, target }) {
     const key = (one: { parameter: string; role: string; privilege: string }) =>
       JSON.stringify([one.parameter, one.role, one.privilege]);

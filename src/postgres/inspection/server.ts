@@ -33,7 +33,7 @@ export async function inspectServer(connection: Connection): Promise<ServerFacts
     parameterGrants: await readParameterGrants(connection, identity.versionNumber),
     tablespaces: await names(connection, sql`SELECT spcname AS name FROM pg_tablespace`),
     publications: await names(connection, sql`SELECT pubname AS name FROM pg_publication ORDER BY 1`),
-    subscriptions: await connection.query<SubscriptionFact>(subscriptionsSql),
+    subscriptions: await readSubscriptions(connection),
     slots: await readSlots(connection),
     eventTriggers: await connection.query<EventTrigger>(eventTriggersSql),
     ownSchemaTables: await names(connection, ownSchemaSql),
@@ -111,10 +111,13 @@ async function readParameterGrants(connection: Connection, version: number): Pro
     ORDER BY 1, 2, 3`);
 }
 
-const subscriptionsSql = sql`
-  SELECT s.subname AS name, s.subenabled AS "isEnabled"
-  FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
-  WHERE d.datname = current_database() ORDER BY 1`;
+async function readSubscriptions(connection: Connection): Promise<SubscriptionFact[]> {
+  const rows = await connection.query<{ name: string; isEnabled: boolean; slotName: string | null }>(sql`
+    SELECT s.subname AS name, s.subenabled AS "isEnabled", s.subslotname AS "slotName"
+    FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+    WHERE d.datname = current_database() ORDER BY 1`);
+  return rows.map((row) => ({ ...row, slotName: row.slotName ?? undefined }));
+}
 
 async function readSlots(connection: Connection): Promise<ReplicationSlot[]> {
   const rows = await connection.query<

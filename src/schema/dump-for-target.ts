@@ -1,0 +1,34 @@
+/** The source's schema as this target can take it. */
+
+import type { ServerAddress } from '../config/server-address.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { sql } from '../postgres/sql.ts';
+import { type DumpOptions, dumpSchema } from './dump-schema.ts';
+import { countLabels, missingProviders } from './security-labels.ts';
+import type { SchemaStatement } from './statement.ts';
+
+/**
+ * Tables and indexes go to the tablespace of the same name where the target has one that our role may use, and to the
+ * default one otherwise; labels of providers that the target has not loaded are left out. Both are listed as not carried.
+ *
+ * @throws what dumpSchema() does
+ */
+export async function dumpForTarget(
+  ends: { readonly source: Connection; readonly target: Connection },
+  source: ServerAddress,
+  options: DumpOptions,
+): Promise<SchemaStatement[]> {
+  const [labels, names] = await Promise.all([countLabels(ends.source), usableTablespaces(ends.target)]);
+  return dumpSchema(source, {
+    ...options,
+    tablespaces: Object.fromEntries([...names].map((name) => [name, name])),
+    withoutLabelsOf: await missingProviders(ends.target, labels),
+  });
+}
+
+export async function usableTablespaces(target: Connection): Promise<Set<string>> {
+  const rows = await target.query<{ name: string }>(sql`
+    SELECT spcname AS name FROM pg_tablespace
+    WHERE spcname !~ '^pg_' AND has_tablespace_privilege(oid, 'CREATE')`);
+  return new Set(rows.map(({ name }) => name));
+}
