@@ -1,5 +1,6 @@
 /** The effective configuration: file, environment and flags in one, checked and with units resolved. */
 
+import type { LaneDivision } from '../domain/lanes.ts';
 import type { Side } from '../domain/names.ts';
 import type { ServerAddress } from './server-address.ts';
 
@@ -53,6 +54,11 @@ export interface Settings {
     readonly splitTablesLargerThanBytes: number;
     /** Undefined: as fast as it goes. */
     readonly rateLimitBytesPerSecond: number | undefined;
+  };
+  readonly replication: {
+    /** Of each direction, at most. */
+    readonly lanes: number;
+    readonly divide: LaneDivision;
   };
   readonly throttle: {
     readonly maxWalRetainedBytes: number;

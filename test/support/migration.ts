@@ -98,6 +98,7 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
     otherDatabases: [],
     scope: { schemas: undefined, exclude: [] },
     copy: { jobs: 2, indexJobs: 2, splitTablesLargerThanBytes: 256e6, rateLimitBytesPerSecond: undefined },
+    replication: { lanes: 1, divide: 'groups' },
     throttle: {
       maxWalRetainedBytes: 20e9,
       maxReplicaLagMs: undefined,
