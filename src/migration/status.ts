@@ -7,10 +7,12 @@ import type { Phase } from '../domain/phase.ts';
 import { tableBytes } from '../domain/plan.ts';
 import { judgeWal, walLimitBytes } from '../domain/wal-budget.ts';
 import { formatBytes } from '../observers/quantity.ts';
-import type { MigrationStatus, ReadinessItem } from '../observers/status.ts';
+import type { LaneStatus, MigrationStatus, ReadinessItem } from '../observers/status.ts';
 import { longTransactions, preparedTransactions } from '../postgres/activity.ts';
 import { glanceAtApply } from '../postgres/apply-stop.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { laneLagMs } from '../postgres/lane-lag.ts';
+import { publishedTables } from '../postgres/publication.ts';
 import { type SlotState, slotState } from '../postgres/replication-slot.ts';
 import { type SubscriptionState, subscriptionState } from '../postgres/subscription.ts';
 import { isCopied, readCopyProgress } from '../state/copy-progress.ts';
@@ -76,6 +78,8 @@ interface LaneState {
   readonly names: LaneNames;
   readonly subscription: SubscriptionState | undefined;
   readonly slot: SlotState | undefined;
+  readonly lagMs: number | undefined;
+  readonly tables: number;
 }
 
 async function laneStates(session: Session, from: Side): Promise<LaneState[]> {
@@ -86,19 +90,41 @@ async function laneStates(session: Session, from: Side): Promise<LaneState[]> {
       names: lane,
       subscription: await subscriptionState(session.side(otherSide(from)), lane.subscription),
       slot: await slotState(publisher, lane.slot),
+      lagMs: await laneLagMs(publisher, lane.slot),
+      // But for the marker.
+      tables: ((await publishedTables(publisher, lane.publication))?.length ?? 1) - 1,
     })),
   );
 }
 
-function linkStatus(session: Session, from: Side, lanes: readonly LaneState[]): MigrationStatus['link'] {
+function linkStatus(session: Session, from: Side, states: readonly LaneState[]): MigrationStatus['link'] {
+  const lanes = states.map(laneStatus);
   return {
     from,
-    isStreaming: lanes.every((lane) => lane.subscription?.isRunning ?? false),
-    lagBytes: Math.max(...lanes.map((lane) => lane.slot?.lagBytes ?? 0)),
-    lagMs: undefined,
-    retainedWalBytes: Math.max(...lanes.map((lane) => lane.slot?.retainedBytes ?? 0)),
+    lanes,
+    isStreaming: lanes.every((lane) => lane.isStreaming),
+    lagBytes: worst(lanes, 'lagBytes') ?? 0,
+    lagMs: worst(lanes, 'lagMs'),
+    retainedWalBytes: worst(lanes, 'retainedWalBytes') ?? 0,
     walLimitBytes: session.settings.throttle.maxWalRetainedBytes,
   };
+}
+
+const laneStatus = ({ names, subscription, slot, lagMs, tables }: LaneState): LaneStatus => ({
+  name: names.subscription,
+  tables,
+  isStreaming: subscription?.isRunning ?? false,
+  lagBytes: slot?.lagBytes,
+  lagMs,
+  retainedWalBytes: slot?.retainedBytes,
+});
+
+function worst(
+  lanes: readonly LaneStatus[],
+  figure: 'lagBytes' | 'lagMs' | 'retainedWalBytes',
+): number | undefined {
+  const known = lanes.map((lane) => lane[figure]).filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
 }
 
 async function problems(
