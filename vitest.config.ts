@@ -9,6 +9,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{src,lab,bench,scripts,test/unit}/**/*.test.ts'],
           exclude: ['**/*.pg.test.ts'],
+          // Some start the whole command line; a machine busy with other tests takes its time.
+          testTimeout: 30_000,
         },
       },
       {

@@ -175,7 +175,7 @@ function toSettings(
   folder: string,
   input: LoadInput,
 ): Omit<Settings, 'otherDatabases'> {
-  const { copy, throttle, verify, cutover, traffic, dashboard, proxy } = config;
+  const { copy, replication, throttle, verify, cutover, traffic, dashboard, proxy } = config;
   const home = input.home ?? homedir();
   const path = (text: string | undefined) => (text === undefined ? undefined : resolve(folder, text));
   const seen = (side: 'source' | 'target', key: 'seenByTarget' | 'seenBySource') => {
@@ -197,6 +197,7 @@ function toSettings(
       rateLimitBytesPerSecond: copy.rateLimit,
       unloggedTables: copy.unloggedTables,
     },
+    replication: { lanes: replication.lanes, divide: replication.divide },
     throttle: {
       maxWalRetainedBytes: throttle.maxWalRetained,
       maxReplicaLagMs: throttle.maxReplicaLag,

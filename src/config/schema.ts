@@ -50,6 +50,7 @@ const duration = amount(parseDurationMs, 'a duration such as 2s, 10min or 24h');
 
 const text = z.string().min(1);
 const count = z.number().int().min(1).max(256);
+const laneCount = z.number().int().min(1).max(32);
 const sessions = z.number().int().min(1).max(100_000);
 const relation = z.string().regex(/^[^.].*\.[^.]|^"/, 'expected schema.relation');
 const hostAndPort = z.string().regex(/^(\S+:)?\d{1,5}$/, 'expected host:port');
@@ -224,6 +225,23 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'The initial copy.' }),
+  replication: z
+    .strictObject({
+      lanes: withDefault(laneCount, {
+        kind: 'number',
+        description:
+          'Over how many lanes the tables are divided when they are copied. Each has a slot, a WAL sender and an apply worker of its own, in both directions, so that a busy source’s changes are applied side by side; see throttling.md.',
+        default: 1,
+      }),
+      divide: withDefault(z.enum(['groups', 'tables'], { error: 'expected groups or tables' }), {
+        kind: 'choice',
+        description:
+          'groups: tables that foreign keys connect stay in one lane. tables: only partitions do; then a TRUNCATE ... CASCADE of tables in several lanes stops the link.',
+        default: 'groups',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'The link between the servers.' }),
   throttle: z
     .strictObject({
       maxWalRetained: withDefault(size, {

@@ -1,5 +1,6 @@
 /** The effective configuration: file, environment and flags in one, checked and with units resolved. */
 
+import type { LaneDivision } from '../domain/lanes.ts';
 import type { Side } from '../domain/names.ts';
 import type { ServerAddress } from './server-address.ts';
 
@@ -55,6 +56,11 @@ export interface Settings {
     readonly rateLimitBytesPerSecond: number | undefined;
     /** `empty`: they come as definitions only, and each side keeps its own rows. */
     readonly unloggedTables: 'carry' | 'empty';
+  };
+  readonly replication: {
+    /** Of each direction, at most. */
+    readonly lanes: number;
+    readonly divide: LaneDivision;
   };
   readonly throttle: {
     readonly maxWalRetainedBytes: number;

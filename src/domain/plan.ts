@@ -19,6 +19,10 @@ export interface PlannedTable extends TableName {
   readonly rowEstimate: number;
   /** How UPDATE and DELETE find their row: `default` primary key, `index` a unique one, `full` the whole row, `none` not at all. */
   readonly replicaIdentity: 'default' | 'index' | 'full' | 'none';
+  /** Rows written since the server's statistics began; undefined in plans of before this was read. */
+  readonly writeCount?: number;
+  /** What stays in one lane with it: a TRUNCATE ... CASCADE, or a trigger that fires for the apply worker, may touch both. */
+  readonly tiedTo?: readonly TableName[];
 }
 
 export interface Plan {

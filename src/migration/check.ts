@@ -80,6 +80,7 @@ async function judge(one: Look, all: readonly Look[], endMs: number): Promise<Fi
   const elsewhere = all.filter((other) => other.session !== session);
   const findings = preflight(facts, {
     jobs: session.settings.copy.jobs,
+    lanes: session.settings.replication.lanes,
     databases: 1 + elsewhere.filter((other) => other.isNew).length,
     tablesElsewhere: elsewhere.reduce((sum, other) => sum + other.facts.source.objects.tables.length, 0),
   });

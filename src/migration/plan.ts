@@ -1,11 +1,21 @@
 /** What sync and cutover would do, from the same lists that they execute. Changes nothing. */
 
 import type { MigrationEvent, SwitchoverDirection } from '../domain/event.ts';
-import { laneNames, otherSide, qualified, type Side } from '../domain/names.ts';
+import { planLanes } from '../domain/lanes.ts';
+import {
+  type LaneNames,
+  linkFrom,
+  otherSide,
+  qualified,
+  type Side,
+  type TableName,
+} from '../domain/names.ts';
 import { type Plan, tableBytes } from '../domain/plan.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import type { PlanLine, PlanSection } from '../observers/plan-text.ts';
+import { existingLanes } from '../postgres/lane.ts';
 import { largeObjectSize } from '../postgres/large-object.ts';
+import { publishedTables } from '../postgres/publication.ts';
 import { readAsideTables } from '../schema/aside-tables.ts';
 import { readMaterializedViews } from '../schema/materialized-views.ts';
 import { newRelations } from '../schema/new-relations.ts';
@@ -28,7 +38,8 @@ export async function plan(session: Session): Promise<PlanSection[]> {
     }),
   );
   const own = await Promise.all(databases.map(databasePlan));
-  return [...own.flat(), ...switchSections(databases, (await session.row())?.activeSide ?? 'source')];
+  const activeSide = (await session.row())?.activeSide ?? 'source';
+  return [...own.flat(), ...(await switchSections(databases, activeSide))];
 }
 
 interface PlannedDatabase {
@@ -44,6 +55,7 @@ async function databasePlan({ session, row, plan: decided }: PlannedDatabase): P
       title: `Tables (${decided.tables.length})`,
       lines: decided.tables.map((table) => line('source', describeTable(table))),
     },
+    ...(await lanesPlan(session, decided)),
     {
       title: `Sequences (${decided.sequences.length}), set at every switch`,
       lines: decided.sequences.map((sequence) => line('source', qualified(sequence))),
@@ -59,6 +71,34 @@ async function databasePlan({ session, row, plan: decided }: PlannedDatabase): P
   ];
   return sections.map((section) => ({ ...section, title: session.prefix + section.title }));
 }
+
+/** How the tables are divided: as it is, or as a sync that began now would do it. Said where there is something to divide. */
+async function lanesPlan(session: Session, decided: Plan): Promise<PlanSection[]> {
+  const { lanes: most, divide } = session.settings.replication;
+  const existing = await existingLanes(session.source, session.migration, 'forward');
+  if (existing.length > 1) return [{ title: 'Lanes', lines: await laneLines(session, existing) }];
+  if (existing.length === 1 || most === 1) return [];
+  const lanes = planLanes(session.migration, 'forward', decided.tables, { lanes: most, divide });
+  const lines = lanes.map(({ names, tables }) => line('source', describeLane(names, tables)));
+  return [{ title: `Lanes (${lanes.length} of at most ${most}, divided by ${divide})`, lines }];
+}
+
+async function laneLines({ source }: Session, lanes: readonly LaneNames[]): Promise<PlanLine[]> {
+  const published = lanes.map(async (lane) => {
+    const tables = (await publishedTables(source, lane.publication)) ?? [];
+    return line(
+      'source',
+      describeLane(
+        lane,
+        tables.filter(({ schema }) => schema !== lane.marker.schema),
+      ),
+    );
+  });
+  return Promise.all(published);
+}
+
+const describeLane = ({ publication }: LaneNames, tables: readonly TableName[]): string =>
+  `${publication}: ${tables.map(qualified).join(', ')}`;
 
 /** What `sync` again would add. */
 async function newTablesPlan(session: Session, row: MigrationRow | undefined): Promise<PlanSection[]> {
@@ -157,16 +197,18 @@ export async function switchPlan(session: Session, from: Side): Promise<PlanSect
   return switchSections(databases, from);
 }
 
-function switchSections(databases: readonly PlannedDatabase[], from: Side): PlanSection[] {
+async function switchSections(databases: readonly PlannedDatabase[], from: Side): Promise<PlanSection[]> {
   const direction: SwitchoverDirection = from === 'source' ? 'cutover' : 'rollback';
-  const contexts = databases.map(({ session, plan: decided }) => ({
-    prefix: session.prefix,
-    from,
-    to: otherSide(from),
-    tables: decided.tables,
-    plan: decided,
-    outLanes: [laneNames(session.migration, from === 'source' ? 'forward' : 'reverse', 1)],
-  }));
+  const contexts = await Promise.all(
+    databases.map(async ({ session, plan: decided }) => ({
+      prefix: session.prefix,
+      from,
+      to: otherSide(from),
+      tables: decided.tables,
+      plan: decided,
+      outLanes: await outLanes(session, decided, from),
+    })),
+  );
   const lines = (steps: readonly SwitchoverStep[]) => steps.flatMap((step) => stepLines(step, contexts));
   const budgetMs = databases[0]?.session.settings.cutover.pauseBudgetMs ?? 0;
   const placed = (databases[0]?.session.placement()?.describe('in') ?? []).map((text) =>
@@ -180,6 +222,14 @@ function switchSections(databases: readonly PlannedDatabase[], from: Side): Plan
     },
     { title: `${direction}: after the commit point`, lines: lines(AFTER_COMMIT) },
   ];
+}
+
+async function outLanes(session: Session, decided: Plan, from: Side): Promise<LaneNames[]> {
+  const link = linkFrom(from);
+  const existing = await existingLanes(session.side(from), session.migration, link);
+  if (existing.length > 0) return existing;
+  const { migration, settings } = session;
+  return planLanes(migration, link, decided.tables, settings.replication).map(({ names }) => names);
 }
 
 type DescribedContext = Parameters<SwitchoverStep['describe']>[0] & { readonly prefix: string };

@@ -8,11 +8,12 @@ import { tableBytes } from '../domain/plan.ts';
 import type { TrafficRequests } from '../domain/traffic-requests.ts';
 import { judgeWal, walLimitBytes } from '../domain/wal-budget.ts';
 import { formatBytes } from '../observers/quantity.ts';
-import type { MigrationStatus, ReadinessItem } from '../observers/status.ts';
+import type { LaneStatus, MigrationStatus, ReadinessItem } from '../observers/status.ts';
 import { longTransactions, preparedTransactions } from '../postgres/activity.ts';
 import { glanceAtApply } from '../postgres/apply-stop.ts';
 import { existingLanes } from '../postgres/lane.ts';
-import { replicationLagMs } from '../postgres/replication-lag.ts';
+import { laneLagMs } from '../postgres/lane-lag.ts';
+import { publishedTables } from '../postgres/publication.ts';
 import { type SlotState, slotState } from '../postgres/replication-slot.ts';
 import { type SubscriptionState, subscriptionState } from '../postgres/subscription.ts';
 import { isCopied, readCopyProgress } from '../state/copy-progress.ts';
@@ -88,38 +89,51 @@ interface LaneState {
   readonly subscription: SubscriptionState | undefined;
   readonly slot: SlotState | undefined;
   readonly lagMs: number | undefined;
+  readonly tables: number;
 }
 
 async function laneStates(session: Session, from: Side): Promise<LaneState[]> {
   const publisher = session.side(from);
   const lanes = await existingLanes(publisher, session.migration, linkFrom(from));
   return Promise.all(
-    lanes.map(async (lane) => {
-      const slot = await slotState(publisher, lane.slot);
-      return {
-        names: lane,
-        subscription: await subscriptionState(session.side(otherSide(from)), lane.subscription),
-        slot,
-        lagMs: slot?.activePid === undefined ? undefined : await replicationLagMs(publisher, slot.activePid),
-      };
-    }),
+    lanes.map(async (lane) => ({
+      names: lane,
+      subscription: await subscriptionState(session.side(otherSide(from)), lane.subscription),
+      slot: await slotState(publisher, lane.slot),
+      lagMs: await laneLagMs(publisher, lane.slot),
+      // But for the marker.
+      tables: ((await publishedTables(publisher, lane.publication))?.length ?? 1) - 1,
+    })),
   );
 }
 
-function linkStatus(session: Session, from: Side, lanes: readonly LaneState[]): MigrationStatus['link'] {
+function linkStatus(session: Session, from: Side, states: readonly LaneState[]): MigrationStatus['link'] {
+  const lanes = states.map(laneStatus);
   return {
     from,
-    isStreaming: lanes.every((lane) => lane.subscription?.isRunning ?? false),
-    lagBytes: Math.max(...lanes.map((lane) => lane.slot?.lagBytes ?? 0)),
-    lagMs: worstLagMs(lanes),
-    retainedWalBytes: Math.max(...lanes.map((lane) => lane.slot?.retainedBytes ?? 0)),
+    lanes,
+    isStreaming: lanes.every((lane) => lane.isStreaming),
+    lagBytes: worst(lanes, 'lagBytes') ?? 0,
+    lagMs: worst(lanes, 'lagMs'),
+    retainedWalBytes: worst(lanes, 'retainedWalBytes') ?? 0,
     walLimitBytes: session.settings.throttle.maxWalRetainedBytes,
   };
 }
 
-/** Undefined where no lane has sent anything lately. */
-function worstLagMs(lanes: readonly LaneState[]): number | undefined {
-  const known = lanes.flatMap(({ lagMs }) => (lagMs === undefined ? [] : [lagMs]));
+const laneStatus = ({ names, subscription, slot, lagMs, tables }: LaneState): LaneStatus => ({
+  name: names.subscription,
+  tables,
+  isStreaming: subscription?.isRunning ?? false,
+  lagBytes: slot?.lagBytes,
+  lagMs,
+  retainedWalBytes: slot?.retainedBytes,
+});
+
+function worst(
+  lanes: readonly LaneStatus[],
+  figure: 'lagBytes' | 'lagMs' | 'retainedWalBytes',
+): number | undefined {
+  const known = lanes.map((lane) => lane[figure]).filter((value) => value !== undefined);
   return known.length === 0 ? undefined : Math.max(...known);
 }
 

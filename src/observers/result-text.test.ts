@@ -131,6 +131,15 @@ test('the result of a switchover says what a user must know', () => {
   );
 });
 
+const lane = (name: string, tables: number) => ({
+  name,
+  tables,
+  isStreaming: true,
+  lagBytes: 18_432,
+  lagMs: 40,
+  retainedWalBytes: 64 * 1024 ** 2,
+});
+
 test('status', () => {
   const status: MigrationStatus = {
     migration: 'shop',
@@ -143,6 +152,7 @@ test('status', () => {
     target: { address: 'pg16:5432/shop', version: '16.14' },
     link: {
       from: 'source',
+      lanes: [lane('fwd_1', 12)],
       isStreaming: true,
       lagBytes: 18_432,
       lagMs: 40,
@@ -166,6 +176,17 @@ test('status', () => {
     'Ready: lag ✔   long transactions 2 ✖',
     '✖ a problem',
     'Next: pgglide cutover --dry-run',
+  ]);
+  const { link } = status;
+  if (link === undefined) throw new Error('no link');
+  const lanes = [lane('fwd_1', 12), { ...lane('fwd_2', 1), isStreaming: false, lagMs: undefined }];
+  expect(
+    statusText({ ...status, link: { ...link, lanes } }, PLAIN)
+      .split('\n')
+      .slice(2, 4),
+  ).toEqual([
+    'lane fwd_1 ✔  12 tables     lag 18 kB, 40 ms     WAL held 64 MB',
+    'lane fwd_2 ✖  1 tables     lag 18 kB     WAL held 64 MB',
   ]);
 });
 

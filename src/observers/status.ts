@@ -22,6 +22,17 @@ export interface ReadinessItem {
   readonly detail?: string;
 }
 
+export interface LaneStatus {
+  /** Its publication, slot and subscription. */
+  readonly name: string;
+  readonly tables: number;
+  readonly isStreaming: boolean;
+  readonly lagBytes: number | undefined;
+  /** Undefined where the server does not tell: nothing is sent, or our role may not see pg_stat_replication. */
+  readonly lagMs: number | undefined;
+  readonly retainedWalBytes: number | undefined;
+}
+
 export interface MigrationStatus {
   readonly migration: string;
   readonly phase: Phase;
@@ -33,10 +44,11 @@ export interface MigrationStatus {
   readonly epoch: number;
   readonly source: ServerStatus;
   readonly target: ServerStatus;
-  /** The link that carries changes away from the active side. */
+  /** The link that carries changes away from the active side; each figure is the worst lane's. */
   readonly link:
     | {
         readonly from: Side;
+        readonly lanes: readonly LaneStatus[];
         readonly isStreaming: boolean;
         readonly lagBytes: number | undefined;
         readonly lagMs: number | undefined;
@@ -62,6 +74,7 @@ export function statusText(status: MigrationStatus, style: Style): string {
   const lines = [
     headLine(status, paint),
     routeLine(status, paint),
+    ...laneLines(status, paint),
     ...(status.copy === undefined ? [] : [copyLine(status.copy)]),
     ...(status.traffic === undefined ? [] : [`traffic   ${printable(status.traffic)}`]),
     ...(status.ready.length === 0 ? [] : [`Ready: ${readiness(status.ready, paint)}`]),
@@ -90,14 +103,28 @@ function routeLine(status: MigrationStatus, paint: Painter): string {
   const start = `traffic ${paint.arrow} ${activeSide.toUpperCase()}  ${server(status[activeSide])}`;
   if (link === undefined) return `${start}     ${server(other)}`;
   const state = link.isStreaming ? 'logical' : 'NOT STREAMING';
-  const lag = [
-    link.lagBytes === undefined ? '' : `lag ${formatBytes(link.lagBytes)}`,
-    link.lagMs === undefined ? '' : formatDuration(link.lagMs),
-  ].filter((part) => part !== '');
   const limit = link.walLimitBytes === undefined ? '' : ` of ${formatBytes(link.walLimitBytes)}`;
   const kept =
     link.retainedWalBytes === undefined ? '' : `     WAL held ${formatBytes(link.retainedWalBytes)}${limit}`;
-  return `${start}  --${state}--> ${server(other)}     ${lag.join(', ')}${kept}`.trimEnd();
+  return `${start}  --${state}--> ${server(other)}     ${lagText(link)}${kept}`.trimEnd();
+}
+
+const lagText = ({ lagBytes, lagMs }: Pick<LaneStatus, 'lagBytes' | 'lagMs'>): string =>
+  [
+    lagBytes === undefined ? '' : `lag ${formatBytes(lagBytes)}`,
+    lagMs === undefined ? '' : formatDuration(lagMs),
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+
+/** Where there is one only, its figures are the link's. */
+function laneLines({ link }: MigrationStatus, paint: Painter): string[] {
+  if (link === undefined || link.lanes.length < 2) return [];
+  return link.lanes.map((lane) => {
+    const { name, tables, isStreaming, retainedWalBytes: kept } = lane;
+    const held = kept === undefined ? '' : `     WAL held ${formatBytes(kept)}`;
+    return `lane ${printable(name)} ${isStreaming ? paint.ok : paint.failed}  ${tables} tables     ${lagText(lane)}${held}`;
+  });
 }
 
 const server = ({ address, version }: ServerStatus): string =>

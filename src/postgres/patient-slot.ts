@@ -4,7 +4,9 @@ import { sleep } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import type { Connection } from './connection.ts';
 import {
+  copySlot,
   createSlotWithSnapshot,
+  dropSlot,
   type SlotCreationOptions,
   type SlotWithSnapshot,
   slotState,
@@ -12,6 +14,7 @@ import {
 import { inWords, slotBlockers } from './slot-blockers.ts';
 
 const LOOK_EVERY_MS = 1_000;
+const DROP_TIMEOUT_MS = 10_000;
 
 export interface PatientSlotOptions extends SlotCreationOptions {
   /** A session on the same server that is free meanwhile. */
@@ -20,8 +23,34 @@ export interface PatientSlotOptions extends SlotCreationOptions {
   readonly onBlocked: (blockers: string) => void;
 }
 
+/**
+ * Slots that all begin at the one snapshot of the first. When one of them cannot be had, none is left.
+ *
+ * @throws as createSlotWithSnapshot
+ */
+export async function createSlotsPatiently(
+  address: ServerAddress,
+  [first, ...others]: readonly [string, ...string[]],
+  options: PatientSlotOptions,
+): Promise<SlotWithSnapshot> {
+  const slot = await createSlotPatiently(address, first, options);
+  const made = [first];
+  try {
+    for (const name of others) {
+      await copySlot(options.control, first, name);
+      made.push(name);
+    }
+    return slot;
+  } catch (error) {
+    await slot[Symbol.asyncDispose]();
+    for (const name of made)
+      await dropSlot(options.control, name, { timeoutMs: DROP_TIMEOUT_MS }).catch(() => undefined);
+    throw error;
+  }
+}
+
 /** @throws as createSlotWithSnapshot */
-export async function createSlotPatiently(
+async function createSlotPatiently(
   address: ServerAddress,
   name: string,
   options: PatientSlotOptions,

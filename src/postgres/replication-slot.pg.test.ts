@@ -5,6 +5,7 @@ import { PgglideError } from '../domain/errors.ts';
 import { Connection } from './connection.ts';
 import {
   advanceSlot,
+  copySlot,
   createSlot,
   createSlotWithSnapshot,
   dropSlot,
@@ -105,6 +106,35 @@ test('case 15: running and prepared transactions make slot creation time out, ar
   expect(error.hint).toContain("ROLLBACK PREPARED 'it''s'");
   expect(await slotState(reader, 's')).toBeUndefined();
 });
+
+test.for([13, 15, 18])(
+  'on %i a copied slot stands where the first one does and sends the same, for a role that may only replicate',
+  async (majorVersion, { ownServers }) => {
+    const [server] = await ownServers([majorVersion]);
+    if (!server) throw new Error('no server');
+    await using admin = await Connection.open(server.address(), { purpose: 'test' });
+    await admin.script(sql`
+      CREATE TABLE public.t (n int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE public.t;
+      CREATE ROLE mover LOGIN REPLICATION PASSWORD 'secret'`);
+    const address = { ...server.address(), user: 'mover', password: 'secret' };
+    await using mover = await Connection.open(address, { purpose: 'test' });
+    await using slot = await createSlotWithSnapshot(address, 'first', { timeoutMs: 10_000 });
+    await admin.script(sql`INSERT INTO public.t VALUES (1)`);
+    // In use by nobody, but its snapshot still held.
+    await copySlot(mover, 'first', 'second');
+    const [first, second] = await Promise.all(['first', 'second'].map((name) => slotState(admin, name)));
+    expect(second?.restartLsn).toBe(first?.restartLsn);
+    expect(second?.confirmedFlushLsn).toBe(slot.consistentPoint);
+    await admin.script(sql`INSERT INTO public.t VALUES (2)`);
+    const changes = (name: string) =>
+      admin.query(sql`
+        SELECT lsn, data FROM pg_logical_slot_get_binary_changes(${name}, NULL, NULL, 'proto_version', '1', 'publication_names', 'p')`);
+    const sent = await changes('first');
+    expect(sent.length).toBeGreaterThan(4);
+    expect(await changes('second')).toEqual(sent);
+    expect((await failureOf(copySlot(mover, 'first', 'second'))).code).toBe('slot_exists');
+  },
+);
 
 test('a name that is taken is refused, and the slot of that name stays', async ({ source }) => {
   const name = `${source.name}_s`;

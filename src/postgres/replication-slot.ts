@@ -90,6 +90,21 @@ export async function createSlot(
   }
 }
 
+/**
+ * A second slot at the very position of the first, which nothing may have used in between. Waits for no transaction: what
+ * the first one found is taken over.
+ *
+ * @throws as createSlotWithSnapshot
+ * @see https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION (pg_copy_logical_replication_slot)
+ */
+export async function copySlot(connection: Connection, from: string, name: string): Promise<void> {
+  try {
+    await connection.query(sql`SELECT pg_copy_logical_replication_slot(${from}, ${name})`);
+  } catch (error) {
+    throw slotRefusal(name, error);
+  }
+}
+
 const QUERY_CANCELED = '57014';
 const LOCK_NOT_AVAILABLE = '55P03';
 

@@ -122,3 +122,35 @@ test('tables of extensions are the extensions’ own; a scope names schemas exac
   const excluded = await planTables(source.connection, { exclude: ['"A.b"."c.d"', 'a.x'] });
   expect(excluded.tables.map(({ name }) => name)).toEqual(['y']);
 });
+
+test('what must stay in one lane: foreign keys, also of partitions, and triggers that fire for the apply worker', async ({
+  source,
+}) => {
+  await source.exec(`
+    CREATE TABLE customer (id int PRIMARY KEY);
+    CREATE TABLE orders (id int, at int, customer int REFERENCES customer, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+    CREATE TABLE orders_1 PARTITION OF orders FOR VALUES FROM (0) TO (10);
+    CREATE TABLE note (id int PRIMARY KEY, order_id int, at int, FOREIGN KEY (order_id, at) REFERENCES orders_1 (id, at));
+    CREATE TABLE tree (id int PRIMARY KEY, parent int REFERENCES tree);
+    CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY);
+    CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER told AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION told();
+    CREATE TRIGGER told AFTER INSERT ON b FOR EACH ROW EXECUTE FUNCTION told();
+    CREATE TRIGGER told AFTER INSERT ON c FOR EACH ROW EXECUTE FUNCTION told();
+    ALTER TABLE b ENABLE ALWAYS TRIGGER told; ALTER TABLE c ENABLE REPLICA TRIGGER told;
+    INSERT INTO customer VALUES (1), (2); INSERT INTO orders VALUES (1, 1, 1); UPDATE orders SET customer = 2; SELECT pg_stat_force_next_flush()`);
+  const ties = async () =>
+    (await planTables(source.connection)).tables.flatMap(({ name, tiedTo }) =>
+      tiedTo === undefined ? [] : [[name, ...tiedTo.map((other) => other.name)]],
+    );
+  expect(await ties()).toEqual([
+    ['c', 'b'],
+    ['note', 'orders'],
+    ['orders', 'customer'],
+  ]);
+  const writes = async () =>
+    (await planTables(source.connection)).tables
+      .filter(({ name }) => name === 'customer' || name === 'orders')
+      .map(({ writeCount }) => writeCount);
+  await expect.poll(writes, { timeout: 20_000 }).toEqual([2, 2]);
+});

@@ -6,6 +6,7 @@ import type { Connection } from '../postgres/connection.ts';
 import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../postgres/scope.ts';
 import { type Sql, sql } from '../postgres/sql.ts';
 import { readNotCarried } from './not-carried.ts';
+import { readTies } from './table-ties.ts';
 
 /**
  * Tables (ordinary ones, partition roots and inheritance children; never a leaf), sequences, and what stays behind.
@@ -16,10 +17,14 @@ import { readNotCarried } from './not-carried.ts';
 export async function planTables(connection: Connection, scope: Scope = {}): Promise<Plan> {
   const tables = await connection.query<TableRow>(tablesSql(scope));
   const heaps = await connection.query<HeapRow>(heapsSql(scope));
+  const ties = await readTies(connection, scope);
   const sequences = await connection.query<TableName>(sequencesSql(scope));
   const heapsByRoot = groupByRoot(heaps);
   return {
-    tables: tables.map((row) => plannedTable(row, heapsByRoot.get(row.oid) ?? [])),
+    tables: tables.map((row) => ({
+      ...plannedTable(row, heapsByRoot.get(row.oid) ?? []),
+      ...(ties.has(row.oid) ? { tiedTo: ties.get(row.oid) ?? [] } : {}),
+    })),
     sequences: sequences.map(({ schema, name }) => ({ schema, name })),
     notCarried: await readNotCarried(connection, scope),
   };
@@ -37,6 +42,7 @@ interface TableRow extends TableName {
 interface HeapRow extends Heap {
   readonly root: number;
   readonly rows: number;
+  readonly writes: number;
   readonly identity: ReplicaIdentity;
 }
 
@@ -58,6 +64,7 @@ function plannedTable(row: TableRow, heaps: readonly HeapRow[]): PlannedTable {
     columns: row.columns,
     heaps: heaps.map(({ schema, name, bytes, blocks }) => ({ schema, name, bytes, blocks })),
     rowEstimate: heaps.reduce((sum, heap) => sum + heap.rows, 0),
+    writeCount: heaps.reduce((sum, heap) => sum + heap.writes, 0),
     replicaIdentity: weakest([row.identity, ...heaps.map((heap) => heap.identity)]),
   };
 }
@@ -110,6 +117,8 @@ const heapsSql = (scope: Scope): Sql => sql`
       coalesce(pg_relation_size(leaf.oid), 0)
         + CASE WHEN leaf.reltoastrelid = 0 THEN 0 ELSE coalesce(pg_relation_size(leaf.reltoastrelid), 0) END AS bytes,
       coalesce(pg_relation_size(leaf.oid), 0) / current_setting('block_size')::int AS blocks,
+      (pg_stat_get_tuples_inserted(leaf.oid) + pg_stat_get_tuples_updated(leaf.oid)
+        + pg_stat_get_tuples_deleted(leaf.oid))::int8 AS writes,
       leaf.reltuples AS "knownRows", leaf.relpages AS "knownBlocks",
       ${identityOf(sql`leaf`)} AS identity
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -33,12 +33,11 @@ export async function forgetCopy(target: Connection, migration: string): Promise
   });
 }
 
-/** Forgets every table that is not copied whole and notes the new parts: one statement, before the new lane copies. */
+/** Forgets what is noted of these tables and notes their new parts: in one transaction, before the new lanes copy. */
 export async function beginCopy(
   target: Connection,
   migration: string,
-  lane: number,
-  tables: readonly (TableName & { readonly parts: number })[],
+  tables: readonly (TableName & { readonly lane: number; readonly parts: number })[],
 ): Promise<void> {
   await target.transaction(async () => {
     await target.execute(sql`
@@ -46,8 +45,8 @@ export async function beginCopy(
       WHERE t.migration = ${migration} AND t.schema_name = n.schema AND t.table_name = n.name`);
     await target.execute(sql`
       INSERT INTO pgglide.copy_table (migration, schema_name, table_name, lane, parts)
-      SELECT ${migration}, n.schema, n.name, ${lane}::int, n.parts
-      FROM json_to_recordset(${JSON.stringify(tables)}::json) AS n(schema text, name text, parts int)`);
+      SELECT ${migration}, n.schema, n.name, n.lane, n.parts
+      FROM json_to_recordset(${JSON.stringify(tables)}::json) AS n(schema text, name text, lane int, parts int)`);
   });
 }
 

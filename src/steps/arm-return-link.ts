@@ -1,5 +1,5 @@
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
-import { advanceOrigin } from '../postgres/replication-origin.ts';
+import { advanceOrigins } from '../postgres/replication-origin.ts';
 import { flushWal, insertLsn } from '../postgres/wal.ts';
 
 /**
@@ -23,7 +23,7 @@ export const armReturnLink: SwitchoverStep = {
       insertLsn(newSide),
       to === 'source' ? flushWal(newSide) : undefined,
     ]);
-    for (const origin of facts.returnOrigins) await advanceOrigin(oldSide, origin, position);
+    await advanceOrigins(oldSide, facts.returnOrigins, position);
     return position;
   },
 };

@@ -3,7 +3,8 @@ import { watchPace } from '../copy/pace.ts';
 import type { CopyPart } from '../copy/parts.ts';
 import { planCopy } from '../copy/plan-copy.ts';
 import { PrerequisiteError } from '../domain/errors.ts';
-import { type LaneNames, laneNames, qualified, type TableName } from '../domain/names.ts';
+import { type NewLane, planLanes } from '../domain/lanes.ts';
+import { type LaneNames, qualified, type TableName } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
 import type { Step, StepContext } from '../engine/step.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
@@ -12,7 +13,7 @@ import { dropLane } from '../postgres/drop-lane.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { lostLanes } from '../postgres/lost-lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
-import { createSlotPatiently } from '../postgres/patient-slot.ts';
+import { createSlotsPatiently } from '../postgres/patient-slot.ts';
 import { createPublicationSql, dropTablesSql, publishedTables } from '../postgres/publication.ts';
 import { ident, list, literal, sql } from '../postgres/sql.ts';
 import { classifyRestore } from '../schema/classify-restore.ts';
@@ -26,13 +27,15 @@ import { countStatements, markStatementsDone, readOpenStatements } from '../stat
 
 interface Facts {
   readonly lanes: readonly LaneNames[];
+  /** Of these, how many keep a table. */
+  readonly keptLanes: number;
   readonly missing: readonly PlannedTable[];
 }
 
 /**
- * Copies every planned table inside one snapshot of the source, which is also where its replication slot begins: no
- * change is missed, none comes twice. Tables copied by an earlier, killed run stay in that run's lane, whose slot has
- * kept their place; the rest, and those whose slot is gone, are emptied and copied anew in a lane of their own.
+ * Copies every planned table inside one snapshot of the source, which is also where the replication slots of its lanes
+ * begin: no change is missed, none comes twice. Tables copied by an earlier, killed run stay in that run's lanes, whose slots
+ * have kept their place; the rest, and those whose slot is gone, are emptied and copied anew in lanes of their own.
  *
  * On the source: CREATE PUBLICATION takes SHARE UPDATE EXCLUSIVE on each table, COPY takes ACCESS SHARE; no reader or
  * writer waits. The slot holds WAL from here on.
@@ -45,10 +48,17 @@ export const copyTables: Step<Facts> = {
   title: 'Rows, in one snapshot',
 
   describe({ migration, plan, settings }) {
-    const lane = laneNames(migration, 'forward', 1);
+    const lanes = planLanes(migration, 'forward', plan.tables, settings.replication);
     return [
-      `source: CREATE PUBLICATION ${lane.publication} FOR TABLE (${plan.tables.length} tables)`,
-      `source: CREATE_REPLICATION_SLOT ${lane.slot} LOGICAL pgoutput EXPORT_SNAPSHOT`,
+      ...lanes.map(
+        ({ names, tables }) =>
+          `source: CREATE PUBLICATION ${names.publication} FOR TABLE (${tables.length} tables)`,
+      ),
+      ...lanes.map(({ names }, place) =>
+        place === 0
+          ? `source: CREATE_REPLICATION_SLOT ${names.slot} LOGICAL pgoutput EXPORT_SNAPSHOT`
+          : `source: pg_copy_logical_replication_slot(${lanes[0]?.names.slot}, ${names.slot})`,
+      ),
       ...plan.tables.map((table) => `both: COPY ${qualified(table)}`),
       `${settings.copy.jobs} at once, tables larger than ${settings.copy.splitTablesLargerThanBytes} bytes in parts`,
     ];
@@ -60,24 +70,20 @@ export const copyTables: Step<Facts> = {
     const lost = await lostLanes(source, lanes);
     const usable = new Set(lanes.filter((lane) => !lost.includes(lane)).map(({ lane }) => lane));
     const isFollowable = (table: { readonly lane: number }) => usable.has(table.lane);
-    const copied = new Set(
-      progress
-        .filter(isCopied)
-        .filter(isFollowable)
-        .map((table) => qualified(table)),
-    );
+    const kept = progress.filter(isCopied).filter(isFollowable);
+    const copied = new Set(kept.map((table) => qualified(table)));
+    const keptLanes = new Set(kept.map(({ lane }) => lane)).size;
     const missing = plan.tables.filter((table) => !copied.has(qualified(table)));
     // A database without tables has a link, too: its markers tell that nothing is on its way.
     const satisfied = missing.length === 0 && usable.size > 0;
-    return { satisfied, facts: { missing, lanes } };
+    return { satisfied, facts: { missing, lanes, keptLanes } };
   },
 
-  actions(context, { lanes, missing }) {
-    const lane = laneNames(
-      context.migration,
-      'forward',
-      Math.max(0, ...lanes.map((known) => known.lane)) + 1,
-    );
+  actions(context, { lanes, keptLanes, missing }) {
+    const { lanes: most, divide } = context.settings.replication;
+    const wanted = { lanes: Math.max(1, most - keptLanes), divide };
+    const first = Math.max(0, ...lanes.map((known) => known.lane)) + 1;
+    const added = planLanes(context.migration, 'forward', missing, wanted, first);
     return [
       ...(lanes.length === 0
         ? []
@@ -90,8 +96,13 @@ export const copyTables: Step<Facts> = {
           ]),
       {
         on: 'both',
-        does: `publication and slot ${lane.slot}; COPY ${missing.map(qualified).join(', ')}`,
-        run: () => copyInLane(context, lane, missing),
+        does: added
+          .map(
+            ({ names, tables }) =>
+              `publication and slot ${names.slot}; COPY ${tables.map(qualified).join(', ')}`,
+          )
+          .join('; '),
+        run: () => copyInLanes(context, added),
       },
     ];
   },
@@ -115,30 +126,22 @@ async function leaveToNewLane(
   await withBriefLock(target, sql`TRUNCATE ${list(missing.map((table) => ident(table.schema, table.name)))}`);
 }
 
-async function copyInLane(
-  context: StepContext,
-  lane: LaneNames,
-  tables: readonly PlannedTable[],
-): Promise<void> {
+async function copyInLanes(context: StepContext, lanes: readonly NewLane[]): Promise<void> {
   const { source, target, migration, settings, events, signal } = context;
-  await Promise.all([
-    source.script(createMarkerSql(lane.marker)),
-    target.script(createMarkerSql(lane.marker)),
-  ]);
-  await withBriefLock(source, createPublicationSql(lane.publication, [lane.marker, ...tables]), {
-    signal,
-    onWaiting: () => tellWaiting(context, 'a lock on a table of the source that another session holds'),
-  });
-  await using slot = await createSlotPatiently(settings.source, lane.slot, {
+  for (const lane of lanes) await publishLane(context, lane);
+  const [first, ...others] = lanes.map(({ names }) => names.slot);
+  if (first === undefined) return;
+  await using slot = await createSlotsPatiently(settings.source, [first, ...others], {
     timeoutMs: settings.throttle.maxSlotWaitMs,
     signal,
     control: source,
     onBlocked: (blockers) => tellWaiting(context, `the end of ${blockers}`),
   });
   const { jobs, splitTablesLargerThanBytes: splitBytes } = settings.copy;
+  const tables = lanes.flatMap((lane) => lane.tables);
   const current = await asOfSnapshot(context, slot.snapshotName, tables);
   const parts = await planCopy(source, target, current, { jobs, splitBytes });
-  await beginCopy(target, migration, lane.lane, countParts(tables, parts));
+  await beginCopy(target, migration, countParts(lanes, parts));
   await using looking = await openPaceSessions(context);
   await using pace = await watchPace(
     () => readPaceSettings(looking, migration, settings),
@@ -165,6 +168,18 @@ async function copyInLane(
   });
   await indexes.finish();
   await events.emit('copy-finished', { tables: tables.length, ...result });
+}
+
+async function publishLane(context: StepContext, { names, tables }: NewLane): Promise<void> {
+  const { source, target, signal } = context;
+  await Promise.all([
+    source.script(createMarkerSql(names.marker)),
+    target.script(createMarkerSql(names.marker)),
+  ]);
+  await withBriefLock(source, createPublicationSql(names.publication, [names.marker, ...tables]), {
+    signal,
+    onWaiting: () => tellWaiting(context, 'a lock on a table of the source that another session holds'),
+  });
 }
 
 /** Large tables get theirs while others are still being copied; `build-indexes` finds the rest. */
@@ -243,14 +258,17 @@ const closeBoth = async (...sessions: readonly Connection[]): Promise<void> =>
   void (await Promise.all(sessions.map((session) => session.close())));
 
 function countParts(
-  tables: readonly PlannedTable[],
+  lanes: readonly NewLane[],
   parts: readonly CopyPart[],
-): (TableName & { readonly parts: number })[] {
+): (TableName & { readonly lane: number; readonly parts: number })[] {
   const counts = new Map<string, number>();
   for (const { table } of parts) counts.set(qualified(table), (counts.get(qualified(table)) ?? 0) + 1);
-  return tables.map(({ schema, name }) => ({
-    schema,
-    name,
-    parts: counts.get(qualified({ schema, name })) ?? 1,
-  }));
+  return lanes.flatMap(({ names: { lane }, tables }) =>
+    tables.map(({ schema, name }) => ({
+      schema,
+      name,
+      lane,
+      parts: counts.get(qualified({ schema, name })) ?? 1,
+    })),
+  );
 }

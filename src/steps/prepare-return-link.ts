@@ -1,11 +1,12 @@
-import { type LaneNames, laneNames, linkFrom, qualified } from '../domain/names.ts';
+import { returnLanesOf } from '../domain/lanes.ts';
+import { type LaneNames, laneNames, linkFrom, type TableName } from '../domain/names.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
 import { addTablesSql, createPublicationSql, publishedTables } from '../postgres/publication.ts';
-import { createSlot, dropSlot } from '../postgres/replication-slot.ts';
+import { copySlot, createSlot, dropSlot } from '../postgres/replication-slot.ts';
 import {
   createSubscription,
   dropSubscription,
@@ -15,13 +16,15 @@ import {
 
 /** Waiting for the transactions that run on the new side, where only the apply worker writes. */
 const SLOT_TIMEOUT_MS = 15_000;
+const DROP_TIMEOUT_MS = 5_000;
 
 /**
  * Builds the link that will carry writes back to the old side, and leaves it disabled: markers on both sides,
- * publication and fresh slot on the new side, subscription on the old one. Both directions are never enabled at once.
+ * publications and fresh slots on the new side, subscriptions on the old one. Both directions are never enabled at once.
+ * Tables that share a lane on the way out share one on the way back.
  *
- * The publication takes SHARE UPDATE EXCLUSIVE on each table of the new side: nobody waits. Undo drops the slot,
- * so that it holds no WAL, and leaves the rest for the next attempt.
+ * The publication takes SHARE UPDATE EXCLUSIVE on each table of the new side: nobody waits. Undo drops the slots,
+ * so that they hold no WAL, and leaves the rest for the next attempt.
  *
  * @throws {PrerequisiteError} `slot_waits_for_transaction`
  * @see https://www.postgresql.org/docs/current/logical-replication.html
@@ -30,15 +33,15 @@ export const prepareReturnLink: SwitchoverStep = {
   id: 'prepare-return-link',
   title: 'Build the way back, not yet enabled',
   describe: ({ from, to, tables }) => [
-    `create publication (${tables.length} tables) and slot on the ${to}`,
-    `create a disabled subscription on the ${from}`,
+    `create publications (${tables.length} tables) and slots on the ${to}`,
+    `create disabled subscriptions on the ${from}`,
   ],
 
   async run(context) {
-    const lanes = await returnLanes(context);
-    await publishNewTables(context, lanes);
+    const lanes = await publishLanes(context);
+    await freshSlots(context, lanes);
     const origins: string[] = [];
-    for (const lane of lanes) origins.push(await buildLane(context, lane));
+    for (const lane of lanes) origins.push(await subscribeDisabled(context, lane));
     context.facts.returnLanes = lanes;
     context.facts.returnOrigins = origins;
     return `${lanes.length === 1 ? 'one lane' : `${lanes.length} lanes`}`;
@@ -46,50 +49,75 @@ export const prepareReturnLink: SwitchoverStep = {
 
   async undo(context) {
     for (const lane of await returnLanes(context))
-      await dropSlot(context.newSide, lane.slot, { timeoutMs: 5000 });
+      await dropSlot(context.newSide, lane.slot, { timeoutMs: DROP_TIMEOUT_MS });
   },
 };
 
-/** The lanes that exist from an earlier switch, or one new lane. */
-async function returnLanes({ newSide, migration, to }: SwitchoverContext): Promise<LaneNames[]> {
-  const link = linkFrom(to);
-  const existing = await existingLanes(newSide, migration, link);
-  return existing.length > 0 ? existing : [laneNames(migration, link, 1)];
+/** Those that exist, from an earlier switch or attempt. */
+const returnLanes = ({ newSide, migration, to }: SwitchoverContext): Promise<LaneNames[]> =>
+  existingLanes(newSide, migration, linkFrom(to));
+
+/** Every table is published by one of the lanes that are returned: also those that joined after an earlier switch. */
+async function publishLanes(context: SwitchoverContext): Promise<LaneNames[]> {
+  const { newSide, oldSide, outLanes, tables, migration, settings, to } = context;
+  const existing = await returnLanes(context);
+  const [onTheWayOut, carried] = await Promise.all([
+    tablesOf(oldSide, outLanes),
+    tablesOf(newSide, existing),
+  ]);
+  const added = new Map(returnLanesOf(onTheWayOut, carried.flat(), tables, settings.replication.lanes));
+  // A database without tables has a link, too.
+  if (existing.length === 0 && added.size === 0) added.set(1, []);
+  for (const [number, joining] of added) {
+    const lane = existing.find((known) => known.lane === number);
+    if (lane !== undefined) await addTables(context, lane, joining);
+    else await publish(context, laneNames(migration, linkFrom(to), number), joining);
+  }
+  return returnLanes(context);
 }
 
-/** Tables that joined the migration after an earlier switch: without them their writes would not come back. */
-async function publishNewTables(context: SwitchoverContext, lanes: readonly LaneNames[]): Promise<void> {
-  const { newSide, oldSide, tables, signal } = context;
-  const publications = await Promise.all(lanes.map((lane) => publishedTables(newSide, lane.publication)));
-  const [lane] = lanes;
-  if (lane === undefined || publications[0] === undefined) return;
-  const published = new Set(publications.flatMap((list) => (list ?? []).map(qualified)));
-  const added = tables.filter((table) => !published.has(qualified(table)));
-  if (added.length === 0) return;
+const tablesOf = (side: Connection, lanes: readonly LaneNames[]): Promise<TableName[][]> =>
+  Promise.all(lanes.map(async (lane) => (await publishedTables(side, lane.publication)) ?? []));
+
+async function addTables(
+  { newSide, oldSide, signal }: SwitchoverContext,
+  lane: LaneNames,
+  tables: readonly TableName[],
+): Promise<void> {
   // A subscription that is not enabled cannot be told of new tables: the next one knows them.
   await dropSubscription(oldSide, lane.subscription);
-  await withBriefLock(newSide, addTablesSql(lane.publication, added), { signal });
+  await withBriefLock(newSide, addTablesSql(lane.publication, tables), { signal });
+}
+
+async function publish(
+  { newSide, signal }: SwitchoverContext,
+  lane: LaneNames,
+  tables: readonly TableName[],
+): Promise<void> {
+  await newSide.script(createMarkerSql(lane.marker));
+  await withBriefLock(newSide, createPublicationSql(lane.publication, [lane.marker, ...tables]), { signal });
+}
+
+/** A slot of an earlier switch would hold WAL from then and send it: only a fresh one knows nothing old. */
+async function freshSlots(
+  { newSide, signal }: SwitchoverContext,
+  lanes: readonly LaneNames[],
+): Promise<void> {
+  for (const { slot } of lanes) await dropSlot(newSide, slot, { timeoutMs: DROP_TIMEOUT_MS });
+  const [first, ...others] = lanes.map(({ slot }) => slot);
+  if (first === undefined) return;
+  await createSlot(newSide, first, { timeoutMs: SLOT_TIMEOUT_MS, signal });
+  for (const name of others) await copySlot(newSide, first, name);
 }
 
 /** @returns the name of its replication origin on the old side */
-async function buildLane(context: SwitchoverContext, lane: LaneNames): Promise<string> {
-  const { newSide, oldSide } = context;
-  await Promise.all([createMarker(newSide, lane), createMarker(oldSide, lane)]);
-  if ((await publishedTables(newSide, lane.publication)) === undefined) {
-    await withBriefLock(newSide, createPublicationSql(lane.publication, [lane.marker, ...context.tables]), {
-      signal: context.signal,
-    });
-  }
-  // A slot of an earlier switch would hold WAL from then and send it: only a fresh one knows nothing old.
-  await dropSlot(newSide, lane.slot, { timeoutMs: 5000 });
-  await createSlot(newSide, lane.slot, { timeoutMs: SLOT_TIMEOUT_MS, signal: context.signal });
+async function subscribeDisabled(context: SwitchoverContext, lane: LaneNames): Promise<string> {
+  const { oldSide, linkConninfo, to } = context;
+  await oldSide.script(createMarkerSql(lane.marker));
   if ((await subscriptionState(oldSide, lane.subscription)) === undefined) {
-    await createSubscription(oldSide, lane, context.linkConninfo[context.to], { enabled: false });
+    await createSubscription(oldSide, lane, linkConninfo[to], { enabled: false });
   }
   const state = await subscriptionState(oldSide, lane.subscription);
   if (state === undefined) throw new Error(`Subscription ${lane.subscription} vanished`);
   return originName(state);
 }
-
-const createMarker = (connection: Connection, lane: LaneNames): Promise<void> =>
-  connection.script(createMarkerSql(lane.marker));

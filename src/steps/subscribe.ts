@@ -1,4 +1,5 @@
-import { type LaneNames, laneNames } from '../domain/names.ts';
+import { planLanes } from '../domain/lanes.ts';
+import type { LaneNames } from '../domain/names.ts';
 import type { Step } from '../engine/step.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import {
@@ -23,12 +24,11 @@ export const subscribe: Step<Facts> = {
   id: 'subscribe',
   title: 'Target follows the source',
 
-  describe: ({ migration }) => {
-    const { subscription, publication } = laneNames(migration, 'forward', 1);
-    return [
-      `target: CREATE SUBSCRIPTION ${subscription} PUBLICATION ${publication} WITH (copy_data = false)`,
-    ];
-  },
+  describe: ({ migration, plan, settings }) =>
+    planLanes(migration, 'forward', plan.tables, settings.replication).map(
+      ({ names }) =>
+        `target: CREATE SUBSCRIPTION ${names.subscription} PUBLICATION ${names.publication} WITH (copy_data = false)`,
+    ),
 
   async observe({ source, target, migration }) {
     const lanes = await existingLanes(source, migration, 'forward');

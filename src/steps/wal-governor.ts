@@ -9,6 +9,7 @@ import {
   type LagSample,
   recent,
   type WalLimits,
+  type WalVerdict,
   walLimitBytes,
 } from '../domain/wal-budget.ts';
 import type { StepContext } from '../engine/step.ts';
@@ -54,6 +55,13 @@ export async function withWalGovernor<T>(
   }
 }
 
+interface Watched {
+  readonly lane: LaneNames;
+  readonly slot: SlotState;
+  readonly isFollowing: boolean;
+  readonly verdict: WalVerdict;
+}
+
 class Watch {
   readonly #context: StepContext;
   readonly #givenUp: AbortController;
@@ -83,24 +91,34 @@ class Watch {
     const { migration, events, settings } = this.#context;
     const tuning = await readTuning(target, migration).catch(() => undefined);
     this.#maxRetainedBytes = tuning?.maxWalRetainedBytes ?? settings.throttle.maxWalRetainedBytes;
-    const lanes = await existingLanes(source, migration, 'forward');
-    for (const lane of lanes) {
+    const watched = await this.#watched(source, target);
+    const over = watched.filter(({ verdict }) => verdict === 'give-up');
+    const near = watched.filter(({ verdict }) => verdict === 'warn');
+    for (const { slot } of near) await this.#warn(slot, walLimitBytes(slot, this.#limits));
+    // Lanes keep the same WAL: dropping one slot frees nothing while another keeps almost as much, which nobody would watch then.
+    const dropped = over.length === 0 ? [] : [...over, ...near.filter(({ isFollowing }) => !isFollowing)];
+    for (const { lane, slot } of dropped) await this.#giveUp(lane, slot, walLimitBytes(slot, this.#limits));
+    const copied = watched.filter(({ isFollowing }) => !isFollowing).map(({ slot }) => slot);
+    if (copied.length === 0) return;
+    const lagBytes = Math.max(...copied.map((slot) => slot.lagBytes));
+    const retainedWalBytes = Math.max(...copied.map((slot) => slot.retainedBytes));
+    await events.emit('lag-sampled', { lagBytes, lagMs: undefined, retainedWalBytes });
+  }
+
+  get #limits(): WalLimits {
+    return { maxRetainedBytes: this.#maxRetainedBytes, warnAt: WARN_AT };
+  }
+
+  async #watched(source: Connection, target: Connection): Promise<Watched[]> {
+    const watched: Watched[] = [];
+    for (const lane of await existingLanes(source, this.#context.migration, 'forward')) {
       const slot = await slotState(source, lane.slot);
       if (slot === undefined || isBeingCreated(slot)) continue;
       const isFollowing = await follows(target, lane);
-      await this.#judge(lane, slot, isFollowing);
-      if (!isFollowing) {
-        const { lagBytes, retainedBytes: retainedWalBytes } = slot;
-        await events.emit('lag-sampled', { lagBytes, lagMs: undefined, retainedWalBytes });
-      }
+      const verdict = judgeWal(slot, this.#limits, isFollowing && this.#comesNearer(slot));
+      watched.push({ lane, slot, isFollowing, verdict });
     }
-  }
-
-  async #judge(lane: LaneNames, slot: SlotState, isFollowing: boolean): Promise<void> {
-    const limits: WalLimits = { maxRetainedBytes: this.#maxRetainedBytes, warnAt: WARN_AT };
-    const verdict = judgeWal(slot, limits, isFollowing && this.#comesNearer(slot));
-    if (verdict === 'give-up') await this.#giveUp(lane, slot, walLimitBytes(slot, limits));
-    if (verdict === 'warn') await this.#warn(slot, walLimitBytes(slot, limits));
+    return watched;
   }
 
   #comesNearer({ name, lagBytes }: SlotState): boolean {

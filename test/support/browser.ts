@@ -19,10 +19,8 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
-export const inBrowser: typeof describe = (name, work) =>
-  existsSync(CHROMIUM)
-    ? describe(name, work as () => void)
-    : describe.skip(`${name} (no ${CHROMIUM})`, work as () => void);
+export const inBrowser = (name: string, work: () => void): void =>
+  void (existsSync(CHROMIUM) ? describe(name, work) : describe.skip(`${name} (no ${CHROMIUM})`, work));
 
 /** What the page complains about is the second argument: errors, and what its policy refused. */
 export async function withPage(use: (page: Page, complaints: string[]) => Promise<void>): Promise<void> {

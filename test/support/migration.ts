@@ -104,6 +104,7 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
       rateLimitBytesPerSecond: undefined,
       unloggedTables: 'carry',
     },
+    replication: { lanes: 1, divide: 'groups' },
     throttle: {
       maxWalRetainedBytes: 20e9,
       maxReplicaLagMs: undefined,

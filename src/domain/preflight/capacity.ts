@@ -48,16 +48,18 @@ function shortage(server: ServerFacts, side: Side, thresholds: Thresholds, room:
   ];
 }
 
+/** For a copy that is killed and resumed: databases are copied one after the other, but the ways back are built all at once. */
+const RESUMED_LANE = 1;
+
 const publisherNeeds =
   (besides: number) =>
   (side: Side, { lanes, databases, wantsReverse }: Thresholds): number => {
-    // Copied one after the other, but the ways back are built all at once.
-    if (side === 'source') return lanes + databases - 1 + besides;
-    return wantsReverse ? (1 + besides) * databases : 0;
+    if (side === 'source') return lanes * databases + RESUMED_LANE + besides;
+    return wantsReverse ? (lanes + besides) * databases : 0;
   };
 function subscriberNeeds(side: Side, { lanes, databases, wantsReverse }: Thresholds): number {
-  if (side === 'target') return lanes + databases - 1;
-  return wantsReverse ? databases : 0;
+  if (side === 'target') return lanes * databases + RESUMED_LANE;
+  return wantsReverse ? lanes * databases : 0;
 }
 
 const slots = roomRule(
@@ -67,7 +69,8 @@ const slots = roomRule(
     severity: 'blocker',
     background: `A slot on the source holds our place in its WAL (one more when a killed copy is resumed), a slot on the target holds the way
 back. max_replication_slots counts all slots of the cluster, physical ones and other databases' too. Changing it needs a restart;
-dropping a slot that nobody uses any more does not. Databases that move together need slots, senders, workers and origins each.`,
+dropping a slot that nobody uses any more does not. Databases that move together need slots, senders, workers and origins each, and
+so does every lane (replication.lanes), in both directions.`,
   },
   {
     noun: ['replication slot', 'replication slots'],

@@ -274,3 +274,17 @@ test('databases that move together need a link each, and the barrier locks the t
   expect(of({ databases: 10 }).some((title) => title.startsWith('PGG121'))).toBe(true);
   expect(of({ databases: 2, tablesElsewhere: 1e6 }).some((title) => title.startsWith('PGG123'))).toBe(true);
 });
+
+test('lanes need slots, senders, workers and origins each, in both directions', () => {
+  const needs = (id: RuleId, thresholds: Parameters<typeof preflight>[1]) =>
+    preflight(healthy(), { lanes: 50, ...thresholds })
+      .filter((one) => one.id === id && one.severity !== 'ok')
+      .map(({ title }) => /on the (\w+, \d+) needed/.exec(title)?.[1]);
+  // The way out has one more, for a copy that is resumed; a sender holds the snapshot.
+  expect(needs('PGG104', {})).toEqual(['source, 51', 'target, 50']);
+  expect(needs('PGG120', {})).toEqual(['source, 52', 'target, 51']);
+  for (const id of ['PGG121', 'PGG122', 'PGG127'] as const)
+    expect(needs(id, {}), id).toEqual(['source, 50', 'target, 51']);
+  expect(needs('PGG104', { databases: 2 })).toEqual(['source, 101', 'target, 100']);
+  expect(needs('PGG104', { wantsReverse: false })).toEqual(['source, 51']);
+});

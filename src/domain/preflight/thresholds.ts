@@ -1,7 +1,7 @@
 /** The figures that decide between fine, warning and blocker. All may be set by the caller. */
 
 export interface Thresholds {
-  /** Publication + slot + subscription triples that the forward link may need: one, and one for a resumed copy. */
+  /** Publication + slot + subscription triples of each direction; the way out may need one more, for a resumed copy. */
   readonly lanes: number;
   /** How many move together: each needs links of its own. */
   readonly databases: number;
@@ -27,7 +27,7 @@ export interface Thresholds {
 const MINUTE_MS = 60_000;
 
 export const DEFAULT_THRESHOLDS: Thresholds = {
-  lanes: 2,
+  lanes: 1,
   databases: 1,
   tablesElsewhere: 0,
   jobs: 4,
