@@ -20,9 +20,10 @@ export interface RouteOptions {
 
 export function dashboardRoutes({ watch, settings, token, signal }: RouteOptions): Hono {
   const app = new Hono();
-  app.use(async ({ res: { headers } }, next) => {
+  app.use(async (context, next) => {
     await next();
-    for (const [name, value] of Object.entries(PAGE_HEADERS)) headers.set(name, value);
+    // Looked at only now: until here there was another response.
+    for (const [name, value] of Object.entries(PAGE_HEADERS)) context.res.headers.set(name, value);
   });
   app.get('/healthz', (context) => context.json({ ok: true }));
   // A page that cannot show the servers still says so: there is nothing to wait for.
