@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest';
-import { until } from '../base/async.ts';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
+import { until } from '../base/async.ts';
 import { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 import { asideTables } from '../schema/aside-tables.ts';
@@ -74,7 +74,9 @@ describe('rows are replaced', () => {
       message: expect.stringContaining('public.b'),
       hint: expect.stringContaining('copy.unloggedTables'),
     });
-    await target.exec(`ALTER TABLE a OWNER TO CURRENT_USER; ALTER TABLE b OWNER TO CURRENT_USER; DROP TRIGGER loud ON b`);
+    await target.exec(
+      `ALTER TABLE a OWNER TO CURRENT_USER; ALTER TABLE b OWNER TO CURRENT_USER; DROP TRIGGER loud ON b`,
+    );
     await expect(replace(source, asRole)).rejects.toMatchObject({ code: 'rows_not_copied', exitCode: 3 });
   });
 });

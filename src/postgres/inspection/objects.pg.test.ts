@@ -3,7 +3,10 @@ import type { Database } from '../../../test/support/database.ts';
 import { test } from '../../../test/support/fixture.ts';
 import { mend, troubles } from '../../../test/support/preflight.ts';
 
-test('case 24: an unlogged table is copied, not replicated, until it is logged', async ({ source, target }) => {
+test('case 24: an unlogged table is copied, not replicated, until it is logged', async ({
+  source,
+  target,
+}) => {
   await source.exec('CREATE UNLOGGED TABLE "Cache" (id int)');
   const [finding] = await troubles({ source, target }, 'PGG160');
   expect(finding).toMatchObject({ severity: 'warning', object: 'public."Cache"' });
