@@ -12,7 +12,7 @@ import { TEST_IMAGE } from '../support/cluster-tool.ts';
 
 const MINUTE_MS = 60_000;
 /** Requests a second, throughout. */
-const RATE = process.env.PGGLIDE_LAB_RATE ?? '500';
+const RATE = process.env.PGGLIDE_LAB_RATE ?? '50';
 
 const createLab = (): Promise<LabBed> => LabBed.create([...inCluster(), '--rate', RATE]);
 
