@@ -146,7 +146,7 @@ describe('case 24: large objects', () => {
   });
 });
 
-describe('case 24: unlogged tables', () => {
+describe('case 24: unlogged tables', { timeout: 240_000 }, () => {
   const TABLES = `CREATE TABLE t (id int PRIMARY KEY);
     CREATE UNLOGGED TABLE visit (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, page text, twice text GENERATED ALWAYS AS (page || page) STORED);
     CREATE UNLOGGED TABLE click (id serial PRIMARY KEY, visit int REFERENCES visit, by int REFERENCES click);
@@ -264,7 +264,7 @@ describe('case 24: unlogged tables', () => {
   });
 });
 
-describe('case 33: an extension’s own tables', () => {
+describe('case 33: an extension’s own tables', { timeout: 240_000 }, () => {
   /** As an extension's script leaves them that calls pg_extension_config_dump(); none that PostgreSQL brings along does. */
   const EXTENSION = `CREATE EXTENSION citext; CREATE TABLE place (id int PRIMARY KEY, name text, is_ours boolean);
     CREATE TABLE job (id serial PRIMARY KEY, place int REFERENCES place, what citext);
