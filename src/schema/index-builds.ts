@@ -47,5 +47,5 @@ function maintenanceMegabytes({ statement, cost }: RestoreTask, workers: number)
 
 /** As written by pg_dump, and by splitKeys. */
 const isBtree = (statement: string): boolean =>
-  /^CREATE (?:UNIQUE )?INDEX .* USING btree \(/m.test(statement) ||
+  /^CREATE (?:UNIQUE )?INDEX .* USING "?btree"? \(/m.test(statement) ||
   /^ {4}ADD CONSTRAINT .* (?:PRIMARY KEY|UNIQUE) /m.test(statement);
