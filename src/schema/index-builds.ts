@@ -35,7 +35,7 @@ const SMALLEST_SORT_MEGABYTES = 32;
 const RUN_BUFFER_BYTES = 33 * 8192;
 
 /**
- * A btree is built by sorting, and small runs that are merged cost a third less CPU than one large sort: they fit the processor's
+ * A btree is built by sorting, and small runs that are merged cost less CPU than one large sort: they fit the processor's
  * cache, and no fresh memory has to be asked for. Just enough runs, however, that one merge does for all of them: with
  * `m` bytes there are `table / m` runs (an index is no larger), of which `m / buffer` can be merged at once.
  */
