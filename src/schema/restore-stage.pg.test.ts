@@ -197,7 +197,7 @@ test('a lock that passes is waited for, more than once', async ({ target }) => {
   expect(await target.rows("SELECT FROM pg_class WHERE relname = 'i'")).toHaveLength(1);
 });
 
-test('settings of the session are tuned and progress is counted', async ({ target }) => {
+test('each statement has its memory, and progress is counted', async ({ target }) => {
   const statements: SchemaStatement[] = [1, 2, 3].map((n) => ({
     n,
     section: 'post-data',
@@ -219,8 +219,13 @@ test('settings of the session are tuned and progress is counted', async ({ targe
       expect(total).toBe(3);
       seen.push(done);
     },
-    tuning: { maintenanceWorkMem: '7MB', maxParallelMaintenanceWorkers: 0 },
+    tuning: {
+      maintenanceMegabytes: ({ statement }) => statement.n + 6,
+      maxParallelMaintenanceWorkers: 0,
+    },
   });
   expect(Math.max(...seen)).toBe(3);
-  expect(await target.connection.query(trusted('SELECT m FROM public.t1'))).toEqual([{ m: '7MB' }]);
+  expect(
+    await target.connection.query(trusted('SELECT t1.m AS m1, t2.m AS m2 FROM public.t1, public.t2')),
+  ).toEqual([{ m1: '7MB', m2: '8MB' }]);
 });

@@ -2,15 +2,15 @@
 
 import { PrerequisiteError } from '../domain/errors.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
-import { sql, trusted } from '../postgres/sql.ts';
+import { literal, type Sql, sql, trusted } from '../postgres/sql.ts';
 import { cancelledOnAbort } from './cancel.ts';
 import type { RestoreStage, RestoreTask } from './classify-restore.ts';
 import type { SchemaStatement } from './statement.ts';
 import { TaskQueue } from './task-queue.ts';
 
 export interface RestoreTuning {
-  /** Like "512MB"; of each connection, and of each parallel worker's share. */
-  readonly maintenanceWorkMem?: string | undefined;
+  /** maintenance_work_mem of a statement, shared by its parallel workers; cheap ones, which are executed together, need none. */
+  readonly maintenanceMegabytes?: ((task: RestoreTask) => number) | undefined;
   readonly maxParallelMaintenanceWorkers?: number | undefined;
   /** How long a statement waits for a lock before it is tried again. */
   readonly lockTimeoutMs?: number | undefined;
@@ -110,14 +110,13 @@ async function prepareRestoreSession(connection: Connection, tuning: RestoreTuni
     synchronous_commit: 'off',
     lock_timeout: `${tuning.lockTimeoutMs ?? 10_000}ms`,
   };
-  if (tuning.maintenanceWorkMem !== undefined) settings.maintenance_work_mem = tuning.maintenanceWorkMem;
   if (tuning.maxParallelMaintenanceWorkers !== undefined)
     settings.max_parallel_maintenance_workers = String(tuning.maxParallelMaintenanceWorkers);
   await connection.query(sql`
     SELECT set_config(key, value, false) FROM json_each_text(${JSON.stringify(settings)}::json)`);
 }
 
-type Recording = Pick<RestoreOptions, 'record' | 'signal'>;
+type Recording = Pick<RestoreOptions, 'record' | 'signal' | 'tuning'>;
 
 const DEADLOCK_DETECTED = '40P01';
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -130,7 +129,7 @@ async function runBatch(
 ): Promise<void> {
   const statements = batch.map((task) => task.statement);
   if (statements.length > 1 && (await runTogether(connection, statements, options))) return;
-  for (const statement of statements) await runPatiently(connection, statement, options);
+  for (const task of batch) await runPatiently(connection, task, options);
 }
 
 /** One transaction in one round trip; false when the server refuses it, and nothing of it has happened. */
@@ -156,13 +155,15 @@ const MAX_ATTEMPTS = 5;
 /** Others may hold a table for a while (autovacuum does): what timed out on a lock is tried again. */
 async function runPatiently(
   connection: Connection,
-  statement: SchemaStatement,
-  { record, signal }: Recording,
+  task: RestoreTask,
+  { record, signal, tuning }: Recording,
 ): Promise<void> {
+  const { statement } = task;
+  const memory = memorySql(tuning?.maintenanceMegabytes?.(task));
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await connection.transaction(async () => {
-        await connection.script(trusted(statement.sql));
+        await connection.script(sql`${memory}${trusted(statement.sql)}`);
         await record(connection, [statement]);
       });
     } catch (error) {
@@ -173,6 +174,9 @@ async function runPatiently(
     }
   }
 }
+
+const memorySql = (megabytes: number | undefined): Sql =>
+  megabytes === undefined ? sql`` : sql`SET LOCAL maintenance_work_mem = ${literal(`${megabytes}MB`)}; `;
 
 function statementFailure(statement: SchemaStatement, cause: Error): PrerequisiteError {
   const what = `${statement.kind} ${statement.name}`;
