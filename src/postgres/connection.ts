@@ -134,8 +134,8 @@ export class Connection implements AsyncDisposable {
     };
   }
 
-  /** Sends frontend messages that end in Query or Sync as they are; resolves to the server's bytes up to ReadyForQuery. */
-  async exchange(messages: Uint8Array): Promise<Uint8Array> {
+  /** Sends frontend messages that end in Query or Sync as they are; resolves to the server's bytes up to ReadyForQuery, in pieces. */
+  async exchange(messages: Uint8Array): Promise<readonly Uint8Array[]> {
     const exchange = new RawExchange(messages);
     this.#client.query(exchange);
     return exchange.answer;

@@ -7,15 +7,15 @@ const READY_FOR_QUERY = 0x5a;
 
 /**
  * A query object for pg.Client: writes complete frontend messages ending in Query or Sync, and resolves `answer` to
- * everything the server says up to and including ReadyForQuery.
+ * everything the server says up to and including ReadyForQuery, piece by piece: with thousands of tables it is large.
  *
  * @see https://www.postgresql.org/docs/current/protocol-flow.html
  */
 export class RawExchange {
-  readonly answer: Promise<Uint8Array>;
+  readonly answer: Promise<readonly Uint8Array[]>;
   readonly #messages: Uint8Array;
   readonly #chunks: Buffer[] = [];
-  #settle: { resolve: (bytes: Uint8Array) => void; reject: (error: Error) => void } | undefined;
+  #settle: { resolve: (pieces: readonly Uint8Array[]) => void; reject: (error: Error) => void } | undefined;
   #header = Buffer.alloc(0);
   #bodyBytesLeft = 0;
   #lastType = 0;
@@ -38,7 +38,7 @@ export class RawExchange {
       this.#chunks.push(Buffer.from(chunk));
       if (!this.#endsInReadyForQuery(chunk)) return;
       finish();
-      this.#settle?.resolve(Buffer.concat(this.#chunks));
+      this.#settle?.resolve(this.#chunks);
     };
     const onClose = () => {
       finish();

@@ -2,10 +2,17 @@
 
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
-import { sql, trusted } from '../postgres/sql.ts';
+import { list, type Sql, sql, trusted } from '../postgres/sql.ts';
 
 /** For each object that somebody reads just now. */
 const GIVE_UP_MS = 10_000;
+
+interface Loaded {
+  /** "TABLE IF EXISTS public.orders", quoted by the server from its own catalog. */
+  readonly what: string;
+  /** May go together with others of its kind: it holds few locks. */
+  readonly isSmall: boolean;
+}
 
 /**
  * Drops everything that was created in this database since our own schema was: extensions, schemas, and what stands in
@@ -16,48 +23,84 @@ const GIVE_UP_MS = 10_000;
  */
 export async function dropLoadedSchema(target: Connection): Promise<string[]> {
   const kept: string[] = [];
-  for (const { statement, what } of await dropStatements(target)) {
-    // The statements were quoted by the server, from its own catalog.
-    await withBriefLock(target, trusted(statement), { timeoutMs: GIVE_UP_MS }).catch((error: Error) => {
-      kept.push(`target: ${what}: ${error.message}`);
-    });
+  for (const batch of batches(await loadedObjects(target))) {
+    if (batch.length > 1 && (await dropTogether(target, batch))) continue;
+    for (const object of batch) {
+      await withBriefLock(target, dropSql(object), { timeoutMs: GIVE_UP_MS }).catch((error: Error) => {
+        kept.push(`target: ${object.what}: ${error.message}`);
+      });
+    }
   }
   return kept;
 }
 
-/** OIDs grow, so an object with a larger one than our schema's is younger than it. Dropped in this order, CASCADE takes the rest. */
-function dropStatements(target: Connection): Promise<{ statement: string; what: string }[]> {
+/** A transaction for each would cost more than the objects do: each scans the server's whole buffer cache. */
+const BATCH = 50;
+
+function batches(objects: readonly Loaded[]): Loaded[][] {
+  const all: Loaded[][] = [];
+  for (const object of objects) {
+    const last = all.at(-1);
+    const fits = last !== undefined && last.length < BATCH && object.isSmall && last[0]?.isSmall === true;
+    if (fits) last.push(object);
+    else all.push([object]);
+  }
+  return all;
+}
+
+/** False when the server refuses one of them, and none is dropped. */
+async function dropTogether(target: Connection, batch: readonly Loaded[]): Promise<boolean> {
+  try {
+    await withBriefLock(target, list(batch.map(dropSql), '; '), { timeoutMs: 0 });
+    return true;
+  } catch (error) {
+    if (target.lost !== undefined) throw error;
+    return false;
+  }
+}
+
+const dropSql = ({ what }: Loaded): Sql => sql`DROP ${trusted(what)} CASCADE`;
+
+/**
+ * OIDs grow, so an object with a larger one than our schema's is younger than it. Dropped in this order, CASCADE takes
+ * the rest. Schemas come after the tables in them: all at once they would need more locks than a server has.
+ */
+function loadedObjects(target: Connection): Promise<Loaded[]> {
   return target.query(sql`
     WITH ours AS (SELECT oid FROM pg_namespace WHERE nspname = 'pgglide'),
-    young_schema AS (
-      SELECT n.oid, n.nspname FROM pg_namespace n, ours
-      WHERE n.oid > ours.oid AND n.nspname !~ '^pg_'
+    home AS (
+      SELECT n.oid, n.nspname, n.oid > ours.oid AS is_young FROM pg_namespace n, ours
+      WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgglide')
     ),
     found AS (
-      SELECT 1 AS place, e.oid, format('EXTENSION IF EXISTS %I', e.extname) AS what
+      SELECT 1 AS place, 'pg_extension'::regclass AS class, e.oid, format('EXTENSION IF EXISTS %I', e.extname) AS what
       FROM pg_extension e, ours WHERE e.oid > ours.oid
       UNION ALL
-      SELECT 2, oid, format('SCHEMA IF EXISTS %I', nspname) FROM young_schema
-      UNION ALL
       -- Tables take the sequences that they own with them; what is left of those comes after.
-      SELECT CASE c.relkind WHEN 'S' THEN 4 ELSE 3 END, c.oid, format('%s IF EXISTS %I.%I',
+      SELECT CASE c.relkind WHEN 'S' THEN 3 ELSE 2 END, 'pg_class'::regclass, c.oid, format('%s IF EXISTS %I.%I',
         CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE'
-          WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, n.nspname, c.relname)
-      FROM ours, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, home.nspname, c.relname)
+      FROM ours, pg_class c JOIN home ON home.oid = c.relnamespace
       WHERE c.oid > ours.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND NOT c.relispartition
-        AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgglide')
+        AND NOT (c.relkind = 'S' AND EXISTS (
+          SELECT FROM pg_depend d JOIN pg_class o ON o.oid = d.refobjid AND o.oid > ours.oid
+          WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass
+            AND d.deptype IN ('a', 'i')))
       UNION ALL
-      SELECT 5, p.oid, format('ROUTINE IF EXISTS %s', p.oid::regprocedure)
-      FROM ours, pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-      WHERE p.oid > ours.oid AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgglide')
+      SELECT 4, 'pg_namespace'::regclass, oid, format('SCHEMA IF EXISTS %I', nspname) FROM home WHERE is_young
       UNION ALL
-      SELECT 6, t.oid, format('%s IF EXISTS %I.%I', CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, n.nspname, t.typname)
-      FROM ours, pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-      WHERE t.oid > ours.oid AND t.typtype IN ('e', 'd', 'r') AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgglide')
+      SELECT 5, 'pg_proc'::regclass, p.oid, format('ROUTINE IF EXISTS %s', p.oid::regprocedure)
+      FROM ours, pg_proc p JOIN home ON home.oid = p.pronamespace AND NOT home.is_young
+      WHERE p.oid > ours.oid
+      UNION ALL
+      SELECT 6, 'pg_type'::regclass, t.oid,
+        format('%s IF EXISTS %I.%I', CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, home.nspname, t.typname)
+      FROM ours, pg_type t JOIN home ON home.oid = t.typnamespace AND NOT home.is_young
+      WHERE t.oid > ours.oid AND t.typtype IN ('e', 'd', 'r')
     )
-    SELECT format('DROP %s CASCADE', what) AS statement, what
+    SELECT what, place NOT IN (1, 4) AS "isSmall"
     FROM found f
-    WHERE f.place <= 2 OR NOT EXISTS (
-      SELECT 1 FROM pg_depend d WHERE d.objid = f.oid AND d.deptype = 'e')
+    WHERE NOT EXISTS (
+      SELECT FROM pg_depend d WHERE d.classid = f.class AND d.objid = f.oid AND d.objsubid = 0 AND d.deptype = 'e')
     ORDER BY place, oid DESC`);
 }

@@ -30,16 +30,23 @@ function ask(messages: Uint8Array): Uint8Array {
   while (Atomics.load(signal, 0) === 0) Atomics.wait(signal, 0, 0);
   const answer = receiveMessageOnPort(work.port);
   if (answer === undefined) throw new Error('The connection to the server was lost');
-  return answer.message as Uint8Array;
+  return joined(answer.message as readonly Uint8Array[]);
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let end = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, end);
+    end += piece.length;
+  }
+  return bytes;
 }
 
 let pending: Uint8Array = new Uint8Array(0);
 
 function answerTo(bytes: Uint8Array): Uint8Array | undefined {
-  const joined = new Uint8Array(pending.length + bytes.length);
-  joined.set(pending);
-  joined.set(bytes, pending.length);
-  const { request, rest } = splitFrontendMessages(joined);
+  const { request, rest } = splitFrontendMessages(joined([pending, bytes]));
   pending = rest;
   switch (request.kind) {
     case 'incomplete':
@@ -64,10 +71,20 @@ const standIn = {
   },
 };
 
+/** pgDump() answers with a File: a real one would copy the script, and once more to hand it out. */
+class ScriptFile {
+  readonly sql: string;
+
+  constructor(parts: readonly string[]) {
+    this.sql = parts.join('');
+  }
+}
+globalThis.File = ScriptFile as never;
+
 async function dump(): Promise<PgDumpOutcome> {
   try {
-    const file = await pgDump({ pg: standIn as never, args: [...work.args] });
-    return { sql: await file.text() };
+    const file = (await pgDump({ pg: standIn as never, args: [...work.args] })) as unknown as ScriptFile;
+    return { sql: file.sql };
   } catch (error) {
     return { failure: error instanceof Error ? error.message : String(error) };
   }

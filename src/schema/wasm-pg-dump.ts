@@ -32,7 +32,7 @@ export async function runWasmPgDump(
       );
       ours.on('message', (messages: Uint8Array) => {
         connection.exchange(messages).then((answer) => {
-          ours.postMessage(answer);
+          ours.postMessage(answer, ownBuffers(answer));
           Atomics.store(new Int32Array(answered), 0, 1);
           Atomics.notify(new Int32Array(answered), 0);
         }, reject);
@@ -44,12 +44,21 @@ export async function runWasmPgDump(
   }
 }
 
+const YOUNG_GENERATION_MB = 4;
+
 /**
  * Runs from dist as JavaScript and from src under a TypeScript loader: the worker's file ends as this one does.
  * Node 20 does not pass loaders on to worker threads, so there the worker registers its own.
  */
 function startWorker(work: PgDumpWork): Worker {
-  const options: WorkerOptions = { workerData: work, transferList: [work.port], execArgv: [], env: {} };
+  const options: WorkerOptions = {
+    workerData: work,
+    transferList: [work.port],
+    execArgv: [],
+    env: {},
+    // Most of what it needs lies in WebAssembly's memory: its own garbage shall not pile up beside that.
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+  };
   if (extname(fileURLToPath(import.meta.url)) === '.js') {
     return new Worker(new URL('./wasm-pg-dump-worker.js', import.meta.url), options);
   }
@@ -58,6 +67,12 @@ function startWorker(work: PgDumpWork): Worker {
   const script = `import(${JSON.stringify(loader)}).then((tsx) => tsx.tsImport(${JSON.stringify(file)}, ${JSON.stringify(file)}))`;
   return new Worker(script, { ...options, eval: true });
 }
+
+/** What may be handed over instead of copied: small pieces lie together in Node's own pool. */
+const ownBuffers = (pieces: readonly Uint8Array[]): ArrayBuffer[] =>
+  pieces
+    .filter(({ byteLength, buffer }) => byteLength === buffer.byteLength)
+    .map(({ buffer }) => buffer as ArrayBuffer);
 
 /** AuthenticationOk, the parameters that libpq looks at, ReadyForQuery. */
 async function greeting(connection: Connection): Promise<Uint8Array> {

@@ -8,9 +8,11 @@ export const abort: CommandDefinition = {
     'Gives the migration up: publications, slots, subscriptions, our schema and everything copied to the target go. The source’s own objects and the traffic are not touched. Says what is left after looking.',
   exitCodes: { 7: 'refused: the target is the active side, or not confirmed' },
   async run(context) {
+    const { keepHeapSmall } = await import('../small-heap.ts');
     const { withMigration } = await import('../with-migration.ts');
     const { confirm } = await import('../confirm.ts');
     const { describeAll } = await import('../../config/server-address.ts');
+    keepHeapSmall();
     return await withMigration(context, {}, async (migration, settings) => {
       await confirm(context, {
         what: `This removes everything that was copied to ${describeAll(settings.target, settings.otherDatabases)}.`,

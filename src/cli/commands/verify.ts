@@ -21,9 +21,11 @@ export const verify: CommandDefinition = {
     7: '--repair was not confirmed, or too many rows differ',
   },
   async run(context, { jobs, bits, repair }) {
+    const { keepHeapSmall } = await import('../small-heap.ts');
     const { withMigration } = await import('../with-migration.ts');
     const { verifyText } = await import('../../observers/verify-text.ts');
     const settings = { 'verify.jobs': jobs, 'verify.bits': bits };
+    keepHeapSmall();
     return await withMigration(context, { settings }, async (migration, { migration: name }) => {
       if (repair !== undefined) {
         const { confirm } = await import('../confirm.ts');
