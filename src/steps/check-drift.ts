@@ -2,7 +2,7 @@ import { allEnded } from '../base/async.ts';
 import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { type BothSchemas, describeDifferences, driftOf } from '../schema/drift.ts';
-import { schemaFingerprint } from '../schema/fingerprint/schema-fingerprint.ts';
+import { schemaFingerprint, schemaHash } from '../schema/fingerprint/schema-fingerprint.ts';
 import { readSchemaHashes, readSchemaRecord } from '../state/schema-record.ts';
 
 /**
@@ -15,20 +15,17 @@ export const checkDrift: SwitchoverStep = {
   title: 'Guardrails: no DDL since the sync',
   describe: () => ['compare both schemas with what was recorded when they agreed'],
 
-  async run({ source, target, migration, settings }) {
-    const hashes = await readSchemaHashes(target, migration);
-    if (hashes === undefined) return;
-    const [onSource, onTarget] = await allEnded([
-      schemaFingerprint(source, settings.scope),
-      schemaFingerprint(target, settings.scope),
-    ]);
-    if (hashes.source === onSource.hash && hashes.target === onTarget.hash) return;
+  async run({ source, target, migration, settings: { scope } }) {
+    const recorded = await readSchemaHashes(target, migration);
+    if (recorded === undefined) return;
+    const [onSource, onTarget] = await allEnded([schemaHash(source, scope), schemaHash(target, scope)]);
+    const hashes = { source: onSource, target: onTarget };
+    const changed = (['source', 'target'] as const).filter((side) => hashes[side] !== recorded[side]);
+    if (changed.length === 0) return;
     const record = await readSchemaRecord<BothSchemas['source']>(target, migration);
     if (record === undefined) return;
-    for (const [side, now] of [
-      ['source', onSource],
-      ['target', onTarget],
-    ] as const) {
+    for (const side of changed) {
+      const now = await schemaFingerprint(side === 'source' ? source : target, scope);
       const drift = driftOf(record, now, side);
       if (drift.length === 0) continue;
       throw new SwitchoverAbortedError(

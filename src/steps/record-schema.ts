@@ -1,15 +1,14 @@
 import { allEnded } from '../base/async.ts';
 import { DifferenceError } from '../domain/errors.ts';
 import type { Step } from '../engine/step.ts';
+import type { Connection } from '../postgres/connection.ts';
+import type { Scope } from '../postgres/scope.ts';
 import { type BothSchemas, describeDifferences, driftOf, newDifferences } from '../schema/drift.ts';
-import { schemaFingerprint } from '../schema/fingerprint/schema-fingerprint.ts';
+import { schemaFingerprint, schemaHash } from '../schema/fingerprint/schema-fingerprint.ts';
 import { readSchemaHashes, readSchemaRecord, saveSchemaRecord } from '../state/schema-record.ts';
 
-interface Facts {
-  /** What was recorded before, where it is not the same as now. */
-  readonly record: BothSchemas | undefined;
-  readonly now: BothSchemas;
-}
+/** Undefined: what is recorded is what is there. */
+type Facts = { readonly record: BothSchemas | undefined; readonly now: BothSchemas } | undefined;
 
 /**
  * Records both schemas when they agree, as what drift is measured against: DDL is not replicated. Differences that were
@@ -26,18 +25,19 @@ export const recordSchema: Step<Facts> = {
     'both: compare tables, columns, indexes, constraints, functions, grants, ...; target: record them',
   ],
 
-  async observe({ source, target, migration, settings }) {
-    const [onSource, onTarget] = await allEnded([
-      schemaFingerprint(source, settings.scope),
-      schemaFingerprint(target, settings.scope),
-    ]);
+  async observe({ source, target, migration, settings: { scope } }) {
+    const [onSource, onTarget] = await allEnded([schemaHash(source, scope), schemaHash(target, scope)]);
     const hashes = await readSchemaHashes(target, migration);
-    const satisfied = hashes?.source === onSource.hash && hashes.target === onTarget.hash;
-    const record = satisfied ? undefined : await readSchemaRecord<BothSchemas['source']>(target, migration);
-    return { satisfied, facts: { record, now: { source: onSource, target: onTarget } } };
+    if (hashes?.source === onSource && hashes.target === onTarget)
+      return { satisfied: true, facts: undefined };
+    const record = await readSchemaRecord<BothSchemas['source']>(target, migration);
+    const now = await bothSchemas(source, target, scope);
+    return { satisfied: false, facts: { record, now } };
   },
 
-  actions({ target, migration, events }, { record, now }) {
+  actions({ target, migration, events }, facts) {
+    if (facts === undefined) return [];
+    const { record, now } = facts;
     const differences = newDifferences(record, now);
     if (record !== undefined && differences.length > 0) {
       const changed = (['source', 'target'] as const).filter(
@@ -70,3 +70,8 @@ export const recordSchema: Step<Facts> = {
     ];
   },
 };
+
+/** One after the other: the text of thousands of tables is the largest thing in memory. */
+async function bothSchemas(source: Connection, target: Connection, scope: Scope): Promise<BothSchemas> {
+  return { source: await schemaFingerprint(source, scope), target: await schemaFingerprint(target, scope) };
+}

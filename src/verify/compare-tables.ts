@@ -10,7 +10,8 @@ import {
   type Bits,
   emptyFingerprint,
   type Fingerprint,
-  fingerprintPart,
+  fingerprintParts,
+  type HashedRows,
   sameFingerprint,
 } from './fingerprint.ts';
 import { type HeapPart, heapParts } from './heap-part.ts';
@@ -45,15 +46,33 @@ export async function compareTables(
   await onBothSides(async (side, signal) => {
     const sessions = comparison.sessions[side];
     const parts = largestFirst.flatMap((table) => runs.get(table)?.partsOf(side) ?? []);
-    await inParallel(parts, sessions.connections.length, async ({ run, part }, worker) => {
+    await inParallel(looksAt(parts), sessions.connections.length, async (look, worker) => {
       signal.throwIfAborted();
-      run.started();
-      const rows = { columns: run.table.columns, method: comparison.method, bits: comparison.bits };
-      const sum = await sessions.look(worker, (session) => fingerprintPart(session, part, rows));
-      run.add(side, sum, progress);
+      const hashed = look.map(({ run, part }) => ({ part, rows: run.hashedRows }));
+      for (const { run } of look) run.started();
+      const sums = await sessions.look(worker, (session) => fingerprintParts(session, hashed));
+      for (const [place, sum] of sums.entries()) look[place]?.run.add(side, sum, progress);
     });
   }, comparison.signal);
   return tables.flatMap((table) => runs.get(table)?.result(progress) ?? []);
+}
+
+interface PartOfRun {
+  readonly run: TableRun;
+  readonly part: HeapPart;
+}
+
+/** A table of so many blocks is read in less time than a round trip takes: several of them share one. */
+const SMALL_BLOCKS = 64;
+const MOST_TOGETHER = 20;
+
+/** Parts come largest table first, so behind a small one there are only small ones. */
+function* looksAt(parts: readonly PartOfRun[]): Generator<readonly PartOfRun[]> {
+  const firstSmall = parts.findIndex(({ run }) => blocksOf(run.table) <= SMALL_BLOCKS);
+  const large = firstSmall < 0 ? parts : parts.slice(0, firstSmall);
+  for (const part of large) yield [part];
+  for (let first = large.length; first < parts.length; first += MOST_TOGETHER)
+    yield parts.slice(first, first + MOST_TOGETHER);
 }
 
 const blocksOf = (table: ComparedTable): number => {
@@ -83,14 +102,16 @@ export class ProgressCounter {
 
 class TableRun {
   readonly table: ComparedTable;
+  readonly hashedRows: HashedRows;
   readonly #parts: BothSides<readonly HeapPart[]>;
   readonly #sums: Record<Side, Fingerprint>;
   #left: number;
   #startedAt: number | undefined;
   #ms = 0;
 
-  constructor(table: ComparedTable, { bits, splits }: Comparison) {
+  constructor(table: ComparedTable, { method, bits, splits }: Comparison) {
     this.table = table;
+    this.hashedRows = { columns: table.columns, method, bits };
     this.#parts = {
       source: heapParts(table.heaps.source, splits.source),
       target: heapParts(table.heaps.target, splits.target),
@@ -99,7 +120,7 @@ class TableRun {
     this.#sums = { source: emptyFingerprint(bits), target: emptyFingerprint(bits) };
   }
 
-  partsOf(side: Side): { run: TableRun; part: HeapPart }[] {
+  partsOf(side: Side): PartOfRun[] {
     return this.#parts[side].map((part) => ({ run: this, part }));
   }
 

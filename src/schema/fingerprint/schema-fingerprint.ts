@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Connection } from '../../postgres/connection.ts';
 import type { Scope } from '../../postgres/scope.ts';
-import { sql } from '../../postgres/sql.ts';
+import { list, type Sql, sql } from '../../postgres/sql.ts';
 import type { ObjectClass } from './object-class.ts';
 import { RELATION_CLASSES } from './relation-classes.ts';
 import { SCHEMA_CLASSES } from './schema-classes.ts';
@@ -19,31 +19,61 @@ export interface SchemaObjects {
 
 const CLASSES: readonly ObjectClass[] = [...RELATION_CLASSES, ...SCHEMA_CLASSES];
 
+const wantedClasses = (scope: Scope): readonly ObjectClass[] =>
+  CLASSES.filter((one) => !(one.isGlobal && scope.schemas !== undefined));
+
 /**
  * Reads every object of the scope but ours (schema pgglide, fences, helper indexes) and those of extensions.
  * One read-only transaction; locks nothing but catalogs.
  */
 export async function schemaFingerprint(connection: Connection, scope: Scope = {}): Promise<SchemaObjects> {
-  const wanted = CLASSES.filter((one) => !(one.isGlobal && scope.schemas !== undefined));
-  return connection.transaction(async () => {
+  return reading(connection, async () => {
+    const { majorVersion } = await connection.one<{ majorVersion: number }>(
+      sql`SELECT current_setting('server_version_num')::int / 10000 AS "majorVersion"`,
+    );
+    const hash = await hashOf(connection, scope);
+    const classes: Record<string, Record<string, string>> = {};
+    for (const one of wantedClasses(scope)) classes[one.name] = await readClass(connection, one, scope);
+    return { majorVersion, hash, classes };
+  });
+}
+
+/** The `hash` of schemaFingerprint() alone: the server hashes, so that thousands of tables do not travel to find nothing new. */
+export const schemaHash = (connection: Connection, scope: Scope = {}): Promise<string> =>
+  reading(connection, () => hashOf(connection, scope));
+
+/** One instant, and settings under which definitions print alike everywhere. */
+const reading = <T>(connection: Connection, work: () => Promise<T>): Promise<T> =>
+  connection.transaction(async () => {
     await connection.script(sql`
       SET LOCAL quote_all_identifiers = on; SET LOCAL search_path = ''; SET LOCAL TimeZone = 'UTC';
       SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL lc_monetary = 'C';
       SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'`);
-    const { majorVersion } = await connection.one<{ majorVersion: number }>(
-      sql`SELECT current_setting('server_version_num')::int / 10000 AS "majorVersion"`,
-    );
-    const classes: Record<string, Record<string, string>> = {};
-    const hash = createHash('sha256');
-    for (const one of wanted) {
-      const objects = await readClass(connection, one, scope);
-      // Class by class: the text of thousands of tables at once would be the largest thing in memory.
-      hash.update(JSON.stringify([one.name, objects]));
-      classes[one.name] = objects;
-    }
-    return { majorVersion, hash: hash.digest('hex'), classes };
+    return work();
   }, sql`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`);
+
+async function hashOf(connection: Connection, scope: Scope): Promise<string> {
+  const hash = createHash('sha256');
+  for (const one of wantedClasses(scope)) {
+    const row = await connection.one<ClassHash>(classHashSql(one, scope));
+    hash.update(JSON.stringify([one.name, row.count, row.sums]));
+  }
+  return hash.digest('hex');
 }
+
+interface ClassHash {
+  readonly count: number;
+  readonly sums: readonly string[];
+}
+
+/** Four sums of 64-bit hashes, over keys and definitions in any order: no sort, and no text of all objects in one. */
+const classHashSql = (one: ObjectClass, scope: Scope): Sql => {
+  const sums = [0, 1, 2, 3].map((seed) => sql`sum(hashtextextended(object, ${seed}::bigint))::text`);
+  return sql`
+    SELECT count(*) AS count, ARRAY[${list(sums)}] AS sums
+    FROM (SELECT row(key, definition)::text COLLATE "C" AS object
+      FROM (${one.objects(scope)}) AS o(key, definition) OFFSET 0) AS objects`;
+};
 
 async function readClass(
   connection: Connection,
