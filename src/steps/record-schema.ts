@@ -1,8 +1,6 @@
 import { allEnded } from '../base/async.ts';
 import { DifferenceError } from '../domain/errors.ts';
 import type { Step } from '../engine/step.ts';
-import type { Connection } from '../postgres/connection.ts';
-import type { Scope } from '../postgres/scope.ts';
 import { type BothSchemas, describeDifferences, driftOf, newDifferences } from '../schema/drift.ts';
 import { schemaFingerprint, schemaHash } from '../schema/fingerprint/schema-fingerprint.ts';
 import { readSchemaHashes, readSchemaRecord, saveSchemaRecord } from '../state/schema-record.ts';
@@ -26,13 +24,18 @@ export const recordSchema: Step<Facts> = {
   ],
 
   async observe({ source, target, migration, settings: { scope } }) {
-    const [onSource, onTarget] = await allEnded([schemaHash(source, scope), schemaHash(target, scope)]);
-    const hashes = await readSchemaHashes(target, migration);
-    if (hashes?.source === onSource && hashes.target === onTarget)
-      return { satisfied: true, facts: undefined };
+    const recorded = await readSchemaHashes(target, migration);
+    if (recorded !== undefined) {
+      const [onSource, onTarget] = await allEnded([schemaHash(source, scope), schemaHash(target, scope)]);
+      if (recorded.source === onSource && recorded.target === onTarget)
+        return { satisfied: true, facts: undefined };
+    }
     const record = await readSchemaRecord<BothSchemas['source']>(target, migration);
-    const now = await bothSchemas(source, target, scope);
-    return { satisfied: false, facts: { record, now } };
+    const [onSource, onTarget] = await allEnded([
+      schemaFingerprint(source, scope),
+      schemaFingerprint(target, scope),
+    ]);
+    return { satisfied: false, facts: { record, now: { source: onSource, target: onTarget } } };
   },
 
   actions({ target, migration, events }, facts) {
@@ -70,8 +73,3 @@ export const recordSchema: Step<Facts> = {
     ];
   },
 };
-
-/** One after the other: the text of thousands of tables is the largest thing in memory. */
-async function bothSchemas(source: Connection, target: Connection, scope: Scope): Promise<BothSchemas> {
-  return { source: await schemaFingerprint(source, scope), target: await schemaFingerprint(target, scope) };
-}

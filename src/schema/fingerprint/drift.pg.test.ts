@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { test } from '../../../test/support/fixture.ts';
 import { compareSchemas } from './compare-schemas.ts';
-import { schemaFingerprint } from './schema-fingerprint.ts';
+import { schemaFingerprint, schemaHash } from './schema-fingerprint.ts';
 
 const BASE = `
   CREATE SCHEMA s;
@@ -82,6 +82,7 @@ test('case 14: every kind of DDL shows in the classes it concerns, and work on r
     const found = new Set(compareSchemas(before, after).map((difference) => difference.class));
     expect.soft([...found].sort(), ddl).toEqual([...classes].sort());
     expect.soft(after.hash === before.hash, ddl).toBe(classes.length === 0);
+    expect.soft(await schemaHash(source.connection), ddl).toBe(after.hash);
     before = after;
   }
 });

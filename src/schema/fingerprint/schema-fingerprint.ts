@@ -1,9 +1,9 @@
 /** What a database's schema is, read from its catalogs in a form that every version writes alike. */
 
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { Connection } from '../../postgres/connection.ts';
 import type { Scope } from '../../postgres/scope.ts';
-import { list, type Sql, sql } from '../../postgres/sql.ts';
+import { list, type Sql, sql, trusted } from '../../postgres/sql.ts';
 import type { ObjectClass } from './object-class.ts';
 import { RELATION_CLASSES } from './relation-classes.ts';
 import { SCHEMA_CLASSES } from './schema-classes.ts';
@@ -11,7 +11,7 @@ import { SCHEMA_CLASSES } from './schema-classes.ts';
 /** Fits into JSON. */
 export interface SchemaObjects {
   readonly majorVersion: number;
-  /** Hex SHA-256 over all objects: equal on one version if and only if the schemas are. */
+  /** Hex, over all objects: equal on one version if and only if the schemas are. */
   readonly hash: string;
   /** Class -> key -> definition. */
   readonly classes: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -31,10 +31,14 @@ export async function schemaFingerprint(connection: Connection, scope: Scope = {
     const { majorVersion } = await connection.one<{ majorVersion: number }>(
       sql`SELECT current_setting('server_version_num')::int / 10000 AS "majorVersion"`,
     );
-    const hash = await hashOf(connection, scope);
     const classes: Record<string, Record<string, string>> = {};
-    for (const one of wantedClasses(scope)) classes[one.name] = await readClass(connection, one, scope);
-    return { majorVersion, hash, classes };
+    const hash = createHash('sha256');
+    for (const one of wantedClasses(scope)) {
+      const { objects, classHash } = await readClass(connection, one, scope);
+      classes[one.name] = objects;
+      addTo(hash, one, classHash);
+    }
+    return { majorVersion, hash: hash.digest('hex'), classes };
   });
 }
 
@@ -54,10 +58,8 @@ const reading = <T>(connection: Connection, work: () => Promise<T>): Promise<T> 
 
 async function hashOf(connection: Connection, scope: Scope): Promise<string> {
   const hash = createHash('sha256');
-  for (const one of wantedClasses(scope)) {
-    const row = await connection.one<ClassHash>(classHashSql(one, scope));
-    hash.update(JSON.stringify([one.name, row.count, row.sums]));
-  }
+  for (const one of wantedClasses(scope))
+    addTo(hash, one, await connection.one<ClassHash>(sql`WITH ${objectsOf(one, scope)} ${CLASS_HASH}`));
   return hash.digest('hex');
 }
 
@@ -66,22 +68,31 @@ interface ClassHash {
   readonly sums: readonly string[];
 }
 
-/** Four sums of 64-bit hashes, over keys and definitions in any order: no sort, and no text of all objects in one. */
-const classHashSql = (one: ObjectClass, scope: Scope): Sql => {
-  const sums = [0, 1, 2, 3].map((seed) => sql`sum(hashtextextended(object, ${seed}::bigint))::text`);
-  return sql`
-    SELECT count(*) AS count, ARRAY[${list(sums)}] AS sums
-    FROM (SELECT row(key, definition)::text COLLATE "C" AS object
-      FROM (${one.objects(scope)}) AS o(key, definition) OFFSET 0) AS objects`;
-};
+const addTo = (hash: Hash, { name }: ObjectClass, { count, sums }: ClassHash): void =>
+  void hash.update(JSON.stringify([name, count, sums]));
+
+const objectsOf = (one: ObjectClass, scope: Scope): Sql =>
+  sql`objects(key, definition) AS MATERIALIZED (${one.objects(scope)})`;
+
+const OBJECT = sql`row(key, definition)::text COLLATE "C"`;
+
+/** Sums of 64-bit hashes, whatever the order of the objects: no sort, and no text of all of them in one. */
+const CLASS_HASH = sql`
+  SELECT count(*) AS count, ARRAY[${list([0, 1, 2, 3].map((seed) => sql`coalesce(sum(hashtextextended(${OBJECT}, ${trusted(String(seed))})), 0)::text`))}] AS sums
+  FROM objects`;
+
+type ClassRow = { readonly key: string; readonly definition: string; readonly count: null } | LastRow;
+type LastRow = ClassHash & { readonly key: null };
 
 async function readClass(
   connection: Connection,
   one: ObjectClass,
   scope: Scope,
-): Promise<Record<string, string>> {
-  const rows = await connection.query<{ key: string; definition: string }>(sql`
-    SELECT key, definition FROM (${one.objects(scope)}) AS object(key, definition)
+): Promise<{ readonly objects: Record<string, string>; readonly classHash: ClassHash }> {
+  const rows = await connection.query<ClassRow>(sql`
+    WITH ${objectsOf(one, scope)}, hashed AS (${CLASS_HASH})
+    SELECT key, definition, NULL::bigint AS count, NULL::text[] AS sums FROM objects
+    UNION ALL SELECT NULL, NULL, count, sums FROM hashed
     ORDER BY key COLLATE "C"`);
   // Thousands of tables share their definitions: each text is kept once.
   const texts = new Map<string, string>();
@@ -90,5 +101,11 @@ async function readClass(
     if (known === undefined) texts.set(text, text);
     return known ?? text;
   };
-  return Object.fromEntries(rows.map((row) => [row.key, shared(row.definition)]));
+  const objects: Record<string, string> = {};
+  let classHash: ClassHash = { count: 0, sums: [] };
+  for (const row of rows) {
+    if (row.count === null) objects[row.key] = shared(row.definition);
+    else classHash = { count: row.count, sums: row.sums };
+  }
+  return { objects, classHash };
 }
