@@ -4,7 +4,9 @@ import { dropLoadedSchema } from './drop-loaded.ts';
 
 const TABLES = 230;
 
-test('everything younger than our schema goes, in few transactions, and nothing older', async ({ target }) => {
+test('everything younger than our schema goes, in few transactions, and nothing older', async ({
+  target,
+}) => {
   await target.exec('CREATE TABLE older (id int); CREATE VIEW older_view AS SELECT * FROM older');
   await target.exec('CREATE FUNCTION older_function() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$');
   await target.exec('CREATE SCHEMA pgglide; CREATE TABLE pgglide.ours (id int)');
@@ -31,13 +33,17 @@ test('everything younger than our schema goes, in few transactions, and nothing 
 
 test('what cannot be dropped is named, and keeps nothing else back', async ({ target }) => {
   await target.exec('CREATE SCHEMA pgglide');
-  await target.exec('CREATE TABLE public.a (id int); CREATE TABLE public.b (id int); CREATE TABLE public.c (id int)');
+  await target.exec(
+    'CREATE TABLE public.a (id int); CREATE TABLE public.b (id int); CREATE TABLE public.c (id int)',
+  );
   await target.exec(`CREATE FUNCTION keep() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
     IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() WHERE object_identity = 'public.b')
     THEN RAISE 'b stays'; END IF; END $$`);
   await target.exec('CREATE EVENT TRIGGER keep ON sql_drop EXECUTE FUNCTION keep()');
   const kept = await dropLoadedSchema(target.connection);
   expect(kept).toEqual([expect.stringMatching(/^target: TABLE IF EXISTS public\.b: b stays$/)]);
-  const left = await target.rows(`SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace`);
+  const left = await target.rows(
+    `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace`,
+  );
   expect(left).toEqual([{ name: 'b' }]);
 });

@@ -46,13 +46,17 @@ export async function compareTables(
   await onBothSides(async (side, signal) => {
     const sessions = comparison.sessions[side];
     const parts = largestFirst.flatMap((table) => runs.get(table)?.partsOf(side) ?? []);
-    await inParallel(looksAt(parts), sessions.connections.length, async (look, worker) => {
-      signal.throwIfAborted();
-      const hashed = look.map(({ run, part }) => ({ part, rows: run.hashedRows }));
-      for (const { run } of look) run.started();
-      const sums = await sessions.look(worker, (session) => fingerprintParts(session, hashed));
-      for (const [place, sum] of sums.entries()) look[place]?.run.add(side, sum, progress);
-    });
+    await inParallel(
+      looksAt(parts, sessions.connections.length),
+      sessions.connections.length,
+      async (look, worker) => {
+        signal.throwIfAborted();
+        const hashed = look.map(({ run, part }) => ({ part, rows: run.hashedRows }));
+        for (const { run } of look) run.started();
+        const sums = await sessions.look(worker, (session) => fingerprintParts(session, hashed));
+        for (const [place, sum] of sums.entries()) look[place]?.run.add(side, sum, progress);
+      },
+    );
   }, comparison.signal);
   return tables.flatMap((table) => runs.get(table)?.result(progress) ?? []);
 }
@@ -66,13 +70,14 @@ interface PartOfRun {
 const SMALL_BLOCKS = 64;
 const MOST_TOGETHER = 20;
 
-/** Parts come largest table first, so behind a small one there are only small ones. */
-function* looksAt(parts: readonly PartOfRun[]): Generator<readonly PartOfRun[]> {
+/** Parts come largest table first, so behind a small one there are only small ones. Few are shared out among the sessions. */
+function* looksAt(parts: readonly PartOfRun[], sessions: number): Generator<readonly PartOfRun[]> {
   const firstSmall = parts.findIndex(({ run }) => blocksOf(run.table) <= SMALL_BLOCKS);
   const large = firstSmall < 0 ? parts : parts.slice(0, firstSmall);
   for (const part of large) yield [part];
-  for (let first = large.length; first < parts.length; first += MOST_TOGETHER)
-    yield parts.slice(first, first + MOST_TOGETHER);
+  const together = Math.min(MOST_TOGETHER, Math.ceil((parts.length - large.length) / sessions / 4));
+  for (let first = large.length; first < parts.length; first += together)
+    yield parts.slice(first, first + together);
 }
 
 const blocksOf = (table: ComparedTable): number => {
