@@ -91,8 +91,9 @@ async function readClass(
 ): Promise<{ readonly objects: Record<string, string>; readonly classHash: ClassHash }> {
   const rows = await connection.query<ClassRow>(sql`
     WITH ${objectsOf(one, scope)}, hashed AS (${CLASS_HASH})
-    SELECT key, definition, NULL::bigint AS count, NULL::text[] AS sums FROM objects
-    UNION ALL SELECT NULL, NULL, count, sums FROM hashed
+    SELECT key, definition, count, sums FROM (
+      SELECT key, definition, NULL::bigint AS count, NULL::text[] AS sums FROM objects
+      UNION ALL SELECT NULL, NULL, count, sums FROM hashed) AS everything
     ORDER BY key COLLATE "C"`);
   // Thousands of tables share their definitions: each text is kept once.
   const texts = new Map<string, string>();
