@@ -197,6 +197,8 @@ export class Connection implements AsyncDisposable {
   }
 
   async #pinSettings(): Promise<void> {
+    // Alone and first: a role's own statement_timeout counts until then, and the next is not instant on a busy server.
+    await this.script(sql`SET statement_timeout = 0`);
     await this.query(sql`
       SELECT set_config(s.name, p.value, false)
       FROM pg_catalog.json_each_text(${JSON.stringify(PINNED_SETTINGS)}::json) AS p(name, value)

@@ -3,7 +3,7 @@
 import type pg from 'pg';
 import { describe, expect, vi } from 'vitest';
 import type { Database } from '../support/database.ts';
-import { openSession, type Scene, withScene } from '../support/migration.ts';
+import { bound, holdSubscriptionSql, openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 import { type OneName, withSameDatabases } from '../support/several.ts';
 
@@ -155,12 +155,20 @@ describe('what belongs to all of them', () => {
   test('what the pause cannot do in one of them goes back in both', async ({ source, target }) => {
     await play({ source, target }, async (scene, billing) => {
       await scene.run((migration) => migration.sync());
-      await billing.target.exec('BEGIN; LOCK TABLE orders IN ROW EXCLUSIVE MODE');
+      const hold = await holdSubscriptionSql(billing.target);
       scene.settings = {
         ...scene.settings,
         cutover: { ...scene.settings.cutover, pauseBudgetMs: 1000 },
       };
-      const cutover = scene.run((migration) => migration.cutover());
+      const cutover = scene.run((migration) => migration.cutover(), {
+        traffic: (real) => ({
+          ...bound(real),
+          committing: async (to, epoch) => {
+            await real.committing(to, epoch);
+            await billing.target.exec(hold);
+          },
+        }),
+      });
       await expect(cutover).rejects.toMatchObject({ exitCode: 6 });
       await expect(cutover).rejects.toThrow(`${billing.name}: `);
       await billing.target.exec('ROLLBACK');

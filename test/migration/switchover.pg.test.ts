@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest';
 import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
 import type { Database } from '../support/database.ts';
-import { openSession, type Scene, withScene } from '../support/migration.ts';
+import { bound, holdSubscriptionSql, openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
 /** The application's own role, whose password the proxy never learns. */
@@ -48,13 +48,6 @@ const fenceTriggers = (side: Database) =>
   side.rows(
     "SELECT tgrelid::regclass::text AS t, xmin::text AS x FROM pg_trigger WHERE tgname = 'pgglide_fence' ORDER BY 1",
   );
-
-async function forwardSubscription(target: Database): Promise<string> {
-  const [row] = await target.rows<{ name: string }>(
-    'SELECT subname AS name FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = current_database()',
-  );
-  return row?.name ?? '';
-}
 
 describe('cutover and rollback', () => {
   test('a session moves without noticing, and what it writes reaches both sides', async ({
@@ -291,13 +284,13 @@ describe('given up before the commit point', () => {
       code: 'new_side_busy',
       arrange: async ({ target }) => {
         const holder = await openSession(target.address);
-        const alter = `BEGIN; ALTER SUBSCRIPTION "${await forwardSubscription(target)}" SET (synchronous_commit = off)`;
+        const hold = await holdSubscriptionSql(target);
         return {
           traffic: (real) => ({
             ...bound(real),
             committing: async (to, epoch) => {
               await real.committing(to, epoch);
-              await holder.query(alter);
+              await holder.query(hold);
             },
           }),
           end: () => holder.end(),
@@ -386,16 +379,3 @@ describe('interrupted after the commit point', () => {
     });
   }
 });
-
-/** Methods of a class instance, so that it can be spread. */
-function bound(real: TrafficSwitch): TrafficSwitch {
-  return {
-    observe: () => real.observe(),
-    prepare: (to) => real.prepare(to),
-    pause: (options) => real.pause(options),
-    renew: (leaseMs) => real.renew(leaseMs),
-    committing: (to, epoch) => real.committing(to, epoch),
-    resume: (side, epoch) => real.resume(side, epoch),
-    [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
-  };
-}

@@ -11,6 +11,7 @@ import type { MigrationEvent } from '../../src/domain/event.ts';
 import { type Migration, openMigration } from '../../src/migration/migration.ts';
 import { openProxySwitch } from '../../src/traffic/proxy-switch.ts';
 import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
+import type { Database } from './database.ts';
 
 export interface Scene {
   /** Commands that start from now on see what a test changes here. */
@@ -145,4 +146,25 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
       limits: { maxClients: 10_000, startupTimeoutMs: 60_000, connectTimeoutMs: 10_000 },
     },
   };
+}
+
+/** Methods of a class instance, so that it can be spread. */
+export function bound(real: TrafficSwitch): TrafficSwitch {
+  return {
+    observe: () => real.observe(),
+    prepare: (to) => real.prepare(to),
+    pause: (options) => real.pause(options),
+    renew: (leaseMs) => real.renew(leaseMs),
+    committing: (to, epoch) => real.committing(to, epoch),
+    resume: (side, epoch) => real.resume(side, epoch),
+    [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
+  };
+}
+
+/** Begins a transaction that nobody can disable the side's link past. */
+export async function holdSubscriptionSql(side: Database): Promise<string> {
+  const [row] = await side.rows<{ name: string }>(
+    'SELECT subname AS name FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = current_database()',
+  );
+  return `BEGIN; ALTER SUBSCRIPTION "${row?.name}" SET (synchronous_commit = off)`;
 }
