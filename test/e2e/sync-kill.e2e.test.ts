@@ -39,10 +39,13 @@ test.each<KillAt>([
 test('a second runner is refused, Ctrl-C in the copy ends with 10, and what was copied stays', async () => {
   const first = world.start(['sync']);
   await first.copiesHalf();
+  await first.stop();
   const second = await world.run(['sync']);
   expect(second.exitCode).toBe(8);
   expect(second.stderr).toContain('another_runner');
-  const stopped = await first.kill('SIGINT');
+  const stopping = first.kill('SIGINT');
+  first.goOn();
+  const stopped = await stopping;
   expect(stopped.exitCode, stopped.stderr).toBe(10);
   const copied = await world.copiedParts();
   expect(copied.length).toBeGreaterThan(0);

@@ -113,6 +113,12 @@ export class Tool {
     return this.ended;
   }
 
+  /** It stands still, with its sessions and locks, until goOn(). */
+  async stop(): Promise<void> {
+    this.#child.kill('SIGSTOP');
+    await this.hasStopped();
+  }
+
   goOn(): void {
     this.#child.kill('SIGCONT');
   }
