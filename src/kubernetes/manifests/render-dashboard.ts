@@ -42,7 +42,11 @@ export function renderDashboard(input: DashboardInput): [V1ServiceAccount, V1Dep
       apiVersion: 'v1',
       kind: 'Service',
       metadata,
-      spec: { selector: labels, ports: [{ name: PORT_NAME, port: PORT, targetPort: PORT_NAME }] },
+      // Applied from the server's side, clusters before 1.22 want a port's protocol said.
+      spec: {
+        selector: labels,
+        ports: [{ name: PORT_NAME, port: PORT, targetPort: PORT_NAME, protocol: 'TCP' }],
+      },
     },
   ];
 }
@@ -65,7 +69,7 @@ function dashboardPod({ migration, image, configMap, secrets, withTraffic }: Das
     ],
     terminationGracePeriodSeconds: GRACE_SECONDS,
     container: {
-      ports: [{ name: PORT_NAME, containerPort: PORT }],
+      ports: [{ name: PORT_NAME, containerPort: PORT, protocol: 'TCP' }],
       readinessProbe: { ...probe('/readyz'), periodSeconds: 5 },
       livenessProbe: { ...probe('/healthz'), periodSeconds: 10, failureThreshold: 6 },
       resources: { requests: { cpu: '20m', memory: '96Mi' }, limits: { memory: '512Mi' } },

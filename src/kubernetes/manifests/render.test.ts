@@ -199,7 +199,9 @@ describe('the dashboard', () => {
     expect(template?.metadata?.labels).toMatchObject(service.spec?.selector ?? { none: '' });
     const [container] = template?.spec?.containers ?? [];
     const port = service.spec?.ports?.[0];
-    expect(container?.ports).toEqual([{ name: port?.targetPort, containerPort: port?.port }]);
+    expect(container?.ports).toEqual([
+      { name: port?.targetPort, containerPort: port?.port, protocol: 'TCP' },
+    ]);
     expect(container?.args).toContain(`--listen=0.0.0.0:${port?.port}`);
     expect(container?.readinessProbe?.httpGet).toEqual({ path: '/readyz', port: 'http' });
     expect(container?.livenessProbe?.httpGet).toEqual({ path: '/healthz', port: 'http' });
