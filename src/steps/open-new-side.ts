@@ -27,7 +27,7 @@ export const openNewSide: SwitchoverStep = {
     const disable = outLanes.map((lane) => disableSubscriptionSql(lane.subscription));
     facts.liftHeld = true;
     try {
-      await session.script(sql`${list([sql`BEGIN`, lockLimitsSql(remainingMs()), ...disable], '; ')}`);
+      await session.script(list([sql`BEGIN`, lockLimitsSql(remainingMs()), ...disable], '; '));
     } catch (error) {
       if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
       throw new SwitchoverAbortedError(
