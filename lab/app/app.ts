@@ -9,6 +9,9 @@ import { findRoute, type Match } from './routes.ts';
 import type { DatabaseSettings } from './settings.ts';
 import { ConflictError } from './writes.ts';
 
+/** As node-postgres has it. At 500 requests/s half of them are busy. */
+export const POOL_SIZE = 10;
+
 export interface AppOptions {
   /** Where the database is; as a ServerAddress or as node-postgres takes it. */
   readonly database: ServerAddress | DatabaseSettings;
@@ -16,7 +19,7 @@ export interface AppOptions {
   readonly port?: number;
   /** The address to listen on; 127.0.0.1 when omitted. */
   readonly host?: string;
-  /** Database sessions, all opened at the start; 20 when omitted. */
+  /** Database sessions, all opened at the start; POOL_SIZE when omitted. */
   readonly poolSize?: number;
   /** How long stop() waits for clients to go by themselves; every answer asks them to. 0 when omitted. */
   readonly drainMs?: number;
@@ -32,7 +35,7 @@ export interface RunningApp extends AsyncDisposable {
 
 /** Rejects with node-postgres's error when the database cannot be reached. */
 export async function startApp(options: AppOptions): Promise<RunningApp> {
-  const database = await ShopDatabase.open(settingsOf(options.database), options.poolSize ?? 20);
+  const database = await ShopDatabase.open(settingsOf(options.database), options.poolSize ?? POOL_SIZE);
   const host = options.host ?? '127.0.0.1';
   let isStopping = false;
   const server = createServer((request, response) => {

@@ -1,7 +1,7 @@
 /** The orders service as a process: `node --import tsx lab/app/main.ts`. Configured by SHOP_CONFIG, DATABASE_URL or PG*. */
 
 import { watchFile } from 'node:fs';
-import { startApp } from './app.ts';
+import { POOL_SIZE, startApp } from './app.ts';
 import { databaseSettings } from './settings.ts';
 
 const { SHOP_CONFIG, SHOP_HOST, SHOP_PORT, SHOP_POOL_SIZE, SHOP_DRAIN_MS } = process.env;
@@ -9,7 +9,7 @@ const { SHOP_CONFIG, SHOP_HOST, SHOP_PORT, SHOP_POOL_SIZE, SHOP_DRAIN_MS } = pro
 const app = await startApp({
   database: databaseSettings(process.env),
   port: Number(SHOP_PORT ?? 8080),
-  poolSize: Number(SHOP_POOL_SIZE ?? 20),
+  poolSize: Number(SHOP_POOL_SIZE ?? POOL_SIZE),
   drainMs: Number(SHOP_DRAIN_MS ?? 0),
   ...(SHOP_HOST === undefined ? {} : { host: SHOP_HOST }),
 });

@@ -90,6 +90,7 @@ const REHEARSED_PAUSED: readonly StepGroup[] = [
 ];
 
 const UNDO_TIMEOUT_MS = 10_000;
+const RENEW_MS = LEASE_MS / 5;
 /** Requests that were held are answered first, by sessions that are new: what is still to be done then costs them processor time. */
 const BREATHER_MS = 150;
 
@@ -220,14 +221,14 @@ async function withinBudget(step: SwitchoverStep, context: Switchover): Promise<
   return withDeadline(step.title, context.remainingMs() + 250, work);
 }
 
-/** From the pause to the resume the traffic switch hears from us, or it goes on by itself. */
+/** From the pause to the resume the traffic switch hears from us, or it goes on by itself. A short pause needs no word. */
 async function whileRenewing<T>(context: Switchover, work: () => Promise<T>): Promise<T> {
   const timer = setInterval(() => {
     const { pauseStartedMs, waits } = context.facts;
-    if (pauseStartedMs !== undefined && waits === undefined) {
-      context.traffic.renew(LEASE_MS).catch(() => undefined);
-    }
-  }, LEASE_MS / 5);
+    if (pauseStartedMs === undefined || waits !== undefined) return;
+    if (performance.now() - pauseStartedMs < RENEW_MS) return;
+    context.traffic.renew(LEASE_MS).catch(() => undefined);
+  }, RENEW_MS);
   try {
     return await work();
   } finally {

@@ -89,6 +89,13 @@ export class ServerConnection {
     return this.#closed;
   }
 
+  async untilClosed(): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve) => {
+      this.socket.once('close', () => resolve());
+    });
+  }
+
   attach(receiver: Receiver): void {
     this.#receiver = receiver;
     this.socket.resume();

@@ -7,6 +7,7 @@ import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
 import { until } from '../base/async.ts';
+import { ident, sql, trusted } from '../postgres/sql.ts';
 
 const major = async (client: { query(text: string): Promise<{ rows: { v: string }[] }> }) =>
   (await client.query("SELECT split_part(current_setting('server_version'), '.', 1) AS v")).rows[0]?.v;
@@ -55,6 +56,42 @@ describe('a session that is moved', () => {
     await bed.switchSides();
     expect(await major(client)).toBe('15');
     await client.end();
+  });
+
+  test('and comes back at once has its place: the connections it left are gone by then', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const places = 4;
+    for (const { connection } of [source, target]) {
+      await connection.script(
+        sql`ALTER ROLE ${ident(bed.role)} NOSUPERUSER CONNECTION LIMIT ${trusted(String(places))}`,
+      );
+    }
+    const clients = await Promise.all(Array.from({ length: places }, () => bed.connect()));
+    expect((await bed.switchSides()).waits.sessionsMoved).toBe(places);
+    expect((await bed.switchSides()).waits.sessionsMoved).toBe(places);
+    expect(await Promise.all(clients.map(major))).toEqual(clients.map(() => '15'));
+    await Promise.all(clients.map((client) => client.end()));
+  });
+
+  test('leaves connections that end by themselves', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const clients = await Promise.all([bed.connect(), bed.connect(), bed.connect()]);
+    await bed.switchSides();
+    await until(
+      'the end of the connections to the old side',
+      async () => {
+        const { count } = await source.connection.one<{ count: number }>(
+          sql`SELECT count(*)::integer AS count FROM pg_stat_activity WHERE usename = ${bed.role}`,
+        );
+        return count === 0 ? true : undefined;
+      },
+      { timeoutMs: 30_000 },
+    );
+    expect(await Promise.all(clients.map(major))).toEqual(['16', '16', '16']);
+    await Promise.all(clients.map((client) => client.end()));
   });
 
   test('hears of the new server version', async ({ source, target }) => {

@@ -9,9 +9,9 @@ import { ClientError } from './client-error.ts';
 import { ControlRefusal } from './control-refusal.ts';
 import type * as Api from './control-types.ts';
 import { type Committing, Gate } from './gate.ts';
+import { LeavingConnections } from './leaving-connections.ts';
 import type { Direction, Limits } from './options.ts';
 import { ReleaseWindow } from './release-window.ts';
-import type { ServerConnection } from './server-connection.ts';
 import type { Session } from './session.ts';
 import type { SessionMover } from './session-mover.ts';
 import type { KeptDirection } from './state-file.ts';
@@ -28,14 +28,10 @@ export interface TrafficSurroundings {
 /** Opening and warming connections takes processor time from the requests that are being served meanwhile. */
 const PREPARE_WIDTH = 2;
 const MOVE_WIDTH = 16;
-/** How many requests are released at once on a server whose size we do not know. */
-const RELEASE_WIDTH = Math.max(2, availableParallelism());
-const RELEASE_MOMENT_MS = 2;
+/** How many requests are released at once on a server whose size we do not know: one is at work while another's client is. */
+const RELEASE_WIDTH = 2 * availableParallelism();
+const RELEASE_MOMENT_MS = 20;
 const IDLE_SESSIONS_A_TURN = 64;
-/** Old connections end when the switch is over: a thousand server processes that exit at once are felt. */
-const CLOSE_OLD_AFTER_MS = 300;
-const CLOSE_OLD_A_STEP = 8;
-const CLOSE_OLD_STEP_MS = 10;
 const ASK_TRUTH_EVERY_MS = 250;
 export const ASK_TRUTH_TIMEOUT_MS = 5_000;
 
@@ -58,7 +54,7 @@ export class Traffic {
   #openWaiters: (() => void)[] = [];
   #resuming: Promise<Api.ResumeReply> | undefined;
   #lastReply: Api.ResumeReply = { waits: new WaitStatistics().summary(), pauseMs: 0 };
-  readonly #leaving = new Set<ServerConnection>();
+  readonly #leaving = new LeavingConnections();
   #isClosed = false;
 
   constructor(surroundings: TrafficSurroundings) {
@@ -133,6 +129,7 @@ export class Traffic {
     this.#mover.forgetTypes();
     clearTimeout(this.#standbyTimer);
     const until = performance.now() + request.timeoutMs;
+    await this.#leaving.closeNow();
     // With thousands of sessions a connection for each comes first; the last of them go unwarmed.
     const isInTime = () => performance.now() < until - request.timeoutMs / 2;
     await inParallel(this.sessions, PREPARE_WIDTH, async (session) => {
@@ -232,7 +229,7 @@ export class Traffic {
     clearTimeout(this.#standbyTimer);
     this.gate.close();
     this.#wakeWaiters();
-    for (const connection of this.#leaving) connection.close();
+    this.#leaving.dismiss();
     for (const session of [...this.sessions]) {
       session.end({ code: '57P01', message: 'terminating connection: the proxy is shutting down' });
     }
@@ -322,7 +319,7 @@ export class Traffic {
       session.standby = undefined;
       session.obstacle = undefined;
     }
-    void this.#closeLeaving();
+    this.#leaving.close();
   }
 
   // --- parts of resume
@@ -346,7 +343,7 @@ export class Traffic {
     if (!this.gate.isClosed) this.#wakeWaiters();
     await this.#releaseAll(side);
     if (!isSwitch || this.#standbySide === side) this.#dropStandbys();
-    void this.#closeLeaving();
+    this.#leaving.close();
     return this.#reply();
   }
 
@@ -424,16 +421,6 @@ export class Traffic {
         message: `terminating connection: the session could not follow the database to its new server: ${reason}`,
         hint: 'Connect again.',
       });
-    }
-  }
-
-  async #closeLeaving(): Promise<void> {
-    await sleep(CLOSE_OLD_AFTER_MS);
-    let step = 0;
-    for (const connection of this.#leaving) {
-      this.#leaving.delete(connection);
-      connection.close();
-      if (++step % CLOSE_OLD_A_STEP === 0) await sleep(CLOSE_OLD_STEP_MS);
     }
   }
 
