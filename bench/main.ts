@@ -1,4 +1,4 @@
-/** `npm run bench [-- stall|copy|verify|proxy|tables] [--json FILE]`: figures as ratios within one run, medians of several. */
+/** `npm run bench [-- stall|copy|verify|proxy|tables|lanes] [--json FILE]`: figures as ratios within one run, medians of several. */
 
 import { writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
@@ -10,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<object> }>
   verify: () => import('./verify.bench.ts'),
   proxy: () => import('./proxy.bench.ts'),
   tables: () => import('./tables.bench.ts'),
+  lanes: () => import('./lanes.bench.ts'),
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } });

@@ -308,6 +308,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Start it: `pgglide k8s apply`.',
   ),
   prerequisite(
+    'job_stuck',
+    'The Job whose log was asked for has had no pod that could start for half a minute.',
+    'The message says what Kubernetes says, most often an image that is not there. Mend it and `pgglide k8s apply` again.',
+  ),
+  prerequisite(
     'cluster_not_named',
     'Nothing says which Kubernetes cluster is meant, and we do not run in one.',
     'Set KUBECONFIG or kubernetes.kubeconfig, or run in a pod with a service account.',

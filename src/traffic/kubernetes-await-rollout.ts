@@ -4,9 +4,9 @@ import type { V1Pod } from '@kubernetes/client-node';
 import { sleep } from '../base/async.ts';
 import { SwitchoverAbortedError, UnreachableError } from '../domain/errors.ts';
 import type { Cluster } from '../kubernetes/cluster.ts';
+import { hopelessReason } from '../kubernetes/hopeless-pod.ts';
 import {
   blockingPods,
-  hopelessReason,
   type RolloutState,
   rolloutState,
   type VerdictOptions,

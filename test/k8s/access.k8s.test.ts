@@ -1,9 +1,12 @@
 /** The service account can do what it needs and nothing else; what is missing or wrong is named. */
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { KubeConfig, type V1Job } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { accessRules, jobRights } from '../../src/kubernetes/manifests/render-access.ts';
@@ -13,6 +16,7 @@ import { limitedUser } from '../support/limited-user.ts';
 
 const MIGRATION = 'access-test';
 const NAME = 'pgglide-access-test';
+const KUSTOMIZE_BASE = fileURLToPath(new URL('../../deploy/kustomize/base', import.meta.url));
 const CONFIG = stringify({
   migration: MIGRATION,
   source: 'postgresql://postgres@pg15:5432/shop',
@@ -70,6 +74,35 @@ onCluster('rights in the cluster', () => {
     expect(elsewhere).toBe(false);
   });
 
+  test('kubectl applies the kustomize base, with the namespace and the image that an overlay says', async () => {
+    const overlay = await mkdtemp(join(tmpdir(), 'pgglide-overlay-'));
+    try {
+      const kustomization = {
+        ...{ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization' },
+        resources: [relative(await realpath(overlay), KUSTOMIZE_BASE)],
+        namespace: namespace.name,
+        images: [{ name: 'pgglide', newName: 'registry.example/pgglide', newTag: '7' }],
+      };
+      await writeFile(join(overlay, 'kustomization.yaml'), stringify(kustomization));
+      // An older kubectl refuses fields that are newer than it is; the cluster leaves them out.
+      await kubectl('apply', '--validate=false', '-k', overlay);
+    } finally {
+      await rm(overlay, { recursive: true, force: true });
+    }
+    const { cluster } = namespace;
+    const job = await cluster.require<V1Job>({
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      name: 'pgglide-shop-sync',
+    });
+    expect(job.spec?.template.spec?.containers.map(({ image }) => image)).toEqual([
+      'registry.example/pgglide:7',
+    ]);
+    const account = `system:serviceaccount:${namespace.name}:${job.spec?.template.spec?.serviceAccountName}`;
+    const mayTell = { verb: 'create', group: '', resource: 'events' };
+    expect(await cluster.may(mayTell, { user: account })).toBe(true);
+  });
+
   test('a client certificate in files beside the kubeconfig lets us in', async (context) => {
     const folder = await mkdtemp(join(tmpdir(), 'pgglide-certificate-'));
     try {
@@ -105,6 +138,11 @@ onCluster('rights in the cluster', () => {
     expect(stderr).toContain('patch serviceaccounts');
   });
 });
+
+const kubectl = (...argv: string[]) =>
+  promisify(execFile)('kubectl', argv, {
+    env: { ...process.env, PATH: `${process.env.PATH}:/var/cache/testk8s/bin` },
+  });
 
 /** KUBECONFIG with its user's certificate and key in files of their own, named from beside it; undefined: it has none. */
 async function certificateInFiles(folder: string): Promise<string | undefined> {

@@ -189,6 +189,18 @@ onCluster('the tool as a Job', () => {
     expect(next.exitCode, next.stdout).toBe(0);
   });
 
+  test('a Job whose image is nowhere: logs says so and ends, and the next apply replaces it', async () => {
+    await pgglide('k8s', 'apply', '--run', 'check', '--image', 'pgglide:nowhere');
+    const stuck = await pgglide('k8s', 'logs', '--run', 'check');
+    expect(stuck.exitCode, stuck.stdout).toBe(3);
+    expect(stuck.stderr).toContain('job_stuck');
+    expect(stuck.stderr).toContain('pgglide:nowhere');
+    const again = await pgglide('k8s', 'apply', '--run', 'check', '--image', TEST_IMAGE);
+    expect(again.exitCode, again.stderr).toBe(0);
+    const logs = await pgglide('k8s', 'logs', '--run', 'check');
+    expect(logs.stdout).toContain('PGG');
+  });
+
   test('the Job ends when the migration is aborted', async () => {
     const aborted = await plugin('abort', '--yes');
     expect(aborted.code, aborted.stderr).toBe(0);

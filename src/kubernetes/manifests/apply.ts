@@ -4,7 +4,9 @@ import type { V1Job } from '@kubernetes/client-node';
 import { until } from '../../base/async.ts';
 import { PgglideError, PrerequisiteError, RefusedError } from '../../domain/errors.ts';
 import type { Cluster } from '../cluster.ts';
+import { hopelessReason } from '../hopeless-pod.ts';
 import { jobEnd } from './job-end.ts';
+import { podsOfJob } from './job-pods.ts';
 import type { Manifest } from './render.ts';
 
 const GONE_TIMEOUT_MS = 60_000;
@@ -53,12 +55,14 @@ async function refuseRunning(cluster: Cluster, manifest: Manifest): Promise<void
   const job = await cluster.read<V1Job>(refTo(manifest));
   if (job === undefined || jobEnd(job) !== undefined) return;
   const { name, namespace } = manifest.metadata;
+  const pods = await podsOfJob(cluster, name);
+  if (pods.length > 0 && pods.every((pod) => hopelessReason(pod) !== undefined)) return;
   throw new RefusedError('job_runs', `The Job ${namespace}/${name} runs already`, {
     hint: `Follow it: pgglide k8s logs. To begin anew, which loses nothing: kubectl -n ${namespace} delete job ${name}`,
   });
 }
 
-/** An ended Job never starts again: it makes room for a new one. */
+/** A Job that has ended, or cannot begin, never starts again: it makes room for a new one. */
 async function removeEnded(cluster: Cluster, manifest: Manifest): Promise<void> {
   if (!(await cluster.remove(refTo(manifest)))) return;
   const isGone = async () => ((await cluster.read(refTo(manifest))) === undefined ? true : undefined);

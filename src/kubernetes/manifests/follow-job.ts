@@ -6,10 +6,14 @@ import type { V1Job, V1Pod } from '@kubernetes/client-node';
 import { sleep } from '../../base/async.ts';
 import { PrerequisiteError } from '../../domain/errors.ts';
 import type { Cluster } from '../cluster.ts';
+import { hopelessReason } from '../hopeless-pod.ts';
 import { jobEnd } from './job-end.ts';
+import { podsOfJob } from './job-pods.ts';
 import { CONTAINER } from './pod-template.ts';
 
 const LOOK_EVERY_MS = 500;
+/** An image that is on its way to the node may be late; one that is nowhere is not waited for without end. */
+const HOPELESS_MS = 30_000;
 const FAILED = 1;
 
 export interface FollowInput {
@@ -20,13 +24,14 @@ export interface FollowInput {
   readonly told: (text: string) => void;
 }
 
-/** @returns the exit code of the command in the Job. @throws {PrerequisiteError} `job_missing`, `cluster_*` */
+/** @returns the exit code of the command in the Job. @throws {PrerequisiteError} `job_missing`, `job_stuck`, `cluster_*` */
 export async function followJob(cluster: Cluster, { job, into, signal, told }: FollowInput): Promise<number> {
   const seen = new Set<string>();
   let waiting: string | undefined;
+  let hopelessSinceMs: number | undefined;
   for (;;) {
     const found = await readJob(cluster, job);
-    const pod = (await podsOf(cluster, job)).find(({ metadata }) => !seen.has(metadata?.uid ?? ''));
+    const pod = (await podsOfJob(cluster, job)).find(({ metadata }) => !seen.has(metadata?.uid ?? ''));
     const name = pod?.metadata?.name;
     if (name !== undefined && hasStarted(pod)) {
       seen.add(pod?.metadata?.uid ?? '');
@@ -40,6 +45,13 @@ export async function followJob(cluster: Cluster, { job, into, signal, told }: F
     const reason = name === undefined ? undefined : waitingFor(pod);
     if (reason !== undefined && reason !== waiting) told(`pod ${name} waits: ${reason}`);
     waiting = reason;
+    const hopeless = pod && hopelessReason(pod);
+    hopelessSinceMs = hopeless === undefined ? undefined : (hopelessSinceMs ?? performance.now());
+    if (hopelessSinceMs !== undefined && performance.now() - hopelessSinceMs > HOPELESS_MS) {
+      throw new PrerequisiteError('job_stuck', `The Job ${job} cannot start: ${hopeless}`, {
+        hint: 'Mend what is named (the image: --image), then pgglide k8s apply again: it replaces a Job that never started.',
+      });
+    }
     await sleep(LOOK_EVERY_MS, signal);
   }
 }
@@ -50,13 +62,6 @@ async function readJob(cluster: Cluster, name: string): Promise<V1Job> {
   throw new PrerequisiteError('job_missing', `There is no Job ${name} in namespace "${cluster.namespace}"`, {
     hint: 'Start one: pgglide k8s apply',
   });
-}
-
-/** Oldest first. */
-async function podsOf(cluster: Cluster, job: string): Promise<V1Pod[]> {
-  const pods = await cluster.list<V1Pod>({ apiVersion: 'v1', kind: 'Pod' }, { labels: `job-name=${job}` });
-  const at = (pod: V1Pod) => Number(pod.metadata?.creationTimestamp ?? 0);
-  return pods.sort((one, other) => at(one) - at(other));
 }
 
 const stateOf = (pod: V1Pod | undefined) => pod?.status?.containerStatuses?.[0]?.state;
@@ -77,7 +82,7 @@ async function copyLog(cluster: Cluster, pod: string, into: Writable, signal: Ab
 }
 
 async function lastExitCode(cluster: Cluster, job: string): Promise<number | undefined> {
-  const pods = await podsOf(cluster, job);
+  const pods = await podsOfJob(cluster, job);
   return pods.map((pod) => stateOf(pod)?.terminated?.exitCode).findLast((code) => code !== undefined);
 }
 
