@@ -118,13 +118,15 @@ async function catchUp(
   const { source, publisher, subscriber } = pair;
   const lanes = Array.from({ length: count }, (_, place) => laneNames('bench', 'forward', place + 1));
   const markers = lanes.map(({ marker }) => marker);
-  for (const [place, { publication, slot, marker }] of lanes.entries()) {
+  for (const [place, { publication, marker }] of lanes.entries()) {
     for (const side of [publisher, subscriber]) await side.script(createMarkerSql(marker));
     const tables = TABLES.filter((_, number) => number % count === place);
     await publisher.script(createPublicationSql(publication, [marker, ...tables]));
-    if (place === 0) await createSlot(publisher, slot, { timeoutMs: 60_000 });
-    else await copySlot(publisher, lanes[0]?.slot ?? '', slot);
   }
+  // A slot knows only publications that were there before it.
+  const [first, ...others] = lanes.map(({ slot }) => slot);
+  await createSlot(publisher, first ?? '', { timeoutMs: 60_000 });
+  for (const slot of others) await copySlot(publisher, first ?? '', slot);
   const conninfo = subscriptionConninfo(source.address());
   for (const lane of lanes) await createSubscription(subscriber, lane, conninfo, { enabled: false });
   await write(publisher, transactions);
