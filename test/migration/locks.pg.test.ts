@@ -65,17 +65,16 @@ describe('sync and the sessions of others on the source', () => {
           .finally(() => {
             isDone = true;
           });
-        // Until it has come to the fence of the target and does not get on.
+        // Until it has come to the fence of the target and does not get on. Nobody else waits for that table yet.
         await expect
           .poll(
             async () => {
-              await application.query('UPDATE t SET n = n + 1 WHERE id = 1');
               const { rows } = await application.query(
-                "SELECT FROM pg_stat_activity WHERE application_name = 'pgglide: control' AND wait_event_type = 'Lock'",
+                "SELECT FROM pg_locks WHERE NOT granted AND relation = 't'::regclass AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
               );
               return rows.length;
             },
-            { timeout: 20_000, interval: 10 },
+            { timeout: 60_000, interval: 10 },
           )
           .toBe(1);
         for (let n = 0; n < 20; n += 1) await application.query('UPDATE t SET n = n + 1 WHERE id = 1');

@@ -3,6 +3,7 @@
  * grading runs. Both sides of every comparison then come from the same version, and print the same things alike.
  */
 
+import { constants, setPriority } from 'node:os';
 import { type ServerAddress, startServer } from '../../../src/index.ts';
 import { DATABASE } from '../folder.ts';
 import type { Baseline, Secrets } from '../secrets.ts';
@@ -37,6 +38,8 @@ const SETTINGS = { fsync: 'off', full_page_writes: 'off', autovacuum: 'off', sha
 async function makeReference({ rows }: Baseline, { seed, appPassword }: Secrets): Promise<Reference> {
   const server = await startServer({ majorVersion: 16, settings: SETTINGS });
   try {
+    // Its sessions inherit it: what the grading needs must not slow down what is graded, on the same machine.
+    if (server.pid !== undefined) setPriority(server.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     await withSession(server.address(), (session) => session.query(`CREATE DATABASE ${DATABASE}`));
     const address = server.address(DATABASE);
     await seedLab(address, { rows, seed, appPassword });

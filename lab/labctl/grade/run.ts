@@ -12,13 +12,12 @@ export async function runChecks(
   world: GradeWorld,
   checks: readonly CheckDefinition[],
 ): Promise<CheckResult[]> {
+  // First of all, and alone: the others need its answer, and its order must be gone before they count rows.
+  const first = await runCheck(world, appOnTarget);
   const isReferenceNeeded =
     world.target !== undefined && checks.some(({ needsReference }) => needsReference === true);
   // A failure of it is told by each check that needs it.
-  const reference = isReferenceNeeded ? world.reference().catch(() => undefined) : undefined;
-  // First of all, and alone: the others need its answer, and its order must be gone before they count rows.
-  const first = await runCheck(world, appOnTarget);
-  await reference;
+  if (isReferenceNeeded) await world.reference().catch(() => undefined);
   const isSwitched = first.status === 'pass';
   const results = new Map<string, CheckResult>([[first.id, first]]);
   const waiting = checks.filter((check) => check.id !== first.id);
