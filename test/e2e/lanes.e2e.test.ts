@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { IN_THE_PAUSE, told } from './kill-points.ts';
 import type { KillAt } from './tool.ts';
-import { World } from './world.ts';
+import { LARGE_TABLES, World } from './world.ts';
 
 let world: World;
 
@@ -12,6 +12,7 @@ beforeAll(async () => {
   world = await World.create({
     rate: 50,
     config: ['replication: { lanes: 3, divide: tables }', 'copy: { jobs: 2, rateLimit: 6MB/s }'],
+    prepare: LARGE_TABLES,
   });
   await world.startProxy();
   await world.startLoad();

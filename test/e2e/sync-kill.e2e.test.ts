@@ -2,15 +2,10 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { KillAt } from './tool.ts';
-import { World } from './world.ts';
+import { LARGE_TABLES, World } from './world.ts';
 
 /** Slow enough, and with tables large enough to be copied one by one, that something happens in the middle of the copy. */
 const SLOW_COPY = 'copy: { jobs: 2, indexJobs: 1, rateLimit: 6MB/s }';
-const LARGE_TABLES = [1, 2, 3].map(
-  (n) => `CREATE TABLE public.large_${n} (id int PRIMARY KEY, body text);
-    INSERT INTO public.large_${n} SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 9000) i;`,
-);
-
 let world: World;
 
 beforeAll(async () => {
@@ -18,7 +13,7 @@ beforeAll(async () => {
     rows: 10_000,
     rate: 50,
     config: [SLOW_COPY],
-    prepare: LARGE_TABLES.join('\n'),
+    prepare: LARGE_TABLES,
   });
   await world.startProxy();
   await world.startLoad();

@@ -45,6 +45,14 @@ export interface WorldOptions {
 /** What a client that goes around the proxy meets on a side. */
 export type Door = 'open' | 'fenced' | 'held' | 'down';
 
+/** Smaller ones are copied several at once: with these, at a few MB/s, a copy can be met in its middle. For `prepare`. */
+export const LARGE_TABLES = [1, 2, 3]
+  .map(
+    (n) => `CREATE TABLE public.large_${n} (id int PRIMARY KEY, body text);
+    INSERT INTO public.large_${n} SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 9000) i;`,
+  )
+  .join('\n');
+
 export class World implements AsyncDisposable {
   readonly folder: string;
   readonly servers: Readonly<Record<Side, EmbeddedServer>>;
