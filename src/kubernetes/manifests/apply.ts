@@ -55,7 +55,8 @@ async function refuseRunning(cluster: Cluster, manifest: Manifest): Promise<void
   const job = await cluster.read<V1Job>(refTo(manifest));
   if (job === undefined || jobEnd(job) !== undefined) return;
   const { name, namespace } = manifest.metadata;
-  const pods = await podsOfJob(cluster, name);
+  // To whom pods are not shown it is a Job that runs.
+  const pods = await podsOfJob(cluster, name).catch(() => []);
   if (pods.length > 0 && pods.every((pod) => hopelessReason(pod) !== undefined)) return;
   throw new RefusedError('job_runs', `The Job ${namespace}/${name} runs already`, {
     hint: `Follow it: pgglide k8s logs. To begin anew, which loses nothing: kubectl -n ${namespace} delete job ${name}`,
