@@ -31,10 +31,10 @@ test('killed in the copy and behind it, the same command goes on', async () => {
   expect(link.lanes.length).toBeGreaterThanOrEqual(3);
 });
 
+/** Where what is done is done once a lane. The other moments are those of one lane: switchover-kill.e2e.test.ts. */
 const POINTS: readonly [string, KillAt][] = [
   ['prepare-return-link', told('prepare-return-link')],
   ['arm-return-link', IN_THE_PAUSE['arm-return-link']],
-  ['commit-switch', IN_THE_PAUSE['commit-switch']],
 ];
 
 describe.each(POINTS)('killed after "%s"', (_, killAt) => {
