@@ -65,7 +65,9 @@ export class KubernetesSwitch implements TrafficSwitch {
   /** @throws {SwitchoverAbortedError} `proxies_changed`: a pod that was started meanwhile holds nobody back */
   async committing(to: Side, epoch: number): Promise<void> {
     const traffic = await this.#known();
-    await Promise.all([traffic.committing(to, epoch), this.#assertSamePods()]);
+    // That a pod was replaced is told rather than that it does not answer: both are found at once.
+    const outcomes = await Promise.allSettled([this.#assertSamePods(), traffic.committing(to, epoch)]);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   /** A pod that is gone needs nothing; one that came meanwhile is told, too. */
