@@ -4,8 +4,10 @@
  * however fast or slow the machine is.
  */
 
-import { sleep } from '../base/async.ts';
+import { sleep, withDeadline } from '../base/async.ts';
 import type { ServerConnection } from './server-connection.ts';
+
+type Leaving = Pick<ServerConnection, 'close' | 'untilClosed'>;
 
 /** The held requests have their turn first. */
 const FIRST_AFTER_MS = 300;
@@ -17,11 +19,11 @@ const LONGEST_REST_MS = 100;
 const END_TIMEOUT_MS = 1_000;
 
 export class LeavingConnections {
-  readonly #leaving = new Set<ServerConnection>();
+  readonly #leaving = new Set<Leaving>();
   #closing: Promise<void> | undefined;
   #hurry = new AbortController();
 
-  add(connection: ServerConnection): void {
+  add(connection: Leaving): void {
     this.#leaving.add(connection);
   }
 
@@ -32,7 +34,7 @@ export class LeavingConnections {
     });
   }
 
-  /** Their places on the server are needed: closes all without a rest, and resolves when they are gone. */
+  /** Their places on the server are needed: closes all without a rest, and resolves when they are gone, or when one does not go. */
   async closeNow(): Promise<void> {
     if (this.#leaving.size > 0) this.close();
     this.#hurry.abort();
@@ -53,7 +55,12 @@ export class LeavingConnections {
       this.#leaving.delete(connection);
       const startedMs = performance.now();
       connection.close();
-      await Promise.race([connection.untilClosed(), sleep(END_TIMEOUT_MS)]);
+      const isEnded = await withDeadline('the end', END_TIMEOUT_MS, connection.untilClosed()).then(
+        () => true,
+        () => false,
+      );
+      // A server that stands still: whoever waits for the places would wait as long for each.
+      if (!isEnded && this.#hurry.signal.aborted) return this.dismiss();
       const restMs = REST_FACTOR * (performance.now() - startedMs);
       await this.#rest(Math.min(LONGEST_REST_MS, Math.max(SHORTEST_REST_MS, restMs)));
     }
