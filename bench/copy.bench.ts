@@ -7,8 +7,9 @@ import { Connection } from '../src/postgres/connection.ts';
 import { ident, sql } from '../src/postgres/sql.ts';
 import { type Contender, type ContenderName, contenders } from './copy-contenders.ts';
 import { contents, fillSource } from './copy-data.ts';
-import { cpuSeconds } from './cpu-time.ts';
-import { median } from './median.ts';
+import { totalCpuSeconds } from './cpu-time.ts';
+import { median, medianOfKnown } from './median.ts';
+import { rounded } from './rounded.ts';
 
 export interface CopyBenchOptions {
   /** Of rows on disk, without indexes. Default 2,000. */
@@ -77,11 +78,11 @@ export async function run({
     ways: ways.map(({ name }) => {
       const own = runs.filter((one) => one.name === name);
       const ratios = own.map(({ seconds, round }) => seconds / (ours[round]?.seconds ?? seconds));
-      const cpu = own.map((one) => one.cpu).filter((value) => value !== undefined);
+      const cpu = medianOfKnown(own.map((one) => one.cpu));
       return {
         name,
         seconds: rounded(median(own.map(({ seconds }) => seconds))),
-        cpuSeconds: cpu.length === 0 ? undefined : rounded(median(cpu)),
+        cpuSeconds: cpu === undefined ? undefined : rounded(cpu),
         ratio: rounded(median(ratios)),
       };
     }),
@@ -93,12 +94,13 @@ async function measure(way: Contender, source: EmbeddedServer, target: EmbeddedS
   await using onTarget = await Connection.open(target.address(), { purpose: 'bench' });
   await onTarget.script(sql`CREATE DATABASE ${ident(address.database)}`);
   await onTarget.script(sql`CHECKPOINT`);
-  const cpuBefore = totalCpu(source, target);
+  const programs = [source.pid, target.pid, process.pid];
+  const cpuBefore = totalCpuSeconds(programs);
   const started = performance.now();
   await way.run({ source: source.address(), target: address });
   const seconds = (performance.now() - started) / 1000;
   await Promise.all([settled(source.address()), settled(target.address())]);
-  const cpuAfter = totalCpu(source, target);
+  const cpuAfter = totalCpuSeconds(programs);
   const cpu = cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore;
   return { seconds, cpu, address };
 }
@@ -116,14 +118,7 @@ async function settled(address: ServerAddress): Promise<void> {
   );
 }
 
-function totalCpu(source: EmbeddedServer, target: EmbeddedServer): number | undefined {
-  const parts = [source.pid, target.pid, process.pid].map(cpuSeconds);
-  return parts.reduce((sum, part) => (sum === undefined || part === undefined ? undefined : sum + part), 0);
-}
-
 async function dropDatabase(address: ServerAddress, database: string): Promise<void> {
   await using connection = await Connection.open(address, { purpose: 'bench' });
   await connection.script(sql`DROP DATABASE ${ident(database)} WITH (FORCE)`);
 }
-
-const rounded = (value: number): number => Math.round(value * 100) / 100;

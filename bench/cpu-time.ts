@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 const TICKS_PER_SECOND = 100;
 
 /** Seconds of the process, the children it has waited for, and its living children; undefined without /proc. */
-export function cpuSeconds(pid: number | undefined): number | undefined {
+function cpuSeconds(pid: number | undefined): number | undefined {
   if (pid === undefined) return undefined;
   const own = statOf(pid);
   if (own === undefined) return undefined;
@@ -15,6 +15,12 @@ export function cpuSeconds(pid: number | undefined): number | undefined {
     .filter((stat) => stat?.parent === pid);
   const ticks = own.ticks + own.waitedTicks + children.reduce((sum, child) => sum + (child?.ticks ?? 0), 0);
   return ticks / TICKS_PER_SECOND;
+}
+
+/** Of several programs; undefined when one of them cannot be read. */
+export function totalCpuSeconds(pids: readonly (number | undefined)[]): number | undefined {
+  const parts = pids.map(cpuSeconds);
+  return parts.reduce((sum, part) => (sum === undefined || part === undefined ? undefined : sum + part), 0);
 }
 
 function statOf(pid: number): { parent: number; ticks: number; waitedTicks: number } | undefined {

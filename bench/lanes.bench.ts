@@ -13,8 +13,9 @@ import { createPublicationSql } from '../src/postgres/publication.ts';
 import { copySlot, createSlot } from '../src/postgres/replication-slot.ts';
 import { ident, list, sql, trusted } from '../src/postgres/sql.ts';
 import { createSubscription, enableSubscriptionSql } from '../src/postgres/subscription.ts';
-import { cpuSeconds } from './cpu-time.ts';
-import { median } from './median.ts';
+import { totalCpuSeconds } from './cpu-time.ts';
+import { median, medianOfKnown } from './median.ts';
+import { rounded } from './rounded.ts';
 
 interface CatchUp {
   readonly lanes: number;
@@ -100,11 +101,11 @@ async function inTurns(pair: Pair, transactions: number): Promise<CatchUp[]> {
   return LANES.map((lanes, place) => {
     const own = rounds.flatMap((round) => round[place] ?? []);
     const ratios = rounds.map((round) => (round[0]?.seconds ?? 0) / (round[place]?.seconds ?? 1));
-    const cpu = own.map((one) => one.cpu).filter((value) => value !== undefined);
+    const cpu = medianOfKnown(own.map((one) => one.cpu));
     return {
       lanes,
       seconds: rounded(median(own.map((one) => one.seconds))),
-      cpuSeconds: cpu.length === 0 ? undefined : rounded(median(cpu)),
+      cpuSeconds: cpu === undefined ? undefined : rounded(cpu),
       timesAsFast: rounded(median(ratios)),
     };
   });
@@ -131,7 +132,8 @@ async function catchUp(
   for (const lane of lanes) await createSubscription(subscriber, lane, conninfo, { enabled: false });
   await write(publisher, transactions);
   await writeMarkers(publisher, markers, 'all');
-  const cpuBefore = totalCpu(pair);
+  const servers = [source.pid, pair.target.pid];
+  const cpuBefore = totalCpuSeconds(servers);
   const started = performance.now();
   await subscriber.script(
     list(
@@ -142,7 +144,7 @@ async function catchUp(
   if (!(await awaitMarkers(subscriber, markers, 'all', { timeoutMs: TIMEOUT_MS, intervalMs: 5 })))
     throw new Error(`${count} lane(s) have not caught up`);
   const seconds = (performance.now() - started) / 1000;
-  const cpuAfter = totalCpu(pair);
+  const cpuAfter = totalCpuSeconds(servers);
   for (const lane of lanes) await dropLane(publisher, subscriber, lane);
   return {
     seconds,
@@ -159,10 +161,3 @@ async function write(publisher: Connection, transactions: number): Promise<void>
   await publisher.script(sql`
     DO $$ BEGIN FOR i IN 1..${trusted(String(transactions))} LOOP ${list(updates, ' ')} COMMIT; END LOOP; END $$`);
 }
-
-function totalCpu({ source, target }: Pair): number | undefined {
-  const parts = [source.pid, target.pid].map(cpuSeconds);
-  return parts.includes(undefined) ? undefined : parts.reduce<number>((sum, part) => sum + (part ?? 0), 0);
-}
-
-const rounded = (value: number): number => Math.round(value * 100) / 100;

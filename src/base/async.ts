@@ -49,7 +49,7 @@ export async function until<T>(
   }
 }
 
-/** Promise.all that throws only when nothing of it runs any more: a session may be used again then. */
+/** Promise.all that throws only when nothing of it runs any more, and then what the first of them threw: a session may be used again. */
 export async function allEnded<const T extends readonly Promise<unknown>[]>(
   work: T,
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {

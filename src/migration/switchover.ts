@@ -4,7 +4,7 @@
  * Several databases move together: every step is done in all of them before the next begins, and the commit point is one.
  */
 
-import { DeadlineError, sleep, withDeadline } from '../base/async.ts';
+import { allEnded, DeadlineError, sleep, withDeadline } from '../base/async.ts';
 import { PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
 import type { StepTime } from '../domain/event.ts';
 import type { Switchover, SwitchoverStep } from '../engine/switchover-step.ts';
@@ -130,7 +130,8 @@ async function upToCommit(
     for (const group of paused) {
       const steps = [group].flat();
       begun.push(...steps);
-      times.push(...(await allSettled(steps.map((step) => withinBudget(step, context)))));
+      // Undoing may begin only when nothing of the group runs any more.
+      times.push(...(await allEnded(steps.map((step) => withinBudget(step, context)))));
     }
     return times;
   } catch (error) {
@@ -144,15 +145,6 @@ async function upToCommit(
     await goBack(context, begun);
     throw asAborted(error, begun.at(-1), context);
   }
-}
-
-/** Undoing may begin only when nothing of the group runs any more. */
-async function allSettled<T>(work: readonly Promise<T>[]): Promise<T[]> {
-  const results = await Promise.allSettled(work);
-  return results.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
 }
 
 /** Every step is tried, also after one failed: the way back must not wait for a proxy that is down. */

@@ -4,6 +4,7 @@
  */
 
 import type { V1Pod } from '@kubernetes/client-node';
+import { allEnded } from '../base/async.ts';
 import { SwitchoverAbortedError, UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import type { Cluster } from '../kubernetes/cluster.ts';
@@ -66,8 +67,7 @@ export class KubernetesSwitch implements TrafficSwitch {
   async committing(to: Side, epoch: number): Promise<void> {
     const traffic = await this.#known();
     // That a pod was replaced is told rather than that it does not answer: both are found at once.
-    const outcomes = await Promise.allSettled([this.#assertSamePods(), traffic.committing(to, epoch)]);
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    await allEnded([this.#assertSamePods(), traffic.committing(to, epoch)]);
   }
 
   /** A pod that is gone needs nothing; one that came meanwhile is told, too. */

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { IN_THE_PAUSE, told } from './kill-points.ts';
+import { cutOverAndJudge, DIRECTIONS, killAndSwitch } from './killed-switch.ts';
 import type { KillAt } from './tool.ts';
 import { LARGE_TABLES, World } from './world.ts';
 
@@ -38,24 +39,7 @@ const POINTS: readonly [string, KillAt][] = [
 ];
 
 describe.each(POINTS)('killed after "%s"', (_, killAt) => {
-  test.each(['cutover', 'rollback'])('of a %s: the same command ends it', async (direction) => {
-    const killed = await world.run([direction], killAt);
-    expect(killed.signal, killed.stderr).toBe('SIGKILL');
-    await world.trafficGoesOn();
-    await world.requestsSucceed();
-    const { summary } = JSON.parse(await world.succeed([direction]));
-    expect(summary).toMatchObject({ direction });
-    await world.requestsSucceed();
-    expect(await world.failures()).toEqual([]);
-  });
+  test.each(DIRECTIONS)('of a %s: the same command ends it', (...way) => killAndSwitch(world, killAt, way));
 });
 
-test('nothing acknowledged was lost or doubled, and both sides are equal', async () => {
-  const { verification } = JSON.parse(await world.succeed(['cutover'])) as {
-    verification: { equal: boolean };
-  };
-  expect(verification.equal).toBe(true);
-  const audit = await world.audit('target');
-  expect(audit).toMatchObject({ ok: true, lost: 0, doubled: 0, torn: 0, unknown: 0 });
-  expect(audit.acknowledged).toBeGreaterThan(100);
-});
+test('nothing acknowledged was lost or doubled, and both sides are equal', () => cutOverAndJudge(world));

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SwitchoverSummary } from '../../src/domain/event.ts';
 import { hasPgBouncer } from '../support/pgbouncer.ts';
 import { IN_THE_PAUSE } from './kill-points.ts';
+import { expectCleanAudit } from './killed-switch.ts';
 import { World } from './world.ts';
 
 describe.skipIf(!hasPgBouncer).each(['pgbouncer', 'hook'] as const)('driver %s', (pooler) => {
@@ -56,8 +57,6 @@ describe.skipIf(!hasPgBouncer).each(['pgbouncer', 'hook'] as const)('driver %s',
 
   test('nothing acknowledged was lost or doubled', async () => {
     expect(await world.isEqual()).toBe(true);
-    const audit = await world.audit('source');
-    expect(audit).toMatchObject({ ok: true, lost: 0, doubled: 0, torn: 0, unknown: 0 });
-    expect(audit.acknowledged).toBeGreaterThan(100);
+    await expectCleanAudit(world, 'source');
   });
 });

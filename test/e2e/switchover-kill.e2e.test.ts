@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AFTER_COMMIT, BEFORE_PAUSE, PAUSED } from '../../src/migration/switchover.ts';
 import { IN_THE_PAUSE, told } from './kill-points.ts';
+import { cutOverAndJudge, DIRECTIONS, killAndSwitch } from './killed-switch.ts';
 import type { KillAt } from './tool.ts';
 import { World } from './world.ts';
 
@@ -33,49 +34,13 @@ beforeAll(async () => {
 
 afterAll(async () => world[Symbol.asyncDispose]());
 
-const DIRECTIONS = [
-  ['cutover', 'source', 'target'],
-  ['rollback', 'target', 'source'],
-] as const;
-
 test('the steps are those there are', () => {
   const steps = [...BEFORE_PAUSE, ...PAUSED.flat(), ...AFTER_COMMIT].map((step) => step.id);
   expect(steps).toEqual(expect.arrayContaining(Object.keys(TURNING_POINTS)));
 });
 
 describe.each(POINTS)('killed after "%s"', (_, killAt) => {
-  test.each(DIRECTIONS)('of a %s', async (direction, from, to) => {
-    const failedBefore = (await world.failures()).length;
-    const killed = await world.run([direction], killAt);
-    expect(killed.signal, killed.stderr).toBe('SIGKILL');
-
-    const atOnce = await world.doors();
-    expect(
-      Object.values(atOnce).filter((door) => door === 'open').length,
-      JSON.stringify(atOnce),
-    ).toBeLessThan(2);
-    const active = await world.trafficGoesOn();
-    const later = await world.doors();
-    expect(later).toEqual({
-      [from]: active === from ? 'open' : 'fenced',
-      [to]: active === to ? 'open' : 'fenced',
-    });
-    await world.requestsSucceed();
-
-    const { summary } = JSON.parse(await world.succeed([direction]));
-    expect(summary).toMatchObject({ direction, from, to });
-    expect(await world.trafficGoesOn()).toBe(to);
-    await world.requestsSucceed();
-    expect((await world.failures()).slice(failedBefore)).toEqual([]);
-  });
+  test.each(DIRECTIONS)('of a %s', (...way) => killAndSwitch(world, killAt, way));
 });
 
-test('nothing acknowledged was lost or doubled, and both sides are equal', async () => {
-  const { verification } = JSON.parse(await world.succeed(['cutover'])) as {
-    verification: { equal: boolean };
-  };
-  expect(verification.equal).toBe(true);
-  const audit = await world.audit('target');
-  expect(audit).toMatchObject({ ok: true, lost: 0, doubled: 0, torn: 0, unknown: 0 });
-  expect(audit.acknowledged).toBeGreaterThan(100);
-});
+test('nothing acknowledged was lost or doubled, and both sides are equal', () => cutOverAndJudge(world));

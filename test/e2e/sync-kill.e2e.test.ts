@@ -6,6 +6,7 @@ import { LARGE_TABLES, World } from './world.ts';
 
 /** Slow enough, and with tables large enough to be copied one by one, that something happens in the middle of the copy. */
 const SLOW_COPY = 'copy: { jobs: 2, indexJobs: 1, rateLimit: 6MB/s }';
+
 let world: World;
 
 beforeAll(async () => {

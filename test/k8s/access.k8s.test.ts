@@ -1,14 +1,13 @@
 /** The service account can do what it needs and nothing else; what is missing or wrong is named. */
 
-import { execFile } from 'node:child_process';
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { KubeConfig, type V1Job } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { kubectl } from '../../lab/labctl/k8s/kubectl.ts';
 import { accessRules, jobRights } from '../../src/kubernetes/manifests/render-access.ts';
 import { manifest, onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
 import { runTool } from '../support/cluster-tool.ts';
@@ -17,6 +16,8 @@ import { limitedUser } from '../support/limited-user.ts';
 const MIGRATION = 'access-test';
 const NAME = 'pgglide-access-test';
 const KUSTOMIZE_BASE = fileURLToPath(new URL('../../deploy/kustomize/base', import.meta.url));
+/** As KUBECONFIG has it; the overlay names its own namespace. */
+const KUBECTL = { context: '', kubeconfig: undefined, namespace: '' };
 const CONFIG = stringify({
   migration: MIGRATION,
   source: 'postgresql://postgres@pg15:5432/shop',
@@ -85,7 +86,7 @@ onCluster('rights in the cluster', () => {
       };
       await writeFile(join(overlay, 'kustomization.yaml'), stringify(kustomization));
       // An older kubectl refuses fields that are newer than it is; the cluster leaves them out.
-      await kubectl('apply', '--validate=false', '-k', overlay);
+      await kubectl(KUBECTL, ['apply', '--validate=false', '-k', overlay]);
     } finally {
       await rm(overlay, { recursive: true, force: true });
     }
@@ -138,11 +139,6 @@ onCluster('rights in the cluster', () => {
     expect(stderr).toContain('patch serviceaccounts');
   });
 });
-
-const kubectl = (...argv: string[]) =>
-  promisify(execFile)('kubectl', argv, {
-    env: { ...process.env, PATH: `${process.env.PATH}:/var/cache/testk8s/bin` },
-  });
 
 /** KUBECONFIG with its user's certificate and key in files of their own, named from beside it; undefined: it has none. */
 async function certificateInFiles(folder: string): Promise<string | undefined> {

@@ -74,7 +74,7 @@ describe('sync and the sessions of others on the source', () => {
               );
               return rows.length;
             },
-            { timeout: 60_000, interval: 10 },
+            { timeout: 20_000, interval: 10 },
           )
           .toBe(1);
         for (let n = 0; n < 20; n += 1) await application.query('UPDATE t SET n = n + 1 WHERE id = 1');
