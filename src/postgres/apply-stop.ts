@@ -35,7 +35,7 @@ export async function findApplyStop(
   const seen = await glanceAtApply(publisher, subscriber, lane, signal);
   if (seen === undefined) return undefined;
   if (seen.isCertain) return seen.stop;
-  return (await failsAgain(subscriber, lane, seen.subscription, signal)) ? seen.stop : undefined;
+  return (await failsAgain(subscriber, lane, seen, signal)) ? seen.stop : undefined;
 }
 
 export interface Standstill {
@@ -81,20 +81,25 @@ async function settledState(
   return (await settled).state;
 }
 
+/** A worker may take longer to fail than one that works takes to look steady: what it stands at has to be behind it. */
 async function failsAgain(
   subscriber: Connection,
   lane: LaneNames,
-  first: SubscriptionState,
+  { subscription: first, stop }: Standstill,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const position = await appliedLsn(subscriber, first);
+  const failuresSince = (state: SubscriptionState) => (state.applyErrors ?? 0) - (first.applyErrors ?? 0);
+  let last = first;
   const look = async (): Promise<boolean | undefined> => {
     const state = await subscriptionState(subscriber, lane.subscription);
-    if (state === undefined || works(state)) return false;
+    if (state === undefined) return false;
     if (!state.isEnabled) return true;
     if ((await appliedLsn(subscriber, state)) !== position) return false;
+    last = state;
     // Of the two, one may be the loss of the connection that brought us here.
-    return (state.applyErrors ?? 0) >= (first.applyErrors ?? 0) + 2 ? true : undefined;
+    if (failuresSince(state) >= 2) return true;
+    return stop.transaction === undefined && works(state) ? false : undefined;
   };
   try {
     return await until('a second attempt', look, {
@@ -103,7 +108,7 @@ async function failsAgain(
       signal,
     });
   } catch (error) {
-    if (error instanceof DeadlineError) return true;
+    if (error instanceof DeadlineError) return failuresSince(last) > 0 || !works(last);
     throw error;
   }
 }

@@ -1,21 +1,24 @@
 /** Leaves one transaction out of what the target applies: the one it stopped at, and no other. */
 
-import { until } from '../base/async.ts';
+import { DeadlineError, until } from '../base/async.ts';
 import { PrerequisiteError, RefusedError } from '../domain/errors.ts';
 import { type Lsn, lsnToBigInt } from '../domain/lsn.ts';
-import { qualified } from '../domain/names.ts';
+import { type LaneNames, qualified } from '../domain/names.ts';
 import type { StepContext } from '../engine/step.ts';
 import { findApplyStop } from '../postgres/apply-stop.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
-import type { FailingTransaction } from '../postgres/failing-transaction.ts';
+import { type FailingTransaction, failingTransaction } from '../postgres/failing-transaction.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { slotState } from '../postgres/replication-slot.ts';
 import { skipTransactionSql, subscriptionState } from '../postgres/subscription.ts';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 const SYNTAX_ERROR = '42601';
 /** The worker begins again within 5 s, unless wal_retrieve_retry_interval says otherwise. */
 const PASS_TIMEOUT_MS = 30_000;
+/** A worker that applies for so long at a time counts as one that works. */
+const SLOT_LEFT_TIMEOUT_MS = 30_000;
 
 /**
  * Tells the stopped subscription to pass over the transaction that finishes at `lsn`. Its rows differ from then on, so a
@@ -27,16 +30,52 @@ const PASS_TIMEOUT_MS = 30_000;
  */
 export async function skipTransaction(context: StepContext, lsn: Lsn): Promise<void> {
   const { source, target, migration } = context;
-  const stopped: FailingTransaction[] = [];
-  for (const lane of await existingLanes(source, migration, 'forward')) {
-    const transaction = (await findApplyStop(source, target, lane, context.signal))?.transaction;
-    if (transaction === undefined) continue;
-    stopped.push(transaction);
-    if (lsnToBigInt(transaction.finishLsn) !== lsnToBigInt(lsn)) continue;
+  const lanes = await existingLanes(source, migration, 'forward');
+  for (const lane of lanes) {
+    const transaction = await standsBefore(context, lane, lsn);
+    if (transaction === undefined || !isSame(transaction.finishLsn, lsn)) continue;
     await skip(context, lane.subscription, transaction);
     return;
   }
+  const stopped: Lsn[] = [];
+  for (const lane of lanes) {
+    const stop = await findApplyStop(source, target, lane, context.signal);
+    if (stop?.transaction !== undefined) stopped.push(stop.transaction.finishLsn);
+  }
   throw refusal(lsn, stopped);
+}
+
+const isSame = (a: Lsn, b: Lsn): boolean => lsnToBigInt(a) === lsnToBigInt(b);
+
+/**
+ * What the lane has failed to apply, unless it is beyond `lsn` or never failed. A worker that takes its time until it fails
+ * looks meanwhile like one that works, so we wait until it leaves the slot.
+ */
+async function standsBefore(
+  { source, target, signal }: StepContext,
+  lane: LaneNames,
+  lsn: Lsn,
+): Promise<FailingTransaction | undefined> {
+  const look = async (): Promise<{ found?: FailingTransaction | undefined } | undefined> => {
+    const state = await subscriptionState(target, lane.subscription);
+    if (state === undefined || (state.isEnabled && state.applyErrors === 0)) return {};
+    const confirmed = (await slotState(source, lane.slot))?.confirmedFlushLsn;
+    if (confirmed === undefined || lsnToBigInt(confirmed) > lsnToBigInt(lsn)) return {};
+    try {
+      return { found: await failingTransaction(source, target, lane, state) };
+    } catch (error) {
+      if (error instanceof DeadlineError) return undefined;
+      throw error;
+    }
+  };
+  const standing = until(`${lane.slot} to be left by its worker`, look, {
+    timeoutMs: SLOT_LEFT_TIMEOUT_MS,
+    signal,
+  }).catch((error: unknown) => {
+    if (error instanceof DeadlineError) return { found: undefined };
+    throw error;
+  });
+  return (await standing).found;
 }
 
 async function skip(
@@ -71,14 +110,13 @@ async function untilPassed(target: Connection, subscription: string, signal: Abo
   await passed.catch(() => signal.throwIfAborted());
 }
 
-function refusal(lsn: Lsn, stopped: readonly FailingTransaction[]): RefusedError {
-  const [first] = stopped;
-  if (first === undefined) {
+function refusal(lsn: Lsn, stopped: readonly Lsn[]): RefusedError {
+  if (stopped.length === 0) {
     return new RefusedError('nothing_to_skip', 'No subscription of this migration stands at a transaction', {
       hint: 'Nothing was changed. pgglide status tells how the link is.',
     });
   }
-  const found = stopped.map(({ finishLsn }) => finishLsn).join(', ');
+  const found = stopped.join(', ');
   return new RefusedError(
     'not_failing_transaction',
     `The target stopped at ${found}, not at ${lsn}: nothing was left out`,

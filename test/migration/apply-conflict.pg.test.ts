@@ -139,3 +139,36 @@ test('a column that the target lacks is named', async ({ source, target }) => {
     await scene.run((migration) => migration.abort());
   });
 });
+
+test('a worker that works for a while before it fails each time is told from one that works, and its transaction is left out', async ({
+  source,
+  target,
+}) => {
+  await withScene({ source, target }, async (scene) => {
+    await source.exec(`${TABLES};
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF current_setting('session_replication_role') <> 'replica' THEN RETURN NEW; END IF;
+        PERFORM pg_sleep(2);
+        RAISE EXCEPTION 'not this one';
+      END $$;
+      CREATE TRIGGER refuse BEFORE INSERT ON "Order Line" FOR EACH ROW WHEN (NEW.id = 300) EXECUTE FUNCTION refuse();
+      ALTER TABLE "Order Line" ENABLE ALWAYS TRIGGER refuse`);
+    await scene.run((migration) => migration.sync());
+    await source.exec(`INSERT INTO "Order Line" VALUES (300, 'x', 1)`);
+    await stopped(target);
+    const { code, facts } = await failure(scene.run((migration) => migration.sync()));
+    expect(code).toBe('apply_stopped');
+    await expect
+      .poll(
+        () =>
+          target.rows(`
+            SELECT b.backend_start < clock_timestamp() - interval '1 s' AS steady
+            FROM pg_stat_subscription s JOIN pg_stat_activity b USING (pid)`),
+        { timeout: 20_000, interval: 50 },
+      )
+      .toEqual([{ steady: true }]);
+    await scene.run((migration) => migration.sync({ skipLsn: String(facts.lsn) }));
+    expect(await target.rows('SELECT id FROM "Order Line" WHERE id = 300')).toEqual([]);
+    await scene.run((migration) => migration.abort());
+  });
+});
