@@ -74,8 +74,10 @@ const TRACES = `
     SELECT request_id, 0, 1, (SELECT count(*) FROM public.order_items i WHERE i.order_id = o.id) - item_count, 0, 0, 0, 0
     FROM public.orders o
     UNION ALL
-    SELECT request_id, 0, 0, 0, 1, (SELECT count(*) FROM billing.invoices i WHERE i.payment_id = p.id), 0, 0
-    FROM billing.payments p WHERE request_id IS NOT NULL
+    SELECT request_id, 0, 0, 0, 1, coalesce(i.invoices, 0), 0, 0
+    FROM billing.payments p LEFT JOIN (
+      SELECT payment_id, count(*) AS invoices FROM billing.invoices GROUP BY payment_id) i ON i.payment_id = p.id
+    WHERE request_id IS NOT NULL
     UNION ALL
     SELECT request_id, 0, 0, 0, 0, 0, 1, 0 FROM public.events
   ) AS rows
