@@ -100,13 +100,13 @@ export class Connection implements AsyncDisposable {
     await this.#inTurn(() => this.#client.query(statements.text));
   }
 
-  /** The same, with the rows of its last statement. */
-  async scriptRows<Row extends object>(statements: Sql): Promise<Row[]> {
+  /** The same, with the rows of each statement. */
+  async scriptResults<Row extends object>(statements: Sql): Promise<Row[][]> {
     if (statements.values.length > 0) throw new Error('A script takes no parameters: use literal()');
     const results = (await this.#inTurn(() => this.#client.query(statements.text))) as
       | pg.QueryResult<Row>
       | pg.QueryResult<Row>[];
-    return [results].flat().at(-1)?.rows ?? [];
+    return [results].flat().map(({ rows }) => rows);
   }
 
   /** BEGIN, work, COMMIT; ROLLBACK when it throws. */

@@ -9,37 +9,71 @@ export interface SequenceValue extends TableName {
   readonly isCalled: boolean;
 }
 
-/** One round trip, whatever their number. */
-export async function readSequences(
-  connection: Connection,
-  sequences: readonly TableName[],
-): Promise<SequenceValue[]> {
-  if (sequences.length === 0) return [];
-  return valuesOf(sequences, await connection.query<ValueRow>(valuesSql(sequences)));
-}
-
 interface ValueRow {
   readonly i: number;
   readonly v: string;
   readonly c: boolean;
 }
 
-function valuesSql(sequences: readonly TableName[]): Sql {
-  const selects = sequences.map(
-    (sequence, index) =>
-      sql`SELECT ${trusted(String(index))} AS i, last_value::text AS v, is_called AS c FROM ${ident(sequence.schema, sequence.name)}`,
+/** Up to here planning a SELECT from each costs less than another round trip; with hundreds it takes most of the time. */
+const FEW = 20;
+/** A UNION of thousands would need a deeper stack than a server allows. */
+const SELECTS_A_STATEMENT = 100;
+
+/**
+ * One round trip for a few; for many, one more for those that have not been called yet.
+ *
+ * @returns in the order of `sequences`
+ */
+export async function readSequences(
+  connection: Connection,
+  sequences: readonly TableName[],
+): Promise<SequenceValue[]> {
+  if (sequences.length === 0) return [];
+  const indexed = sequences.map((sequence, index) => ({ index, sequence }));
+  if (indexed.length <= FEW) return valuesOf(sequences, await readDirectly(connection, indexed));
+  const called = await connection.query<ValueRow>(calledSql(indexed));
+  const found = new Set(called.map(({ i }) => i));
+  const others = indexed.filter(({ index }) => !found.has(index));
+  return valuesOf(sequences, [...called, ...(await readDirectly(connection, others))]);
+}
+
+interface Indexed {
+  readonly index: number;
+  readonly sequence: TableName;
+}
+
+/** By a function, which needs no plan for each of them; it tells nothing of those that have not been called. */
+const calledSql = (indexed: readonly Indexed[]): Sql => sql`
+  SELECT i, v, true AS c FROM (
+    SELECT s.i, pg_sequence_last_value(format('%I.%I', s.schema, s.name)::regclass)::text AS v
+    FROM json_to_recordset(${literal(JSON.stringify(indexed.map(({ index, sequence: { schema, name } }) => ({ i: index, schema, name }))))}::json)
+      AS s(i integer, schema text, name text)) AS read
+  WHERE v IS NOT NULL`;
+
+function directSql(indexed: readonly Indexed[]): Sql[] {
+  const selects = indexed.map(
+    ({ index, sequence: { schema, name } }) =>
+      sql`SELECT ${trusted(String(index))} AS i, last_value::text AS v, is_called AS c FROM ${ident(schema, name)}`,
   );
-  return list(selects, ' UNION ALL ');
+  const statements: Sql[] = [];
+  for (let first = 0; first < selects.length; first += SELECTS_A_STATEMENT)
+    statements.push(list(selects.slice(first, first + SELECTS_A_STATEMENT), ' UNION ALL '));
+  return statements;
+}
+
+async function readDirectly(connection: Connection, indexed: readonly Indexed[]): Promise<ValueRow[]> {
+  if (indexed.length === 0) return [];
+  const results = await connection.scriptResults<ValueRow>(list(directSql(indexed), '; '));
+  return results.flat();
 }
 
 function valuesOf(sequences: readonly TableName[], rows: readonly ValueRow[]): SequenceValue[] {
-  const values: SequenceValue[] = [];
-  for (const row of rows) {
-    const sequence = sequences[row.i];
-    if (sequence)
-      values.push({ schema: sequence.schema, name: sequence.name, lastValue: row.v, isCalled: row.c });
-  }
-  return values;
+  const byIndex = new Map(rows.map((row) => [row.i, row]));
+  return sequences.flatMap(({ schema, name }, index) => {
+    const row = byIndex.get(index);
+    return row === undefined ? [] : [{ schema, name, lastValue: row.v, isCalled: row.c }];
+  });
 }
 
 /** Sets them and reads them back, in one round trip. setval() keeps CACHE, direction and type as they are. */
@@ -48,8 +82,9 @@ export async function setSequences(
   values: readonly SequenceValue[],
 ): Promise<SequenceValue[]> {
   if (values.length === 0) return [];
-  const rows = await connection.scriptRows<ValueRow>(sql`${setSql(values)}; ${valuesSql(values)}`);
-  return valuesOf(values, rows);
+  const statements = [setSql(values), ...readBackSql(values)];
+  const [, ...read] = await connection.scriptResults<ValueRow>(list(statements, '; '));
+  return valuesOf(values, read.flat());
 }
 
 /** What setSequences() will execute, planned and not executed: the server's caches are warm then. */
@@ -57,9 +92,19 @@ export async function rehearseSetSequences(
   connection: Connection,
   values: readonly SequenceValue[],
 ): Promise<void> {
-  if (values.length > 0) await connection.script(sql`EXPLAIN ${setSql(values)}; ${valuesSql(values)}`);
+  if (values.length === 0) return;
+  await connection.script(list([sql`EXPLAIN ${setSql(values)}`, ...readBackSql(values)], '; '));
+}
+
+function readBackSql(values: readonly SequenceValue[]): Sql[] {
+  const indexed = values.map((sequence, index) => ({ index, sequence }));
+  if (indexed.length <= FEW) return directSql(indexed);
+  const [called, uncalled] = [true, false].map((isCalled) =>
+    indexed.filter((one) => one.sequence.isCalled === isCalled),
+  );
+  return [calledSql(called ?? []), ...directSql(uncalled ?? [])];
 }
 
 const setSql = (values: readonly SequenceValue[]): Sql => sql`
-  SELECT setval(format('%I.%I', v.schema, v.name)::regclass, v."lastValue"::bigint, v."isCalled")
+  SELECT count(setval(format('%I.%I', v.schema, v.name)::regclass, v."lastValue"::bigint, v."isCalled"))
   FROM json_to_recordset(${literal(JSON.stringify(values))}::json) AS v(schema text, name text, "lastValue" text, "isCalled" boolean)`;
