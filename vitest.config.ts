@@ -1,4 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+/** They wait for servers half of the time: as many at once as there are processors, where vitest would keep one free. */
+const maxWorkers = availableParallelism();
 
 /** unit: no server. pg: real servers, started once by test/support/global-servers.ts. e2e: whole migrations with load. k8s: against a cluster (npm run test:k8s). */
 export default defineConfig({
@@ -11,6 +15,7 @@ export default defineConfig({
           exclude: ['**/*.pg.test.ts'],
           // Some start the whole command line; a machine busy with other tests takes its time.
           testTimeout: 30_000,
+          maxWorkers,
         },
       },
       {
@@ -20,6 +25,7 @@ export default defineConfig({
           globalSetup: ['test/support/global-servers.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          maxWorkers,
         },
       },
       {
@@ -28,6 +34,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.e2e.test.ts'],
           testTimeout: 400_000,
           hookTimeout: 240_000,
+          // After the others, one at a time: their load wants the machine for itself.
+          sequence: { groupOrder: 1 },
           fileParallelism: false,
         },
       },
