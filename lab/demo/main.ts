@@ -53,10 +53,17 @@ async function main(): Promise<number> {
   }
 }
 
+/** Ctrl-C, a terminal that closes, and a reader that goes away (`| head`) end the demo alike. */
 function onSignal(end: () => Promise<void>): Promise<'stopped'> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(signal, () => void end().finally(() => resolve('stopped')));
+    const stop = () => void end().finally(() => resolve('stopped'));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop);
+    let isUnread = false;
+    for (const stream of [process.stdout, process.stderr]) {
+      stream.on('error', () => {
+        if (!isUnread) stop();
+        isUnread = true;
+      });
     }
   });
 }

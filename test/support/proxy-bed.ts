@@ -48,7 +48,11 @@ export async function startProxyBed(
     sql`CREATE ROLE ${ident(role)} LOGIN SUPERUSER PASSWORD ${literal(verifier)}`,
   );
   const folder = await mkdtemp(join(tmpdir(), 'pgglide-proxy-'));
-  const proxy = await startProxy({
+  const removeAll = async () => {
+    await rm(folder, { recursive: true, force: true });
+    await target.connection.script(sql`DROP OWNED BY ${ident(role)}; DROP ROLE ${ident(role)}`);
+  };
+  const starting = startProxy({
     listen: { host: '127.0.0.1', port: 0 },
     servers: { source: source.address, target: target.address },
     lookupVerifier: async (user, side) => {
@@ -60,6 +64,10 @@ export async function startProxyBed(
     askActiveSide: async () => undefined,
     control: { unixPath: join(folder, 'control') },
     ...overrides,
+  });
+  const proxy = await starting.catch(async (error: unknown) => {
+    await removeAll();
+    throw error;
   });
   const traffic = openProxySwitch([proxy.controlAddress], 'test');
   const config: pg.ClientConfig = {
@@ -87,8 +95,7 @@ export async function startProxyBed(
     async [Symbol.asyncDispose]() {
       await traffic[Symbol.asyncDispose]();
       await proxy.close();
-      await rm(folder, { recursive: true, force: true });
-      await target.connection.script(sql`DROP OWNED BY ${ident(role)}; DROP ROLE ${ident(role)}`);
+      await removeAll();
     },
   };
 }
