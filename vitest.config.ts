@@ -46,6 +46,7 @@ export default defineConfig({
           globalSetup: ['test/support/global-cluster.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
+          sequence: { groupOrder: 2 },
           fileParallelism: false,
         },
       },
