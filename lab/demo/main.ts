@@ -25,7 +25,7 @@ async function main(): Promise<number> {
   const stage = await Stage.create(options);
   const screen = new Screen();
   let isStopping = false;
-  const stopped = onSignal(async () => {
+  const stopped = whenStopped(async () => {
     isStopping = true;
     screen.line('stopping: ending every process of the demo');
     await stage.close();
@@ -54,16 +54,14 @@ async function main(): Promise<number> {
 }
 
 /** Ctrl-C, a terminal that closes, and a reader that goes away (`| head`) end the demo alike. */
-function onSignal(end: () => Promise<void>): Promise<'stopped'> {
+function whenStopped(end: () => Promise<void>): Promise<'stopped'> {
   return new Promise((resolve) => {
     const stop = () => void end().finally(() => resolve('stopped'));
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop);
-    let isUnread = false;
     for (const stream of [process.stdout, process.stderr]) {
-      stream.on('error', () => {
-        if (!isUnread) stop();
-        isUnread = true;
-      });
+      stream.once('error', stop);
+      // What is said from then on fails, too.
+      stream.on('error', () => undefined);
     }
   });
 }

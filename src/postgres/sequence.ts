@@ -1,5 +1,6 @@
 /** Sequence values, exactly: last_value and is_called, as text (a bigint does not fit a double). */
 
+import { slices } from '../base/slices.ts';
 import type { TableName } from '../domain/names.ts';
 import type { Connection } from './connection.ts';
 import { ident, list, literal, type Sql, sql, trusted } from './sql.ts';
@@ -30,36 +31,35 @@ export async function readSequences(
   sequences: readonly TableName[],
 ): Promise<SequenceValue[]> {
   if (sequences.length === 0) return [];
-  const indexed = sequences.map((sequence, index) => ({ index, sequence }));
+  const indexed = indexedOf(sequences);
   if (indexed.length <= FEW) return valuesOf(sequences, await readDirectly(connection, indexed));
   const called = await connection.query<ValueRow>(calledSql(indexed));
   const found = new Set(called.map(({ i }) => i));
-  const others = indexed.filter(({ index }) => !found.has(index));
+  const others = indexed.filter(({ i }) => !found.has(i));
   return valuesOf(sequences, [...called, ...(await readDirectly(connection, others))]);
 }
 
-interface Indexed {
-  readonly index: number;
-  readonly sequence: TableName;
+interface Indexed extends TableName {
+  readonly i: number;
 }
+
+const indexedOf = (sequences: readonly TableName[]): Indexed[] =>
+  sequences.map(({ schema, name }, i) => ({ i, schema, name }));
 
 /** By a function, which needs no plan for each of them; it tells nothing of those that have not been called. */
 const calledSql = (indexed: readonly Indexed[]): Sql => sql`
   SELECT i, v, true AS c FROM (
     SELECT s.i, pg_sequence_last_value(format('%I.%I', s.schema, s.name)::regclass)::text AS v
-    FROM json_to_recordset(${literal(JSON.stringify(indexed.map(({ index, sequence: { schema, name } }) => ({ i: index, schema, name }))))}::json)
+    FROM json_to_recordset(${literal(JSON.stringify(indexed))}::json)
       AS s(i integer, schema text, name text)) AS read
   WHERE v IS NOT NULL`;
 
 function directSql(indexed: readonly Indexed[]): Sql[] {
   const selects = indexed.map(
-    ({ index, sequence: { schema, name } }) =>
-      sql`SELECT ${trusted(String(index))} AS i, last_value::text AS v, is_called AS c FROM ${ident(schema, name)}`,
+    ({ i, schema, name }) =>
+      sql`SELECT ${trusted(String(i))} AS i, last_value::text AS v, is_called AS c FROM ${ident(schema, name)}`,
   );
-  const statements: Sql[] = [];
-  for (let first = 0; first < selects.length; first += SELECTS_A_STATEMENT)
-    statements.push(list(selects.slice(first, first + SELECTS_A_STATEMENT), ' UNION ALL '));
-  return statements;
+  return [...slices(selects, SELECTS_A_STATEMENT)].map((some) => list(some, ' UNION ALL '));
 }
 
 async function readDirectly(connection: Connection, indexed: readonly Indexed[]): Promise<ValueRow[]> {
@@ -97,12 +97,9 @@ export async function rehearseSetSequences(
 }
 
 function readBackSql(values: readonly SequenceValue[]): Sql[] {
-  const indexed = values.map((sequence, index) => ({ index, sequence }));
+  const indexed = indexedOf(values);
   if (indexed.length <= FEW) return directSql(indexed);
-  const [called, uncalled] = [true, false].map((isCalled) =>
-    indexed.filter((one) => one.sequence.isCalled === isCalled),
-  );
-  return [calledSql(called ?? []), ...directSql(uncalled ?? [])];
+  return [calledSql(indexed), ...directSql(indexed.filter(({ i }) => values[i]?.isCalled === false))];
 }
 
 const setSql = (values: readonly SequenceValue[]): Sql => sql`

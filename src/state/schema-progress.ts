@@ -1,5 +1,6 @@
 /** The dumped schema and which of its statements have been executed on the target. */
 
+import { slices } from '../base/slices.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 
@@ -12,11 +13,11 @@ export async function saveStatements<S extends { readonly n: number }>(
   migration: string,
   statements: readonly S[],
 ): Promise<void> {
-  for (let first = 0; first < statements.length; first += SLICE)
+  for (const some of slices(statements, SLICE))
     await target.execute(sql`
       INSERT INTO pgglide.schema_statement (migration, n, statement)
       SELECT ${migration}, (s.statement->>'n')::int, s.statement
-      FROM jsonb_array_elements(${JSON.stringify(statements.slice(first, first + SLICE))}::jsonb) AS s(statement)`);
+      FROM jsonb_array_elements(${JSON.stringify(some)}::jsonb) AS s(statement)`);
 }
 
 /** Done or not, in the dump's order. */

@@ -1,4 +1,5 @@
 import { inParallel } from '../base/async.ts';
+import { slices } from '../base/slices.ts';
 import { qualified, type TableName } from '../domain/names.ts';
 import type { Step, StepContext } from '../engine/step.ts';
 import type { Connection } from '../postgres/connection.ts';
@@ -57,10 +58,8 @@ async function openSession(open: StepContext['open']): Promise<Connection> {
 }
 
 /** Few tables are shared out among the workers. */
-function* batches(tables: readonly TableName[], workers: number): Generator<readonly TableName[]> {
-  const size = Math.max(1, Math.min(BATCH, Math.ceil(tables.length / workers / 4)));
-  for (let first = 0; first < tables.length; first += size) yield tables.slice(first, first + size);
-}
+const batches = (tables: readonly TableName[], workers: number): Generator<readonly TableName[]> =>
+  slices(tables, Math.max(1, Math.min(BATCH, Math.ceil(tables.length / workers / 4))));
 
 /** Planned tables never analyzed, empty ones left out (ANALYZE leaves no trace of them before 17). */
 async function withoutStatistics(target: Connection, tables: readonly TableName[]): Promise<TableName[]> {

@@ -33,7 +33,7 @@ export async function skipTransaction(context: StepContext, lsn: Lsn): Promise<v
   const lanes = await existingLanes(source, migration, 'forward');
   for (const lane of lanes) {
     const transaction = await standsBefore(context, lane, lsn);
-    if (transaction === undefined || !isSame(transaction.finishLsn, lsn)) continue;
+    if (transaction === undefined || lsnToBigInt(transaction.finishLsn) !== lsnToBigInt(lsn)) continue;
     await skip(context, lane.subscription, transaction);
     return;
   }
@@ -44,8 +44,6 @@ export async function skipTransaction(context: StepContext, lsn: Lsn): Promise<v
   }
   throw refusal(lsn, stopped);
 }
-
-const isSame = (a: Lsn, b: Lsn): boolean => lsnToBigInt(a) === lsnToBigInt(b);
 
 /**
  * What the lane has failed to apply, unless it is beyond `lsn` or never failed. A worker that takes its time until it fails

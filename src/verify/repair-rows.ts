@@ -1,6 +1,7 @@
 /** Makes single rows of the subscriber what they are on the publisher. */
 
 import { DeadlineError, withDeadline } from '../base/async.ts';
+import { slices } from '../base/slices.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { PrerequisiteError, RefusedError } from '../domain/errors.ts';
 import { otherSide, qualified, type Side } from '../domain/names.ts';
@@ -70,9 +71,9 @@ export async function repairRows(options: RepairOptions): Promise<RepairResult> 
     waitForArrival: options.waitForArrival,
     signal: options.signal,
   };
-  for (let start = 0; start < keys.length; start += ROWS_AT_ONCE) {
+  for (const some of slices(keys, ROWS_AT_ONCE)) {
     options.signal?.throwIfAborted();
-    await repairSome(link, table, otherSide(publisher), keys.slice(start, start + ROWS_AT_ONCE));
+    await repairSome(link, table, otherSide(publisher), some);
   }
   const { differing, unsettled } = await confirmRows(link, table, keys);
   const stillDiffering = [...differing, ...unsettled];

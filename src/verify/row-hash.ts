@@ -1,5 +1,6 @@
 /** The SQL that hashes one row to 64 bits, the same on both sides. Pure. */
 
+import { slices } from '../base/slices.ts';
 import { ident, list, type Sql, sql, trusted } from '../postgres/sql.ts';
 import { type FormedColumn, hashedTerms, seededHash, textTerm } from './column-form.ts';
 
@@ -77,11 +78,8 @@ const rowText = (terms: readonly Sql[]): Sql => sql`ROW(${list(terms)})::text`;
 
 function recordHash(terms: readonly Sql[], seed: Seed): Sql {
   if (terms.length > ROW_ENTRIES) {
-    const chunks: Sql[] = [];
-    for (let start = 0; start < terms.length; start += ROW_ENTRIES) {
-      chunks.push(sql`int8send(${recordHash(terms.slice(start, start + ROW_ENTRIES), seed)})`);
-    }
-    return recordHash(chunks, seed);
+    const hashes = [...slices(terms, ROW_ENTRIES)].map((some) => sql`int8send(${recordHash(some, seed)})`);
+    return recordHash(hashes, seed);
   }
   return sql`hash_record_extended(ROW(${list(terms)}), ${seedSql(seed)})`;
 }
