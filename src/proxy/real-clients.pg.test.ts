@@ -186,19 +186,30 @@ test.skipIf(!has('pgbench')).for(['simple', 'extended', 'prepared'])(
       PGDATABASE: side.address.database,
     });
     for (const side of [source, target]) await run('pgbench', ['-i', '-q', '-s', '1'], { env: admin(side) });
-    const bench = run('pgbench', ['-n', '-M', mode, '-c', '4', '-R', '200', '-T', '6', '--max-tries=1'], {
-      env: environment(bed),
-    });
+    let hasSwitched = false;
+    // pgbench cannot be told to end: one run after the other, until all switches are made.
+    const bench = async (): Promise<number> => {
+      let processed = 0;
+      do {
+        const args = ['-n', '-M', mode, '-c', '4', '-R', '200', '-T', '6', '--max-tries=1'];
+        const { stdout } = await run('pgbench', args, { env: environment(bed) });
+        expect(stdout).toMatch(/number of failed transactions: 0 /);
+        processed += Number(/actually processed: (\d+)/.exec(stdout)?.[1]);
+      } while (!hasSwitched);
+      return processed;
+    };
+    const benched = bench();
     const total = async () => {
       const counts = await Promise.all(
         [source, target].map((side) => side.rows<{ n: number }>('SELECT count(*) AS n FROM pgbench_history')),
       );
       return counts.reduce((sum, [row]) => sum + (row?.n ?? 0), 0);
     };
-    await switchTenTimes(bed, total);
-    const { stdout } = await bench;
-    expect(stdout).toMatch(/number of failed transactions: 0 /);
-    expect(await total()).toBe(Number(/actually processed: (\d+)/.exec(stdout)?.[1]));
+    await switchTenTimes(bed, total).finally(() => {
+      hasSwitched = true;
+    });
+    const processed = await benched;
+    expect(await total()).toBe(processed);
   },
 );
 
