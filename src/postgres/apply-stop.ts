@@ -5,7 +5,7 @@ import { ReplicationError } from '../domain/errors.ts';
 import type { LaneNames } from '../domain/names.ts';
 import { type ApplyConflict, findConflict } from './apply-conflict.ts';
 import type { Connection } from './connection.ts';
-import { appliedLsn, type FailingTransaction, failingTransaction } from './failing-transaction.ts';
+import { appliedLsn, type FailingTransaction, failingTransaction, isApplied } from './failing-transaction.ts';
 import { type SubscriptionState, subscriptionState } from './subscription.ts';
 
 export interface ApplyStop {
@@ -58,7 +58,24 @@ export async function glanceAtApply(
   // Nothing has failed yet: the server is about to start it.
   if (isEnabled && applyErrors === 0) return { subscription, stop: UNKNOWN, isCertain: false };
   const stop = await explainApplyStop(publisher, subscriber, lane, subscription);
-  return { subscription, stop, isCertain: !isEnabled || (stop.conflict !== undefined && !isSkipping) };
+  const passed = await hasPassed(subscriber, subscription, stop.transaction);
+  if (passed === true) return undefined;
+  const isFound = stop.conflict !== undefined && passed === false;
+  return { subscription, stop, isCertain: !isEnabled || (isFound && !isSkipping) };
+}
+
+/**
+ * A worker that came back while we looked has put the transaction's rows there itself: they would look like what stands
+ * in its way. Undefined where that cannot be told.
+ */
+async function hasPassed(
+  subscriber: Connection,
+  subscription: SubscriptionState,
+  transaction: FailingTransaction | undefined,
+): Promise<boolean | undefined> {
+  if (transaction === undefined) return undefined;
+  const applied = await appliedLsn(subscriber, subscription);
+  return applied === undefined ? undefined : isApplied(transaction.finishLsn, applied);
 }
 
 const works = ({ isSteady, isRunning, applyErrors }: SubscriptionState): boolean =>

@@ -119,5 +119,6 @@ function firstAfter(
   return undefined;
 }
 
-const isApplied = (finishLsn: Lsn, applied: Lsn | undefined): boolean =>
+/** The applied position is the end of a transaction's commit record, its finish is where that record begins. */
+export const isApplied = (finishLsn: Lsn, applied: Lsn | undefined): boolean =>
   applied !== undefined && lsnDistanceBytes(applied, finishLsn) < 0;

@@ -2,6 +2,10 @@
 
 import { describe, expect } from 'vitest';
 import type { PgglideError } from '../../src/domain/errors.ts';
+import { findApplyStop } from '../../src/postgres/apply-stop.ts';
+import { Connection } from '../../src/postgres/connection.ts';
+import { existingLanes } from '../../src/postgres/lane.ts';
+import type { Sql } from '../../src/postgres/sql.ts';
 import type { Database } from '../support/database.ts';
 import { type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
@@ -122,6 +126,35 @@ describe('a row that is on the target already', () => {
       expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
       await scene.run((migration) => migration.abort());
     });
+  });
+});
+
+test('a transaction that is applied while it is looked at is not taken for one that its own rows stop', async ({
+  source,
+  target,
+}) => {
+  await withScene({ source, target }, async (scene) => {
+    await stopAtRow(scene, source, target);
+    await using publisher = await Connection.open(source.address, { purpose: 'test' });
+    await using subscriber = await Connection.open(target.address, { purpose: 'test' });
+    const [lane] = await existingLanes(publisher, scene.settings.migration, 'forward');
+    if (lane === undefined) throw new Error('There is no lane');
+    let mended = 0;
+    const query = subscriber.query.bind(subscriber);
+    // Once it is known which transaction it is, before its rows are looked for.
+    subscriber.query = async <Row extends object>(statement: Sql) => {
+      if (mended === 0 && statement.text.includes('FROM pg_index')) {
+        mended += 1;
+        await writeAround(target, `DELETE FROM "Order Line" WHERE id = 100`);
+        await expect
+          .poll(() => target.rows('SELECT id FROM "Order Line" WHERE id = 101'), { timeout: 20_000 })
+          .toEqual([{ id: 101 }]);
+      }
+      return query<Row>(statement);
+    };
+    expect(await findApplyStop(publisher, subscriber, lane)).toBeUndefined();
+    expect(mended).toBe(1);
+    await scene.run((migration) => migration.abort());
   });
 });
 
