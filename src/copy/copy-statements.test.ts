@@ -51,3 +51,10 @@ test('text format says which encoding it is in', () => {
     "(FORMAT text, ENCODING 'LATIN1')",
   );
 });
+
+test('a column that is mostly padding is selected without it, in a whole heap too', () => {
+  expect(copyOutStatement({ ...part, unpadded: ['Odd "One"'] }, utf8).text).toBe(
+    'COPY (SELECT "id", pg_catalog.rtrim(pg_catalog.bpcharsend("Odd ""One"""), \'\\x20\'::pg_catalog.bytea)' +
+      ' FROM ONLY "public"."a ""b""") TO STDOUT (FORMAT binary)',
+  );
+});

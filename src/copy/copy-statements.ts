@@ -1,6 +1,7 @@
 /** The SQL of one part, on either side. Pure. */
 
 import { ident, list, literal, type Sql, sql, trusted } from '../postgres/sql.ts';
+import { unpadded } from './padded-columns.ts';
 import type { CopyFormat, CopyPart } from './parts.ts';
 
 export interface Encoding {
@@ -16,11 +17,17 @@ export interface Encoding {
 export function copyOutStatement(part: CopyPart, { encoding }: Encoding): Sql {
   const heap = ident(part.heap.schema, part.heap.name);
   const options = copyOptions(part.format, encoding);
-  if (part.blocks === undefined && part.condition === undefined && !isTreeItself(part))
+  if (isWhole(part) && !isTreeItself(part))
     return sql`COPY ${heap}${columnList(part)} TO STDOUT (${options})`;
-  const names = list(columns(part));
-  return sql`COPY (SELECT ${names} FROM ONLY ${heap}${rowCondition(part)}) TO STDOUT (${options})`;
+  const values = list(part.table.columns.map((column) => valueOfColumn(part, column)));
+  return sql`COPY (SELECT ${values} FROM ONLY ${heap}${rowCondition(part)}) TO STDOUT (${options})`;
 }
+
+const isWhole = ({ blocks, condition, unpadded = [] }: CopyPart): boolean =>
+  blocks === undefined && condition === undefined && unpadded.length === 0;
+
+const valueOfColumn = ({ unpadded: trimmed = [] }: CopyPart, column: string): Sql =>
+  trimmed.includes(column) ? unpadded(column) : ident(column);
 
 /** What the target runs for the part: COPY ... FROM STDIN into its table. */
 export function copyInStatements(part: CopyPart, { encoding }: Encoding): Sql[] {

@@ -20,6 +20,8 @@ export interface CopyPart {
   /** Only these rows: SQL of an extension's own script, from WHERE on. */
   readonly condition?: string;
   readonly format: CopyFormat;
+  /** Columns of char(n) that travel without their padding: in binary only. */
+  readonly unpadded?: readonly string[];
   /** Size on the source's disk, for ordering and progress. */
   readonly bytes: number;
 }

@@ -4,10 +4,13 @@ import type { PlannedTable } from '../domain/plan.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 import { chooseFormats } from './formats.ts';
+import { paddedColumns } from './padded-columns.ts';
 import { type CopyPart, planParts } from './parts.ts';
 
 /** The first version that reads a range of row addresses without reading the whole table. */
 const FIRST_WITH_TID_RANGE_SCAN = 14;
+/** rtrim(bytea, bytea). */
+const FIRST_WITH_BYTES_TRIMMED = 14;
 
 /**
  * Reads both catalogs (the target's tables exist already) and changes nothing. Plan the tables inside the snapshot
@@ -23,5 +26,12 @@ export async function planCopy(
   const { major } = await source.one<{ major: number }>(
     sql`SELECT current_setting('server_version_num')::int / 10000 AS major`,
   );
-  return planParts(tables, { ...options, formatOf, mayUseRanges: major >= FIRST_WITH_TID_RANGE_SCAN });
+  const parts = planParts(tables, { ...options, formatOf, mayUseRanges: major >= FIRST_WITH_TID_RANGE_SCAN });
+  if (major < FIRST_WITH_BYTES_TRIMMED) return parts;
+  const inBinary = tables.filter((table) => formatOf(table) === 'binary');
+  const padded = await paddedColumns(source, target, inBinary);
+  return parts.map((part) => {
+    const unpadded = padded.get(part.table) ?? [];
+    return unpadded.length === 0 ? part : { ...part, unpadded };
+  });
 }
