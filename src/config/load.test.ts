@@ -76,7 +76,7 @@ describe('three layers', () => {
       source: { host: 'old', database: 'shop', port: 5432 },
       target: { host: 'new', database: 'shop' },
       scope: { schemas: undefined, exclude: [] },
-      copy: { jobs: 4, indexJobs: 4, splitTablesLargerThanBytes: 256 * 1024 ** 2 },
+      copy: { jobs: 4, indexJobs: 4, splitTablesLargerThanBytes: 2 * 1024 ** 3 },
       verify: { bits: 64, staleAfterMs: 86_400_000 },
       cutover: { pauseBudgetMs: 2000, requireVerified: true, prewarm: false },
       traffic: { driver: 'proxy', proxies: [`unix:${folder}/pgglide-proxy.sock`] },

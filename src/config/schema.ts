@@ -208,8 +208,9 @@ export const configSchema = z.strictObject({
       }),
       splitTablesLargerThan: withDefault(size, {
         kind: 'size',
-        description: 'A larger table is copied in several parts at once.',
-        default: '256MB',
+        description:
+          'A larger table is copied in several parts at once; a smaller one only where it would keep one job busy long after the others.',
+        default: '2GB',
       }),
       rateLimit: optional(rate, {
         kind: 'rate',

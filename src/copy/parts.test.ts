@@ -35,6 +35,15 @@ test('a table that would keep one worker busy alone is cut for all of them', () 
   expect(parts.slice(0, ranges.length)).toEqual(ranges);
 });
 
+test('a table that one worker copies while the others copy the rest stays whole', () => {
+  const parts = planParts([table('large', 1200 * MB), table('b', 500 * MB), table('c', 300 * MB)], options);
+  expect(parts.map((part) => [part.heap.name, part.blocks])).toEqual([
+    ['large', undefined],
+    ['b', undefined],
+    ['c', undefined],
+  ]);
+});
+
 test('a source that cannot read ranges is not asked to', () => {
   const parts = planParts([table('large', 5000 * MB)], { ...options, mayUseRanges: false });
   expect(parts).toHaveLength(1);

@@ -60,8 +60,15 @@ interface Cutting {
 }
 
 /**
+ * So many times what falls to each worker may be one heap: while one copies it, the others copy the rest and build its
+ * indexes. Measured with one of 1.2 times: 29.7 s whole, 31.1 s in ranges.
+ */
+const WHOLE_SHARES = 1.25;
+
+/**
  * A heap is cut only where one worker would otherwise work long after the others. Whole ones are dearer to have:
- * the source reads them through a small ring instead of its whole buffer cache, the target stores them frozen.
+ * the source reads them through a small ring instead of its whole buffer cache, the target stores them frozen, so that
+ * the build of their first index has nothing to write into them.
  */
 function chooseCutting(tables: readonly PlannedTable[], options: PartsOptions): Cutting {
   const never = Number.POSITIVE_INFINITY;
@@ -70,7 +77,7 @@ function chooseCutting(tables: readonly PlannedTable[], options: PartsOptions): 
   const total = tables.flatMap((table) => table.heaps).reduce((sum, heap) => sum + heap.bytes, 0);
   const fairShare = total / options.jobs;
   return {
-    wholeBytes: Math.min(options.splitBytes, Math.max(fairShare / 2, SMALLEST_RANGE_BYTES)),
+    wholeBytes: Math.min(options.splitBytes, Math.max(fairShare * WHOLE_SHARES, SMALLEST_RANGE_BYTES)),
     rangeBytes: Math.min(options.splitBytes, Math.max(fairShare / 4, SMALLEST_RANGE_BYTES)),
   };
 }
