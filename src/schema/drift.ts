@@ -1,21 +1,25 @@
-/** What has changed since both sides were last found to agree. Pure. */
+/** What has changed since both sides were last found to agree, class by class. Pure. */
 
 import type { Side } from '../domain/names.ts';
-import { compareSchemas, type SchemaDifference } from './fingerprint/compare-schemas.ts';
-import type { SchemaObjects } from './fingerprint/schema-fingerprint.ts';
+import { compareClass, type SchemaDifference } from './fingerprint/compare-schemas.ts';
+import type { ObjectsOfClass } from './fingerprint/schema-fingerprint.ts';
 
-export type BothSchemas = Readonly<Record<Side, SchemaObjects>>;
+export type BothClasses = Readonly<Record<Side, ObjectsOfClass>>;
 
 /** Changes of one side since the record. */
-export const driftOf = (record: BothSchemas, now: SchemaObjects, side: Side): SchemaDifference[] =>
-  record[side].hash === now.hash ? [] : compareSchemas(record[side], now);
+export const driftOf = (name: string, was: ObjectsOfClass, now: ObjectsOfClass): SchemaDifference[] =>
+  compareClass(name, was, now, { acrossVersions: false });
 
 /** Differences between the sides that were not there when they were recorded. */
-export function newDifferences(record: BothSchemas | undefined, now: BothSchemas): SchemaDifference[] {
-  const known = new Set(
-    record === undefined ? [] : compareSchemas(record.source, record.target).map(differenceKey),
-  );
-  return compareSchemas(now.source, now.target).filter((difference) => !known.has(differenceKey(difference)));
+export function newDifferences(
+  name: string,
+  record: BothClasses | undefined,
+  now: BothClasses,
+  versions: { readonly acrossVersions: boolean },
+): SchemaDifference[] {
+  const between = ({ source, target }: BothClasses) => compareClass(name, source, target, versions);
+  const known = new Set(record === undefined ? [] : between(record).map(differenceKey));
+  return between(now).filter((difference) => !known.has(differenceKey(difference)));
 }
 
 const differenceKey = (difference: SchemaDifference): string => JSON.stringify(difference);

@@ -1,12 +1,11 @@
 import { expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
+import { schemaDifferences } from '../../test/support/whole-schema.ts';
 import { Connection } from '../postgres/connection.ts';
 import { sql, trusted } from '../postgres/sql.ts';
 import { classifyRestore } from './classify-restore.ts';
 import { dumpSchema } from './dump-schema.ts';
-import { compareSchemas } from './fingerprint/compare-schemas.ts';
-import { schemaFingerprint } from './fingerprint/schema-fingerprint.ts';
 import { type RestoreOptions, restoreStage } from './restore-stage.ts';
 import type { SchemaStatement } from './statement.ts';
 
@@ -68,8 +67,7 @@ test('killed between any two transactions, the next run executes exactly what is
       .toEqual([]);
   }
   await target.exec('DROP TABLE done');
-  const [was, is] = await Promise.all([source, target].map((side) => schemaFingerprint(side.connection)));
-  expect(was && is && compareSchemas(was, is)).toEqual([]);
+  expect(await schemaDifferences(source.connection, target.connection)).toEqual([]);
 });
 
 test('a statement that is refused is named with its cause, and what was done stays done', async ({

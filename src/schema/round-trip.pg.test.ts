@@ -2,14 +2,13 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
+import { schemaDifferences, wholeSchema } from '../../test/support/whole-schema.ts';
 import { Connection } from '../postgres/connection.ts';
 import { readRoles } from '../postgres/roles.ts';
 import { ident, sql, trusted } from '../postgres/sql.ts';
 import { applyRoles } from './apply-roles.ts';
 import { classifyRestore, type RestoreStage } from './classify-restore.ts';
 import { dumpSchema } from './dump-schema.ts';
-import { compareSchemas } from './fingerprint/compare-schemas.ts';
-import { schemaFingerprint } from './fingerprint/schema-fingerprint.ts';
 import { nativePgDumpMajor } from './native-pg-dump.ts';
 import { restoreStage } from './restore-stage.ts';
 import { roleStatements } from './role-statements.ts';
@@ -47,12 +46,8 @@ async function run(target: Database, stages: readonly RestoreStage[], width = 2)
   }
 }
 
-async function differences(source: Database, target: Database) {
-  return compareSchemas(
-    await schemaFingerprint(source.connection),
-    await schemaFingerprint(target.connection),
-  );
-}
+const differences = (source: Database, target: Database) =>
+  schemaDifferences(source.connection, target.connection);
 
 test.for(WAYS)(
   'cases 6, 10, 24, 25, 35, 37, 38: a rich schema arrives on 16 as it was on 15 (%s)',
@@ -101,7 +96,7 @@ test.for([
         width: 2,
         record: async () => undefined,
       });
-    expect(compareSchemas(await schemaFingerprint(source), await schemaFingerprint(target))).toEqual([]);
+    expect(await schemaDifferences(source, target)).toEqual([]);
     expect(await plan()).toMatchObject({ roles: [], database: [] });
   },
 );
@@ -139,13 +134,13 @@ test.runIf(WAYS.length > 1)('both ways of dumping name the same statements', asy
 
 test('our own things are not dumped, nor do they show in the fingerprint', async ({ source }) => {
   await source.exec('CREATE TABLE t (id int PRIMARY KEY, a int)');
-  const before = await schemaFingerprint(source.connection);
+  const before = await wholeSchema(source.connection);
   await source.exec(`CREATE SCHEMA pgglide; CREATE TABLE pgglide.x (); COMMENT ON TABLE pgglide.x IS 'ours';
     CREATE FUNCTION pgglide.fence() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
     CREATE TRIGGER pgglide_fence BEFORE INSERT ON t EXECUTE FUNCTION pgglide.fence();
     CREATE INDEX pgglide_identity_1 ON t (id, a);
     CREATE PUBLICATION pgglide_p FOR TABLE t`);
-  expect((await schemaFingerprint(source.connection)).hash).toBe(before.hash);
+  expect((await wholeSchema(source.connection)).hash).toBe(before.hash);
   const statements = await dumpSchema(source.address);
   expect(statements.filter(({ sql: text }) => text.includes('pgglide'))).toEqual([]);
   expect(statements.map(({ kind }) => kind)).toEqual(['TABLE', 'INDEX', 'CONSTRAINT']);

@@ -9,7 +9,14 @@ import { ident, literal, sql, trusted } from '../postgres/sql.ts';
 
 const FILES: Readonly<Record<Side, readonly string[]>> = {
   source: ['side-001.sql', 'side-002.sql'],
-  target: ['side-001.sql', 'side-002.sql', 'state-001.sql', 'state-002.sql', 'state-003.sql'],
+  target: [
+    'side-001.sql',
+    'side-002.sql',
+    'state-001.sql',
+    'state-002.sql',
+    'state-003.sql',
+    'state-004.sql',
+  ],
 };
 
 /** Files that are still to be installed on this side. */

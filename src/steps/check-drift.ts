@@ -1,9 +1,10 @@
 import { allEnded } from '../base/async.ts';
 import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
-import { type BothSchemas, describeDifferences, driftOf } from '../schema/drift.ts';
-import { schemaFingerprint, schemaHash } from '../schema/fingerprint/schema-fingerprint.ts';
-import { readSchemaHashes, readSchemaRecord } from '../state/schema-record.ts';
+import { describeDifferences, driftOf } from '../schema/drift.ts';
+import type { SchemaDifference } from '../schema/fingerprint/compare-schemas.ts';
+import { type ObjectsOfClass, readSchema, schemaHash } from '../schema/fingerprint/schema-fingerprint.ts';
+import { readRecordedClass, readSchemaHashes } from '../state/schema-record.ts';
 
 /**
  * Refuses a switch when DDL was run on either side since both schemas were found to agree: it is not replicated. Reads only.
@@ -22,11 +23,12 @@ export const checkDrift: SwitchoverStep = {
     const hashes = { source: onSource, target: onTarget };
     const changed = (['source', 'target'] as const).filter((side) => hashes[side] !== recorded[side]);
     if (changed.length === 0) return;
-    const record = await readSchemaRecord<BothSchemas['source']>(target, migration);
-    if (record === undefined) return;
     for (const side of changed) {
-      const now = await schemaFingerprint(side === 'source' ? source : target, scope);
-      const drift = driftOf(record, now, side);
+      const drift: SchemaDifference[] = [];
+      await readSchema(side === 'source' ? source : target, scope, async (name, now) => {
+        const record = await readRecordedClass<ObjectsOfClass>(target, migration, name);
+        drift.push(...driftOf(name, record[side], now));
+      });
       if (drift.length === 0) continue;
       throw new SwitchoverAbortedError(
         'schema_drift',

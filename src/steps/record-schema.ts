@@ -1,12 +1,21 @@
 import { allEnded } from '../base/async.ts';
 import { DifferenceError } from '../domain/errors.ts';
-import type { Step } from '../engine/step.ts';
-import { type BothSchemas, describeDifferences, driftOf, newDifferences } from '../schema/drift.ts';
-import { schemaFingerprint, schemaHash } from '../schema/fingerprint/schema-fingerprint.ts';
-import { readSchemaHashes, readSchemaRecord, saveSchemaRecord } from '../state/schema-record.ts';
-
-/** Undefined: what is recorded is what is there. */
-type Facts = { readonly record: BothSchemas | undefined; readonly now: BothSchemas } | undefined;
+import type { Side } from '../domain/names.ts';
+import type { Step, StepContext } from '../engine/step.ts';
+import { type BothClasses, describeDifferences, driftOf, newDifferences } from '../schema/drift.ts';
+import type { SchemaDifference } from '../schema/fingerprint/compare-schemas.ts';
+import {
+  type ClassOfBoth,
+  type ObjectsOfClass,
+  readBothSchemas,
+  schemaHash,
+} from '../schema/fingerprint/schema-fingerprint.ts';
+import {
+  readRecordedClass,
+  readSchemaHashes,
+  saveRecordedClass,
+  saveSchemaHashes,
+} from '../state/schema-record.ts';
 
 /**
  * Records both schemas when they agree, as what drift is measured against: DDL is not replicated. Differences that were
@@ -15,7 +24,7 @@ type Facts = { readonly record: BothSchemas | undefined; readonly now: BothSchem
  *
  * @throws {DifferenceError} `schema_differs`: DDL was run on one side since
  */
-export const recordSchema: Step<Facts> = {
+export const recordSchema: Step<undefined> = {
   id: 'record-schema',
   title: 'Schemas of both sides agree',
 
@@ -25,51 +34,62 @@ export const recordSchema: Step<Facts> = {
 
   async observe({ source, target, migration, settings: { scope } }) {
     const recorded = await readSchemaHashes(target, migration);
-    if (recorded !== undefined) {
-      const [onSource, onTarget] = await allEnded([schemaHash(source, scope), schemaHash(target, scope)]);
-      if (recorded.source === onSource && recorded.target === onTarget)
-        return { satisfied: true, facts: undefined };
-    }
-    const record = await readSchemaRecord<BothSchemas['source']>(target, migration);
-    const [onSource, onTarget] = await allEnded([
-      schemaFingerprint(source, scope),
-      schemaFingerprint(target, scope),
-    ]);
-    return { satisfied: false, facts: { record, now: { source: onSource, target: onTarget } } };
+    if (recorded === undefined) return { satisfied: false, facts: undefined };
+    const [onSource, onTarget] = await allEnded([schemaHash(source, scope), schemaHash(target, scope)]);
+    return { satisfied: recorded.source === onSource && recorded.target === onTarget, facts: undefined };
   },
 
-  actions({ target, migration, events }, facts) {
-    if (facts === undefined) return [];
-    const { record, now } = facts;
-    const differences = newDifferences(record, now);
-    if (record !== undefined && differences.length > 0) {
-      const changed = (['source', 'target'] as const).filter(
-        (side) => driftOf(record, now[side], side).length > 0,
-      );
-      throw new DifferenceError(
-        'schema_differs',
-        `The schema of the ${changed.join(' and the ')} changed, and the sides differ: ${describeDifferences(differences)}`,
-        {
-          hint: 'DDL is not replicated. New tables and partitions of the source: pgglide sync adds them. Else run the same statements on the other side, then the same command again.',
-          facts: { differences },
-        },
-      );
-    }
-    return [
-      {
-        on: 'target',
-        does: 'record both schemas',
-        run: async () => {
-          if (differences.length > 0) {
-            await events.emit('warning', {
-              code: 'schema_parity',
-              message: `The target's schema is not exactly the source's: ${describeDifferences(differences)}`,
-              hint: 'Look whether you expect this; the migration goes on.',
-            });
-          }
-          await saveSchemaRecord(target, migration, now);
-        },
-      },
-    ];
-  },
+  actions: (context) => [
+    { on: 'target', does: 'compare both schemas and record them', run: () => compareAndRecord(context) },
+  ],
 };
+
+/** All of it in one transaction on a session of its own: the others read their catalogs as of one instant meanwhile. */
+async function compareAndRecord(context: StepContext): Promise<void> {
+  const { source, target, migration, settings, events, open } = context;
+  await using saving = await open('target', 'schema record');
+  const { differences } = await saving.transaction(async () => {
+    const isFirst = (await readSchemaHashes(saving, migration)) === undefined;
+    const found = new Found();
+    const hashes = await readBothSchemas({ source, target }, settings.scope, async (now) => {
+      const { name, objects } = now;
+      const record = isFirst ? undefined : await readRecordedClass<ObjectsOfClass>(saving, migration, name);
+      found.add(record, now);
+      await saveRecordedClass(saving, migration, name, objects);
+    });
+    if (!isFirst && found.differences.length > 0) throw differ(found);
+    await saveSchemaHashes(saving, migration, hashes);
+    return found;
+  });
+  if (differences.length === 0) return;
+  await events.emit('warning', {
+    code: 'schema_parity',
+    message: `The target's schema is not exactly the source's: ${describeDifferences(differences)}`,
+    hint: 'Look whether you expect this; the migration goes on.',
+  });
+}
+
+/** What the classes read so far show. */
+class Found {
+  readonly differences: SchemaDifference[] = [];
+  readonly changed = new Set<Side>();
+
+  add(record: BothClasses | undefined, { name, objects, acrossVersions }: ClassOfBoth): void {
+    this.differences.push(...newDifferences(name, record, objects, { acrossVersions }));
+    if (record === undefined) return;
+    for (const side of ['source', 'target'] as const)
+      if (driftOf(name, record[side], objects[side]).length > 0) this.changed.add(side);
+  }
+}
+
+function differ({ differences, changed }: Found): DifferenceError {
+  const sides = (['source', 'target'] as const).filter((side) => changed.has(side));
+  return new DifferenceError(
+    'schema_differs',
+    `The schema of the ${sides.join(' and the ')} changed, and the sides differ: ${describeDifferences(differences)}`,
+    {
+      hint: 'DDL is not replicated. New tables and partitions of the source: pgglide sync adds them. Else run the same statements on the other side, then the same command again.',
+      facts: { differences },
+    },
+  );
+}

@@ -1,17 +1,12 @@
 import { expect, test } from 'vitest';
-import { compareSchemas } from './compare-schemas.ts';
-import type { SchemaObjects } from './schema-fingerprint.ts';
+import { compareClass } from './compare-schemas.ts';
+import type { ObjectsOfClass } from './schema-fingerprint.ts';
 
-const schema = (majorVersion: number, classes: SchemaObjects['classes']): SchemaObjects => ({
-  majorVersion,
-  hash: '',
-  classes,
-});
+const ONE_VERSION = { acrossVersions: false };
+const tables = (was: ObjectsOfClass, is: ObjectsOfClass) => compareClass('tables', was, is, ONE_VERSION);
 
 test('what came, went and changed is named, with both definitions', () => {
-  const was = schema(15, { tables: { a: '1', b: '1', c: '1' } });
-  const is = schema(15, { tables: { a: '1', b: '2', d: '1' } });
-  expect(compareSchemas(was, is)).toEqual([
+  expect(tables({ a: '1', b: '1', c: '1' }, { a: '1', b: '2', d: '1' })).toEqual([
     { class: 'tables', object: 'b', change: 'changed', was: '1', is: '2' },
     { class: 'tables', object: 'c', change: 'dropped', was: '1' },
     { class: 'tables', object: 'd', change: 'added', is: '1' },
@@ -19,24 +14,26 @@ test('what came, went and changed is named, with both definitions', () => {
 });
 
 test('objects named like properties of every object are objects', () => {
-  const was = schema(15, { tables: JSON.parse('{"__proto__": "1", "constructor": "1"}') });
-  const changes = (a: SchemaObjects, b: SchemaObjects) =>
-    compareSchemas(a, b).map(({ object, change }) => [object, change]);
-  expect(changes(was, schema(15, { tables: {} }))).toEqual([
+  const odd: ObjectsOfClass = JSON.parse('{"__proto__": "1", "constructor": "1"}');
+  const changes = (was: ObjectsOfClass, is: ObjectsOfClass) =>
+    tables(was, is).map(({ object, change }) => [object, change]);
+  expect(changes(odd, {})).toEqual([
     ['__proto__', 'dropped'],
     ['constructor', 'dropped'],
   ]);
-  expect(changes(schema(15, { tables: {} }), was)).toEqual([
+  expect(changes({}, odd)).toEqual([
     ['__proto__', 'added'],
     ['constructor', 'added'],
   ]);
 });
 
 test('a query that a newer version prints without qualifiers is the same query there, but not on one version', () => {
-  const old = { views: { v: ' SELECT "t"."a",\n    "t"."b"\n   FROM "public"."t"\n  WHERE ("t"."a" > 1);' } };
-  const newer = { views: { v: ' SELECT "a",\n    "b"\n   FROM "public"."t"\n  WHERE "a" > 1;' } };
-  const other = { views: { v: ' SELECT "a",\n    "b"\n   FROM "public"."t"\n  WHERE "a" > 2;' } };
-  expect(compareSchemas(schema(15, old), schema(16, newer))).toEqual([]);
-  expect(compareSchemas(schema(15, old), schema(15, newer))).toHaveLength(1);
-  expect(compareSchemas(schema(15, old), schema(16, other))).toHaveLength(1);
+  const views = (was: string, is: string, acrossVersions: boolean) =>
+    compareClass('views', { v: was }, { v: is }, { acrossVersions });
+  const old = ' SELECT "t"."a",\n    "t"."b"\n   FROM "public"."t"\n  WHERE ("t"."a" > 1);';
+  const newer = ' SELECT "a",\n    "b"\n   FROM "public"."t"\n  WHERE "a" > 1;';
+  const other = ' SELECT "a",\n    "b"\n   FROM "public"."t"\n  WHERE "a" > 2;';
+  expect(views(old, newer, true)).toEqual([]);
+  expect(views(old, newer, false)).toHaveLength(1);
+  expect(views(old, other, true)).toHaveLength(1);
 });

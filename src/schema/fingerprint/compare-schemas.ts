@@ -1,6 +1,6 @@
-/** The differences between two fingerprints of a schema. Pure. */
+/** The differences between the objects of one class in two schemas. Pure. */
 
-import type { SchemaObjects } from './schema-fingerprint.ts';
+import type { ObjectsOfClass } from './schema-fingerprint.ts';
 
 export interface SchemaDifference {
   /** "tables", "columns", "indexes", ... */
@@ -18,26 +18,18 @@ const DEPARSED: ReadonlySet<string> = new Set(['views', 'rules', 'policies', 'fu
 /**
  * From `was` to `is`: the source at two times (drift), or the source and the target (parity). Between two major
  * versions, queries are compared without the names that qualify their columns; which columns they use is compared
- * apart ("view dependencies"). Differences that are meant to be never show, because schemaFingerprint() does not read
+ * apart ("view dependencies"). Differences that are meant to be never show, because readSchema() does not read
  * them: schema pgglide, fence triggers, indexes and event triggers named pgglide_*, publications and subscriptions,
  * tablespaces, versions of extensions, NOT NULL as a constraint (18), MAINTAIN (17), and what the server makes by
  * itself (copies of triggers and foreign keys on partitions, constructors of ranges).
  */
-export function compareSchemas(was: SchemaObjects, is: SchemaObjects): SchemaDifference[] {
-  const acrossVersions = was.majorVersion !== is.majorVersion;
-  const names = new Set([...Object.keys(was.classes), ...Object.keys(is.classes)]);
-  return [...names].flatMap((name) => {
-    const form = acrossVersions && DEPARSED.has(name) ? withoutQualifiers : (text: string) => text;
-    return compareClass(name, was.classes[name] ?? {}, is.classes[name] ?? {}, form);
-  });
-}
-
-function compareClass(
+export function compareClass(
   name: string,
-  was: Readonly<Record<string, string>>,
-  is: Readonly<Record<string, string>>,
-  form: (definition: string) => string,
+  was: ObjectsOfClass,
+  is: ObjectsOfClass,
+  { acrossVersions }: { readonly acrossVersions: boolean },
 ): SchemaDifference[] {
+  const form = acrossVersions && DEPARSED.has(name) ? withoutQualifiers : (text: string) => text;
   const keys = [...new Set([...Object.keys(was), ...Object.keys(is)])];
   return keys.flatMap((object): SchemaDifference[] => {
     const before = Object.hasOwn(was, object) ? was[object] : undefined;

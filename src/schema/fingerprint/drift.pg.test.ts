@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { test } from '../../../test/support/fixture.ts';
-import { compareSchemas } from './compare-schemas.ts';
-import { schemaFingerprint, schemaHash } from './schema-fingerprint.ts';
+import { schemaChanges, schemaDifferences, wholeSchema } from '../../../test/support/whole-schema.ts';
+import { schemaHash } from './schema-fingerprint.ts';
 
 const BASE = `
   CREATE SCHEMA s;
@@ -75,11 +75,11 @@ test('case 14: every kind of DDL shows in the classes it concerns, and work on r
   source,
 }) => {
   await source.exec(BASE);
-  let before = await schemaFingerprint(source.connection);
+  let before = await wholeSchema(source.connection);
   for (const [ddl, classes] of CHANGES) {
     for (const statement of ddl.split('; ')) await source.exec(statement);
-    const after = await schemaFingerprint(source.connection);
-    const found = new Set(compareSchemas(before, after).map((difference) => difference.class));
+    const after = await wholeSchema(source.connection);
+    const found = new Set(schemaChanges(before, after).map((difference) => difference.class));
     expect.soft([...found].sort(), ddl).toEqual([...classes].sort());
     expect.soft(after.hash === before.hash, ddl).toBe(classes.length === 0);
     expect.soft(await schemaHash(source.connection), ddl).toBe(after.hash);
@@ -96,10 +96,7 @@ test('case 32: an invalid index is there on the source and missing on the target
   await expect(source.exec('CREATE UNIQUE INDEX CONCURRENTLY broken ON t (a)')).rejects.toMatchObject({
     code: '23505',
   });
-  const differences = compareSchemas(
-    await schemaFingerprint(source.connection),
-    await schemaFingerprint(target.connection),
-  );
+  const differences = await schemaDifferences(source.connection, target.connection);
   expect(differences).toMatchObject([
     {
       class: 'indexes',
@@ -113,9 +110,9 @@ test('case 32: an invalid index is there on the source and missing on the target
 test('objects outside the scope do not count', async ({ source }) => {
   await source.exec('CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE a.t (x int); CREATE TABLE a.u (x int)');
   const scope = { schemas: ['a'], exclude: ['a.u'] };
-  const before = await schemaFingerprint(source.connection, scope);
+  const before = await wholeSchema(source.connection, scope);
   await source.exec('CREATE TABLE b.t (); ALTER TABLE a.u ADD y int; CREATE EXTENSION citext SCHEMA b');
-  expect((await schemaFingerprint(source.connection, scope)).hash).toBe(before.hash);
+  expect((await wholeSchema(source.connection, scope)).hash).toBe(before.hash);
   await source.exec('ALTER TABLE a.t ADD y int');
-  expect((await schemaFingerprint(source.connection, scope)).hash).not.toBe(before.hash);
+  expect((await wholeSchema(source.connection, scope)).hash).not.toBe(before.hash);
 });

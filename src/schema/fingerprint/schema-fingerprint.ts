@@ -1,6 +1,8 @@
 /** What a database's schema is, read from its catalogs in a form that every version writes alike. */
 
 import { createHash, type Hash } from 'node:crypto';
+import { allEnded } from '../../base/async.ts';
+import type { Side } from '../../domain/names.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import type { Scope } from '../../postgres/scope.ts';
 import { list, type Sql, sql, trusted } from '../../postgres/sql.ts';
@@ -8,13 +10,15 @@ import type { ObjectClass } from './object-class.ts';
 import { RELATION_CLASSES } from './relation-classes.ts';
 import { SCHEMA_CLASSES } from './schema-classes.ts';
 
-/** Fits into JSON. */
-export interface SchemaObjects {
-  readonly majorVersion: number;
-  /** Hex, over all objects: equal on one version if and only if the schemas are. */
-  readonly hash: string;
-  /** Class -> key -> definition. */
-  readonly classes: Readonly<Record<string, Readonly<Record<string, string>>>>;
+/** Key -> definition, of one class. Fits into JSON. */
+export type ObjectsOfClass = Readonly<Record<string, string>>;
+
+/** One class of two schemas. */
+export interface ClassOfBoth {
+  readonly name: string;
+  readonly objects: Readonly<Record<Side, ObjectsOfClass>>;
+  /** Their servers are of different major versions. */
+  readonly acrossVersions: boolean;
 }
 
 const CLASSES: readonly ObjectClass[] = [...RELATION_CLASSES, ...SCHEMA_CLASSES];
@@ -23,26 +27,69 @@ const wantedClasses = (scope: Scope): readonly ObjectClass[] =>
   CLASSES.filter((one) => !(one.isGlobal && scope.schemas !== undefined));
 
 /**
- * Reads every object of the scope but ours (schema pgglide, fences, helper indexes) and those of extensions.
+ * Reads every object of the scope but ours (schema pgglide, fences, helper indexes) and those of extensions, and hands on
+ * one class after the other: the whole schema of thousands of tables would not fit into our memory.
  * One read-only transaction; locks nothing but catalogs.
+ *
+ * @returns the schema's hash, in hex: equal on one version if and only if the schemas are
  */
-export async function schemaFingerprint(connection: Connection, scope: Scope = {}): Promise<SchemaObjects> {
-  return reading(connection, async () => {
-    const { majorVersion } = await connection.one<{ majorVersion: number }>(
-      sql`SELECT current_setting('server_version_num')::int / 10000 AS "majorVersion"`,
-    );
-    const classes: Record<string, Record<string, string>> = {};
-    const hash = createHash('sha256');
-    for (const one of wantedClasses(scope)) {
-      const { objects, classHash } = await readClass(connection, one, scope);
-      classes[one.name] = objects;
-      addTo(hash, one, classHash);
-    }
-    return { majorVersion, hash: hash.digest('hex'), classes };
+export const readSchema = (
+  connection: Connection,
+  scope: Scope,
+  take: (name: string, objects: ObjectsOfClass) => void | Promise<void>,
+): Promise<string> =>
+  reading(connection, async () => {
+    const reader = new SchemaReader(connection, scope);
+    for (const one of wantedClasses(scope)) await take(one.name, await reader.read(one));
+    return reader.hash;
   });
+
+/** The same of both sides. */
+export const readBothSchemas = (
+  { source, target }: Readonly<Record<Side, Connection>>,
+  scope: Scope,
+  take: (one: ClassOfBoth) => void | Promise<void>,
+): Promise<Readonly<Record<Side, string>>> =>
+  reading(source, () =>
+    reading(target, async () => {
+      const acrossVersions = (await majorVersion(source)) !== (await majorVersion(target));
+      const readers = { source: new SchemaReader(source, scope), target: new SchemaReader(target, scope) };
+      for (const one of wantedClasses(scope)) {
+        const [onSource, onTarget] = await allEnded([readers.source.read(one), readers.target.read(one)]);
+        await take({ name: one.name, objects: { source: onSource, target: onTarget }, acrossVersions });
+      }
+      return { source: readers.source.hash, target: readers.target.hash };
+    }),
+  );
+
+class SchemaReader {
+  readonly #connection: Connection;
+  readonly #scope: Scope;
+  readonly #hash = createHash('sha256');
+
+  constructor(connection: Connection, scope: Scope) {
+    this.#connection = connection;
+    this.#scope = scope;
+  }
+
+  async read(one: ObjectClass): Promise<ObjectsOfClass> {
+    const { objects, classHash } = await readClass(this.#connection, one, this.#scope);
+    addTo(this.#hash, one, classHash);
+    return objects;
+  }
+
+  /** Of the classes read so far. */
+  get hash(): string {
+    return this.#hash.copy().digest('hex');
+  }
 }
 
-/** The `hash` of schemaFingerprint() alone: the server hashes, so that thousands of tables do not travel to find nothing new. */
+async function majorVersion(connection: Connection): Promise<number> {
+  const version = sql`SELECT current_setting('server_version_num')::int / 10000 AS major`;
+  return (await connection.one<{ major: number }>(version)).major;
+}
+
+/** The hash of readSchema() alone: the server hashes, so that thousands of tables do not travel to find nothing new. */
 export const schemaHash = (connection: Connection, scope: Scope = {}): Promise<string> =>
   reading(connection, () => hashOf(connection, scope));
 
