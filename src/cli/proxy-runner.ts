@@ -1,8 +1,7 @@
 /** The proxy as a command: in one process, or in several that share its port. */
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { entryPoint } from '../base/entry-point.ts';
 import { hostAndPort } from '../config/host-and-port.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { UsageError } from '../domain/errors.ts';
@@ -100,9 +99,8 @@ async function serveWithWorkers(options: RunProxyOptions, addresses: Addresses, 
 
 /** What a worker needs comes over its pipe: arguments and environment are for everyone to read. */
 function forkWorker(): ChildProcess {
-  const extension = extname(fileURLToPath(import.meta.url));
-  const execArgv = extension === '.ts' ? ['--import', import.meta.resolve('tsx')] : [];
-  return fork(fileURLToPath(new URL(`./proxy-worker${extension}`, import.meta.url)), [], { execArgv });
+  const { file, isBuilt } = entryPoint('src/cli/proxy-worker');
+  return fork(file, [], { execArgv: isBuilt ? [] : ['--import', import.meta.resolve('tsx')] });
 }
 
 function controlListen({ control, tokenFile, clientTls }: RunProxyOptions): ControlListen {

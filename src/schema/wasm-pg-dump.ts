@@ -1,8 +1,8 @@
 /** Runs pg_dump 18 as WebAssembly over a connection of ours, for machines that have no client tools. */
 
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads';
+import { entryPoint } from '../base/entry-point.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 import type { PgDumpOutcome, PgDumpWork } from './wasm-pg-dump-worker.ts';
@@ -59,10 +59,9 @@ function startWorker(work: PgDumpWork): Worker {
     // Most of what it needs lies in WebAssembly's memory: its own garbage shall not pile up beside that.
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
   };
-  if (extname(fileURLToPath(import.meta.url)) === '.js') {
-    return new Worker(new URL('./wasm-pg-dump-worker.js', import.meta.url), options);
-  }
-  const file = new URL('./wasm-pg-dump-worker.ts', import.meta.url).href;
+  const program = entryPoint('src/schema/wasm-pg-dump-worker');
+  if (program.isBuilt) return new Worker(program.file, options);
+  const file = pathToFileURL(program.file).href;
   const loader = import.meta.resolve('tsx/esm/api');
   const script = `import(${JSON.stringify(loader)}).then((tsx) => tsx.tsImport(${JSON.stringify(file)}, ${JSON.stringify(file)}))`;
   return new Worker(script, { ...options, eval: true });
