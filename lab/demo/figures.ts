@@ -32,6 +32,7 @@ export interface Figures {
     readonly bytes: number;
     readonly seconds: number;
   };
+  /** After the last switch, in its pinned snapshots. */
   readonly verify: { readonly tables: number; readonly equal: number; readonly seconds: number };
   /** Why it is not ok; empty when it is. */
   readonly problems: readonly string[];
@@ -80,17 +81,17 @@ export interface Measured {
   readonly switches: readonly { readonly output: SwitchOutput; readonly window: WindowStats }[];
   readonly audit: AuditReport;
   readonly copy: Figures['copy'];
-  readonly verification: VerificationOutput;
 }
 
 export function figuresOf(measured: Measured): Figures {
-  const { audit, verification } = measured;
+  const { audit, switches } = measured;
+  const last = switches.at(-1)?.output.verification;
   const problems = problemsOf(measured);
   return {
     ok: problems.length === 0,
     seconds: measured.seconds,
     requests: measured.requests,
-    switchovers: measured.switches.map(({ output, window }) => switchFigures(output, window)),
+    switchovers: switches.map(({ output, window }) => switchFigures(output, window)),
     writes: {
       acknowledged: audit.acknowledged,
       lost: audit.lost + (audit.other?.lost ?? 0),
@@ -99,13 +100,16 @@ export function figuresOf(measured: Measured): Figures {
     },
     copy: measured.copy,
     verify: {
-      tables: verification.tables.length,
-      equal: verification.tables.filter((table) => table.equal).length,
-      seconds: verification.seconds,
+      tables: last?.tables.length ?? 0,
+      equal: last === undefined ? 0 : equalTables(last),
+      seconds: last?.seconds ?? 0,
     },
     problems,
   };
 }
+
+export const equalTables = ({ tables }: VerificationOutput): number =>
+  tables.filter(({ equal }) => equal).length;
 
 function problemsOf({ requests, audit, switches }: Measured): string[] {
   const problems: string[] = [];

@@ -1,7 +1,7 @@
 /** What the demo shows: one line a finished act, and while one runs, what it says last. */
 
 import pc from 'picocolors';
-import type { Figures, SwitchOutput, VerificationOutput } from './figures.ts';
+import { equalTables, type Figures, type SwitchOutput, type VerificationOutput } from './figures.ts';
 
 const mark = pc.green('✔');
 
@@ -57,15 +57,19 @@ export class Screen {
         break;
       case 'verify': {
         const { tables, seconds } = (output as { summary: VerificationOutput }).summary;
-        const equal = tables.filter((table) => table.equal).length;
+        const equal = equalTables((output as { summary: VerificationOutput }).summary);
         this.done(`verify: ${equal}/${tables.length} tables equal, under load, ${seconds.toFixed(1)} s`);
         break;
       }
       case 'rehearse':
       case 'cutover':
       case 'rollback': {
-        const { summary } = output as SwitchOutput;
-        this.done(`${name}: requests held for ${summary.pauseMs.toFixed(0)} ms`);
+        const { summary, verification } = output as SwitchOutput &
+          Partial<Pick<SwitchOutput, 'verification'>>;
+        const held = `${name}: requests held for ${summary.pauseMs.toFixed(0)} ms`;
+        const compared =
+          verification && `, then ${equalTables(verification)}/${verification.tables.length} tables equal`;
+        this.done(`${held}${compared ?? ''}`);
         break;
       }
     }
