@@ -1,6 +1,7 @@
 /** The exact comparison after a switch, inside the snapshots that were pinned in its pause. The application works meanwhile. */
 
 import { sleep } from '../base/async.ts';
+import { collectGarbage } from '../base/garbage.ts';
 import type { VerificationSummary } from '../domain/event.ts';
 import type { Switchover, SwitchoverContext } from '../engine/switchover-step.ts';
 import { mergeVerifications, type OwnVerification } from '../verify/merge-verifications.ts';
@@ -29,6 +30,8 @@ export async function verifyPinnedSnapshots(
 async function verifyOne(context: SwitchoverContext): Promise<OwnVerification> {
   const { settings, facts, plan, events, signal } = context;
   const { source, target, verify } = settings;
+  // Of thousands of tables the switch has left as much behind as the comparison is about to need.
+  collectGarbage();
   const verification = await verifyPinned({
     source: { address: source, snapshot: facts.snapshots?.source ?? '' },
     target: { address: target, snapshot: facts.snapshots?.target ?? '' },

@@ -1,3 +1,4 @@
+import { collectGarbage } from '../base/garbage.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { rehearseFence } from '../postgres/fence.ts';
@@ -23,6 +24,8 @@ export const rehearseQueries: SwitchoverStep = {
     const sessions = { barrier: facts.barrier, lift: facts.lift };
     const pins = [facts.pins.source, facts.pins.target];
     await rehearse(context, sessions, pins);
+    // The values of thousands of sequences, and the text that sets them: not twice in memory.
+    collectGarbage();
     await rehearse(context, sessions, pins);
     await Promise.all(pins.map(beginSnapshot));
   },
