@@ -13,6 +13,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 export class Children {
   readonly #running = new Set<ChildProcess>();
+  #isEnded = false;
 
   /** Runs to its end. Not told of Ctrl-C by the terminal (its own process group): end() decides the order. */
   async run(
@@ -65,8 +66,9 @@ export class Children {
     return { ready: await ready, stop };
   }
 
-  /** Ends all that still run, the last started first. */
+  /** Ends all that still run, the last started first, and lets no more begin: what was under way goes on for a moment. */
   async end(): Promise<void> {
+    this.#isEnded = true;
     for (const child of [...this.#running].reverse()) {
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
@@ -76,6 +78,7 @@ export class Children {
   }
 
   #spawn([program = '', ...args]: readonly string[], env: Environment): ChildProcess {
+    if (this.#isEnded) throw new Error(`${program} is not started: everything is being ended`);
     const child = spawn(program, args, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

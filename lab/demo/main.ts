@@ -1,6 +1,7 @@
 /** `npm run demo`: a whole migration on this machine, there, back and there again, under load, audited. */
 
 import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { auditLedger } from '../load/audit.ts';
 import { windowStats } from '../load/latency.ts';
 import { readLedger } from '../load/ledger.ts';
@@ -71,10 +72,10 @@ async function play(stage: Stage, screen: Screen): Promise<Figures> {
   const { options } = stage;
   await screen.during('starting servers', () => stage.startServers());
   screen.done(`PostgreSQL ${stage.versions.join(' and ')} started (embedded, 127.0.0.1)`);
-  await screen.during(`making a shop of ${options.rows} rows`, () => stage.seedSource());
-  await screen.during('starting proxy and application', () =>
-    stage.startProxy().then(() => stage.startApp()),
+  await screen.during(`making a shop of ${options.rows} rows`, () =>
+    Promise.all([stage.seedSource(), stage.startProxy()]),
   );
+  await screen.during('starting the application', () => stage.startApp());
   await stage.startLoad();
   screen.done(`shop of ${screen.count(options.rows)} rows behind the proxy, ${options.rate} req/s running`);
 
@@ -88,12 +89,12 @@ async function play(stage: Stage, screen: Screen): Promise<Figures> {
     switches.push((await run(stage, screen, [direction])) as SwitchOutput);
   }
   if (!options.keep) await stage.stopLoad();
-  const report = (await run(stage, screen, ['report'])) as { readonly copy: Figures['copy'] };
-  await saveReport(stage, screen);
+  const [report] = await Promise.all([run(stage, screen, ['report']), saveReport(stage)]);
+  screen.note(`report: ${REPORT}`);
   return audit(stage, screen, {
     seconds: (performance.now() - started) / 1000,
     switches,
-    copy: report.copy,
+    copy: (report as { readonly copy: Figures['copy'] }).copy,
   });
 }
 
@@ -141,12 +142,13 @@ async function audit(stage: Stage, screen: Screen, played: Played): Promise<Figu
   return figures;
 }
 
+const REPORT = '.pgglide/demo/report.txt';
+
 /** The account of the migration, beside the checkout's other scratch files. */
-async function saveReport(stage: Stage, screen: Screen): Promise<void> {
+async function saveReport(stage: Stage): Promise<void> {
   const { stdout } = await stage.pgglide(['report']);
-  await mkdir('.pgglide/demo', { recursive: true });
-  await writeFile('.pgglide/demo/report.txt', stdout);
-  screen.note('report: .pgglide/demo/report.txt');
+  await mkdir(dirname(REPORT), { recursive: true });
+  await writeFile(REPORT, stdout);
 }
 
 process.exitCode = await main();

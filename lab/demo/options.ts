@@ -16,7 +16,7 @@ export function parseOptions(args: readonly string[]): DemoOptions {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      rows: { type: 'string', default: '500000' },
+      rows: { type: 'string', default: '400000' },
       rate: { type: 'string', default: '500' },
       from: { type: 'string', default: '15' },
       to: { type: 'string', default: '16' },
