@@ -12,6 +12,7 @@ import { takeRunnerLock } from '../state/runner-lock.ts';
 import { openSessions } from '../steps/open-sessions.ts';
 import { putProxyIn } from '../steps/put-proxy-in.ts';
 import { undoStep } from './each-database.ts';
+import { updateOwnSchema } from './own-schema.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
 import { reviveLink } from './revive-link.ts';
@@ -48,6 +49,7 @@ export async function runSwitch(
   if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
     await requireVerified(session);
   }
+  await updateOwnSchema(session);
   const placement = session.placement();
   if (placement !== undefined) await reconcile(putProxyIn, { ...session.context(row.plan), placement });
   for (const database of session.databases) await reviveLink(database, row);

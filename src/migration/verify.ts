@@ -13,6 +13,7 @@ import { mergeVerifications, type OwnVerification } from '../verify/merge-verifi
 import type { Verification } from '../verify/verification.ts';
 import { type VerifyOnlineOptions, verifyOnline } from '../verify/verify-online.ts';
 import { naming } from './each-database.ts';
+import { updateOwnSchema } from './own-schema.ts';
 import { reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
@@ -27,6 +28,7 @@ export async function verify(session: Session): Promise<Verification> {
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
   await requireRow(session, 'verify');
+  await updateOwnSchema(session);
   const found: OwnVerification[] = [];
   for (const database of session.databases)
     found.push({
