@@ -5,6 +5,9 @@ import { equalTables, type Figures, type SwitchOutput, type VerificationOutput }
 
 const mark = pc.green('✔');
 
+const equalOf = (verification: VerificationOutput): string =>
+  `${equalTables(verification)}/${verification.tables.length} tables equal`;
+
 export class Screen {
   readonly #isLive = process.stdout.isTTY === true;
 
@@ -56,20 +59,17 @@ export class Screen {
         this.done('sync: copied, and following');
         break;
       case 'verify': {
-        const { tables, seconds } = (output as { summary: VerificationOutput }).summary;
-        const equal = equalTables((output as { summary: VerificationOutput }).summary);
-        this.done(`verify: ${equal}/${tables.length} tables equal, under load, ${seconds.toFixed(1)} s`);
+        const { summary } = output as { summary: VerificationOutput };
+        this.done(`verify: ${equalOf(summary)}, under load, ${summary.seconds.toFixed(1)} s`);
         break;
       }
       case 'rehearse':
       case 'cutover':
       case 'rollback': {
-        const { summary, verification } = output as SwitchOutput &
-          Partial<Pick<SwitchOutput, 'verification'>>;
-        const held = `${name}: requests held for ${summary.pauseMs.toFixed(0)} ms`;
-        const compared =
-          verification && `, then ${equalTables(verification)}/${verification.tables.length} tables equal`;
-        this.done(`${held}${compared ?? ''}`);
+        // A rehearsal switches nothing, so there is nothing to compare.
+        const { summary, verification } = output as Pick<SwitchOutput, 'summary'> & Partial<SwitchOutput>;
+        const compared = verification === undefined ? '' : `, then ${equalOf(verification)}`;
+        this.done(`${name}: requests held for ${summary.pauseMs.toFixed(0)} ms${compared}`);
         break;
       }
     }

@@ -35,7 +35,8 @@ export async function serverEncoding(connection: Connection): Promise<string> {
   return row.encoding;
 }
 
-const columnKey = (schema: string, table: string, column: string): string =>
+/** One text for the three names, whatever they hold. */
+export const columnKey = (schema: string, table: string, column: string): string =>
   JSON.stringify([schema, table, column]);
 
 async function columnSignatures(connection: Connection): Promise<ReadonlyMap<string, string | undefined>> {

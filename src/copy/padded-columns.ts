@@ -8,6 +8,7 @@
 import { type Heap, type PlannedTable, tableBytes } from '../domain/plan.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import { ident, list, type Sql, sql } from '../postgres/sql.ts';
+import { columnKey } from './formats.ts';
 
 /** Shorter ones are not worth a function call for each row, nor smaller tables a look at their rows. */
 const SHORTEST_CHARACTERS = 16;
@@ -44,9 +45,6 @@ export async function paddedColumns(
 
 const largest = (heaps: readonly Heap[]): Heap | undefined =>
   heaps.reduce<Heap | undefined>((best, heap) => (heap.bytes > (best?.bytes ?? -1) ? heap : best), undefined);
-
-const columnKey = (schema: string, table: string, column: string): string =>
-  JSON.stringify([schema, table, column]);
 
 /** Characters of each char(n); a bpchar without a length keeps its blanks, and so do domains, which may check them. */
 async function fixedLengths(connection: Connection): Promise<ReadonlyMap<string, number>> {
