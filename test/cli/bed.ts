@@ -64,8 +64,13 @@ export class Bed implements AsyncDisposable {
 
   /** The command line as it is typed, in the folder with the configuration. */
   async pgglide(args: readonly string[]): Promise<Ended> {
+    return this.start(args).ended;
+  }
+
+  /** The same, running. */
+  start(args: readonly string[]): Tool {
     const env = { PGPASSFILE: join(this.folder, 'pgpass'), NO_COLOR: '1', PGGLIDE_CONFIG: this.configPath };
-    return new Tool([process.execPath, packagePath('bin', 'pgglide.js'), ...args], env).ended;
+    return new Tool([process.execPath, packagePath('bin', 'pgglide.js'), ...args], env);
   }
 
   rows<Row extends object>(side: Side, text: string): Promise<Row[]> {

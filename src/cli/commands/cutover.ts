@@ -8,6 +8,11 @@ export const cutover: CommandDefinition = {
     'Moves traffic to the target: requests wait while the last changes drain, none is refused. Past the pause budget, or when anything fails before the commit point, traffic goes on where it was. Reverse replication is ready before traffic resumes, so that rollback loses nothing.',
   options: [
     { flags: '--dry-run', description: 'check the guards and print what would be done' },
+    { flags: '--at <moment>', description: 'wait until then: 2026-11-30T03:00Z' },
+    {
+      flags: '--auto',
+      description: 'wait until verified, caught up and in nobody’s way, then cut over; with --at not before',
+    },
     { flags: '--unverified', description: 'although no fresh verification found both sides equal' },
     { flags: '--pause-budget <duration>', description: 'how long requests may wait (cutover.pauseBudget)' },
   ],
@@ -17,12 +22,19 @@ export const cutover: CommandDefinition = {
     7: 'refused: wrong phase, or a guard is not met',
     20: 'a human is needed: cannot prove where clients write',
   },
-  async run(context, { dryRun, unverified, pauseBudget }) {
+  async run(context, { dryRun, unverified, pauseBudget, at, auto }) {
+    const { momentFlag } = await import('../start-time.ts');
     const { runSwitchover } = await import('../run-switchover.ts');
+    const { scheduledCutover } = await import('../scheduled-cutover.ts');
+    const atMs = at === undefined ? undefined : momentFlag('--at', String(at));
     const isDry = dryRun === true;
     const settings = { 'cutover.pauseBudget': pauseBudget };
-    return await runSwitchover(context, { settings }, (migration) =>
-      migration.cutover({ dryRun: isDry, unverified: unverified === true }),
-    );
+    const cutOver = () =>
+      runSwitchover(context, { settings }, (migration) =>
+        migration.cutover({ dryRun: isDry, unverified: unverified === true }),
+      );
+    if (isDry || (atMs === undefined && auto !== true)) return await cutOver();
+    const schedule = { atMs, auto: auto === true, settings, unverified: unverified === true };
+    return await scheduledCutover(context, schedule, cutOver);
   },
 };
