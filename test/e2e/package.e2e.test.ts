@@ -1,0 +1,72 @@
+/** What npm installs, without the checkout around it: its programs, and the demo that the first command of `--help` names. */
+
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { packagePath } from '../../src/base/package-root.ts';
+
+const run = promisify(execFile);
+/** What is built from, and what `files` of package.json chooses from. */
+const CHECKOUT = [
+  'assets',
+  'bin',
+  'docs',
+  'lab',
+  'sql',
+  'src',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+];
+const TEXTS = ['LICENSE', 'README.md', 'CHANGELOG.md'];
+
+let folder: string;
+const installed = (...parts: string[]): string => join(folder, 'node_modules', 'pgglide', ...parts);
+const pgglide = (...args: string[]) =>
+  run(process.execPath, [installed('bin', 'pgglide.js'), ...args], {
+    cwd: folder,
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'pgglide-package-'));
+  const checkout = join(folder, 'checkout');
+  await mkdir(checkout);
+  for (const name of [...CHECKOUT, ...TEXTS])
+    await cp(packagePath(name), join(checkout, name), { recursive: true });
+  await symlink(packagePath('node_modules'), join(checkout, 'node_modules'));
+  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: checkout });
+  await rm(checkout, { recursive: true });
+  await mkdir(installed(), { recursive: true });
+  await run('tar', ['-xzf', join(folder, stdout.trim()), '-C', installed(), '--strip-components=1']);
+  // In place of `npm install`, which would fetch them: its dependencies stand beside it.
+  for (const name of await readdir(packagePath('node_modules'))) {
+    if (name !== '.bin' && name !== 'pgglide')
+      await symlink(packagePath('node_modules', name), join(folder, 'node_modules', name));
+  }
+}, 240_000);
+
+afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+test('holds neither sources nor tests', async () => {
+  const files = await readdir(installed(), { recursive: true });
+  expect(files.filter((file) => /(?<!\.d)\.ts$|\.test\./.test(file))).toEqual([]);
+  expect((await pgglide('version')).stdout).toContain('pgglide ');
+});
+
+test('the demo runs, in the folder where it is called', async () => {
+  const { stdout, stderr } = await pgglide(
+    'demo',
+    '--rows',
+    '5000',
+    '--rate',
+    '50',
+    '--json',
+    'figures.json',
+  );
+  expect(`${stdout}${stderr}`).toContain('0 lost, 0 doubled');
+  expect(await readdir(folder)).toEqual(expect.arrayContaining(['figures.json', '.pgglide']));
+});
