@@ -165,4 +165,20 @@ describe('sync', () => {
       await scene.run((migration) => migration.abort());
     });
   });
+
+  test('abort takes the database back from an owner that the sync has made, and the sync may begin anew', async ({
+    source,
+    target,
+  }) => {
+    const owner = `${source.name}_owner`;
+    await source.exec(`${SHOP}; CREATE ROLE ${owner}; ALTER DATABASE ${source.name} OWNER TO ${owner};
+      CREATE COLLATION german (provider = icu, locale = 'de'); CREATE TYPE span AS RANGE (subtype = float8)`);
+    await withScene({ source, target }, async (scene) => {
+      for (const _ of ['first', 'again']) {
+        await scene.run((migration) => migration.sync());
+        expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+        expect(await target.rows(`SELECT FROM pg_roles WHERE rolname = '${owner}'`)).toEqual([]);
+      }
+    });
+  });
 });
