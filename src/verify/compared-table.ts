@@ -95,6 +95,7 @@ function byTable(catalog: TableCatalog, count: number): Shape[] {
   return shapes;
 }
 
+const BYTEA = 17;
 const CHAR = 18;
 
 function pairedColumn(table: TableName, name: string, source: Shape, target: Shape): ComparedColumn {
@@ -105,6 +106,7 @@ function pairedColumn(table: TableName, name: string, source: Shape, target: Sha
     name,
     form: columnForm(here, there),
     isChar: here.baseOid === CHAR && there.baseOid === CHAR,
+    isBytes: here.baseOid === BYTEA && there.baseOid === BYTEA,
     types: { source: here.type, target: there.type },
   };
 }
