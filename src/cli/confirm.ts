@@ -17,11 +17,17 @@ export async function confirm(
   }
   context.output.beforeWriting();
   const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // While it asks, the keys are its own: Ctrl-C is no signal of the terminal, and Ctrl-D closes it.
+  lines.on('SIGINT', () => process.emit('SIGINT'));
+  const closed = new AbortController();
+  lines.once('close', () => closed.abort());
   try {
-    const answer = await lines.question(`${question.what}\nType "${question.expected}" to go on: `, {
-      signal: context.signal,
+    const asked = lines.question(`${question.what}\nType "${question.expected}" to go on: `, {
+      signal: AbortSignal.any([context.signal, closed.signal]),
     });
-    if (answer.trim() === question.expected) return;
+    const answer = await asked.catch(() => undefined);
+    context.signal.throwIfAborted();
+    if (answer?.trim() === question.expected) return;
   } finally {
     lines.close();
   }

@@ -8,6 +8,7 @@ import {
   UnreachableError,
   UsageError,
 } from '../domain/errors.ts';
+import { printable } from '../observers/printable.ts';
 
 /** No command was given: the help was printed instead. */
 export const isHelp = (thrown: unknown): boolean =>
@@ -62,7 +63,10 @@ export function describeFailure(error: PgglideError, options: { json: boolean; v
   const lines = [`error ${error.code}: ${error.message}`];
   if (error.hint !== undefined) lines.push(`hint: ${error.hint}`);
   if (options.verbose) lines.push(...causes(error));
-  return lines.join('\n');
+  return lines
+    .flatMap((line) => line.split('\n'))
+    .map(printable)
+    .join('\n');
 }
 
 function causes(error: Error): string[] {

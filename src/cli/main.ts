@@ -11,11 +11,13 @@ export async function main(argv: readonly string[]): Promise<void> {
   const { stdout, stderr, env } = process;
   const world: World = { stdout, stderr, env, cwd: process.cwd(), stop };
   listenToSignals(stop);
-  // A reader that went away (`| head`) is no failure.
+  // Results that nobody reads any more (`| head`) end the work as Ctrl-C does.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit();
-    throw error;
+    if (error.code !== 'EPIPE') throw error;
+    stop.abort(interrupted('the reader of its output, which went away'));
   });
+  // Nobody need watch: a switch, or a proxy, goes on without.
+  stderr.on('error', () => undefined);
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (thrown: unknown) => {
       process.exit(reportFailure(thrown, world, globalsOf(argv)));

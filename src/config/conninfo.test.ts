@@ -245,7 +245,14 @@ describe('resolved', () => {
   test('sslrootcert=system asks for verify-full with the public certificates', () => {
     const address = resolve('host=h sslrootcert=system');
     expect(address.sslMode).toBe('verify-full');
-    expect(address).not.toHaveProperty('sslRootCert');
+    expect(address.sslRootCert).toBe('system');
+    expect(subscriptionConninfo(address)).toContain("sslmode='verify-full' sslrootcert='system'");
+  });
+
+  test('a certificate that is there and cannot be read is named', () => {
+    expect(() => resolve(`host=h sslmode=verify-ca sslrootcert=${home}`)).toThrow(
+      expect.objectContaining({ code: 'certificate_missing', message: expect.stringContaining('EISDIR') }),
+    );
   });
 
   test('a subscription’s connection string reads back as the same address', () => {

@@ -5,13 +5,13 @@
  * @see https://www.postgresql.org/docs/current/libpq-envars.html
  */
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../domain/errors.ts';
 import { formatKeyword, type Keywords, parseConninfo, severalHosts } from './conninfo-text.ts';
 import { readPasswordFile } from './password-file.ts';
-import type { ServerAddress, SslMode } from './server-address.ts';
+import { type ServerAddress, type SslMode, SYSTEM_AUTHORITIES } from './server-address.ts';
 import { readService } from './service-file.ts';
 
 export interface ConninfoContext {
@@ -113,7 +113,7 @@ function parseTimeout(text: string | undefined): number {
 }
 
 function parseSslMode(keywords: Keywords): SslMode {
-  const system = keywords.get('sslrootcert') === 'system';
+  const system = keywords.get('sslrootcert') === SYSTEM_AUTHORITIES;
   const mode = keywords.get('sslmode') || (system ? 'verify-full' : 'prefer');
   if (!SSL_MODES.includes(mode)) {
     throw invalid('there is no such sslmode', `One of ${SSL_MODES.join(', ')}.`);
@@ -167,9 +167,12 @@ function certificates(
   if (sslMode === 'disable') return {};
   const place = (keyword: string, file: string) => {
     const given = keywords.get(keyword) || undefined;
-    if (given !== undefined && given !== 'system' && !existsSync(given)) throw missing(keyword, given);
+    if (keyword === 'sslrootcert' && given === SYSTEM_AUTHORITIES) return given;
+    if (given !== undefined && !existsSync(given)) throw missing(keyword, given);
     const usual = join(home, '.postgresql', file);
-    return given ?? (existsSync(usual) ? usual : undefined);
+    const found = given ?? (existsSync(usual) ? usual : undefined);
+    if (found !== undefined) assertReadable(keyword, found);
+    return found;
   };
   const root = place('sslrootcert', 'root.crt');
   if (root === undefined && (sslMode === 'verify-ca' || sslMode === 'verify-full')) {
@@ -182,8 +185,7 @@ function certificates(
   }
   if (key !== undefined) checkKeyPermissions(key);
   return {
-    // The system's certificates are what a TLS client takes when it is given none.
-    ...(root === undefined || root === 'system' ? {} : { sslRootCert: root }),
+    ...(root === undefined ? {} : { sslRootCert: root }),
     ...(own === undefined ? {} : { sslCert: own, sslKey: key }),
   };
 }
@@ -195,6 +197,18 @@ const missing = (keyword: string, file: string): UsageError =>
         ? 'Name the root certificate with sslrootcert=FILE, or sslrootcert=system for the public ones.'
         : `Name the file with ${keyword}=FILE.`,
   });
+
+function assertReadable(keyword: string, file: string): void {
+  try {
+    readFileSync(file);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new UsageError('certificate_missing', `The file of ${keyword} cannot be read: ${file} (${code})`, {
+      hint: 'Is it a file, and may you read it?',
+      cause,
+    });
+  }
+}
 
 /** libpq's rule: the owner's alone, or root's and readable by a group. */
 function checkKeyPermissions(file: string): void {

@@ -16,7 +16,7 @@ import type { Config } from './schema.ts';
 import { environmentName } from './schema-keys.ts';
 import type { SecretContent, SecretRef } from './secret.ts';
 import { seenByServer } from './seen-by-server.ts';
-import type { ServerAddress } from './server-address.ts';
+import { type ServerAddress, SYSTEM_AUTHORITIES } from './server-address.ts';
 import type { Settings } from './settings.ts';
 
 export interface LoadInput {
@@ -128,7 +128,7 @@ function readServer(
   for (const [key, keyword] of Object.entries(KEYWORDS)) {
     const value = section[key];
     if (value === undefined) continue;
-    const isFile = FILES.includes(key) && value !== 'system';
+    const isFile = FILES.includes(key) && value !== SYSTEM_AUTHORITIES;
     keywords.set(keyword, isFile ? resolve(folder, String(value)) : String(value));
   }
   const timeoutMs = section.connectTimeout as number | undefined;

@@ -2,6 +2,9 @@
 
 export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
 
+/** libpq's word for the public certificates, in place of a file: a TLS client takes them when it is given none. */
+export const SYSTEM_AUTHORITIES = 'system';
+
 /** @see https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS */
 export interface ServerAddress {
   /** Host name, IP address, or the folder of a Unix socket. */
@@ -11,7 +14,7 @@ export interface ServerAddress {
   readonly database: string;
   readonly password?: string | undefined;
   readonly sslMode: SslMode;
-  /** Paths; undefined means libpq's default place, if it exists. */
+  /** Paths; undefined means libpq's default place, if it exists. SYSTEM_AUTHORITIES is none. */
   readonly sslRootCert?: string | undefined;
   readonly sslCert?: string | undefined;
   readonly sslKey?: string | undefined;
@@ -19,6 +22,10 @@ export interface ServerAddress {
   readonly options?: string | undefined;
   readonly connectTimeoutMs: number;
 }
+
+/** The file of the authorities that a TLS client is given; undefined: none. */
+export const authoritiesFile = ({ sslRootCert }: ServerAddress): string | undefined =>
+  sslRootCert === SYSTEM_AUTHORITIES ? undefined : sslRootCert;
 
 /** "host:port/database", for messages; never the password. */
 export const describeAddress = (address: ServerAddress): string =>

@@ -196,7 +196,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   usage('service_file_invalid', 'A service file cannot be read.', 'The message names the line.'),
   usage(
     'certificate_missing',
-    'A certificate or key file is not there, or sslmode asks for one and none is named.',
+    'A certificate or key file is not there or cannot be read, or sslmode asks for one and none is named.',
     'Name it with sslrootcert, sslcert or sslkey; sslrootcert=system takes the public certificates.',
   ),
   usage('private_key_permissions', 'The private key can be read by others.', 'chmod 600 the file.'),

@@ -12,7 +12,7 @@ import { unlinkLargeObjects } from '../postgres/large-object.ts';
 import { sql } from '../postgres/sql.ts';
 import { dropLoadedSchema } from '../schema/drop-loaded.ts';
 import { createdRoles, dropOwned, dropRoles } from '../state/created-role.ts';
-import { dropOwnSchema } from '../state/install.ts';
+import { dropOwnSchema, tableExists } from '../state/install.ts';
 import { sharedLargeObjects } from '../state/large-object.ts';
 import { readMigration } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
@@ -76,7 +76,10 @@ export async function abort(session: Session): Promise<AbortResult> {
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
   const row = await session.row();
-  if (!mayRun('abort', row?.phase ?? 'new')) return { leftovers: await lookForLeftovers(session) };
+  if (!mayRun('abort', row?.phase ?? 'new')) {
+    for (const database of session.databases) await dropUnusedSchema(database);
+    return { leftovers: await lookForLeftovers(session) };
+  }
   if (row?.switchover !== undefined) {
     await using traffic = session.openTraffic();
     await recover(session, traffic);
@@ -96,6 +99,25 @@ export async function abort(session: Session): Promise<AbortResult> {
     await dropOwnSchema(database.source);
   }
   return { leftovers: [...kept, ...(await lookForLeftovers(session))] };
+}
+
+/** A sync that was stopped at its very beginning has left our schema. Another migration may have its state in it. */
+async function dropUnusedSchema({ source, target, migration }: Session): Promise<void> {
+  if (await tableExists(target, 'migration')) {
+    const others = await target.query(sql`SELECT FROM pgglide.migration WHERE name <> ${migration}`);
+    if (others.length > 0) return;
+  }
+  for (const side of [target, source])
+    if ((await tableExists(side, 'installed')) && (await isUnused(side))) await dropOwnSchema(side);
+}
+
+async function isUnused(connection: Connection): Promise<boolean> {
+  const found = await connection.query(sql`
+    SELECT FROM pg_publication WHERE starts_with(pubname, 'pgglide_')
+    UNION ALL SELECT FROM pg_subscription
+      WHERE starts_with(subname, 'pgglide_') AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    UNION ALL SELECT FROM pg_trigger WHERE tgname = 'pgglide_fence'`);
+  return found.length === 0;
 }
 
 /** Before anything is dropped: where the application cannot be pointed at its database, all stays as it is. */

@@ -2,7 +2,8 @@
 
 import { databasePrefix } from '../domain/event.ts';
 import type { Finding, Severity } from '../domain/finding.ts';
-import { type Painter, padEnd, painter, printable, type Style, visibleWidth } from './style.ts';
+import { printable } from './printable.ts';
+import { type Painter, padEnd, painter, type Style, visibleWidth } from './style.ts';
 
 const WIDTH = 100;
 

@@ -2,8 +2,9 @@
 
 import { databasePrefix, type EventType, type MigrationEvent } from '../domain/event.ts';
 import { addHeldStep, type HeldSteps, NO_STEPS } from './held-steps.ts';
+import { printable } from './printable.ts';
 import { formatBytes, formatCount, formatDuration } from './quantity.ts';
-import { type Painter, printable } from './style.ts';
+import type { Painter } from './style.ts';
 import { finalLines, startedLine, stepLine } from './switchover-lines.ts';
 import type { View } from './view.ts';
 

@@ -2,6 +2,7 @@
 
 import type { CopyProgress, CopyTableProgress } from '../domain/event.ts';
 import { fractionDone, remainingMs } from '../domain/progress.ts';
+import { printable } from './printable.ts';
 import {
   formatBytes,
   formatBytesOf,
@@ -10,7 +11,7 @@ import {
   formatDuration,
   formatPercent,
 } from './quantity.ts';
-import { fitToWidth, type Painter, padEnd, printable } from './style.ts';
+import { fitToWidth, type Painter, padEnd } from './style.ts';
 import { tableRate, type View } from './view.ts';
 
 export interface LiveBlockOptions {

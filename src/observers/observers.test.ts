@@ -6,7 +6,8 @@ import { liveBlock } from './live-block.ts';
 import { logObserver } from './log.ts';
 import { plainObserver } from './plain.ts';
 import { plainLine } from './plain-line.ts';
-import { fitToWidth, painter, printable, visibleWidth } from './style.ts';
+import { printable } from './printable.ts';
+import { fitToWidth, painter, visibleWidth } from './style.ts';
 import { terminalObserver } from './terminal.ts';
 import { EMPTY_VIEW, foldView, type View } from './view.ts';
 

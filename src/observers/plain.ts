@@ -4,7 +4,8 @@ import type { MigrationEvent } from '../domain/event.ts';
 import { progressLines } from './event-line.ts';
 import type { Observer, Sink } from './observer.ts';
 import { plainLine } from './plain-line.ts';
-import { painter, printable, type Style } from './style.ts';
+import { printable } from './printable.ts';
+import { painter, type Style } from './style.ts';
 import { EMPTY_VIEW, foldView } from './view.ts';
 
 const PROGRESS_EVERY_MS = 5000;

@@ -1,6 +1,7 @@
 /** What a command would do, statement by statement. Pure. */
 
-import { painter, printable, type Style } from './style.ts';
+import { printable } from './printable.ts';
+import { painter, type Style } from './style.ts';
 
 export interface PlanLine {
   /** "source", "target", "traffic", "copy" */

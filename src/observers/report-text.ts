@@ -1,9 +1,10 @@
 /** The report for people. Pure; no colours: it is made to be kept. */
 
 import type { VerificationSummary } from '../domain/event.ts';
+import { printable } from './printable.ts';
 import { formatBytes, formatCount, formatDuration } from './quantity.ts';
 import type { ReportData, ReportedSwitchover } from './report.ts';
-import { painter, printable } from './style.ts';
+import { painter } from './style.ts';
 import { stepLine } from './switchover-lines.ts';
 
 const paint = painter({ color: false, ascii: false });

@@ -5,8 +5,9 @@ import type { Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
 import { fractionDone } from '../domain/progress.ts';
 import type { TrafficRequests } from '../domain/traffic-requests.ts';
+import { printable } from './printable.ts';
 import { formatBytes, formatBytesOf, formatCount, formatDuration, formatPercent } from './quantity.ts';
-import { type Painter, painter, printable, type Style } from './style.ts';
+import { type Painter, painter, type Style } from './style.ts';
 
 export interface ServerStatus {
   /** "host:port/database" */

@@ -8,8 +8,9 @@ import type {
   VerificationSummary,
 } from '../domain/event.ts';
 import type { HeldStep } from './held-steps.ts';
+import { printable } from './printable.ts';
 import { formatDuration } from './quantity.ts';
-import { type Painter, padEnd, painter, printable, type Style } from './style.ts';
+import { type Painter, padEnd, painter, type Style } from './style.ts';
 
 const TITLE_WIDTH = 47;
 const TIME_WIDTH = 9;

@@ -3,8 +3,9 @@
 import type { VerificationSummary } from '../domain/event.ts';
 import type { TableName } from '../domain/names.ts';
 import { qualified } from '../domain/names.ts';
+import { printable } from './printable.ts';
 import { formatCount, formatDuration } from './quantity.ts';
-import { type Painter, painter, printable, type Style } from './style.ts';
+import { type Painter, painter, type Style } from './style.ts';
 
 /** A row that one side lacks or that differs; undefined as a column's value: no such row there. */
 export interface ShownDifference {

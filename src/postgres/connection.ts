@@ -1,11 +1,12 @@
 /** One session of ours on a server: pinned settings, typed rows, errors of our families. */
 
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
-import { describeAddress, type ServerAddress } from '../config/server-address.ts';
+import { authoritiesFile, describeAddress, type ServerAddress } from '../config/server-address.ts';
 import { UnreachableError } from '../domain/errors.ts';
 import { RawExchange } from './raw-exchange.ts';
 import { ident, type Sql, sql } from './sql.ts';
@@ -241,8 +242,9 @@ async function connectClient(address: ServerAddress, options: ConnectOptions): P
 export function tlsAttempts(address: ServerAddress): (boolean | ConnectionOptions)[] {
   if (address.host.startsWith('/')) return [false];
   const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path, 'utf8'));
+  const authorities = authoritiesFile(address);
   const files = {
-    ...(address.sslRootCert === undefined ? {} : { ca: read(address.sslRootCert) }),
+    ...(authorities === undefined ? {} : { ca: read(authorities) }),
     ...(address.sslCert === undefined ? {} : { cert: read(address.sslCert) }),
     ...(address.sslKey === undefined ? {} : { key: read(address.sslKey) }),
   } as ConnectionOptions;
@@ -261,9 +263,13 @@ export function tlsAttempts(address: ServerAddress): (boolean | ConnectionOption
     case 'verify-ca':
       return [{ ...files, checkServerIdentity: () => undefined }];
     case 'verify-full':
-      return [{ ...files, servername: address.host }];
+      return [{ ...files, ...verifiedName(address.host) }];
   }
 }
+
+/** A certificate can name an IP address; the greeting of TLS (SNI) cannot, and Node warns of it. */
+const verifiedName = (host: string): ConnectionOptions =>
+  isIP(host) === 0 ? { servername: host } : { host };
 
 /** Everything but a server's own verdict on a statement, and the verdicts that say goodbye (57P01..57P05: shutdown, crash, ...). */
 function isSessionLoss(error: unknown): boolean {
@@ -277,6 +283,12 @@ export function sqlState(error: unknown): string | undefined {
   if (!(error instanceof pg.DatabaseError)) return undefined;
   return error.code;
 }
+
+/** By the codes of Node and OpenSSL; the second is node-postgres' word for a server that declines. */
+const isTlsFailure = (error: unknown): boolean =>
+  /^(ERR_(TLS|SSL|OSSL)_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_)/.test(
+    (error as { code?: string }).code ?? '',
+  ) || (error as Error).message === 'The server does not support SSL connections';
 
 const OBJECT_NOT_IN_PREREQUISITE_STATE = '55000';
 
@@ -312,7 +324,9 @@ function loginFailure(address: ServerAddress, cause: unknown): UnreachableError 
     });
   }
   return new UnreachableError('server_unreachable', `Cannot reach PostgreSQL at ${where}: ${reason}`, {
-    hint: 'Check host, port and network; is the server running?',
+    hint: isTlsFailure(cause)
+      ? `It answers, but not with the TLS that sslmode=${address.sslMode} asks for: check sslmode, sslrootcert and the names in the server’s certificate.`
+      : 'Check host, port and network; is the server running?',
     facts,
     cause,
   });

@@ -57,6 +57,8 @@ export interface ClusterRoles {
   readonly database: {
     readonly name: string;
     readonly owner: string;
+    /** Our role is the owner, or may do what the owner may. */
+    readonly isOurs: boolean;
     readonly comment: string | null;
     readonly connectionLimit: number;
     readonly grants: readonly Grant[];
@@ -99,7 +101,7 @@ export async function readRoles(connection: Connection): Promise<ClusterRoles> {
 
 async function readDatabase(connection: Connection): Promise<ClusterRoles['database']> {
   return connection.one(sql`
-    SELECT d.datname AS name, pg_get_userbyid(d.datdba) AS owner, d.datconnlimit AS "connectionLimit",
+    SELECT d.datname AS name, pg_get_userbyid(d.datdba) AS owner, pg_has_role(d.datdba, 'USAGE') AS "isOurs", d.datconnlimit AS "connectionLimit",
       shobj_description(d.oid, 'pg_database') AS comment,
       (SELECT coalesce(json_agg(json_build_object(
           'grantee', CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END,

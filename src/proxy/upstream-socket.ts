@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
-import type { ServerAddress } from '../config/server-address.ts';
+import { authoritiesFile, type ServerAddress } from '../config/server-address.ts';
 import { sslRequest } from '../wire/frontend.ts';
 import { ClientError } from './client-error.ts';
 
@@ -18,8 +18,9 @@ export function attemptsFor(address: ServerAddress): readonly Attempt[] {
   const plain: Attempt = { tls: false };
   if (address.host.startsWith('/')) return [plain];
   const read = (path: string) => readFileSync(path, 'utf8');
+  const authorities = authoritiesFile(address);
   const files: tls.ConnectionOptions = {
-    ...(address.sslRootCert === undefined ? {} : { ca: read(address.sslRootCert) }),
+    ...(authorities === undefined ? {} : { ca: read(authorities) }),
     ...(address.sslCert === undefined ? {} : { cert: read(address.sslCert) }),
     ...(address.sslKey === undefined ? {} : { key: read(address.sslKey) }),
   };

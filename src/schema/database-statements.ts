@@ -11,9 +11,37 @@ export function databaseStatements(
   names: ReadonlySet<string>,
 ): RoleStatement[] {
   return [
-    ...settings(source, target, names),
+    ...settings(source, target, names).filter((one) => target.database.isOurs || !one.isOfDatabase),
     ...(isSuperuser(target) ? parameterGrants(source, target, names) : []),
-    ...ownStatements(source, target, names),
+    ...(target.database.isOurs ? ownStatements(source, target, names) : []),
+    ...(mayGiveAway(source, target) ? newOwner(source, target, names) : []),
+  ];
+}
+
+/** What is the database's own, where our role may not change it. */
+export function missingOwnership(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): { object: string; reason: string }[] {
+  const { isOurs, owner } = target.database;
+  const ofDatabase = isOurs
+    ? []
+    : [
+        ...settings(source, target, names).filter(({ isOfDatabase }) => isOfDatabase),
+        ...ownStatements(source, target, names),
+      ];
+  const given = mayGiveAway(source, target) ? [] : newOwner(source, target, names);
+  return [
+    ...ofDatabase.map(({ description }) => ({
+      object: description,
+      reason: `our role on the target does not own the database, ${owner} does`,
+    })),
+    ...given.map(({ description }) => ({
+      object: description,
+      reason:
+        'our role on the target may not: it takes the ownership, CREATEDB and membership in the new owner',
+    })),
   ];
 }
 
@@ -30,7 +58,15 @@ const concerns = (setting: RoleSetting, names: ReadonlySet<string>): boolean =>
 const isKnown = (setting: RoleSetting, target: ClusterRoles): boolean =>
   setting.name.includes('.') || target.knownSettings.includes(setting.name);
 
-function settings(source: ClusterRoles, target: ClusterRoles, names: ReadonlySet<string>): RoleStatement[] {
+interface SettingStatement extends RoleStatement {
+  readonly isOfDatabase: boolean;
+}
+
+function settings(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): SettingStatement[] {
   const there = new Map(target.settings.map((setting) => [settingKey(setting), settingValue(setting).text]));
   return source.settings
     .filter((setting) => concerns(setting, names) && isKnown(setting, target))
@@ -38,6 +74,7 @@ function settings(source: ClusterRoles, target: ClusterRoles, names: ReadonlySet
     .map((setting) => {
       const whose = settingOwner(setting, target.database.name);
       return {
+        isOfDatabase: setting.role === null,
         description: `ALTER ${setting.role === null ? 'DATABASE' : `ROLE ${setting.role}`} SET ${setting.name}`,
         statement: sql`ALTER ${whose} SET ${ident(...setting.name.split('.'))} TO ${settingValue(setting)}`,
       };
@@ -97,7 +134,7 @@ function ownStatements(
   const database = ident(target.database.name);
   const statements: RoleStatement[] = [];
   const say = (description: string, statement: Sql) => statements.push({ description, statement });
-  const { owner, comment, connectionLimit } = source.database;
+  const { comment, connectionLimit } = source.database;
   for (const grant of missingGrants(target, source, names)) {
     say(
       `REVOKE ${grant.privilege} ON DATABASE`,
@@ -117,9 +154,35 @@ function ownStatements(
       'ALTER DATABASE CONNECTION LIMIT',
       sql`ALTER DATABASE ${database} CONNECTION LIMIT ${trusted(String(connectionLimit))}`,
     );
-  if (owner !== target.database.owner && names.has(owner))
-    say(`ALTER DATABASE OWNER TO ${owner}`, sql`ALTER DATABASE ${database} OWNER TO ${ident(owner)}`);
   return statements;
+}
+
+const newOwner = (
+  { database: { owner } }: ClusterRoles,
+  { database }: ClusterRoles,
+  names: ReadonlySet<string>,
+): RoleStatement[] =>
+  owner === database.owner || !names.has(owner)
+    ? []
+    : [
+        {
+          description: `ALTER DATABASE OWNER TO ${owner}`,
+          statement: sql`ALTER DATABASE ${ident(database.name)} OWNER TO ${ident(owner)}`,
+        },
+      ];
+
+/** A new owner that is not there yet is one that our role will make, and may act as. */
+function mayGiveAway(
+  { database: { owner } }: ClusterRoles,
+  { roles, memberships, currentRole, database }: ClusterRoles,
+): boolean {
+  const own = roles.find(({ name }) => name === currentRole);
+  if (own?.isSuperuser) return true;
+  const isThere = roles.some(({ name }) => name === owner);
+  const mayActAs = memberships.some(
+    ({ role, member, maySet }) => role === owner && member === currentRole && maySet !== false,
+  );
+  return database.isOurs && own?.mayCreateDatabases === true && (!isThere || mayActAs);
 }
 
 /** What `here` grants on its database and `there` does not; an owner's own rights go with the ownership. */

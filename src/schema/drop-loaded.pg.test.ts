@@ -31,15 +31,44 @@ test('everything younger than our schema goes, in few transactions, and nothing 
   expect(left).toEqual(['older', 'older_function', 'older_view', 'ours'].map((name) => ({ name })));
 });
 
-test('what cannot be dropped is named, and keeps nothing else back', async ({ target }) => {
+const KINDS_BESIDES = [
+  "COLLATION german (provider = icu, locale = 'de-u-co-phonebk')",
+  "CONVERSION latin FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8",
+  'OPERATOR === (LEFTARG = int4, RIGHTARG = int4, FUNCTION = pg_catalog.int4eq)',
+  'OPERATOR @#@ (RIGHTARG = int8, FUNCTION = pg_catalog.int8um)',
+  'OPERATOR FAMILY "Fam ily" USING btree',
+  'TEXT SEARCH DICTIONARY "Dict" (TEMPLATE = pg_catalog.simple)',
+  'TEXT SEARCH CONFIGURATION words (COPY = pg_catalog.english)',
+  'TYPE span AS RANGE (subtype = float8)',
+  'CAST (int8 AS macaddr8) WITH INOUT',
+  'EXTENSION pg_trgm',
+  'TABLE trigrams (t text)',
+  'INDEX ON trigrams USING gist (t gist_trgm_ops (siglen = 32))',
+  'FOREIGN DATA WRAPPER nothing',
+  'SERVER far FOREIGN DATA WRAPPER nothing',
+  `FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'nothing is dropped'; END $$`,
+  'EVENT TRIGGER refuse ON sql_drop EXECUTE FUNCTION refuse()',
+];
+
+test('so does what is neither table nor function, in a schema that was there and in none', async ({
+  target,
+}) => {
   await target.exec('CREATE SCHEMA pgglide');
-  await target.exec(
-    'CREATE TABLE public.a (id int); CREATE TABLE public.b (id int); CREATE TABLE public.c (id int)',
-  );
+  for (const kind of KINDS_BESIDES) await target.exec(`CREATE ${kind}`);
+  expect(await dropLoadedSchema(target.connection)).toEqual([]);
+  // What is still there cannot be made again.
+  for (const kind of KINDS_BESIDES) await target.exec(`CREATE ${kind}`);
+});
+
+test('what cannot be dropped is named, and keeps nothing else back', async ({ target }) => {
   await target.exec(`CREATE FUNCTION keep() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
     IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() WHERE object_identity = 'public.b')
     THEN RAISE 'b stays'; END IF; END $$`);
   await target.exec('CREATE EVENT TRIGGER keep ON sql_drop EXECUTE FUNCTION keep()');
+  await target.exec('CREATE SCHEMA pgglide');
+  await target.exec(
+    'CREATE TABLE public.a (id int); CREATE TABLE public.b (id int); CREATE TABLE public.c (id int)',
+  );
   const kept = await dropLoadedSchema(target.connection);
   expect(kept).toEqual([expect.stringMatching(/^target: TABLE IF EXISTS public\.b: b stays$/)]);
   const left = await target.rows(

@@ -1,6 +1,6 @@
 /** The source's schema as named, ordered, restartable statements. */
 
-import type { ServerAddress } from '../config/server-address.ts';
+import { type ServerAddress, SYSTEM_AUTHORITIES } from '../config/server-address.ts';
 import { PrerequisiteError, UsageError } from '../domain/errors.ts';
 import { OWN_SCHEMA } from '../domain/names.ts';
 import { Connection, sqlState } from '../postgres/connection.ts';
@@ -40,7 +40,8 @@ export async function dumpSchema(
   await using connection = await Connection.open(source, { purpose: 'schema dump' });
   const facts = await readFacts(connection, options);
   const args = pgDumpArguments(options, facts);
-  const pgDump = await choosePgDump(options.pgDump ?? process.env.PGGLIDE_PG_DUMP, facts.major);
+  const oldest = Math.max(facts.major, oldestNativeMajor(source));
+  const pgDump = await choosePgDump(options.pgDump ?? process.env.PGGLIDE_PG_DUMP, oldest);
   const script = await run(pgDump, connection, args, options.signal);
   const entries = splitDump(script, options)
     .map((entry) => onExistingSchemas(entry, options.schemas))
@@ -108,15 +109,18 @@ function pgDumpArguments(options: DumpOptions, facts: Facts): string[] {
   ];
 }
 
-/** `--extension` came with 14. */
-const OLDEST_NATIVE_MAJOR = 14;
+/** `--extension` came with 14, `sslrootcert=system` with 16. */
+const oldestNativeMajor = ({ sslRootCert }: ServerAddress): number =>
+  sslRootCert === SYSTEM_AUTHORITIES ? 16 : 14;
 
-async function choosePgDump(asked: string | undefined, sourceMajor: number): Promise<string> {
+/** One of a version older than the source cannot read it. */
+async function choosePgDump(asked: string | undefined, oldest: number): Promise<string> {
   if (asked === 'wasm') return asked;
   const major = await nativePgDumpMajor(asked ?? 'pg_dump');
-  if (major !== undefined && major >= Math.max(sourceMajor, OLDEST_NATIVE_MAJOR)) return asked ?? 'pg_dump';
+  if (major !== undefined && major >= oldest) return asked ?? 'pg_dump';
   if (asked === undefined) return 'wasm';
-  const found = major === undefined ? 'cannot be run' : `is of version ${major}, older than the source`;
+  const found =
+    major === undefined ? 'cannot be run' : `is of version ${major}, and version ${oldest} is needed`;
   throw new UsageError('pg_dump_unusable', `${asked} ${found}`, {
     hint: 'Unset PGGLIDE_PG_DUMP, or set it to "wasm" to use the built-in pg_dump.',
   });

@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { schemaDifferences } from '../../test/support/whole-schema.ts';
+import type { PgglideError } from '../domain/errors.ts';
 import { Connection } from '../postgres/connection.ts';
 import { sql, trusted } from '../postgres/sql.ts';
 import { classifyRestore } from './classify-restore.ts';
@@ -92,6 +93,23 @@ test('a statement that is refused is named with its cause, and what was done sta
     message: expect.stringContaining('INDEX bad'),
   });
   expect((await done()).size).toBe(2);
+});
+
+test('a refused user mapping is named without its password', async ({ target }) => {
+  const statement: SchemaStatement = {
+    n: 0,
+    section: 'pre-data',
+    kind: 'USER MAPPING',
+    name: 'USER MAPPING PUBLIC SERVER "far"',
+    sql: `CREATE USER MAPPING FOR PUBLIC SERVER "far" OPTIONS (user 'me', password 'hunter2');`,
+  };
+  const { record } = await recorder(target);
+  const refused = await runAll([statement], { connect: connecting(target), width: 1, record }).catch(
+    (error: unknown) => error,
+  );
+  expect(refused).toMatchObject({ code: 'schema_statement_failed', facts: { n: 0 } });
+  const { message, hint, facts } = refused as PgglideError;
+  expect(JSON.stringify({ message, hint, facts })).not.toContain('hunter2');
 });
 
 test('of a batch, what came before the refused statement stays done', async ({ target }) => {

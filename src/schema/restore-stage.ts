@@ -182,10 +182,21 @@ function statementFailure(statement: SchemaStatement, cause: Error): Prerequisit
   const what = `${statement.kind} ${statement.name}`;
   return new PrerequisiteError('schema_statement_failed', `The target refuses ${what}: ${cause.message}`, {
     hint: hintFor(sqlState(cause)),
-    facts: { statement: statement.sql.slice(0, 2000), n: statement.n },
+    facts: { ...shownStatement(statement), n: statement.n },
     cause,
   });
 }
+
+/** Their options hold passwords, which no error may repeat. */
+const WITH_SECRETS: ReadonlySet<string> = new Set([
+  'FOREIGN DATA WRAPPER',
+  'FOREIGN TABLE',
+  'SERVER',
+  'USER MAPPING',
+]);
+
+const shownStatement = ({ kind, sql }: SchemaStatement): { statement?: string } =>
+  WITH_SECRETS.has(kind) ? {} : { statement: sql.slice(0, 2000) };
 
 function hintFor(state: string | undefined): string {
   switch (state) {

@@ -2,7 +2,12 @@
 
 import type { ClusterRoles, Membership, Role } from '../postgres/roles.ts';
 import { ident, list, literal, type Sql, sql, trusted } from '../postgres/sql.ts';
-import { databaseStatements, missingParameterGrants, unknownSettings } from './database-statements.ts';
+import {
+  databaseStatements,
+  missingOwnership,
+  missingParameterGrants,
+  unknownSettings,
+} from './database-statements.ts';
 
 export interface RoleStatement {
   /** Tells it without secrets. */
@@ -46,8 +51,11 @@ export function roleStatements(
   return {
     roles: [
       ...carried.flatMap((role) => (existing.get(role.name) === undefined ? createRole(role, executor) : [])),
-      ...carried.flatMap((role) => equalPassword(role, existing.get(role.name), target)),
-      ...memberships(source, target, names),
+      ...carried.flatMap((role) => actAs(role, existing.get(role.name), target, executor)),
+      ...carried.flatMap((role) => equalPassword(role, existing.get(role.name), target, executor)),
+      ...missingMemberships(source, target, names)
+        .filter((wanted) => mayGrant(wanted, target, executor))
+        .map((wanted) => membershipStatement(wanted, target)),
     ],
     database: databaseStatements(source, target, names),
     notCarried: [
@@ -65,7 +73,14 @@ export function roleStatements(
           reason: 'may not log in, and nothing of this database belongs or is granted to it',
         })),
       ...unknownSettings(source, target, names),
+      ...missingMemberships(source, target, names)
+        .filter((wanted) => !mayGrant(wanted, target, executor))
+        .map(({ role, member }) => ({
+          object: `GRANT ${role} TO ${member}`,
+          reason: 'our role on the target may not grant it',
+        })),
       ...missingParameterGrants(source, target, names),
+      ...missingOwnership(source, target, names),
     ],
   };
 }
@@ -137,10 +152,58 @@ const grantable = (executor: Role | undefined) => {
   };
 };
 
-function equalPassword(role: Role, there: Role | undefined, target: ClusterRoles): RoleStatement[] {
-  if (there === undefined || !role.mayLogin || role.verifier === null) return [];
-  if (role.name === target.currentRole || !target.readsVerifiers || there.verifier === role.verifier)
+/**
+ * Who creates a role may hand it on, but is no member of it (of a server before 16) or may not act as it (from 16 on): to give
+ * it objects, and to write into them as the apply worker does, we must.
+ */
+function actAs(
+  role: Role,
+  there: Role | undefined,
+  target: ClusterRoles,
+  executor: Role | undefined,
+): RoleStatement[] {
+  if (executor === undefined || executor.isSuperuser || !role.isUsed || role.name === executor.name)
     return [];
+  const ours = membershipOf(target, role.name, executor.name);
+  const wanted = { role: role.name, member: executor.name, isAdmin: false, inherits: true, maySet: true };
+  // Of a role that was there, only what we may grant ourselves; `check` asks for the rest.
+  if (there !== undefined && (ours?.isAdmin !== true || includes(ours, wanted))) return [];
+  return [membershipStatement(wanted, target)];
+}
+
+const membershipOf = (
+  { memberships }: ClusterRoles,
+  role: string,
+  member: string | undefined,
+): Membership | undefined => memberships.find((one) => one.role === role && one.member === member);
+
+/** From 16 on CREATEROLE alone does not do; what is a superuser's only a superuser may change. */
+const mayAlter = (
+  there: Pick<Role, 'name' | 'isSuperuser'>,
+  target: ClusterRoles,
+  executor: Role | undefined,
+): boolean =>
+  executor?.isSuperuser === true ||
+  (!there.isSuperuser &&
+    executor?.mayCreateRoles === true &&
+    (target.majorVersion < 16 || membershipOf(target, there.name, executor.name)?.isAdmin === true));
+
+const hasOtherPassword = (role: Role, there: Role | undefined, target: ClusterRoles): there is Role =>
+  there !== undefined &&
+  role.mayLogin &&
+  role.verifier !== null &&
+  role.name !== target.currentRole &&
+  target.readsVerifiers &&
+  there.verifier !== role.verifier;
+
+function equalPassword(
+  role: Role,
+  there: Role | undefined,
+  target: ClusterRoles,
+  executor: Role | undefined,
+): RoleStatement[] {
+  if (role.verifier === null || !hasOtherPassword(role, there, target)) return [];
+  if (!mayAlter(there, target, executor)) return [];
   return [
     {
       description: `ALTER ROLE ${role.name} PASSWORD (verifier)`,
@@ -149,21 +212,30 @@ function equalPassword(role: Role, there: Role | undefined, target: ClusterRoles
   ];
 }
 
-function memberships(
+function missingMemberships(
   source: ClusterRoles,
   target: ClusterRoles,
   names: ReadonlySet<string>,
-): RoleStatement[] {
+): Membership[] {
   const key = ({ role, member }: Membership) => JSON.stringify([role, member]);
   const there = new Map(target.memberships.map((membership) => [key(membership), membership]));
   return source.memberships
     .filter(({ role, member }) => names.has(member) && (names.has(role) || role.startsWith('pg_')))
-    .filter((wanted) => !includes(there.get(key(wanted)), wanted))
-    .map((wanted) => ({
-      description: `GRANT ${wanted.role} TO ${wanted.member}`,
-      statement: sql`GRANT ${ident(wanted.role)} TO ${ident(wanted.member)}${membershipOptions(wanted, target.majorVersion)}`,
-    }));
+    .filter((wanted) => !includes(there.get(key(wanted)), wanted));
 }
+
+/** Those that our role creates are its to grant. */
+function mayGrant({ role }: Membership, target: ClusterRoles, executor: Role | undefined): boolean {
+  const there = target.roles.find(({ name }) => name === role);
+  const isPredefined = role.startsWith('pg_');
+  if (there === undefined && !isPredefined) return true;
+  return mayAlter({ name: role, isSuperuser: there?.isSuperuser ?? false }, target, executor);
+}
+
+const membershipStatement = (wanted: Membership, target: ClusterRoles): RoleStatement => ({
+  description: `GRANT ${wanted.role} TO ${wanted.member}`,
+  statement: sql`GRANT ${ident(wanted.role)} TO ${ident(wanted.member)}${membershipOptions(wanted, target.majorVersion)}`,
+});
 
 /** Other grantors may have granted more; that is left. */
 function includes(there: Membership | undefined, wanted: Membership): boolean {
@@ -217,6 +289,8 @@ function roleNotes(
       'exists on the target, where pg_authid may not be read: see to it that the password is the same',
     );
   }
+  if (hasOtherPassword(role, there, target) && !mayAlter(there, target, executor))
+    notes.push('exists on the target with another password, which our role there may not change');
   return notes.map((reason) => ({ object, reason }));
 }
 

@@ -164,7 +164,9 @@ test('a target role that is no superuser gives what it may, and the rest is note
   await withoutRolesAfter({ source, target }, async () => {
     await source.exec(`CREATE ROLE ${n}_app LOGIN REPLICATION BYPASSRLS; CREATE ROLE ${n}_group; GRANT ${n}_group TO ${n}_app;
       CREATE TABLE t (); ALTER TABLE t OWNER TO ${n}_app`);
-    await target.exec(`CREATE ROLE ${n}_mover LOGIN CREATEROLE PASSWORD 'm'`);
+    await target.exec(
+      `CREATE ROLE ${n}_mover LOGIN CREATEROLE PASSWORD 'm'; GRANT CREATE ON DATABASE ${target.name} TO ${n}_mover`,
+    );
     const address = { ...target.address, user: `${n}_mover`, password: 'm' };
     await using mover = await Connection.open(address, { purpose: 'test' });
     const read = async () =>
@@ -176,6 +178,50 @@ test('a target role that is no superuser gives what it may, and the rest is note
       object: `role ${n}_app`,
       reason: 'REPLICATION, BYPASSRLS not carried: our role on the target may not give it',
     });
+    // As the schema's load gives objects to their owners.
+    await mover.script(sql`CREATE SCHEMA ${ident(n)} AUTHORIZATION ${ident(`${n}_app`)}`);
+  });
+});
+
+test('what our role may not change on the target is noted, not tried: passwords of others, a database of others', async ({
+  source,
+  target,
+}) => {
+  const n = source.name;
+  await withoutRolesAfter({ source, target }, async () => {
+    await source.exec(`CREATE ROLE ${n}_boss SUPERUSER LOGIN PASSWORD 'a'; CREATE ROLE ${n}_app LOGIN PASSWORD 'a';
+      ALTER DATABASE ${n} OWNER TO ${n}_app; ALTER DATABASE ${n} SET work_mem = '7MB'; CREATE TABLE t (); GRANT SELECT ON t TO ${n}_boss`);
+    await target.exec(`CREATE ROLE ${n}_boss SUPERUSER LOGIN PASSWORD 'b'; CREATE ROLE ${n}_app LOGIN PASSWORD 'b';
+      CREATE ROLE ${n}_mover LOGIN CREATEROLE PASSWORD 'm'; GRANT SELECT ON pg_authid TO ${n}_mover`);
+    const address = { ...target.address, user: `${n}_mover`, password: 'm' };
+    await using mover = await Connection.open(address, { purpose: 'test' });
+    const { roles, database, notCarried } = roleStatements(
+      await readRoles(source.connection),
+      await readRoles(mover),
+      { include: 'used' },
+    );
+    expect([...roles, ...database]).toEqual([]);
+    for (const role of ['boss', 'app'])
+      expect(notCarried).toContainEqual({
+        object: `role ${n}_${role}`,
+        reason: 'exists on the target with another password, which our role there may not change',
+      });
+    expect(notCarried).toContainEqual({
+      object: 'ALTER DATABASE SET work_mem',
+      reason: 'our role on the target does not own the database, postgres does',
+    });
+    const given = {
+      object: `ALTER DATABASE OWNER TO ${n}_app`,
+      reason:
+        'our role on the target may not: it takes the ownership, CREATEDB and membership in the new owner',
+    };
+    expect(notCarried).toContainEqual(given);
+    await target.exec(`ALTER DATABASE ${target.name} OWNER TO ${n}_mover`);
+    const ofOwner = roleStatements(await readRoles(source.connection), await readRoles(mover));
+    expect(ofOwner.notCarried).toContainEqual(given);
+    expect(ofOwner.database.map(({ description }) => description)).toEqual(['ALTER DATABASE SET work_mem']);
+    await applyRoles(mover, ofOwner.database);
+    await target.exec(`ALTER DATABASE ${target.name} OWNER TO CURRENT_USER`);
   });
 });
 

@@ -27,7 +27,16 @@ export async function dropOwned(target: Connection, roles: readonly string[]): P
   const there = await target.query<{ name: string }>(
     sql`SELECT rolname AS name FROM pg_roles WHERE rolname = ANY (${roles}::text[])`,
   );
-  for (const { name } of there) await target.script(sql`DROP OWNED BY ${ident(name)}`).catch(() => undefined);
+  for (const { name } of there) await letGo(target, name).catch(() => undefined);
+}
+
+/** DROP OWNED takes no database: one that the sync gave to the role is ours again. */
+async function letGo(target: Connection, role: string): Promise<void> {
+  const given = await target.query<{ name: string }>(sql`
+    SELECT datname AS name FROM pg_database
+    WHERE datname = current_database() AND pg_get_userbyid(datdba) = ${role}`);
+  for (const { name } of given) await target.script(sql`ALTER DATABASE ${ident(name)} OWNER TO CURRENT_USER`);
+  await target.script(sql`DROP OWNED BY ${ident(role)}`);
 }
 
 /** @returns what could not be dropped: a role that owns something in another database stays */
@@ -40,7 +49,8 @@ export async function dropRoles(target: Connection, roles: readonly string[]): P
           sql`SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = ${role}) AS there`,
         );
         if (!there) return;
-        await target.script(sql`DROP OWNED BY ${ident(role)}; DROP ROLE ${ident(role)}`);
+        await letGo(target, role);
+        await target.script(sql`DROP ROLE ${ident(role)}`);
       })
       .catch((error: Error) => {
         kept.push(`target: role ${role}: ${error.message}`);

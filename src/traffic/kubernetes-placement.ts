@@ -9,7 +9,7 @@
 import { readFileSync } from 'node:fs';
 import type { V1Pod } from '@kubernetes/client-node';
 import { DeadlineError, until } from '../base/async.ts';
-import type { ServerAddress } from '../config/server-address.ts';
+import { authoritiesFile, type ServerAddress } from '../config/server-address.ts';
 import type { KubernetesApplication, KubernetesTraffic } from '../config/settings.ts';
 import { PrerequisiteError, SwitchoverAbortedError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
@@ -326,10 +326,10 @@ const isMarkedBy =
 const isUnmarked = (pod: V1Pod): boolean => pod.metadata?.annotations?.[THROUGH_PROXY] === undefined;
 
 function certificateFiles(servers: Readonly<Record<Side, ServerAddress>>): ReadonlyMap<string, string> {
-  const paths = Object.values(servers).flatMap(({ sslRootCert, sslCert, sslKey }) => [
-    sslRootCert,
-    sslCert,
-    sslKey,
+  const paths = Object.values(servers).flatMap((address) => [
+    authoritiesFile(address),
+    address.sslCert,
+    address.sslKey,
   ]);
   return new Map(
     paths.flatMap((path) => (path === undefined ? [] : [[path, readFileSync(path, 'utf8')] as const])),

@@ -8,7 +8,7 @@ import type {
   V1Service,
 } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
-import type { ServerAddress } from '../config/server-address.ts';
+import { type ServerAddress, SYSTEM_AUTHORITIES } from '../config/server-address.ts';
 import type { KubernetesTraffic } from '../config/settings.ts';
 import type { Side } from '../domain/names.ts';
 import type { NamedObject, ObjectRef } from '../kubernetes/cluster.ts';
@@ -215,9 +215,12 @@ function secretFiles(input: ProxyObjects): Record<string, string> {
 
 function serverSection(side: Side, address: ServerAddress): Record<string, unknown> {
   const { host, port, user, database, sslMode, options, password } = address;
-  const certificates = CERTIFICATES.flatMap((key) =>
-    address[key] === undefined ? [] : [[key.toLowerCase(), `${FOLDER}/${fileName(side, key)}`] as const],
-  );
+  const certificates = CERTIFICATES.flatMap((key) => {
+    const given = address[key];
+    if (given === undefined) return [];
+    const inPod = given === SYSTEM_AUTHORITIES ? given : `${FOLDER}/${fileName(side, key)}`;
+    return [[key.toLowerCase(), inPod] as const];
+  });
   return {
     host,
     port,

@@ -80,6 +80,8 @@ export interface FormedColumn {
   readonly form: ColumnForm;
   /** A "char" prints bytes above 127 differently since PostgreSQL 15. */
   readonly isChar: boolean;
+  /** Its text is twice as long as it is. */
+  readonly isBytes?: boolean;
 }
 
 /** What stands for the column in the hashed row. `recode`: the databases' encodings differ, so strings go in as UTF-8. */

@@ -95,6 +95,7 @@ function byTable(catalog: TableCatalog, count: number): Shape[] {
   return shapes;
 }
 
+const BYTEA = 17;
 const CHAR = 18;
 
 function pairedColumn(table: TableName, name: string, source: Shape, target: Shape): ComparedColumn {
@@ -105,6 +106,7 @@ function pairedColumn(table: TableName, name: string, source: Shape, target: Sha
     name,
     form: columnForm(here, there),
     isChar: here.baseOid === CHAR && there.baseOid === CHAR,
+    isBytes: here.baseOid === BYTEA && there.baseOid === BYTEA,
     types: { source: here.type, target: there.type },
   };
 }
@@ -143,13 +145,16 @@ const columnsSql = (wanted: Sql): Sql => sql`
   JOIN pg_attribute a ON a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped
   JOIN base ON base.type = a.atttypid`;
 
-/** The primary key before the replica identity before any other, the narrowest first. */
+/**
+ * The primary key before the replica identity before any other, the narrowest first. Not one WITHOUT OVERLAPS (18): strategy 3
+ * of its index is "overlaps", and other rows than the one that is meant overlap its period.
+ */
 const keysSql = (wanted: Sql): Sql => sql`
   WITH wanted AS MATERIALIZED (${wanted}),
   unique_index AS (
     SELECT DISTINCT ON (w.n) w.n, i.*
     FROM wanted w JOIN pg_index i ON i.indrelid = w.oid
-    WHERE i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+    WHERE i.indisunique AND NOT i.indisexclusion AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
       AND NOT EXISTS (
         SELECT FROM generate_series(0, i.indnkeyatts - 1) AS p
         JOIN pg_attribute a ON a.attrelid = w.oid AND a.attnum = i.indkey[p]

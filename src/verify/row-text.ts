@@ -20,19 +20,24 @@ export const exactTexts = (columns: readonly FormedColumn[]): Sql =>
 const columnText = (value: Sql, isChar: boolean): Sql =>
   isChar ? sql`encode(charsend(${value}), 'escape')` : textOf(value);
 
-/** As stored, compressed or not. The text of half a gigabyte of bytea is more than a server can hold in memory. */
-const LARGE_BYTES = 1_000_000;
+/** The text of half a gigabyte of bytea is more than a server can hold in memory, and of some rows more than we can. */
+const LARGE_BYTES = trusted('1000000');
 
 /** text[] of the columns of the row t, large ones as their hash. */
 export const shownTexts = (columns: readonly FormedColumn[], method: HashMethod): Sql =>
   textArray(
     columns.map((column) => {
       const value = sql`t.${ident(column.name)}`;
-      const hash = rowHashSql([column], method, 0);
-      return sql`CASE WHEN pg_column_size(${value}) > ${trusted(String(LARGE_BYTES))}
-        THEN '(large value, hash ' || to_hex(${hash}) || ')' ELSE ${columnText(value, column.isChar)} END`;
+      const large = sql`'(large value, hash ' || to_hex(${rowHashSql([column], method, 0)}) || ')'`;
+      const text = columnText(value, column.isChar);
+      return sql`CASE WHEN ${sizeOf(value, column)} > ${LARGE_BYTES} THEN ${large}
+        WHEN octet_length(${text}) > ${LARGE_BYTES} THEN ${large} ELSE ${text} END`;
     }),
   );
+
+/** Of bytea before it was compressed: its text may be too large to be made at all. */
+const sizeOf = (value: Sql, { isBytes = false }: FormedColumn): Sql =>
+  isBytes ? sql`octet_length(${value})` : sql`pg_column_size(${value})`;
 
 /** The whole table: all leaves of a partition tree, but not the children of an inheritance parent. */
 export const fromTable = (table: TableName & { readonly isPartitioned: boolean }): Sql =>

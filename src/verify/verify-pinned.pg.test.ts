@@ -245,3 +245,15 @@ test('a large value is compared whole and shown as its hash', async ({ source, t
   expect(row?.columns.map(({ name }) => name)).toEqual(['v']);
   expect(row?.columns[0]?.source).toMatch(/^\(large value, hash [0-9a-f]+\)$/);
 });
+
+test('so is one that is large only once it is no longer compressed', async ({ source, target }) => {
+  await onBoth(source, target, 'CREATE TABLE t (id int PRIMARY KEY, doc text, data bytea)');
+  const insert = (mark: string) =>
+    `INSERT INTO t VALUES (1, repeat('a', 2000000) || '${mark}', decode(repeat('ab', 2000000), 'hex') || '${mark}')`;
+  await source.exec(insert('1'));
+  await target.exec(insert('2'));
+  const [row] = (await verify(source, target)).differingRows;
+  expect(row?.columns.map(({ name }) => name)).toEqual(['doc', 'data']);
+  for (const { source: shown } of row?.columns ?? [])
+    expect(shown).toMatch(/^\(large value, hash [0-9a-f]+\)$/);
+});

@@ -244,6 +244,31 @@ test('after the copy: guards before a cutover, differences, a proxy that is not 
   await expect.poll(() => bed.inventory(), { timeout: 5000 }).toEqual(before);
 });
 
+describe('a pipe that closes', () => {
+  const inShell = (bed: Bed, pipeline: string) => bed.shell(`set -o pipefail; ${pipeline}`);
+
+  test('behind the progress: the work goes on to its end', async () => {
+    await using bed = await Bed.create({ source: servers.old, target: servers.new, schema: SHOP });
+    const ended = await inShell(bed, 'pgglide sync 2> >(head -n 1 >&2)');
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    expect(ended.stdout).toContain('FOLLOWING');
+  });
+
+  test('behind the results: the work stops cleanly and says so by its exit code', async () => {
+    await using bed = await Bed.create({ source: servers.old, target: servers.new, schema: SHOP });
+    const ended = await inShell(bed, 'pgglide sync -o jsonl | head -n 1');
+    expect(ended.exitCode, ended.stderr).toBe(10);
+    expect(ended.stderr).toContain('went away');
+    expect((await bed.pgglide(['sync'])).exitCode).toBe(0);
+  });
+
+  test('behind what is read only: no failure', async () => {
+    await using bed = await Bed.create({ source: servers.old, target: servers.new, schema: SHOP });
+    const ended = await inShell(bed, 'pgglide status --watch 1ms | head -n 1');
+    expect(ended.exitCode, ended.stderr).toBe(0);
+  });
+});
+
 test('a second runner is refused with who holds the lock, and disturbs nothing', async () => {
   await using bed = await Bed.create({ source: servers.old, target: servers.new, schema: SHOP });
   const release = await holdRunnerLock(bed);

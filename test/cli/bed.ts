@@ -10,6 +10,8 @@ import type { Side } from '../../src/domain/names.ts';
 import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
 import { type Ended, Tool } from '../e2e/tool.ts';
 
+const PROGRAM = packagePath('bin', 'pgglide.js');
+
 /** Everything a command could have made, as text: of the cluster, and of the one database. */
 const INVENTORY = `
   SELECT 'database ' || datname AS what FROM pg_database
@@ -69,8 +71,17 @@ export class Bed implements AsyncDisposable {
 
   /** The same, running. */
   start(args: readonly string[]): Tool {
-    const env = { PGPASSFILE: join(this.folder, 'pgpass'), NO_COLOR: '1', PGGLIDE_CONFIG: this.configPath };
-    return new Tool([process.execPath, packagePath('bin', 'pgglide.js'), ...args], env);
+    return new Tool([process.execPath, PROGRAM, ...args], this.#env);
+  }
+
+  /** A script of bash that calls pgglide. */
+  async shell(script: string): Promise<Ended> {
+    const program = `pgglide() { '${process.execPath}' '${PROGRAM}' "$@"; }\n`;
+    return new Tool(['bash', '-c', program + script], this.#env).ended;
+  }
+
+  get #env(): Readonly<Record<string, string>> {
+    return { PGPASSFILE: join(this.folder, 'pgpass'), NO_COLOR: '1', PGGLIDE_CONFIG: this.configPath };
   }
 
   rows<Row extends object>(side: Side, text: string): Promise<Row[]> {

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest';
 import { SYNC_STEPS } from '../../src/migration/phases.ts';
+import { installFile, missingFiles } from '../../src/state/install.ts';
 import { openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
@@ -163,6 +164,49 @@ describe('sync', () => {
       await scene.run((migration) => migration.sync());
       expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
       await scene.run((migration) => migration.abort());
+    });
+  });
+
+  test('abort after a sync that was stopped at its beginning takes our schema away, and never that of another migration', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(SHOP);
+    const schemas = "SELECT nspname FROM pg_namespace WHERE nspname = 'pgglide'";
+    await withScene({ source, target }, async (scene) => {
+      const { settings } = scene;
+      // As a sync leaves it that is killed right after.
+      for (const file of await missingFiles(source.connection, 'source'))
+        await installFile(source.connection, file);
+      for (const file of await missingFiles(target.connection, 'target'))
+        await installFile(target.connection, file);
+      expect((await scene.run((migration) => migration.status())).phase).toBe('new');
+      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect([await source.rows(schemas), await target.rows(schemas)]).toEqual([[], []]);
+
+      await scene.run((migration) => migration.sync());
+      scene.settings = { ...settings, migration: 'another' };
+      const { leftovers } = await scene.run((migration) => migration.abort());
+      expect(leftovers).toContain('target: schema pgglide');
+      scene.settings = settings;
+      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+
+  test('abort takes the database back from an owner that the sync has made, and the sync may begin anew', async ({
+    source,
+    target,
+  }) => {
+    const owner = `${source.name}_owner`;
+    await source.exec(`${SHOP}; CREATE ROLE ${owner}; ALTER DATABASE ${source.name} OWNER TO ${owner};
+      CREATE COLLATION german (provider = icu, locale = 'de'); CREATE TYPE span AS RANGE (subtype = float8)`);
+    await withScene({ source, target }, async (scene) => {
+      for (const _ of ['first', 'again']) {
+        await scene.run((migration) => migration.sync());
+        expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+        expect(await target.rows(`SELECT FROM pg_roles WHERE rolname = '${owner}'`)).toEqual([]);
+      }
     });
   });
 });

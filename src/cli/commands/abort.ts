@@ -12,6 +12,7 @@ export const abort: CommandDefinition = {
     const { withMigration } = await import('../with-migration.ts');
     const { confirm } = await import('../confirm.ts');
     const { describeAll } = await import('../../config/server-address.ts');
+    const { printable } = await import('../../observers/printable.ts');
     keepHeapSmall();
     return await withMigration(context, {}, async (migration, settings) => {
       await confirm(context, {
@@ -22,7 +23,7 @@ export const abort: CommandDefinition = {
       context.output.result({ leftovers }, () =>
         leftovers.length === 0
           ? 'Aborted. Nothing of ours is left on either server.'
-          : ['Aborted. Still there:', ...leftovers.map((item) => `  ${item}`)].join('\n'),
+          : ['Aborted. Still there:', ...leftovers.map((item) => `  ${printable(item)}`)].join('\n'),
       );
       return 0;
     });

@@ -193,6 +193,16 @@ describe('replica identity', () => {
     expect(troubles(facts, 'PGG135')).toMatchObject([{ severity: 'note' }]);
   });
 
+  test('a partition is not told to take a column of its own, which the server refuses', () => {
+    const root = { schema: 'public', name: 'tree' };
+    const [searched] = troubles(one({ replicaIdentity: 'full', indexes: [], root }), 'PGG135');
+    const [incomparable] = troubles(one({ indexes: [], incomparableColumns: ['doc'], root }), 'PGG131');
+    for (const finding of [searched, incomparable]) {
+      expect(finding?.detail).toContain('Give the tree of partitions a primary key');
+      expect(finding).not.toHaveProperty('fix');
+    }
+  });
+
   test('an unlogged table is not published, so it needs none', () => {
     expect(troubles(one({ indexes: [], isUnlogged: true })).map(({ id }) => id)).toEqual([
       'PGG125',

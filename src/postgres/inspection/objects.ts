@@ -9,7 +9,7 @@ import type {
   TriggerFact,
 } from '../../domain/preflight/facts.ts';
 import type { Connection } from '../connection.ts';
-import { relationInScope, schemaInScope } from '../scope.ts';
+import { belongsToExtension, relationInScope, schemaInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
 import { readRoutines } from './routines.ts';
 import { readTables } from './tables.ts';
@@ -154,9 +154,14 @@ const staleCollationsSql = sql`
     AND l.collversion IS DISTINCT FROM pg_collation_actual_version(l.oid)
   ORDER BY 1, 2`;
 
+/** What comes with an extension, or with every database, belongs to who makes it there. */
 const ownerRolesSql = (scope: Scope): Sql => sql`
   SELECT rolname AS name FROM pg_roles WHERE rolname !~ '^pg_' AND oid IN (
-    SELECT c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ${schemaInScope(scope)}
-    UNION SELECT p.proowner FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE ${schemaInScope(scope)}
-    UNION SELECT n.nspowner FROM pg_namespace n WHERE ${schemaInScope(scope)})
+    SELECT c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE ${schemaInScope(scope)} AND NOT ${belongsToExtension(sql`'pg_class'::regclass`, sql`c.oid`)} AND c.relkind NOT IN ('i', 'I')
+    UNION SELECT p.proowner FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE ${schemaInScope(scope)} AND NOT ${belongsToExtension(sql`'pg_proc'::regclass`, sql`p.oid`)}
+    UNION SELECT n.nspowner FROM pg_namespace n
+    WHERE ${schemaInScope(scope)} AND NOT ${belongsToExtension(sql`'pg_namespace'::regclass`, sql`n.oid`)}
+      AND NOT (n.nspname = 'public' AND n.nspowner = 10))
   ORDER BY 1`;

@@ -107,6 +107,23 @@ test('case 32: an invalid index is there on the source and missing on the target
   ]);
 });
 
+test('options of foreign objects are the same in any order: pg_dump sorts them', async ({
+  source,
+  target,
+}) => {
+  const foreign = (...options: readonly string[]) => `
+    CREATE FOREIGN DATA WRAPPER far OPTIONS (${options});
+    CREATE SERVER there FOREIGN DATA WRAPPER far OPTIONS (${options});
+    CREATE FOREIGN TABLE f (a int OPTIONS (${options})) SERVER there OPTIONS (${options})`;
+  await source.exec(foreign("host 'h'", "dbname 'd'"));
+  await target.exec(foreign("dbname 'd'", "host 'h'"));
+  expect(await schemaDifferences(source.connection, target.connection)).toEqual([]);
+  await target.exec("ALTER SERVER there OPTIONS (SET host 'other')");
+  expect(await schemaDifferences(source.connection, target.connection)).toMatchObject([
+    { object: 'server "there"', change: 'changed' },
+  ]);
+});
+
 test('objects outside the scope do not count', async ({ source }) => {
   await source.exec('CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE a.t (x int); CREATE TABLE a.u (x int)');
   const scope = { schemas: ['a'], exclude: ['a.u'] };

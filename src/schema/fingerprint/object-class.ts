@@ -30,6 +30,10 @@ export const isOurs = (name: Sql): Sql => sql`starts_with(${name}, ${`${OWN_SCHE
 /** Null values left out, keys in one order: the same text on every version. */
 export const definition = (pairs: Sql): Sql => sql`jsonb_strip_nulls(jsonb_build_object(${pairs}))::text`;
 
+/** Options of any order: pg_dump writes those of foreign objects in the order of their names. */
+export const sortedOptions = (options: Sql): Sql =>
+  sql`(SELECT jsonb_agg(o ORDER BY o COLLATE "C") FROM unnest(${options}) AS o)`;
+
 /**
  * Grants as a sorted text; what an owner may do by default is the same as nothing said. MAINTAIN came with 17 and is
  * in every owner's default from then on.

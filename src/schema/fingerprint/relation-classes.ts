@@ -2,7 +2,7 @@
 
 import { FENCE_TRIGGER } from '../../postgres/fence.ts';
 import { sql } from '../../postgres/sql.ts';
-import { definition, grants, isOurs, type ObjectClass, relations } from './object-class.ts';
+import { definition, grants, isOurs, type ObjectClass, relations, sortedOptions } from './object-class.ts';
 
 const RELATION_KIND = sql`CASE r.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
   WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'S' THEN 'sequence' END`;
@@ -13,7 +13,7 @@ const tables: ObjectClass = {
     WITH r AS (${relations(scope)})
     SELECT r.key, ${definition(sql`
       'kind', ${RELATION_KIND}, 'persistence', r.relpersistence, 'access method', am.amname,
-      'options', (SELECT jsonb_agg(o ORDER BY o COLLATE "C") FROM unnest(r.reloptions) AS o),
+      'options', ${sortedOptions(sql`r.reloptions`)},
       'row security', nullif(r.relrowsecurity, false), 'forced', nullif(r.relforcerowsecurity, false),
       'populated', CASE WHEN r.relkind = 'm' THEN r.relispopulated END,
       'of type', CASE WHEN r.reloftype <> 0 THEN r.reloftype::regtype::text END,
@@ -21,7 +21,7 @@ const tables: ObjectClass = {
       'partition bound', pg_get_expr(r.relpartbound, r.oid),
       'parents', (SELECT jsonb_agg(i.inhparent::regclass::text ORDER BY i.inhseqno)
         FROM pg_inherits i WHERE i.inhrelid = r.oid),
-      'server', (SELECT s.srvname || coalesce(' ' || f.ftoptions::text, '') FROM pg_foreign_table f
+      'server', (SELECT s.srvname || coalesce(' ' || ${sortedOptions(sql`f.ftoptions`)}::text, '') FROM pg_foreign_table f
         JOIN pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = r.oid)`)} AS definition
     FROM r LEFT JOIN pg_am am ON am.oid = r.relam
     WHERE r.relkind IN ('r', 'p', 'v', 'm', 'f')`,
@@ -42,7 +42,7 @@ const columns: ObjectClass = {
       'storage', nullif(a.attstorage, t.typstorage),
       'compression', nullif(to_jsonb(a)->>'attcompression', ''),
       'statistics', nullif(coalesce(a.attstattarget, -1), -1),
-      'options', to_jsonb(a.attoptions), 'foreign options', to_jsonb(a.attfdwoptions)`)}
+      'options', to_jsonb(a.attoptions), 'foreign options', ${sortedOptions(sql`a.attfdwoptions`)}`)}
     FROM r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum

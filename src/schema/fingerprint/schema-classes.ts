@@ -3,7 +3,7 @@
 import { OWN_SCHEMA } from '../../domain/names.ts';
 import { belongsToExtension, type Scope, schemaInScope } from '../../postgres/scope.ts';
 import { type Sql, sql } from '../../postgres/sql.ts';
-import { definition, grants, type ObjectClass } from './object-class.ts';
+import { definition, grants, type ObjectClass, sortedOptions } from './object-class.ts';
 
 /** FROM and WHERE for objects of `catalog` (alias o) in the schemas of the scope, that no extension brought. */
 const inScope = (catalog: Sql, namespaceColumn: Sql, scope: Scope): Sql => sql`
@@ -169,12 +169,13 @@ const foreignServers: ObjectClass = {
   isGlobal: true,
   objects: () => sql`
     SELECT 'wrapper ' || quote_ident(o.fdwname), ${definition(sql`
-      'handler', nullif(o.fdwhandler, 0)::regproc::text, 'options', to_jsonb(o.fdwoptions),
+      'handler', nullif(o.fdwhandler, 0)::regproc::text, 'options', ${sortedOptions(sql`o.fdwoptions`)},
       'grants', ${grants(sql`o.fdwacl`, sql`'F'::"char"`, sql`o.fdwowner`)}`)}
     FROM pg_foreign_data_wrapper o WHERE ${notOfExtension}
     UNION ALL
     SELECT 'server ' || quote_ident(o.srvname), ${definition(sql`
-      'wrapper', w.fdwname, 'type', o.srvtype, 'version', o.srvversion, 'options', to_jsonb(o.srvoptions),
+      'wrapper', w.fdwname, 'type', o.srvtype, 'version', o.srvversion,
+      'options', ${sortedOptions(sql`o.srvoptions`)},
       'grants', ${grants(sql`o.srvacl`, sql`'S'::"char"`, sql`o.srvowner`)}`)}
     FROM pg_foreign_server o JOIN pg_foreign_data_wrapper w ON w.oid = o.srvfdw WHERE ${notOfExtension}
     UNION ALL
