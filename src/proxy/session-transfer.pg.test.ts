@@ -1,6 +1,7 @@
 /** A session goes on with everything it had, seen through node-postgres. */
 
 import net from 'node:net';
+import { availableParallelism } from 'node:os';
 import postgres from 'postgres';
 import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
@@ -185,6 +186,52 @@ describe('a session that is moved', () => {
       timeoutMs: 10_000,
     });
     expect(heard).toEqual(['news before', 'news after', 'Other "one too']);
+    await client.end();
+  });
+
+  test('misses no notification of requests that were released before it', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const listener = await bed.connect();
+    const heard: string[] = [];
+    listener.on('notification', ({ payload }) => heard.push(payload ?? ''));
+    await listener.query('LISTEN news');
+    // More than are released at once: the listener, which asks for nothing, is the last that moves.
+    const clients = await Promise.all(
+      Array.from({ length: 4 * availableParallelism() }, () => bed.connect()),
+    );
+    await bed.traffic.prepare('target');
+    await bed.traffic.pause({ reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 });
+    await bed.traffic.committing('target', 1);
+    const [first, ...others] = clients;
+    const said = first?.query("NOTIFY news, 'early'");
+    await bed.traffic.observe();
+    const slept = others.map((client) => client.query('SELECT pg_sleep(0.1)'));
+    await bed.traffic.observe();
+    const { waits } = await bed.traffic.resume('target', 1);
+    expect(waits.heldRequests).toBe(clients.length);
+    await Promise.all([said, ...slept]);
+    await until('the notification', async () => (heard.length > 0 ? true : undefined), {
+      timeoutMs: 10_000,
+    });
+    expect(heard).toEqual(['early']);
+    await Promise.all([listener, ...clients].map((client) => client.end()));
+  });
+
+  test('does not hear what becomes of the connection that it left', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const errors: Error[] = [];
+    client.on('error', (error) => errors.push(error));
+    const { processID } = client as unknown as { processID: number };
+    await bed.switchSides();
+    // As at a shutdown, or at an idle time-out, before the proxy has come round to closing it.
+    await source.exec(`SELECT pg_terminate_backend(${processID})`);
+    const left = `SELECT 1 FROM pg_stat_activity WHERE pid = ${processID}`;
+    await until('its end', async () => ((await source.rows(left)).length === 0 ? true : undefined), {
+      timeoutMs: 10_000,
+    });
+    expect(await major(client)).toBe('16');
+    expect(errors).toEqual([]);
     await client.end();
   });
 

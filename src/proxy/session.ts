@@ -271,6 +271,7 @@ export class Session {
     this.#holdings = undefined;
     this.#unnamedIsMissing = this.statements.unnamed !== undefined;
     for (const [name, value] of next.parameters) this.#announce(name, value);
+    old?.detach();
     next.attach(this.#receiverFor(next));
     return old;
   }
