@@ -387,6 +387,33 @@ describe('a session that is moved', () => {
     await other.end();
   });
 
+  test('keeps a prepared statement whose Close was passed over after an error', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const connection = rawConnection(client);
+    const parsed = ready(connection);
+    connection.parse({ name: 'kept', text: 'SELECT 42' });
+    connection.sync();
+    await parsed;
+    const failed = ready(connection);
+    connection.parse({ name: '', text: 'SELECT nonsense' });
+    connection.close({ type: 'S', name: 'kept' });
+    connection.sync();
+    await failed;
+    await bed.switchSides();
+    const row = new Promise((resolve) => connection.once('dataRow', resolve));
+    const done = ready(connection);
+    connection.bind({ statement: 'kept' });
+    connection.execute({});
+    connection.sync();
+    expect(await row).toMatchObject({ fields: ['42'] });
+    await done;
+    await client.end();
+  });
+
   test('keeps an unnamed statement that it executes again later', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     const client = await bed.connect();

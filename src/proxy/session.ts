@@ -531,6 +531,9 @@ export class Session {
         case B.parseComplete:
           this.statements.parseConfirmed();
           return PASS;
+        case B.closeComplete:
+          this.statements.closeConfirmed();
+          return PASS;
         case B.copyInResponse:
         case B.errorResponse:
           this.#conversation.received(type);
