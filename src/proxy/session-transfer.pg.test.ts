@@ -124,6 +124,7 @@ describe('a session that is moved', () => {
       'SET work_mem = \'5MB\'; SET search_path = pg_catalog, "odd ""name"; SET app.tenant = \'für 7\'',
     );
     await client.query("SELECT set_config('app.other', 'x', false)");
+    await client.query("SET app.empty = ''");
     await client.query("SET TimeZone = 'Asia/Tokyo'");
     await bed.switchSides();
     await client.query('RESET work_mem');
@@ -133,13 +134,14 @@ describe('a session that is moved', () => {
     const { rows } =
       await client.query(`SELECT current_setting('work_mem') AS work, current_setting('search_path') AS path,
       current_setting('app.tenant') AS tenant, current_setting('app.other') AS other, current_setting('TimeZone') AS zone,
-      current_setting('application_name') AS application`);
+      current_setting('app.empty') AS empty, current_setting('application_name') AS application`);
     expect(rows).toEqual([
       {
         work: '4MB',
         path: 'pg_catalog, "odd ""name"',
         tenant: 'für 8',
         other: 'x',
+        empty: '',
         zone: 'Asia/Tokyo',
         application: 'kept',
       },
