@@ -351,6 +351,31 @@ describe('where traffic points', () => {
     await client.end();
   });
 
+  test('follows the row when the lease ends, also to an epoch that is not newer', async ({
+    source,
+    target,
+  }) => {
+    let row: Direction | undefined = { side: 'source', epoch: 4 };
+    await using bed = await startProxyBed(source, target, { askActiveSide: async () => row });
+    const client = await bed.connect();
+    await bed.traffic.pause({ ...PAUSE, leaseMs: 200 });
+    await bed.traffic.committing('target', 5);
+    row = { side: 'target', epoch: 1 };
+    expect(
+      (await client.query("SELECT current_setting('server_version_num')::int / 10000 AS v")).rows,
+    ).toEqual([{ v: 16 }]);
+    await client.end();
+  });
+
+  test('is not told of a commit point whose epoch is not newer', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target, {
+      askActiveSide: async () => ({ side: 'source', epoch: 4 }),
+    });
+    await bed.traffic.pause(PAUSE);
+    await expect(bed.traffic.committing('target', 1)).rejects.toMatchObject({ code: 'epoch_not_newer' });
+    await bed.traffic.resume('source', 4);
+  });
+
   test('does not change for an epoch that is not newer', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     await bed.traffic.resume('target', 2);

@@ -81,7 +81,7 @@ class PgBouncerSwitch implements TrafficSwitch {
     }
     return {
       activeSide,
-      epoch: Math.min(...seen.map(({ ini }) => notedEpoch(ini))),
+      epoch: Math.max(...seen.map(({ ini }) => notedEpoch(ini))),
       paused: rows.some((row) => Number(row.paused) !== 0),
       sessions: rows.reduce((sum, row) => sum + Number(row.current_connections), 0),
       description: `pgbouncer ${bouncers.map(({ console }) => `${console.host}:${console.port}`).join(', ')}`,

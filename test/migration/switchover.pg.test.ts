@@ -204,6 +204,23 @@ describe('cutover and rollback', () => {
     });
   });
 
+  test('begins anew after an abort, through a proxy that remembers the former switches', async ({
+    source,
+    target,
+  }) => {
+    await play({ source, target }, async (scene, client) => {
+      await scene.run((migration) => migration.cutover());
+      await scene.run((migration) => migration.rollback());
+      await scene.run((migration) => migration.abort());
+      await scene.run((migration) => migration.sync());
+      const { summary } = await scene.run((migration) => migration.rehearse());
+      expect(summary.waits.failedRequests).toBe(0);
+      await scene.run((migration) => migration.cutover());
+      await client.query('INSERT INTO account (balance) VALUES (4)');
+      expect(await versionOf(client)).toBe('16');
+    });
+  });
+
   test('a rehearsal measures the stall and changes nothing', async ({ source, target }) => {
     await play({ source, target }, async (scene, client) => {
       const { summary } = await scene.run((migration) => migration.rehearse());
