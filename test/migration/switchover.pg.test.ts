@@ -221,6 +221,29 @@ describe('cutover and rollback', () => {
     });
   });
 
+  test('complete lets the old server take writes also when it is told so only later', async ({
+    source,
+    target,
+  }) => {
+    await source.exec('CREATE TABLE account (id int PRIMARY KEY)');
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      await scene.run((migration) => migration.cutover());
+      const insert = 'INSERT INTO account VALUES (1)';
+      await scene.run((migration) => migration.complete({ dropFence: false }));
+      await expect(source.exec(insert)).rejects.toMatchObject({ code: '25006' });
+      for (const _ of ['told', 'and once more']) {
+        const dropped = await scene.run((migration) => migration.complete({ dropFence: true }));
+        expect(dropped).toEqual({ fenceKept: false });
+      }
+      await source.exec(insert);
+      // As it is now, not as this command would leave it.
+      expect(await scene.run((migration) => migration.complete({ dropFence: false }))).toEqual({
+        fenceKept: false,
+      });
+    });
+  });
+
   test('a rehearsal measures the stall and changes nothing', async ({ source, target }) => {
     await play({ source, target }, async (scene, client) => {
       const { summary } = await scene.run((migration) => migration.rehearse());
