@@ -99,8 +99,8 @@ export async function abort(session: Session): Promise<AbortResult> {
   for (const database of session.others) await dropOwned(database.target, [...roles]);
   kept.push(...(await dropRoles(session.target, [...roles])));
   for (const database of all) {
-    await dropOwnSchema(database.target);
     await dropOwnSchema(database.source);
+    await dropOwnSchema(database.target);
   }
   return { leftovers: [...kept, ...(await lookForLeftovers(session))] };
 }

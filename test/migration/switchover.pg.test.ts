@@ -244,6 +244,20 @@ describe('cutover and rollback', () => {
     });
   });
 
+  test('an abort that is cut off before its end is ended by the next one', async ({ source, target }) => {
+    await source.exec(`CREATE TABLE account (id int PRIMARY KEY);
+      CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not now''; END'`);
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      await source.exec(
+        "CREATE EVENT TRIGGER cut ON ddl_command_start WHEN TAG IN ('DROP SCHEMA') EXECUTE FUNCTION public.refuse()",
+      );
+      await expect(scene.run((migration) => migration.abort())).rejects.toThrow('not now');
+      await source.exec('DROP EVENT TRIGGER cut');
+      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+    });
+  });
+
   test('a rehearsal measures the stall and changes nothing', async ({ source, target }) => {
     await play({ source, target }, async (scene, client) => {
       const { summary } = await scene.run((migration) => migration.rehearse());
