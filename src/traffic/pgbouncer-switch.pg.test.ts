@@ -131,6 +131,21 @@ describe.skipIf(!hasPgBouncer)('PgBouncer', () => {
     });
   });
 
+  test('stays paused from the announced commit point on, whatever is renewed after it', async ({
+    source,
+    target,
+  }) => {
+    await using bouncer = await startBouncer(source, target);
+    const { traffic } = bouncer;
+    await traffic.pause(PAUSE);
+    await traffic.committing('target', 1);
+    await traffic.renew(1);
+    // Each look takes longer than that lease.
+    await traffic.observe();
+    expect((await traffic.observe()).paused).toBe(true);
+    await traffic.resume('source', 0);
+  });
+
   test('with session pools is refused', async ({ source, target }) => {
     await using bouncer = await startBouncer(source, target, 'session');
     const refusal = { code: 'pgbouncer_session_pool', exitCode: 3 };

@@ -53,6 +53,7 @@ class PgBouncerSwitch implements TrafficSwitch {
   readonly #tls = new Map<PgBouncer, ReturnType<typeof tlsAttempts>>();
   #pausedSinceMs: number | undefined;
   #lease: NodeJS.Timeout | undefined;
+  #isCommitting = false;
 
   constructor(options: PgBouncerSwitchOptions) {
     this.#options = options;
@@ -118,11 +119,12 @@ class PgBouncerSwitch implements TrafficSwitch {
   }
 
   async renew(leaseMs: number): Promise<void> {
-    this.#renewLease(leaseMs);
+    if (!this.#isCommitting) this.#renewLease(leaseMs);
   }
 
   /** From here on only resume() ends the pause. */
   async committing(): Promise<void> {
+    this.#isCommitting = true;
     clearTimeout(this.#lease);
   }
 
@@ -136,6 +138,7 @@ class PgBouncerSwitch implements TrafficSwitch {
     });
     const pauseMs = this.#pausedSinceMs === undefined ? 0 : performance.now() - this.#pausedSinceMs;
     this.#pausedSinceMs = undefined;
+    this.#isCommitting = false;
     const longestWaitMs = Math.max(0, ...waiting.map(({ longestMs }) => longestMs));
     return {
       pauseMs,
