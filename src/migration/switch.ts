@@ -56,13 +56,22 @@ export async function runSwitch(
   for (const database of session.databases) await reviveLink(database, row);
   const epoch = await epochBefore(session, row, traffic);
   const context = await switchoverContext(session, { ...row, epoch }, direction, traffic);
+  const run = runWithSessions(session, context, row.phase);
+  await run.then(
+    () => session.events.release(),
+    // A target that cannot take the journal's last lines must not hide what happened.
+    () => session.events.release().catch(() => undefined),
+  );
+  return run;
+}
+
+async function runWithSessions(session: Session, context: Switchover, phase: Phase): Promise<SwitchResult> {
   try {
-    return direction === 'rehearsal'
+    return context.direction === 'rehearsal'
       ? await runRehearsal(session, context)
-      : await runReal(session, context, row.phase);
+      : await runReal(session, context, phase);
   } finally {
     await undoStep(openSessions, context);
-    await session.events.release();
   }
 }
 
