@@ -8,7 +8,7 @@ import { reconcile } from '../engine/reconcile.ts';
 import type { Switchover } from '../engine/switchover-step.ts';
 import { readJournal } from '../state/journal.ts';
 import { type MigrationRow, raiseEpoch, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
-import { takeRunnerLock } from '../state/runner-lock.ts';
+import { takeRunnerLock, takeSwitchLocks } from '../state/runner-lock.ts';
 import { openSessions } from '../steps/open-sessions.ts';
 import { putProxyIn } from '../steps/put-proxy-in.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
@@ -41,6 +41,7 @@ export async function runSwitch(
   options: SwitchOptions = {},
 ): Promise<SwitchResult> {
   await takeRunnerLock(session.target, session.migration);
+  await takeSwitchLocks(session, session.others);
   await session.openJournal();
   await using traffic = session.openTraffic();
   const finished = await recover(session, traffic);
