@@ -379,8 +379,13 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   prerequisite(
     'pgbouncer_config_unreadable',
-    'PgBouncer’s configuration file cannot be read from here.',
+    'PgBouncer’s configuration file cannot be read or replaced from here.',
     'Name it in traffic.pgbouncer.configFiles as this machine sees it; pgglide must be able to replace it.',
+  ),
+  prerequisite(
+    'pgbouncer_config_refused',
+    'PgBouncer was told to RELOAD its configuration and did not go to the new address: there is a line in the file that it does not take, or it cannot read it. Requests go on waiting.',
+    'Mend the file as PgBouncer’s log says, then run the same command again.',
   ),
   prerequisite(
     'skip_not_possible',

@@ -43,24 +43,31 @@ export async function complete(
   await using traffic = session.openTraffic();
   await recover(session, traffic);
   const row = await session.row();
-  const fenceKept = !options.dropFence;
-  if (!mayRun('complete', row?.phase ?? 'new')) return { fenceKept };
-  const { activeSide } = await requireRow(session, 'complete');
-  await leave(session, activeSide);
-  for (const database of session.databases) await completeDatabase(database, options);
-  await session.changePhase('switched', 'completed');
-  return { fenceKept };
+  if (mayRun('complete', row?.phase ?? 'new')) {
+    const { activeSide } = await requireRow(session, 'complete');
+    await leave(session, activeSide);
+    for (const database of session.databases) await completeDatabase(database);
+    if (options.dropFence) await dropSourceFences(session);
+    await session.changePhase('switched', 'completed');
+  } else if (options.dropFence) await dropSourceFences(session);
+  return { fenceKept: await tableExists(session.source, 'installed') };
 }
 
-async function completeDatabase(session: Session, options: { readonly dropFence: boolean }): Promise<void> {
+/** Also later than the rest: whoever kept it may think otherwise once no client goes to the old server any more. */
+async function dropSourceFences(session: Session): Promise<void> {
+  for (const database of session.databases) {
+    const { plan } = await requirePlan(database);
+    await dropFence(database.source, plan.tables);
+    await dropOwnSchema(database.source);
+  }
+}
+
+async function completeDatabase(session: Session): Promise<void> {
   const { plan } = await requirePlan(session);
   await dropLinks(session);
   await dropHelperIndexes(session.target);
   await dropHelperIndexes(session.source);
   await dropFence(session.target, plan.tables);
-  if (!options.dropFence) return;
-  await dropFence(session.source, plan.tables);
-  await dropOwnSchema(session.source);
 }
 
 export interface AbortResult {
@@ -95,8 +102,8 @@ export async function abort(session: Session): Promise<AbortResult> {
   for (const database of session.others) await dropOwned(database.target, [...roles]);
   kept.push(...(await dropRoles(session.target, [...roles])));
   for (const database of all) {
-    await dropOwnSchema(database.target);
     await dropOwnSchema(database.source);
+    await dropOwnSchema(database.target);
   }
   return { leftovers: [...kept, ...(await lookForLeftovers(session))] };
 }

@@ -114,8 +114,13 @@ const isCommitted = ({ epoch, switchover }: MigrationRow): boolean =>
 async function endWholeRunner(databases: readonly Ends[]): Promise<void> {
   const [lead] = databases;
   if (lead !== undefined) await endRunner(lead.sides.target, lead.migration);
-  const sessions = databases.flatMap(({ sides }) => [sides.source, sides.target]);
-  await allEnded(sessions.map((session) => endSwitchoverSessions(session)));
+  const ends = databases.flatMap(({ migration, sides }) =>
+    [sides.source, sides.target].map(async (session) => {
+      await endRunner(session, migration);
+      await endSwitchoverSessions(session);
+    }),
+  );
+  await allEnded(ends);
 }
 
 async function openActiveSide(database: Ends, activeSide: Side): Promise<void> {

@@ -7,10 +7,11 @@ import type { Phase } from '../domain/phase.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { Switchover } from '../engine/switchover-step.ts';
 import { readJournal } from '../state/journal.ts';
-import { type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
-import { takeRunnerLock } from '../state/runner-lock.ts';
+import { type MigrationRow, raiseEpoch, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
+import { takeRunnerLock, takeSwitchLocks } from '../state/runner-lock.ts';
 import { openSessions } from '../steps/open-sessions.ts';
 import { putProxyIn } from '../steps/put-proxy-in.ts';
+import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import { undoStep } from './each-database.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
@@ -40,6 +41,7 @@ export async function runSwitch(
   options: SwitchOptions = {},
 ): Promise<SwitchResult> {
   await takeRunnerLock(session.target, session.migration);
+  await takeSwitchLocks(session, session.others);
   await session.openJournal();
   await using traffic = session.openTraffic();
   const finished = await recover(session, traffic);
@@ -53,15 +55,37 @@ export async function runSwitch(
   const placement = session.placement();
   if (placement !== undefined) await reconcile(putProxyIn, { ...session.context(row.plan), placement });
   for (const database of session.databases) await reviveLink(database, row);
-  const context = await switchoverContext(session, row, direction, traffic);
+  const epoch = await epochBefore(session, row, traffic);
+  const context = await switchoverContext(session, { ...row, epoch }, direction, traffic);
+  const run = runWithSessions(session, context, row.phase);
+  await run.then(
+    () => session.events.release(),
+    // A target that cannot take the journal's last lines must not hide what happened.
+    () => session.events.release().catch(() => undefined),
+  );
+  return run;
+}
+
+async function runWithSessions(session: Session, context: Switchover, phase: Phase): Promise<SwitchResult> {
   try {
-    return direction === 'rehearsal'
+    return context.direction === 'rehearsal'
       ? await runRehearsal(session, context)
-      : await runReal(session, context, row.phase);
+      : await runReal(session, context, phase);
   } finally {
     await undoStep(openSessions, context);
-    await session.events.release();
   }
+}
+
+/**
+ * A traffic switch that served a migration of this name before, which was aborted, takes none but newer epochs than it
+ * knows: this one's go on behind them.
+ */
+async function epochBefore(session: Session, row: MigrationRow, traffic: TrafficSwitch): Promise<number> {
+  // One that cannot be asked is check-readiness's to report.
+  const seen = await traffic.observe().catch(() => undefined);
+  if (seen === undefined || seen.activeSide !== row.activeSide || seen.epoch <= row.epoch) return row.epoch;
+  await raiseEpoch(session.target, session.migration, seen.epoch);
+  return seen.epoch;
 }
 
 /** @throws {RefusedError} `not_verified` */

@@ -60,12 +60,15 @@ export async function endSwitchoverSessions(connection: Connection): Promise<voi
   for (const { pid } of rows) await endBackend(connection, pid);
 }
 
-/** Ends one of our own sessions that was lost to us and may still be working; resolves when it is gone. */
+/**
+ * Ends one of our own sessions that was lost to us and may still be working; resolves when it is gone. After a restart its
+ * process id may be somebody else's.
+ */
 export async function endBackend(connection: Connection, pid: number): Promise<void> {
-  await connection.query(sql`
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ${pid} AND application_name LIKE 'pgglide: %'`);
+  const ours = sql`FROM pg_stat_activity WHERE pid = ${pid} AND application_name LIKE 'pgglide: %'`;
+  await connection.query(sql`SELECT pg_terminate_backend(pid) ${ours}`);
   for (;;) {
-    const rows = await connection.query(sql`SELECT 1 AS alive FROM pg_stat_activity WHERE pid = ${pid}`);
+    const rows = await connection.query(sql`SELECT 1 AS alive ${ours}`);
     if (rows.length === 0) return;
     await sleep(5);
   }

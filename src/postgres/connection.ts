@@ -6,6 +6,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { withDeadline } from '../base/async.ts';
 import { authoritiesFile, describeAddress, type ServerAddress } from '../config/server-address.ts';
 import { UnreachableError } from '../domain/errors.ts';
 import { RawExchange } from './raw-exchange.ts';
@@ -35,6 +36,8 @@ const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   client_min_messages: 'warning',
   synchronous_commit: 'on',
 };
+
+const GOODBYE_MS = 2_000;
 
 const INT8 = 20;
 const types = {
@@ -147,9 +150,9 @@ export class Connection implements AsyncDisposable {
     this.#client.query(query);
   }
 
-  /** Ends the session; never throws. */
+  /** Ends the session; never throws, and does not wait for a server that says nothing any more. */
   async close(): Promise<void> {
-    await this.#client.end().catch(() => undefined);
+    await withDeadline('the goodbye', GOODBYE_MS, this.#client.end()).catch(() => this.destroy());
   }
 
   /** Cuts the socket without a goodbye: the server rolls back. */

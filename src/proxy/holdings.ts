@@ -87,9 +87,7 @@ export function readHoldings(answer: Answer | undefined): Holdings {
   return {
     settings: [
       ...(state.settings ?? []),
-      ...(state.custom ?? []).flatMap(([name, value]) =>
-        value === null || value === '' ? [] : [[name, value] as const],
-      ),
+      ...(state.custom ?? []).flatMap(([name, value]) => (value === null ? [] : [[name, value] as const])),
     ],
     sessionUser: state.sessionUser,
     role: state.role,

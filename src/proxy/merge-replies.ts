@@ -24,20 +24,22 @@ export const mergeResumed = (replies: readonly ResumeReply[]): ResumeReply => ({
   pauseMs: Math.max(...replies.map(({ pauseMs }) => pauseMs)),
 });
 
-/** The side of the worker that is behind, when they differ: while they do, nothing is settled. */
+/** Side and epoch of the worker that is behind, when the sides differ: while they do, nothing is settled. */
 export function mergeStates(
   states: readonly ProxyState[],
   own: Pick<ProxyState, 'pid' | 'listen'>,
 ): ProxyState {
   const [oldest] = states.toSorted((left, right) => left.epoch - right.epoch);
   if (oldest === undefined) throw new Error('No worker says where traffic points');
+  const isSettled = states.every(({ activeSide }) => activeSide === oldest.activeSide);
   const standbys = states.flatMap(({ standby }) => standby ?? []);
   const holds = new Map(states.flatMap((state) => state.holds.map((hold) => [hold.owner, hold] as const)));
   return {
     ...own,
     apiVersion: 1,
     activeSide: oldest.activeSide,
-    epoch: oldest.epoch,
+    // A worker that came later may not know the newest.
+    epoch: isSettled ? Math.max(...states.map(({ epoch }) => epoch)) : oldest.epoch,
     holds: [...holds.values()],
     sessions: {
       total: sum(states, ({ sessions }) => sessions.total),

@@ -1,7 +1,9 @@
 /** Holds, leases, draining, and who decides when the owner of a pause is gone. */
 
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type pg from 'pg';
 import { describe, expect } from 'vitest';
 import { test } from '../../test/support/fixture.ts';
@@ -333,6 +335,45 @@ describe('where traffic points', () => {
     await (await started.connect()).end();
     await using again = await startProxyBed(source, target, { stateFile, askActiveSide: unreadable });
     expect(await again.traffic.observe()).toMatchObject({ activeSide: 'target', epoch: 1 });
+  });
+
+  test('is not held up by a state file that cannot be written', async ({ source, target }) => {
+    const folder = await mkdtemp(join(tmpdir(), 'pgglide-state-'));
+    await using bed = await startProxyBed(source, target, { stateFile: join(folder, 'state') });
+    const client = await bed.connect();
+    await rm(folder, { recursive: true });
+    await bed.traffic.pause(PAUSE);
+    const waiting = client.query('SELECT 1 AS one');
+    // Before the commit point: given up.
+    await expect(bed.traffic.committing('target', 1)).rejects.toMatchObject({ code: 'proxy_failed' });
+    await bed.traffic.resume('source', 0);
+    expect((await waiting).rows).toEqual([{ one: 1 }]);
+    await client.end();
+  });
+
+  test('follows the row when the lease ends, also to an epoch that is not newer', async ({
+    source,
+    target,
+  }) => {
+    let row: Direction | undefined = { side: 'source', epoch: 4 };
+    await using bed = await startProxyBed(source, target, { askActiveSide: async () => row });
+    const client = await bed.connect();
+    await bed.traffic.pause({ ...PAUSE, leaseMs: 200 });
+    await bed.traffic.committing('target', 5);
+    row = { side: 'target', epoch: 1 };
+    expect(
+      (await client.query("SELECT current_setting('server_version_num')::int / 10000 AS v")).rows,
+    ).toEqual([{ v: 16 }]);
+    await client.end();
+  });
+
+  test('is not told of a commit point whose epoch is not newer', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target, {
+      askActiveSide: async () => ({ side: 'source', epoch: 4 }),
+    });
+    await bed.traffic.pause(PAUSE);
+    await expect(bed.traffic.committing('target', 1)).rejects.toMatchObject({ code: 'epoch_not_newer' });
+    await bed.traffic.resume('source', 4);
   });
 
   test('does not change for an epoch that is not newer', async ({ source, target }) => {

@@ -1,6 +1,6 @@
 /**
  * The protocol-level prepared statements of one session: what Parse made and Close has not undone.
- * A Parse counts when the server has confirmed it.
+ * Either counts when the server has confirmed it: after an error it passes over what follows up to the next Sync.
  */
 
 import { stringEnd } from '../wire/bytes.ts';
@@ -9,7 +9,18 @@ const SYNC_POINT = 0;
 const UNNAMED = 1;
 const utf8Bytes = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
 
-type Pending = typeof SYNC_POINT | typeof UNNAMED | { readonly name: string; readonly definition: Buffer };
+interface Parsed {
+  readonly name: string;
+  readonly definition: Buffer;
+}
+/** Undefined: of a portal. */
+interface Closed {
+  readonly closes: string | undefined;
+}
+
+type Pending = typeof SYNC_POINT | typeof UNNAMED | Parsed | Closed;
+
+const isClosed = (pending: Pending): pending is Closed => typeof pending === 'object' && 'closes' in pending;
 
 export class PreparedStatements {
   /** Name -> query text, zero byte, parameter types: the body of its Parse behind the name. */
@@ -45,13 +56,22 @@ export class PreparedStatements {
 
   /** A Close was sent, with this body. */
   closeSent(bytes: Buffer, start: number, end: number): void {
-    if (bytes[start] === 0x53) this.#forget(bytes.toString('latin1', start + 1, end - 1));
+    const isStatement = bytes[start] === 0x53;
+    this.#pending.push({ closes: isStatement ? bytes.toString('latin1', start + 1, end - 1) : undefined });
+  }
+
+  closeConfirmed(): void {
+    const [first] = this.#pending;
+    if (first === undefined || !isClosed(first)) return;
+    this.#pending.shift();
+    if (first.closes !== undefined) this.#forget(first.closes);
   }
 
   /** Of a statement that exists, or will when the server has worked off what was sent. */
   definitionOf(name: string): Buffer | undefined {
     for (const pending of this.#pending) {
-      if (typeof pending === 'object' && pending.name === name) return pending.definition;
+      if (typeof pending === 'object' && !isClosed(pending) && pending.name === name)
+        return pending.definition;
     }
     return this.named.get(name);
   }
@@ -67,7 +87,7 @@ export class PreparedStatements {
 
   parseConfirmed(): void {
     const [first] = this.#pending;
-    if (first === undefined || first === SYNC_POINT) return;
+    if (first === undefined || first === SYNC_POINT || isClosed(first)) return;
     this.#pending.shift();
     if (first === UNNAMED) return;
     this.named.set(first.name, first.definition);

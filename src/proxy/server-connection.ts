@@ -34,6 +34,8 @@ export interface Answer {
   readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 
+const MAX_UNHEARD_BYTES = 1 << 20;
+
 export class ServerConnection {
   readonly side: Side;
   readonly parameters = new Map<string, string>();
@@ -41,7 +43,14 @@ export class ServerConnection {
   readonly #address: ServerAddress;
   pid = 0;
   #secret: Buffer = Buffer.alloc(0);
-  #receiver: Receiver;
+  /** What the server said of its own accord while no session was attached: notifications above all. */
+  #unheard: Buffer = Buffer.alloc(0);
+  readonly #keeper: Receiver = {
+    data: (chunk) => this.#keep(chunk),
+    drain: () => undefined,
+    closed: () => undefined,
+  };
+  #receiver: Receiver = this.#keeper;
   #closed = false;
   #asks = 0;
   #lastAsk: Promise<unknown> = Promise.resolve();
@@ -53,7 +62,6 @@ export class ServerConnection {
     this.socket = socket;
     this.side = login.side;
     this.#address = login.address;
-    this.#receiver = IDLE_RECEIVER;
     socket.on('data', (chunk: Buffer) => this.#receiver.data(chunk));
     socket.on('drain', () => this.#receiver.drain());
     socket.on('error', () => undefined);
@@ -98,7 +106,14 @@ export class ServerConnection {
 
   attach(receiver: Receiver): void {
     this.#receiver = receiver;
+    const unheard = this.#takeUnheard();
+    if (unheard.length > 0) receiver.data(unheard);
     this.socket.resume();
+  }
+
+  /** The session went on elsewhere: what this server still says, such as why it ends us, is not for its client. */
+  detach(): void {
+    this.#receiver = IDLE_RECEIVER;
   }
 
   /** True while an ask() is under way: the connection cannot be attached to a session. */
@@ -114,7 +129,7 @@ export class ServerConnection {
   /**
    * Sends messages of ours that end in `points` Sync or Query messages, and collects the answer to each; one such
    * exchange after the other. `aside` gets what the server says of itself meanwhile (notifications, changed
-   * parameters), as whole messages. A connection that does not answer in time is cut.
+   * parameters), as whole messages; without it whoever is attached. A connection that does not answer in time is cut.
    */
   async ask(
     messages: Buffer,
@@ -139,6 +154,7 @@ export class ServerConnection {
     aside: ((message: Buffer) => void) | undefined,
   ): Promise<Answer[]> {
     const previous = this.#receiver;
+    const tell = aside ?? ((message: Buffer) => previous.data(message));
     const reader = new MessageReader(16 << 20);
     const answers: Answer[] = [];
     let current: { rows: Buffer[]; error: Answer['error'] } = { rows: [], error: undefined };
@@ -150,8 +166,9 @@ export class ServerConnection {
       else if (type === B.errorResponse) current.error = readError(body);
       else if (type === B.parameterStatus) {
         this.#noteParameter(body);
-        aside?.(frame('S', body));
-      } else if (type === B.notificationResponse) aside?.(frame('A', body));
+        // A session that comes here later is told of the parameters that it then does not know.
+        if (previous !== this.#keeper) tell(frame('S', body));
+      } else if (type === B.notificationResponse) tell(frame('A', body));
     };
     try {
       await new Promise<void>((resolve, reject) => {
@@ -175,6 +192,8 @@ export class ServerConnection {
         };
         this.#giveUp = settle;
         if (this.#closed) settle(new Error('The server closed the connection'));
+        // It may end in the middle of a message.
+        for (const message of reader.push(this.#takeUnheard())) take(message);
         this.socket.resume();
         this.socket.write(messages);
       });
@@ -219,6 +238,18 @@ export class ServerConnection {
     this.socket.destroy();
   }
 
+  #keep(chunk: Buffer): void {
+    this.#unheard = Buffer.concat([this.#unheard, chunk]);
+    // Better another connection than a session that misses something.
+    if (this.#unheard.length > MAX_UNHEARD_BYTES) this.destroy();
+  }
+
+  #takeUnheard(): Buffer {
+    const unheard = this.#unheard;
+    this.#unheard = Buffer.alloc(0);
+    return unheard;
+  }
+
   #noteParameter(body: Buffer): void {
     const [name, value] = readParameterStatus(body);
     this.parameters.set(name, value);
@@ -259,7 +290,7 @@ export class ServerConnection {
         this.socket.write(startupMessage(login.parameters));
         this.socket.resume();
       });
-      this.#receiver = IDLE_RECEIVER;
+      this.#receiver = this.#keeper;
     } catch (error) {
       this.destroy();
       throw error;

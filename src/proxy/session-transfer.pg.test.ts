@@ -1,6 +1,7 @@
 /** A session goes on with everything it had, seen through node-postgres. */
 
 import net from 'node:net';
+import { availableParallelism } from 'node:os';
 import postgres from 'postgres';
 import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
@@ -123,6 +124,7 @@ describe('a session that is moved', () => {
       'SET work_mem = \'5MB\'; SET search_path = pg_catalog, "odd ""name"; SET app.tenant = \'für 7\'',
     );
     await client.query("SELECT set_config('app.other', 'x', false)");
+    await client.query("SET app.empty = ''");
     await client.query("SET TimeZone = 'Asia/Tokyo'");
     await bed.switchSides();
     await client.query('RESET work_mem');
@@ -132,13 +134,14 @@ describe('a session that is moved', () => {
     const { rows } =
       await client.query(`SELECT current_setting('work_mem') AS work, current_setting('search_path') AS path,
       current_setting('app.tenant') AS tenant, current_setting('app.other') AS other, current_setting('TimeZone') AS zone,
-      current_setting('application_name') AS application`);
+      current_setting('app.empty') AS empty, current_setting('application_name') AS application`);
     expect(rows).toEqual([
       {
         work: '4MB',
         path: 'pg_catalog, "odd ""name"',
         tenant: 'für 8',
         other: 'x',
+        empty: '',
         zone: 'Asia/Tokyo',
         application: 'kept',
       },
@@ -185,6 +188,52 @@ describe('a session that is moved', () => {
       timeoutMs: 10_000,
     });
     expect(heard).toEqual(['news before', 'news after', 'Other "one too']);
+    await client.end();
+  });
+
+  test('misses no notification of requests that were released before it', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const listener = await bed.connect();
+    const heard: string[] = [];
+    listener.on('notification', ({ payload }) => heard.push(payload ?? ''));
+    await listener.query('LISTEN news');
+    // More than are released at once: the listener, which asks for nothing, is the last that moves.
+    const clients = await Promise.all(
+      Array.from({ length: 4 * availableParallelism() }, () => bed.connect()),
+    );
+    await bed.traffic.prepare('target');
+    await bed.traffic.pause({ reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 });
+    await bed.traffic.committing('target', 1);
+    const [first, ...others] = clients;
+    const said = first?.query("NOTIFY news, 'early'");
+    await bed.traffic.observe();
+    const slept = others.map((client) => client.query('SELECT pg_sleep(0.1)'));
+    await bed.traffic.observe();
+    const { waits } = await bed.traffic.resume('target', 1);
+    expect(waits.heldRequests).toBe(clients.length);
+    await Promise.all([said, ...slept]);
+    await until('the notification', async () => (heard.length > 0 ? true : undefined), {
+      timeoutMs: 10_000,
+    });
+    expect(heard).toEqual(['early']);
+    await Promise.all([listener, ...clients].map((client) => client.end()));
+  });
+
+  test('does not hear what becomes of the connection that it left', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const errors: Error[] = [];
+    client.on('error', (error) => errors.push(error));
+    const { processID } = client as unknown as { processID: number };
+    await bed.switchSides();
+    // As at a shutdown, or at an idle time-out, before the proxy has come round to closing it.
+    await source.exec(`SELECT pg_terminate_backend(${processID})`);
+    const left = `SELECT 1 FROM pg_stat_activity WHERE pid = ${processID}`;
+    await until('its end', async () => ((await source.rows(left)).length === 0 ? true : undefined), {
+      timeoutMs: 10_000,
+    });
+    expect(await major(client)).toBe('16');
+    expect(errors).toEqual([]);
     await client.end();
   });
 
@@ -338,6 +387,33 @@ describe('a session that is moved', () => {
     expect(await ended).toMatchObject({ code: '57P01', message: expect.stringContaining('mine') });
     expect(await major(other)).toBe('16');
     await other.end();
+  });
+
+  test('keeps a prepared statement whose Close was passed over after an error', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const connection = rawConnection(client);
+    const parsed = ready(connection);
+    connection.parse({ name: 'kept', text: 'SELECT 42' });
+    connection.sync();
+    await parsed;
+    const failed = ready(connection);
+    connection.parse({ name: '', text: 'SELECT nonsense' });
+    connection.close({ type: 'S', name: 'kept' });
+    connection.sync();
+    await failed;
+    await bed.switchSides();
+    const row = new Promise((resolve) => connection.once('dataRow', resolve));
+    const done = ready(connection);
+    connection.bind({ statement: 'kept' });
+    connection.execute({});
+    connection.sync();
+    expect(await row).toMatchObject({ fields: ['42'] });
+    await done;
+    await client.end();
   });
 
   test('keeps an unnamed statement that it executes again later', async ({ source, target }) => {

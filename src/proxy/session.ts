@@ -271,6 +271,7 @@ export class Session {
     this.#holdings = undefined;
     this.#unnamedIsMissing = this.statements.unnamed !== undefined;
     for (const [name, value] of next.parameters) this.#announce(name, value);
+    old?.detach();
     next.attach(this.#receiverFor(next));
     return old;
   }
@@ -529,6 +530,9 @@ export class Session {
           return WHOLE;
         case B.parseComplete:
           this.statements.parseConfirmed();
+          return PASS;
+        case B.closeComplete:
+          this.statements.closeConfirmed();
           return PASS;
         case B.copyInResponse:
         case B.errorResponse:

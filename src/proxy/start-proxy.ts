@@ -21,7 +21,7 @@ import { RecentStatements } from './recent-statements.ts';
 import { Session } from './session.ts';
 import { SessionMover } from './session-mover.ts';
 import { type Known, startingDirection } from './starting-direction.ts';
-import { readStateFile, writeStateFile } from './state-file.ts';
+import { type KeptDirection, readStateFile, removeStateFile, writeStateFile } from './state-file.ts';
 import { ASK_TRUTH_TIMEOUT_MS, Traffic } from './traffic.ts';
 import { UsersFile } from './users-file.ts';
 
@@ -85,6 +85,7 @@ class Clients implements Serving {
   readonly #users: UsersFile | undefined;
   readonly #decide: Decide;
   #nextId = 1;
+  #hasStarted = false;
 
   constructor(options: ServingOptions, decide: Decide) {
     this.#options = options;
@@ -102,20 +103,33 @@ class Clients implements Serving {
       limits: this.#limits,
       mover: this.#mover,
       askActiveSide: options.askActiveSide,
-      saveDirection: (kept) => {
-        if (options.stateFile !== undefined) writeStateFile(options.stateFile, kept);
-      },
+      saveDirection: (kept) => this.#save(kept),
     });
+  }
+
+  /** Clients must not wait for a disk that is full: the row is the truth, and no file is better than one that is wrong. */
+  #save(kept: KeptDirection): void {
+    const { stateFile, warn } = this.#options;
+    if (stateFile === undefined) return;
+    try {
+      writeStateFile(stateFile, kept);
+    } catch (error) {
+      // Nobody waits yet at the start, and before a commit point there is a way back.
+      if (!this.#hasStarted || kept.isSwitching) throw error;
+      removeStateFile(stateFile);
+      warn?.(
+        `The state file could not be written: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
   }
 
   /** Clients are served from now on, or told why not until it is known where they belong. */
   async start(): Promise<void> {
     const { row, why } = await this.#askRow();
     const direction = this.#decide(row);
-    if (direction !== undefined) {
-      this.#traffic.decided(direction);
-      return;
-    }
+    if (direction !== undefined) this.#traffic.decided(direction);
+    this.#hasStarted = true;
+    if (direction !== undefined) return;
     this.#options.warn?.(
       `Nobody is served until the target says which side is active. Now it does not: ${why}`,
     );

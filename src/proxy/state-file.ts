@@ -1,6 +1,6 @@
 /** Where traffic points, kept across restarts: replaced by an atomic rename, so that it is never half written. */
 
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Direction } from './options.ts';
 
 export interface KeptDirection extends Direction {
@@ -36,4 +36,15 @@ export function writeStateFile(path: string, kept: KeptDirection): void {
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
   renameSync(temporary, path);
+}
+
+/** As far as that is possible: whoever starts next asks the migration's row alone. */
+export function removeStateFile(path: string): void {
+  for (const file of [path, `${path}.${process.pid}`]) {
+    try {
+      rmSync(file, { force: true });
+    } catch {
+      // A folder that nothing can be done in.
+    }
+  }
 }

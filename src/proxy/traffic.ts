@@ -174,6 +174,8 @@ export class Traffic {
   }
 
   committing(request: Api.CommittingRequest): void {
+    // Said before the commit point, where there is a way back.
+    this.#refuseOlder(request.to, request.epoch);
     if (!this.gate.committing(request.owner, request)) throw leaseIsOver(request.owner);
     // Should the proxy be killed now, what it knows is not to be trusted: only the row tells.
     if (this.#direction !== undefined)
@@ -182,8 +184,15 @@ export class Traffic {
 
   /** One at a time; a repeated request gets the answer of the first. */
   async resume(request: Api.ResumeRequest): Promise<Api.ResumeReply> {
+    return await this.#inTurn(() => {
+      this.#refuseOlder(request.side, request.epoch);
+      return this.#resume(request);
+    });
+  }
+
+  async #inTurn(resume: () => Promise<Api.ResumeReply>): Promise<Api.ResumeReply> {
     while (this.#resuming !== undefined) await this.#resuming.catch(() => undefined);
-    this.#resuming = this.#resume(request);
+    this.#resuming = resume();
     try {
       return await this.#resuming;
     } finally {
@@ -325,15 +334,7 @@ export class Traffic {
   // --- parts of resume
 
   async #resume({ owner, side, epoch }: Api.ResumeRequest): Promise<Api.ResumeReply> {
-    const before = this.#direction;
-    const isSwitch = side !== before?.side;
-    if (before !== undefined && (epoch < before.epoch || (isSwitch && epoch === before.epoch))) {
-      throw new ControlRefusal(
-        409,
-        'epoch_not_newer',
-        `Traffic is on the ${before.side} since epoch ${before.epoch}; epoch ${epoch} is not newer`,
-      );
-    }
+    const isSwitch = side !== this.#direction?.side;
     if (!isSwitch && !this.gate.isHeldBy(owner)) return this.#lastReply;
     this.#pausedSinceMs ??= performance.now();
     this.#point({ side, epoch });
@@ -345,6 +346,17 @@ export class Traffic {
     if (!isSwitch || this.#standbySide === side) this.#dropStandbys();
     this.#leaving.close();
     return this.#reply();
+  }
+
+  /** An owner that slept through a switch of another one must not take it back. */
+  #refuseOlder(side: Side, epoch: number): void {
+    const now = this.#direction;
+    if (now === undefined || epoch > now.epoch || (epoch === now.epoch && side === now.side)) return;
+    throw new ControlRefusal(
+      409,
+      'epoch_not_newer',
+      `Traffic is on the ${now.side} since epoch ${now.epoch}; epoch ${epoch} is not newer`,
+    );
   }
 
   #point(direction: Direction): void {
@@ -440,8 +452,8 @@ export class Traffic {
       if (committing === undefined) this.gate.release(owner);
       return;
     }
-    const epoch = Math.max(truth.epoch, this.#direction?.epoch ?? 0);
-    await this.resume({ owner, side: truth.side, epoch }).catch(() => undefined);
+    // The row is right, also where its epoch is lower than what is known here: a migration that began anew.
+    await this.#inTurn(() => this.#resume({ owner, ...truth })).catch(() => undefined);
   }
 
   /** The commit point may have been passed: only the migration row knows. Undefined when the owner came back meanwhile. */

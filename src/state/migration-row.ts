@@ -94,6 +94,12 @@ export async function changePhase(
   );
 }
 
+/** Never lowers it. */
+export async function raiseEpoch(target: Connection, name: string, epoch: number): Promise<void> {
+  await target.execute(sql`
+    UPDATE pgglide.migration SET epoch = ${epoch} WHERE name = ${name} AND epoch < ${epoch}`);
+}
+
 export async function saveIntent(
   target: Connection,
   name: string,

@@ -1,6 +1,7 @@
 /** One runner a migration: a session advisory lock on the target, freed by the server when the runner dies. */
 
 import { LockedError } from '../domain/errors.ts';
+import type { Side } from '../domain/names.ts';
 import { endBackend } from '../postgres/activity.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { type Sql, sql } from '../postgres/sql.ts';
@@ -8,16 +9,48 @@ import { type Sql, sql } from '../postgres/sql.ts';
 const lockKey = (migration: string): Sql => sql`hashtextextended(${`pgglide:${migration}`}, 0)`;
 
 /** @throws {LockedError} `another_runner`, naming its session */
-export async function takeRunnerLock(target: Connection, migration: string): Promise<void> {
+export const takeRunnerLock = (target: Connection, migration: string): Promise<void> =>
+  takeLock('target', target, migration);
+
+interface Sessions {
+  readonly migration: string;
+  readonly source: Connection;
+  readonly target: Connection;
+}
+
+/**
+ * For a switch, behind the runner's lock: every session from which a runner that gives up lifts a fence. One that stood
+ * still may have lost its lock alone; these sessions of it are ended here, so that it does not wake up and open the side
+ * that we are about to leave.
+ *
+ * @throws {LockedError} `another_runner`, naming its session
+ */
+export async function takeSwitchLocks(lead: Sessions, others: readonly Sessions[]): Promise<void> {
+  await takeOver('source', lead);
+  for (const other of others) {
+    await takeOver('source', other);
+    await takeOver('target', other);
+  }
+}
+
+async function takeOver(side: Side, sessions: Sessions): Promise<void> {
+  const { migration, [side]: connection } = sessions;
+  await endRunner(connection, migration);
+  await takeLock(side, connection, migration);
+}
+
+async function takeLock(side: Side, connection: Connection, migration: string): Promise<void> {
   const key = lockKey(migration);
-  const { taken } = await target.one<{ taken: boolean }>(sql`SELECT pg_try_advisory_lock(${key}) AS taken`);
+  const { taken } = await connection.one<{ taken: boolean }>(
+    sql`SELECT pg_try_advisory_lock(${key}) AS taken`,
+  );
   if (taken) return;
-  const holder = await findHolder(target, key);
+  const holder = await findHolder(connection, key);
   throw new LockedError(
     'another_runner',
     holder === undefined
       ? `Another pgglide works on migration "${migration}"`
-      : `Another pgglide works on migration "${migration}": target session ${holder.pid} from ${holder.client ?? 'a local socket'} since ${holder.since}`,
+      : `Another pgglide works on migration "${migration}": ${side} session ${holder.pid} from ${holder.client ?? 'a local socket'} since ${holder.since}`,
     { hint: 'Wait for it, or stop it there; the lock is freed when it ends.', facts: { ...holder } },
   );
 }
@@ -39,10 +72,11 @@ async function findHolder(target: Connection, key: Sql): Promise<Holder | undefi
 }
 
 /**
- * Ends the runner's session on the target, and with it its lock and its power to write the commit point: a runner that
- * wakes up later finds that out before it can do harm. Needs the runner's role, or pg_signal_backend.
+ * Ends the runner's session there, and with it its lock: on the target its power to write the commit point, on the side
+ * that it left its power to open it again. A runner that wakes up later finds that out before it can do harm. Needs the
+ * runner's role, or pg_signal_backend.
  */
-export async function endRunner(target: Connection, migration: string): Promise<void> {
-  const holder = await findHolder(target, lockKey(migration));
-  if (holder !== undefined) await endBackend(target, holder.pid);
+export async function endRunner(connection: Connection, migration: string): Promise<void> {
+  const holder = await findHolder(connection, lockKey(migration));
+  if (holder !== undefined) await endBackend(connection, holder.pid);
 }

@@ -1,9 +1,11 @@
-import { sleep } from '../base/async.ts';
+import { DeadlineError, sleep, withDeadline } from '../base/async.ts';
 import { UnprovenError } from '../domain/errors.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { endBackend } from '../postgres/activity.ts';
 import { commitActiveSide, readMigration } from '../state/migration-row.ts';
 
+/** An answer takes milliseconds. A network that breaks without a word would be waited for as long as TCP does, a quarter of an hour. */
+const ANSWER_MS = 5_000;
 /** How long the truth is looked for when the commit's answer was lost. */
 const RESOLVE_MS = 10_000;
 
@@ -23,10 +25,12 @@ export const commitSwitch: SwitchoverStep = {
   ],
 
   async run(context) {
+    const { target, migration, to, epoch } = context;
     try {
-      await commitActiveSide(context.target, context.migration, context.to, context.epoch);
+      await withDeadline(commitSwitch.title, ANSWER_MS, commitActiveSide(target, migration, to, epoch));
     } catch (error) {
-      if (context.target.lost === undefined) throw error;
+      if (error instanceof DeadlineError) target.destroy();
+      else if (target.lost === undefined) throw error;
       if (!(await wasCommitted(context))) throw error;
     }
     context.facts.isCommitted = true;
@@ -37,10 +41,7 @@ async function wasCommitted(context: SwitchoverContext): Promise<boolean> {
   const started = performance.now();
   for (;;) {
     try {
-      await using fresh = await context.open('target', 'commit point');
-      await endBackend(fresh, context.target.backendPid);
-      const row = await readMigration(fresh, context.migration);
-      return row?.epoch === context.epoch;
+      return await withDeadline('the migration’s row', RESOLVE_MS, readOutcome(context));
     } catch (error) {
       if (performance.now() - started > RESOLVE_MS) {
         throw new UnprovenError(
@@ -55,4 +56,11 @@ async function wasCommitted(context: SwitchoverContext): Promise<boolean> {
       await sleep(100);
     }
   }
+}
+
+async function readOutcome(context: SwitchoverContext): Promise<boolean> {
+  await using fresh = await context.open('target', 'commit point');
+  await endBackend(fresh, context.target.backendPid);
+  const row = await readMigration(fresh, context.migration);
+  return row?.epoch === context.epoch;
 }

@@ -1,5 +1,6 @@
-import { sleep } from '../base/async.ts';
+import { sleep, withDeadline } from '../base/async.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
+import { endBackend } from '../postgres/activity.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import { liftFenceSql } from '../postgres/fence.ts';
 import { list, sql } from '../postgres/sql.ts';
@@ -7,6 +8,8 @@ import { disableSubscriptionSql } from '../postgres/subscription.ts';
 
 /** A new side that crashed just after the commit point gets this long to come back while requests wait. */
 const RETRY_MS = 30_000;
+/** Longer than an answer takes: requests wait for it. */
+const ANSWER_MS = 5_000;
 
 /**
  * Lets writes into the new side, after the commit point only, so that never both sides take writes, and commits what
@@ -22,7 +25,7 @@ export const liftFence: SwitchoverStep = {
     if (await committedWhatWasPrepared(context)) return;
     for (;;) {
       try {
-        return await liftAnew(context);
+        return await withDeadline(liftFence.title, RETRY_MS, liftAnew(context));
       } catch (error) {
         if (performance.now() - started > RETRY_MS) throw error;
         await sleep(200);
@@ -34,14 +37,20 @@ export const liftFence: SwitchoverStep = {
 async function committedWhatWasPrepared({ facts }: SwitchoverContext): Promise<boolean> {
   if (!facts.liftHeld || facts.lift === undefined) return false;
   facts.liftHeld = false;
-  return facts.lift.script(sql`${liftFenceSql()}; COMMIT`).then(
-    () => true,
-    () => false,
-  );
+  const committed = facts.lift.script(sql`${liftFenceSql()}; COMMIT`);
+  try {
+    await withDeadline(liftFence.title, ANSWER_MS, committed);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function liftAnew(context: SwitchoverContext): Promise<void> {
   await using session = await context.open(context.to, 'fence');
+  const { lift } = context.facts;
+  // Its locks stand for as long as the server does not know that it is lost.
+  if (lift !== undefined) await endBackend(session, lift.backendPid);
   const disable = context.outLanes.map((lane) => disableSubscriptionSql(lane.subscription));
   await withBriefLock(session, list([...disable, liftFenceSql()], '; '));
 }

@@ -1,6 +1,6 @@
 /** Against a real PgBouncer, where one is installed. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -44,6 +44,7 @@ async function startBouncer(
   const console = { ...source.address, host: '127.0.0.1', port, database: 'pgbouncer' };
   return {
     client,
+    configFile,
     traffic: openPgBouncerSwitch({
       bouncers: [{ console, configFile }],
       database: 'shop',
@@ -128,6 +129,66 @@ describe.skipIf(!hasPgBouncer)('PgBouncer', () => {
       const { rows } = await (clients[1] as pg.Client).query('SELECT current_database() AS name');
       expect(rows).toEqual([{ name }]);
       await Promise.all(clients.map((client) => client.end()));
+    });
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'reads its file again, whoever replaced it',
+    async ({ source, target }) => {
+      await using bouncer = await startBouncer(source, target);
+      const { traffic, configFile } = bouncer;
+      // As packages install it: nobody but PgBouncer's own account may read it.
+      const nobody = 65_534;
+      await chown(configFile, nobody, nobody);
+      await chmod(configFile, 0o600);
+      const client = await bouncer.client();
+      await traffic.pause(PAUSE);
+      await traffic.committing('target', 1);
+      await traffic.resume('target', 1);
+      expect(await major(client)).toBe(16);
+      expect(await stat(configFile)).toMatchObject({ uid: nobody, gid: nobody, mode: 0o100600 });
+      await client.end();
+    },
+  );
+
+  test('that does not take the new address lets nobody go to the old side', async ({ source, target }) => {
+    await using bouncer = await startBouncer(source, target);
+    const { traffic, configFile } = bouncer;
+    const client = await bouncer.client();
+    await traffic.pause(PAUSE);
+    await traffic.committing('target', 1);
+    const sound = await readFile(configFile, 'utf8');
+    await writeFile(configFile, `this is no line of such a file\n${sound}`);
+    const waiting = major(client);
+    await expect(traffic.resume('target', 1)).rejects.toMatchObject({ code: 'pgbouncer_config_refused' });
+    expect(await traffic.observe()).toMatchObject({ activeSide: 'source', paused: true });
+    await writeFile(configFile, sound);
+    await traffic.resume('target', 1);
+    expect(await waiting).toBe(16);
+    await client.end();
+  });
+
+  test('stays paused from the announced commit point on, whatever is renewed after it', async ({
+    source,
+    target,
+  }) => {
+    await using bouncer = await startBouncer(source, target);
+    const { traffic } = bouncer;
+    await traffic.pause(PAUSE);
+    await traffic.committing('target', 1);
+    await traffic.renew(1);
+    // Each look takes longer than that lease.
+    await traffic.observe();
+    expect((await traffic.observe()).paused).toBe(true);
+    await traffic.resume('source', 0);
+  });
+
+  test('whose file cannot be replaced is refused before anything is paused', async ({ source, target }) => {
+    await using bouncer = await startBouncer(source, target);
+    await mkdir(`${bouncer.configFile}.pgglide`);
+    await expect(bouncer.traffic.prepare('target')).rejects.toMatchObject({
+      code: 'pgbouncer_config_unreadable',
+      exitCode: 3,
     });
   });
 

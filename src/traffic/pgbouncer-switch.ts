@@ -4,7 +4,7 @@
  * @see https://www.pgbouncer.org/usage.html#admin-console
  */
 
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { access, chown, constants, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import pg from 'pg';
 import { allEnded, DeadlineError, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
@@ -53,6 +53,7 @@ class PgBouncerSwitch implements TrafficSwitch {
   readonly #tls = new Map<PgBouncer, ReturnType<typeof tlsAttempts>>();
   #pausedSinceMs: number | undefined;
   #lease: NodeJS.Timeout | undefined;
+  #isCommitting = false;
 
   constructor(options: PgBouncerSwitchOptions) {
     this.#options = options;
@@ -81,7 +82,7 @@ class PgBouncerSwitch implements TrafficSwitch {
     }
     return {
       activeSide,
-      epoch: Math.min(...seen.map(({ ini }) => notedEpoch(ini))),
+      epoch: Math.max(...seen.map(({ ini }) => notedEpoch(ini))),
       paused: rows.some((row) => Number(row.paused) !== 0),
       sessions: rows.reduce((sum, row) => sum + Number(row.current_connections), 0),
       description: `pgbouncer ${bouncers.map(({ console }) => `${console.host}:${console.port}`).join(', ')}`,
@@ -93,6 +94,13 @@ class PgBouncerSwitch implements TrafficSwitch {
     await this.#all(async (bouncer) => {
       await this.#switchable(bouncer);
       pointAll(await this.#configOf(bouncer), this.#entries, 'source', 0);
+      // Behind the commit point requests would wait for whoever mends it.
+      await tryToReplace(bouncer.configFile).catch((cause: unknown) => {
+        throw new PrerequisiteError('pgbouncer_config_unreadable', `Cannot replace ${bouncer.configFile}`, {
+          hint: 'pgglide must be able to read and replace the file with the database’s entry.',
+          cause,
+        });
+      });
     });
     return { ready: 0, obstacles: [], failures: [] };
   }
@@ -118,11 +126,12 @@ class PgBouncerSwitch implements TrafficSwitch {
   }
 
   async renew(leaseMs: number): Promise<void> {
-    this.#renewLease(leaseMs);
+    if (!this.#isCommitting) this.#renewLease(leaseMs);
   }
 
   /** From here on only resume() ends the pause. */
   async committing(): Promise<void> {
+    this.#isCommitting = true;
     clearTimeout(this.#lease);
   }
 
@@ -136,6 +145,7 @@ class PgBouncerSwitch implements TrafficSwitch {
     });
     const pauseMs = this.#pausedSinceMs === undefined ? 0 : performance.now() - this.#pausedSinceMs;
     this.#pausedSinceMs = undefined;
+    this.#isCommitting = false;
     const longestWaitMs = Math.max(0, ...waiting.map(({ longestMs }) => longestMs));
     return {
       pauseMs,
@@ -180,15 +190,24 @@ class PgBouncerSwitch implements TrafficSwitch {
     );
   }
 
-  /** The file is replaced by a rename, with its mode and owner's access kept. */
+  /** @throws {PrerequisiteError} `pgbouncer_config_refused`: it is still where it was, and paused */
   async #repoint(bouncer: PgBouncer, side: Side, epoch: number): Promise<void> {
     const { configFile } = bouncer;
     const before = await this.#configOf(bouncer);
-    const { mode } = await stat(configFile);
-    const temporary = `${configFile}.pgglide`;
-    await writeFile(temporary, pointAll(before, this.#entries, side, epoch), { mode });
-    await rename(temporary, configFile);
-    await this.#command(bouncer, 'RELOAD');
+    await replaceFile(configFile, pointAll(before, this.#entries, side, epoch));
+    // What it cannot read it may leave without a word.
+    const refusal = await this.#command(bouncer, 'RELOAD').then(() => undefined, consoleError);
+    const rows = await this.#rowsOf(bouncer);
+    if (refusal === undefined && rows.every((row) => this.#sideOf(row) === side)) return;
+    throw new PrerequisiteError(
+      'pgbouncer_config_refused',
+      `PgBouncer was told to RELOAD ${configFile} and is not on the ${side}`,
+      {
+        hint: 'Its log says what it does not take in the file, or that it cannot read it. Mend that and run the same command again; requests wait until then.',
+        facts: { configFile },
+        cause: refusal,
+      },
+    );
   }
 
   #sideOf(entry: DatabaseEntry): Side | undefined {
@@ -331,6 +350,39 @@ interface DatabaseEntry {
   readonly paused: string | number;
 }
 
+function consoleError(error: unknown): Error {
+  if (error instanceof pg.DatabaseError && error.code === CONSOLE_ERROR) return error;
+  throw error;
+}
+
 function ignoreConsoleError(error: unknown): void {
-  if (!(error instanceof pg.DatabaseError) || error.code !== CONSOLE_ERROR) throw error;
+  consoleError(error);
+}
+
+/** By a rename, so that it is never half written, and with the same mode and owner: PgBouncer must be able to read it. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = await writeBeside(path, text);
+  // Only root gives files away: what is somebody else's is written in its place.
+  await (temporary === undefined ? writeFile(path, text) : rename(temporary, path));
+}
+
+/** Leaves the file itself alone. @throws why it cannot be replaced */
+async function tryToReplace(path: string): Promise<void> {
+  const temporary = await writeBeside(path, '');
+  await (temporary === undefined ? access(path, constants.W_OK) : rm(temporary));
+}
+
+/** @returns undefined where we may not give a file its owner */
+async function writeBeside(path: string, text: string): Promise<string | undefined> {
+  const { mode, uid, gid } = await stat(path);
+  const temporary = `${path}.pgglide`;
+  await rm(temporary, { force: true });
+  await writeFile(temporary, text, { mode });
+  const isOwned = await chown(temporary, uid, gid).then(
+    () => true,
+    () => false,
+  );
+  if (isOwned) return temporary;
+  await rm(temporary);
+  return undefined;
 }

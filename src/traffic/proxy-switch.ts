@@ -67,7 +67,7 @@ class ProxySwitch implements TrafficSwitch {
     const sessions = states.reduce((sum, state) => sum + state.sessions.total, 0);
     return {
       activeSide: first.activeSide,
-      epoch: Math.min(...states.map((state) => state.epoch)),
+      epoch: Math.max(...states.map((state) => state.epoch)),
       paused: states.some((state) => state.holds.length > 0),
       sessions,
       requests: requestsOf(states),

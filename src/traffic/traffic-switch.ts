@@ -14,6 +14,7 @@ export interface Obstacle {
 
 export interface TrafficState {
   readonly activeSide: Side;
+  /** The newest that any part of the switch knows. */
   readonly epoch: number;
   readonly paused: boolean;
   readonly sessions: number;

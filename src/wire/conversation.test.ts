@@ -46,6 +46,7 @@ describe('a conversation', () => {
     ['Query G Data Done', false],
     ['Query G Data Done ZI', true],
     ['Query G Data ! ZI Data Done', true],
+    ['Query G Data ! ZI Done Parse Bind Execute Sync G Data Done Sync ZI', true],
     ['Parse Bind Execute Sync G', false],
     ['Parse Bind Execute Sync G Data Done', false],
     ['Parse Bind Execute Sync G Data Done Sync ZI', true],

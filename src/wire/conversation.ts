@@ -63,7 +63,9 @@ export class Conversation {
       case F.copyDone:
       case F.copyFail:
         if (this.copyingIn) this.copyingIn = false;
-        else this.#ignoredInEarlyCopy = this.#lastPointIsSync ? this.#syncsSinceExecute : 0;
+        // With nothing asked it ends a COPY that has failed by now, and the server ignores it.
+        else if (this.outstanding > 0 || this.unsynced)
+          this.#ignoredInEarlyCopy = this.#lastPointIsSync ? this.#syncsSinceExecute : 0;
         return;
       default:
         return;

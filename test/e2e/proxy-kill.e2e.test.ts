@@ -125,6 +125,16 @@ test('the tool is frozen in the pause: traffic goes on without it, and waking up
   await settle('cutover');
 });
 
+test('the tool is frozen behind the old side’s fence while another one switches: waking up it opens nothing', async () => {
+  if ((await world.status()).activeSide === 'target') await world.succeed(['rollback']);
+  await frozen('cutover', 'fence-old-side', async () => {
+    expect(await world.trafficGoesOn()).toBe('source');
+    await world.succeed(['cutover']);
+  });
+  expect(await world.doors()).toEqual({ source: 'fenced', target: 'open' });
+  await settle('cutover');
+});
+
 test('nothing acknowledged was lost or doubled by any of it', async () => {
   expect(await world.isEqual()).toBe(true);
   const audit = await world.audit('target');

@@ -204,6 +204,60 @@ describe('cutover and rollback', () => {
     });
   });
 
+  test('begins anew after an abort, through a proxy that remembers the former switches', async ({
+    source,
+    target,
+  }) => {
+    await play({ source, target }, async (scene, client) => {
+      await scene.run((migration) => migration.cutover());
+      await scene.run((migration) => migration.rollback());
+      await scene.run((migration) => migration.abort());
+      await scene.run((migration) => migration.sync());
+      const { summary } = await scene.run((migration) => migration.rehearse());
+      expect(summary.waits.failedRequests).toBe(0);
+      await scene.run((migration) => migration.cutover());
+      await client.query('INSERT INTO account (balance) VALUES (4)');
+      expect(await versionOf(client)).toBe('16');
+    });
+  });
+
+  test('complete lets the old server take writes also when it is told so only later', async ({
+    source,
+    target,
+  }) => {
+    await source.exec('CREATE TABLE account (id int PRIMARY KEY)');
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      await scene.run((migration) => migration.cutover());
+      const insert = 'INSERT INTO account VALUES (1)';
+      await scene.run((migration) => migration.complete({ dropFence: false }));
+      await expect(source.exec(insert)).rejects.toMatchObject({ code: '25006' });
+      for (const _ of ['told', 'and once more']) {
+        const dropped = await scene.run((migration) => migration.complete({ dropFence: true }));
+        expect(dropped).toEqual({ fenceKept: false });
+      }
+      await source.exec(insert);
+      // As it is now, not as this command would leave it.
+      expect(await scene.run((migration) => migration.complete({ dropFence: false }))).toEqual({
+        fenceKept: false,
+      });
+    });
+  });
+
+  test('an abort that is cut off before its end is ended by the next one', async ({ source, target }) => {
+    await source.exec(`CREATE TABLE account (id int PRIMARY KEY);
+      CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not now''; END'`);
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      await source.exec(
+        "CREATE EVENT TRIGGER cut ON ddl_command_start WHEN TAG IN ('DROP SCHEMA') EXECUTE FUNCTION public.refuse()",
+      );
+      await expect(scene.run((migration) => migration.abort())).rejects.toThrow('not now');
+      await source.exec('DROP EVENT TRIGGER cut');
+      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+    });
+  });
+
   test('a rehearsal measures the stall and changes nothing', async ({ source, target }) => {
     await play({ source, target }, async (scene, client) => {
       const { summary } = await scene.run((migration) => migration.rehearse());

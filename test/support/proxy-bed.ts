@@ -116,6 +116,7 @@ export interface RawConnection {
   parse(query: { text: string; name?: string }): void;
   bind(config: { values?: readonly string[]; statement?: string }): void;
   execute(config: object): void;
+  close(config: { type: 'S' | 'P'; name: string }): void;
   flush(): void;
   sync(): void;
   once(event: 'dataRow', listener: (message: { fields: unknown[] }) => void): void;

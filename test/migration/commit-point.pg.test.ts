@@ -1,0 +1,83 @@
+/** The commit point's answer is lost: the network to the target falls silent just behind the one UPDATE. */
+
+import { describe, expect } from 'vitest';
+import type { ServerAddress } from '../../src/config/server-address.ts';
+import type { Database } from '../support/database.ts';
+import { openSession, type Scene, withScene } from '../support/migration.ts';
+import { test } from '../support/pair.ts';
+import { silenceAfter } from '../support/silence.ts';
+
+const COMMIT_POINT = 'SET active_side';
+
+interface Ends {
+  readonly source: Database;
+  readonly target: Database;
+}
+
+const appOf = ({ source }: Ends): string => `${source.name}_app`;
+
+async function play(ends: Ends, work: (scene: Scene) => Promise<void>): Promise<void> {
+  const app = appOf(ends);
+  await ends.source.exec(`CREATE ROLE ${app} LOGIN PASSWORD 'app';
+    CREATE TABLE public.account (id serial PRIMARY KEY, balance int);
+    GRANT ALL ON ALL TABLES IN SCHEMA public TO ${app}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${app}`);
+  await withScene(ends, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    await work(scene);
+    await scene.run((migration) => migration.rollback());
+    await scene.run((migration) => migration.abort());
+  });
+}
+
+/** The tool's way to the target. */
+function reach(scene: Scene, target: ServerAddress): void {
+  scene.settings = { ...scene.settings, target };
+}
+
+/** A request that begins now, and the major version that answers it. */
+async function served(ends: Ends, { proxy }: Scene): Promise<string> {
+  const client = await openSession({ ...ends.source.address, ...proxy, user: appOf(ends), password: 'app' });
+  const { rows } = await client.query<{ v: string }>(
+    "INSERT INTO account (balance) VALUES (1) RETURNING split_part(current_setting('server_version'), '.', 1) AS v",
+  );
+  await client.end();
+  return rows[0]?.v ?? '';
+}
+
+describe('the answer of the commit point does not come', () => {
+  test('and the target cannot be asked: nobody knows (exit code 20), and the proxy finds out', async ({
+    source,
+    target,
+  }) => {
+    await play({ source, target }, async (scene) => {
+      await using silence = await silenceAfter(COMMIT_POINT, target.address, 'are silent too');
+      reach(scene, { ...target.address, port: silence.port, connectTimeoutMs: 1_000 });
+      await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+        code: 'commit_unknown',
+        exitCode: 20,
+      });
+      expect(silence.hasBegun).toBe(true);
+      expect(await served({ source, target }, scene)).toBe('16');
+
+      reach(scene, target.address);
+      const { summary } = await scene.run((migration) => migration.cutover());
+      expect(summary).toMatchObject({ direction: 'cutover', to: 'target', epoch: 1 });
+    });
+  });
+
+  test('and the target tells a new session that it was written: forward', async ({ source, target }) => {
+    await play({ source, target }, async (scene) => {
+      await using silence = await silenceAfter(COMMIT_POINT, target.address, 'pass');
+      reach(scene, { ...target.address, port: silence.port });
+      // What comes after the resume needs the session that was lost.
+      await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+        code: 'server_lost',
+      });
+      expect(await served({ source, target }, scene)).toBe('16');
+
+      reach(scene, target.address);
+      const { summary } = await scene.run((migration) => migration.cutover());
+      expect(summary).toMatchObject({ direction: 'cutover', to: 'target', epoch: 1 });
+    });
+  });
+});
