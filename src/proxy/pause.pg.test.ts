@@ -337,6 +337,21 @@ describe('where traffic points', () => {
     expect(await again.traffic.observe()).toMatchObject({ activeSide: 'target', epoch: 1 });
   });
 
+  test('is the same server in the next upgrade, whose source the target has become', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const stateFile = `${bed.folder}/state`;
+    {
+      await using first = await startProxyBed(source, target, { stateFile });
+      await first.traffic.resume('target', 1);
+    }
+    // Nothing has been synced to the next target yet: it has no row.
+    await using next = await startProxyBed(target, source, { stateFile });
+    expect(await next.traffic.observe()).toMatchObject({ activeSide: 'source', epoch: 0 });
+  });
+
   test('is not held up by a state file that cannot be written', async ({ source, target }) => {
     const folder = await mkdtemp(join(tmpdir(), 'pgglide-state-'));
     await using bed = await startProxyBed(source, target, { stateFile: join(folder, 'state') });

@@ -2,6 +2,7 @@
 
 import type net from 'node:net';
 import { sleep, withDeadline } from '../base/async.ts';
+import type { ServerAddress } from '../config/server-address.ts';
 import { ClientError, responseFor } from './client-error.ts';
 import type { CancelRequest, LoggedInClient } from './client-login.ts';
 import { type ClientTls, logInClient } from './client-login.ts';
@@ -21,7 +22,7 @@ import { RecentStatements } from './recent-statements.ts';
 import { Session } from './session.ts';
 import { SessionMover } from './session-mover.ts';
 import { type Known, startingDirection } from './starting-direction.ts';
-import { type KeptDirection, readStateFile, removeStateFile, writeStateFile } from './state-file.ts';
+import { type KeptDirection, keptFor, readStateFile, removeStateFile, writeStateFile } from './state-file.ts';
 import { ASK_TRUTH_TIMEOUT_MS, Traffic } from './traffic.ts';
 import { UsersFile } from './users-file.ts';
 
@@ -65,11 +66,17 @@ export interface Serving {
 
 /** @throws when the state file cannot be understood */
 export async function startServing(options: ServingOptions): Promise<Serving> {
-  const kept = options.stateFile === undefined ? undefined : readStateFile(options.stateFile);
+  const { stateFile, servers } = options;
+  const names = { source: serverName(servers.source), target: serverName(servers.target) };
+  const kept = keptFor(names, stateFile === undefined ? undefined : readStateFile(stateFile));
+  if (kept === 'other-servers')
+    options.warn?.(`The state file ${stateFile} is of other servers: it says nothing of these.`);
   const serving = new Clients(options, (row) => startingDirection({ row, kept, assumed: options.assume }));
   await serving.start();
   return serving;
 }
+
+const serverName = ({ host, port }: ServerAddress): string => `${host}:${port}`;
 
 type Decide = (row: Known['row']) => ReturnType<typeof startingDirection>;
 
@@ -112,7 +119,7 @@ class Clients implements Serving {
     const { stateFile, warn } = this.#options;
     if (stateFile === undefined) return;
     try {
-      writeStateFile(stateFile, kept);
+      writeStateFile(stateFile, { ...kept, server: serverName(this.#options.servers[kept.side]) });
     } catch (error) {
       // Nobody waits yet at the start, and before a commit point there is a way back.
       if (!this.#hasStarted || kept.isSwitching) throw error;
@@ -140,7 +147,7 @@ class Clients implements Serving {
     try {
       const asked = this.#options.askActiveSide();
       const row = await withDeadline('the migration row', ASK_TRUTH_TIMEOUT_MS, asked);
-      return { row: row ?? 'no-migration', why: 'it has no migration, and a switch was under way' };
+      return { row: row ?? 'no-migration', why: 'it has no migration, and the state file does not tell' };
     } catch (error) {
       return { row: 'unreadable', why: error instanceof Error ? error.message : String(error) };
     }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Known, startingDirection } from './starting-direction.ts';
+import { keptFor } from './state-file.ts';
 
 const source = { side: 'source', epoch: 0 } as const;
 const target = { side: 'target', epoch: 1 } as const;
@@ -47,7 +48,39 @@ test.each<[string, Known['row'], Known['kept'], Known['assumed'], Known['row'] |
   ],
   ['aborted since', 'no-migration', kept(), NO, source],
   ['its schema was dropped after it was completed', 'no-migration', kept(false, target), NO, target],
+  ['the state file is of other servers, the row can be read', target, 'other-servers', NO, target],
+  ['the state file is of other servers, no migration', 'no-migration', 'other-servers', NO, undefined],
+  [
+    'the state file is of other servers, and the operator knows',
+    'no-migration',
+    'other-servers',
+    'source',
+    source,
+  ],
   ['killed in a switch, and the migration is gone', 'no-migration', kept(true), NO, undefined],
 ])('%s', (_, row, file, assumed, direction) => {
   expect(startingDirection({ row, kept: file, assumed })).toEqual(direction);
+});
+
+const SERVERS = { source: 'pg16:5432', target: 'pg17:5432' };
+
+test.each<[string, Known['kept'] & object, ReturnType<typeof keptFor>]>([
+  ['of before servers were kept in it', kept(), kept()],
+  [
+    'of these servers',
+    { ...kept(false, target), server: 'pg17:5432' },
+    { ...kept(false, target), server: 'pg17:5432' },
+  ],
+  [
+    'of the upgrade before: its target is the source now',
+    { ...kept(false, target), server: 'pg16:5432' },
+    { ...kept(), server: 'pg16:5432' },
+  ],
+  ['of servers that are none of these', { ...kept(), server: 'pg15:5432' }, 'other-servers'],
+])('a state file %s', (_, file, meaning) => {
+  expect(keptFor(SERVERS, file as Exclude<Known['kept'], string | undefined>)).toEqual(meaning);
+});
+
+test('no state file', () => {
+  expect(keptFor(SERVERS, undefined)).toBeUndefined();
 });

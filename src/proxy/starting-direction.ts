@@ -8,7 +8,7 @@ export interface Known {
   /** What the target said: the migration's row, that it has no migration, or nothing that could be read. */
   readonly row: Direction | 'no-migration' | 'unreadable';
   /** Undefined: there is no state file. */
-  readonly kept: KeptDirection | undefined;
+  readonly kept: KeptDirection | 'other-servers' | undefined;
   /** What the operator vouches for where nobody else can tell. */
   readonly assumed: Side | undefined;
 }
@@ -19,9 +19,10 @@ export interface Known {
  */
 export function startingDirection({ row, kept, assumed }: Known): Direction | undefined {
   if (typeof row === 'object') return row;
-  if (kept !== undefined && !kept.isSwitching) return { side: kept.side, epoch: kept.epoch };
-  if (assumed !== undefined) return { side: assumed, epoch: kept?.epoch ?? 0 };
-  // A switch was begun and then the migration was taken away: either side may be the one that is used now.
+  const last = kept === 'other-servers' ? undefined : kept;
+  if (last !== undefined && !last.isSwitching) return { side: last.side, epoch: last.epoch };
+  if (assumed !== undefined) return { side: assumed, epoch: last?.epoch ?? 0 };
+  // A switch was begun and then the migration was taken away, or servers have other names now: either side may be in use.
   if (kept !== undefined) return undefined;
   return row === 'no-migration' ? { side: 'source', epoch: 0 } : undefined;
 }

@@ -1,9 +1,12 @@
 /** Where traffic points, kept across restarts: replaced by an atomic rename, so that it is never half written. */
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import type { Side } from '../domain/names.ts';
 import type { Direction } from './options.ts';
 
 export interface KeptDirection extends Direction {
+  /** "host:port" of the side's server; undefined in a file of before it was kept. */
+  readonly server?: string | undefined;
   /** A commit point had been announced and its outcome was not known yet: the other side may be the active one. */
   readonly isSwitching: boolean;
 }
@@ -17,11 +20,24 @@ export function readStateFile(path: string): KeptDirection | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  const { side, epoch, isSwitching = false } = parsed(text);
+  const { side, epoch, server, isSwitching = false } = parsed(text);
   if ((side !== 'source' && side !== 'target') || typeof epoch !== 'number') {
     throw new Error(`The state file ${path} does not say where traffic points`);
   }
-  return { side, epoch, isSwitching };
+  return { side, epoch, server, isSwitching };
+}
+
+/**
+ * The same for these servers: the target of one upgrade is the source of the next, and a file that took the word's meaning
+ * with it would send clients to a server that is still empty.
+ */
+export function keptFor(
+  servers: Readonly<Record<Side, string>>,
+  kept: KeptDirection | undefined,
+): KeptDirection | 'other-servers' | undefined {
+  if (kept?.server === undefined || kept.server === servers[kept.side]) return kept;
+  const side = (['source', 'target'] as const).find((each) => servers[each] === kept.server);
+  return side === undefined ? 'other-servers' : { ...kept, side, epoch: 0 };
 }
 
 function parsed(text: string): Partial<KeptDirection> {
