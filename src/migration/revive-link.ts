@@ -1,12 +1,12 @@
 /**
  * The link as a command needs it: running. PostgreSQL starts a worker whose connection broke again after some seconds, which are
- * waited for; one that somebody switched off is switched on.
+ * waited for; one that somebody switched off is switched on, and each is told where the publisher is as the configuration has it now.
  */
 
 import { until } from '../base/async.ts';
 import { linkFrom, otherSide } from '../domain/names.ts';
 import { existingLanes } from '../postgres/lane.ts';
-import { enableSubscriptionSql, subscriptionState } from '../postgres/subscription.ts';
+import { enableSubscriptionSql, reconnectSubscription, subscriptionState } from '../postgres/subscription.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import type { Session } from './session.ts';
 
@@ -24,9 +24,11 @@ export async function reviveLink(session: Session, row: MigrationRow | undefined
     session.migration,
     linkFrom(row.activeSide),
   )) {
-    const { isEnabled = true, isRunning = false } = (await subscriptionState(subscriber, subscription)) ?? {};
-    if (isRunning) continue;
-    if (!isEnabled) await subscriber.script(enableSubscriptionSql(subscription));
+    const seen = await subscriptionState(subscriber, subscription);
+    if (seen === undefined || seen.isRunning) continue;
+    // Its worker may be kept out by a password that was changed, or look for a host that has moved.
+    await reconnectSubscription(subscriber, subscription, session.context().linkConninfo[row.activeSide]);
+    if (!seen.isEnabled) await subscriber.script(enableSubscriptionSql(subscription));
     const started = until(
       `the start of ${subscription}`,
       async () => {

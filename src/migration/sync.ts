@@ -17,6 +17,7 @@ import { naming } from './each-database.ts';
 import { extendPlan } from './extend-plan.ts';
 import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
 import { recover } from './recover.ts';
+import { reviveLink } from './revive-link.ts';
 import { mayRun, type Session } from './session.ts';
 
 export interface SyncOptions {
@@ -42,6 +43,7 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
   await session.openJournal();
   if (before?.switchover !== undefined && !(await isUndone(session))) return;
   for (const database of session.databases) await startOverIfStale(database);
+  for (const database of session.databases) await reviveLink(database, await session.row());
   if (options.skipLsn !== undefined) await skip(session, options.skipLsn);
   const contexts = await planned(session);
   await enterSyncing(session, (await readRow(session)).phase);

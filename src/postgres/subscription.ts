@@ -44,6 +44,16 @@ export async function createSubscription(
           enabled = ${trusted(options.enabled ? 'true' : 'false')}${streaming})`);
 }
 
+/** Its worker begins anew where that is another connection string than it has. */
+export async function reconnectSubscription(
+  subscriber: Connection,
+  name: string,
+  publisherConninfo: string,
+): Promise<void> {
+  await quietLog(subscriber);
+  await subscriber.script(sql`ALTER SUBSCRIPTION ${ident(name)} CONNECTION ${literal(publisherConninfo)}`);
+}
+
 export const enableSubscriptionSql = (name: string): Sql => sql`ALTER SUBSCRIPTION ${ident(name)} ENABLE`;
 /** From PostgreSQL 15 on. */
 export const skipTransactionSql = (name: string, finishLsn: Lsn): Sql =>

@@ -11,6 +11,7 @@ import {
   createSubscription,
   dropSubscription,
   originName,
+  reconnectSubscription,
   subscriptionState,
 } from '../postgres/subscription.ts';
 
@@ -116,6 +117,9 @@ async function subscribeDisabled(context: SwitchoverContext, lane: LaneNames): P
   await oldSide.script(createMarkerSql(lane.marker));
   if ((await subscriptionState(oldSide, lane.subscription)) === undefined) {
     await createSubscription(oldSide, lane, linkConninfo[to], { enabled: false });
+  } else {
+    // Of an earlier switch: the password may be another one since.
+    await reconnectSubscription(oldSide, lane.subscription, linkConninfo[to]);
   }
   const state = await subscriptionState(oldSide, lane.subscription);
   if (state === undefined) throw new Error(`Subscription ${lane.subscription} vanished`);

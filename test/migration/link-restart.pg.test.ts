@@ -5,7 +5,9 @@ import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
 import { test } from '../support/fixture.ts';
 import { openSession, withScene } from '../support/migration.ts';
 
-async function rows(server: EmbeddedServer, statement: string): Promise<unknown[]> {
+type Login = Pick<EmbeddedServer, 'address'>;
+
+async function rows(server: Login, statement: string): Promise<unknown[]> {
   const session = await openSession(server.address());
   try {
     return (await session.query(statement)).rows;
@@ -20,7 +22,7 @@ async function restart(server: EmbeddedServer): Promise<void> {
 }
 
 /** What is written on `from` now shows on `to`. */
-async function follows(from: EmbeddedServer, to: EmbeddedServer, word: string): Promise<void> {
+async function follows(from: Login, to: Login, word: string): Promise<void> {
   await rows(from, `INSERT INTO public.t (word) VALUES ('${word}')`);
   await expect
     .poll(() => rows(to, `SELECT word FROM public.t WHERE word = '${word}'`), { timeout: 40_000 })
@@ -51,5 +53,48 @@ test('after a restart of either server the link goes on by itself, in both direc
     expect((await scene.run((migration) => migration.status())).problems).toEqual([]);
     await scene.run((migration) => migration.rollback());
     expect(await rows(source, 'SELECT count(*)::int AS n FROM public.t')).toEqual([{ n: 5 }]);
+  });
+});
+
+test('a password that was changed on a publisher reaches its link with the next command', {
+  timeout: 240_000,
+}, async ({ ownServers }) => {
+  const [source, target] = await ownServers([15, 16]);
+  if (!source || !target) throw new Error('two servers');
+  for (const server of [source, target])
+    await rows(server, "CREATE ROLE carrier SUPERUSER LOGIN PASSWORD 'one'");
+  await rows(source, 'CREATE TABLE public.t (id serial PRIMARY KEY, word text)');
+  // The sync gives other roles of the target the passwords that they have on the source.
+  const as = (server: EmbeddedServer, password: string): Login => ({
+    address: () => ({ ...server.address(), user: 'carrier', password }),
+  });
+  const [oldSource, newSource] = [as(source, 'one'), as(source, 'two')];
+  const [oldTarget, newTarget] = [as(target, 'one'), as(target, 'two')];
+  const change = async (login: Login) => {
+    await rows(
+      login,
+      "ALTER ROLE carrier PASSWORD 'two'; SELECT pg_terminate_backend(pid) FROM pg_stat_replication",
+    );
+  };
+  const ends = { source: { address: oldSource.address() }, target: { address: oldTarget.address() } };
+  await withScene(ends, async (scene) => {
+    const configure = (side: 'source' | 'target', login: Login) => {
+      const link = side === 'source' ? 'sourceForTarget' : 'targetForSource';
+      const address = login.address();
+      Object.assign(scene, { settings: { ...scene.settings, [side]: address, [link]: address } });
+    };
+    await scene.run((migration) => migration.sync());
+    await change(oldSource);
+    configure('source', newSource);
+    await scene.run((migration) => migration.sync());
+    await follows(newSource, oldTarget, 'after the source’s');
+
+    await scene.run((migration) => migration.cutover({ unverified: true }));
+    await change(oldTarget);
+    configure('target', newTarget);
+    await scene.run((migration) => migration.rollback());
+    await follows(newSource, newTarget, 'after the target’s');
+    await scene.run((migration) => migration.cutover({ unverified: true }));
+    await follows(newTarget, newSource, 'and back');
   });
 });
