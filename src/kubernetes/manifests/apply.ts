@@ -56,7 +56,7 @@ async function refuseRunning(cluster: Cluster, manifest: Manifest): Promise<void
   if (job === undefined || jobEnd(job) !== undefined) return;
   const { name, namespace } = manifest.metadata;
   // To whom pods are not shown it is a Job that runs.
-  const pods = await podsOfJob(cluster, name).catch(() => []);
+  const pods = await podsOfJob(cluster, job).catch(() => []);
   if (pods.length > 0 && pods.every((pod) => hopelessReason(pod) !== undefined)) return;
   throw new RefusedError('job_runs', `The Job ${namespace}/${name} runs already`, {
     hint: `Follow it: pgglide k8s logs. To begin anew, which loses nothing: kubectl -n ${namespace} delete job ${name}`,

@@ -4,7 +4,7 @@ import { PassThrough, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { V1Job, V1Pod } from '@kubernetes/client-node';
 import { sleep } from '../../base/async.ts';
-import { PrerequisiteError } from '../../domain/errors.ts';
+import { PgglideError, PrerequisiteError } from '../../domain/errors.ts';
 import type { Cluster } from '../cluster.ts';
 import { hopelessReason } from '../hopeless-pod.ts';
 import { jobEnd } from './job-end.ts';
@@ -31,17 +31,18 @@ export async function followJob(cluster: Cluster, { job, into, signal, told }: F
   let hopelessSinceMs: number | undefined;
   for (;;) {
     const found = await readJob(cluster, job);
-    const pod = (await podsOfJob(cluster, job)).find(({ metadata }) => !seen.has(metadata?.uid ?? ''));
+    const pod = (await podsOfJob(cluster, found)).find(({ metadata }) => !seen.has(metadata?.uid ?? ''));
     const name = pod?.metadata?.name;
     if (name !== undefined && hasStarted(pod)) {
       seen.add(pod?.metadata?.uid ?? '');
       told(`pod ${name}`);
-      await copyLog(cluster, name, into, signal);
+      // One that was deleted meanwhile has a successor.
+      await copyLog(cluster, name, into, signal).catch(unlessGone);
       continue;
     }
     const end = jobEnd(found);
     if (end === 'complete') return 0;
-    if (end === 'failed') return (await lastExitCode(cluster, job)) ?? FAILED;
+    if (end === 'failed') return (await lastExitCode(cluster, found)) ?? FAILED;
     const reason = name === undefined ? undefined : waitingFor(pod);
     if (reason !== undefined && reason !== waiting) told(`pod ${name} waits: ${reason}`);
     waiting = reason;
@@ -81,7 +82,11 @@ async function copyLog(cluster: Cluster, pod: string, into: Writable, signal: Ab
   }
 }
 
-async function lastExitCode(cluster: Cluster, job: string): Promise<number | undefined> {
+function unlessGone(error: unknown): void {
+  if (!(error instanceof PgglideError) || error.code !== 'cluster_object_missing') throw error;
+}
+
+async function lastExitCode(cluster: Cluster, job: V1Job): Promise<number | undefined> {
   const pods = await podsOfJob(cluster, job);
   return pods.map((pod) => stateOf(pod)?.terminated?.exitCode).findLast((code) => code !== undefined);
 }
