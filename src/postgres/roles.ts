@@ -71,6 +71,8 @@ export interface ClusterRoles {
   readonly parameterGrants: readonly ParameterGrant[];
   /** Names in pg_settings: what this version does not know cannot be set. */
   readonly knownSettings: readonly string[];
+  /** In lower case: what our role may set, and store, without being a superuser. A custom name that no library has defined is not among them. */
+  readonly settableSettings: readonly string[];
 }
 
 /**
@@ -95,6 +97,7 @@ export async function readRoles(connection: Connection): Promise<ClusterRoles> {
     roles: await readRoleRows(connection, facts.readsVerifiers),
     memberships: await readMemberships(connection, facts.majorVersion),
     settings: await readSettings(connection),
+    settableSettings: await readSettableSettings(connection, facts.majorVersion),
     parameterGrants: facts.majorVersion >= 15 ? await readParameterGrants(connection) : [],
   };
 }
@@ -158,6 +161,17 @@ async function readSettings(connection: Connection): Promise<RoleSetting[]> {
     FROM pg_db_role_setting s CROSS JOIN LATERAL unnest(s.setconfig) AS c
     WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
     ORDER BY 1 NULLS FIRST, 2, 3`);
+}
+
+async function readSettableSettings(connection: Connection, majorVersion: number): Promise<string[]> {
+  const granted =
+    majorVersion >= 15
+      ? sql`UNION SELECT parname FROM pg_parameter_acl WHERE has_parameter_privilege(parname, 'SET')`
+      : sql``;
+  const rows = await connection.query<{ name: string }>(
+    sql`SELECT lower(name) AS name FROM pg_settings WHERE context = 'user' ${granted}`,
+  );
+  return rows.map(({ name }) => name);
 }
 
 async function readParameterGrants(connection: Connection): Promise<ParameterGrant[]> {

@@ -2,6 +2,7 @@
 
 import type { ClusterRoles, Grant, ParameterGrant, RoleSetting } from '../postgres/roles.ts';
 import { ident, list, literal, type Sql, sql, trusted } from '../postgres/sql.ts';
+import { mayAlter } from './may-alter.ts';
 import type { RoleStatement } from './role-statements.ts';
 
 /** What the target's database and roles lack; `names`: the roles that are carried. */
@@ -11,7 +12,9 @@ export function databaseStatements(
   names: ReadonlySet<string>,
 ): RoleStatement[] {
   return [
-    ...settings(source, target, names).filter((one) => target.database.isOurs || !one.isOfDatabase),
+    ...settings(source, target, names)
+      .filter(({ refusal }) => refusal === undefined)
+      .filter((one) => target.database.isOurs || !one.isOfDatabase),
     ...(isSuperuser(target) ? parameterGrants(source, target, names) : []),
     ...(target.database.isOurs ? ownStatements(source, target, names) : []),
     ...(mayGiveAway(source, target) ? newOwner(source, target, names) : []),
@@ -28,7 +31,7 @@ export function missingOwnership(
   const ofDatabase = isOurs
     ? []
     : [
-        ...settings(source, target, names).filter(({ isOfDatabase }) => isOfDatabase),
+        ...settings(source, target, names).filter((one) => one.isOfDatabase && one.refusal === undefined),
         ...ownStatements(source, target, names),
       ];
   const given = mayGiveAway(source, target) ? [] : newOwner(source, target, names);
@@ -54,12 +57,17 @@ const settingKey = ({ role, inThisDatabase, name }: RoleSetting): string =>
 const concerns = (setting: RoleSetting, names: ReadonlySet<string>): boolean =>
   setting.role === null ? setting.inThisDatabase : names.has(setting.role);
 
-/** A dotted name is an extension's and may always be set. */
-const isKnown = (setting: RoleSetting, target: ClusterRoles): boolean =>
-  setting.name.includes('.') || target.knownSettings.includes(setting.name);
+/** Every version knows them, and its pg_settings hides them from who may not read all settings. */
+const HIDDEN = new Set(['dynamic_library_path', 'session_preload_libraries']);
+
+/** A dotted name is an extension's or the application's own: every version takes it. */
+const isKnown = ({ name }: RoleSetting, target: ClusterRoles): boolean =>
+  name.includes('.') || HIDDEN.has(name) || target.knownSettings.includes(name);
 
 interface SettingStatement extends RoleStatement {
   readonly isOfDatabase: boolean;
+  /** Why our role on the target may not say it. */
+  readonly refusal: string | undefined;
 }
 
 function settings(
@@ -75,10 +83,22 @@ function settings(
       const whose = settingOwner(setting, target.database.name);
       return {
         isOfDatabase: setting.role === null,
+        refusal: refusalOf(setting, target),
         description: `ALTER ${setting.role === null ? 'DATABASE' : `ROLE ${setting.role}`} SET ${setting.name}`,
         statement: sql`ALTER ${whose} SET ${ident(...setting.name.split('.'))} TO ${settingValue(setting)}`,
       };
     });
+}
+
+function refusalOf({ name, role }: RoleSetting, target: ClusterRoles): string | undefined {
+  if (isSuperuser(target)) return undefined;
+  if (!target.settableSettings.includes(name.toLowerCase()))
+    return 'our role on the target may not set it: it takes a superuser or, from 15 on, GRANT SET ON PARAMETER';
+  const there = target.roles.find((one) => one.name === role);
+  const own = target.roles.find((one) => one.name === target.currentRole);
+  // Those that are missing our role will make, and its own settings everyone may change.
+  if (there === undefined || there === own || mayAlter(there, target, own)) return undefined;
+  return 'our role on the target may not change that role';
 }
 
 function settingOwner(setting: RoleSetting, database: string): Sql {
@@ -214,6 +234,16 @@ export function unknownSettings(
     }));
   return [...unknown, ...settingsOfAll(source, target)];
 }
+
+/** Settings that our role on the target may not store. */
+export const refusedSettings = (
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): { object: string; reason: string }[] =>
+  settings(source, target, names).flatMap(({ description, refusal }) =>
+    refusal === undefined ? [] : [{ object: description, reason: refusal }],
+  );
 
 /** ALTER ROLE ALL SET would change every database of the target's cluster. */
 function settingsOfAll(source: ClusterRoles, target: ClusterRoles): { object: string; reason: string }[] {

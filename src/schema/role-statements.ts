@@ -6,8 +6,10 @@ import {
   databaseStatements,
   missingOwnership,
   missingParameterGrants,
+  refusedSettings,
   unknownSettings,
 } from './database-statements.ts';
+import { mayAlter, membershipOf } from './may-alter.ts';
 
 export interface RoleStatement {
   /** Tells it without secrets. */
@@ -73,6 +75,7 @@ export function roleStatements(
           reason: 'may not log in, and nothing of this database belongs or is granted to it',
         })),
       ...unknownSettings(source, target, names),
+      ...refusedSettings(source, target, names),
       ...missingMemberships(source, target, names)
         .filter((wanted) => !mayGrant(wanted, target, executor))
         .map(({ role, member }) => ({
@@ -170,23 +173,6 @@ function actAs(
   if (there !== undefined && (ours?.isAdmin !== true || includes(ours, wanted))) return [];
   return [membershipStatement(wanted, target)];
 }
-
-const membershipOf = (
-  { memberships }: ClusterRoles,
-  role: string,
-  member: string | undefined,
-): Membership | undefined => memberships.find((one) => one.role === role && one.member === member);
-
-/** From 16 on CREATEROLE alone does not do; what is a superuser's only a superuser may change. */
-const mayAlter = (
-  there: Pick<Role, 'name' | 'isSuperuser'>,
-  target: ClusterRoles,
-  executor: Role | undefined,
-): boolean =>
-  executor?.isSuperuser === true ||
-  (!there.isSuperuser &&
-    executor?.mayCreateRoles === true &&
-    (target.majorVersion < 16 || membershipOf(target, there.name, executor.name)?.isAdmin === true));
 
 const hasOtherPassword = (role: Role, there: Role | undefined, target: ClusterRoles): there is Role =>
   there !== undefined &&

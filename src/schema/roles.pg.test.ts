@@ -225,6 +225,52 @@ test('what our role may not change on the target is noted, not tried: passwords 
   });
 });
 
+test('a setting that our role on the target may not store is noted, not tried', async ({
+  source,
+  target,
+}) => {
+  const n = source.name;
+  await withoutRolesAfter({ source, target }, async () => {
+    await source.exec(`CREATE ROLE ${n}_app LOGIN; CREATE ROLE ${n}_there LOGIN; CREATE TABLE t ();
+      GRANT SELECT ON t TO ${n}_app, ${n}_there;
+      ALTER DATABASE ${n} SET work_mem = '7MB'; ALTER DATABASE ${n} SET log_min_duration_statement = '1s';
+      ALTER DATABASE ${n} SET log_min_messages = 'error'; ALTER DATABASE ${n} SET app.tenant = 'x';
+      ALTER DATABASE ${n} SET app."Granted" = 'y'; ALTER ROLE ${n}_app SET session_preload_libraries = '';
+      ALTER ROLE ${n}_app SET statement_timeout = '5s'; ALTER ROLE ${n}_there SET statement_timeout = '5s'`);
+    await target.exec(`CREATE ROLE ${n}_there LOGIN; CREATE ROLE ${n}_mover LOGIN CREATEROLE PASSWORD 'm';
+      CREATE ROLE ${n}_tuner; GRANT ${n}_tuner TO ${n}_mover; GRANT SET ON PARAMETER log_min_messages TO ${n}_tuner;
+      GRANT SET ON PARAMETER app."Granted" TO ${n}_mover; ALTER DATABASE ${target.name} OWNER TO ${n}_mover`);
+    const address = { ...target.address, user: `${n}_mover`, password: 'm' };
+    await using mover = await Connection.open(address, { purpose: 'test' });
+    await using fresh = await Connection.open(source.address, { purpose: 'test' });
+    const read = async () =>
+      roleStatements(await readRoles(fresh), await readRoles(mover), { include: 'used' });
+    const { roles, database, notCarried } = await read();
+    await applyRoles(mover, roles);
+    await applyRoles(mover, database);
+    expect((await read()).database).toEqual([]);
+    expect(database.map(({ description }) => description).sort()).toEqual([
+      'ALTER DATABASE SET app.Granted',
+      'ALTER DATABASE SET log_min_messages',
+      'ALTER DATABASE SET work_mem',
+      `ALTER ROLE ${n}_app SET statement_timeout`,
+    ]);
+    const reason =
+      'our role on the target may not set it: it takes a superuser or, from 15 on, GRANT SET ON PARAMETER';
+    expect(notCarried.filter(({ object }) => / SET /.test(object))).toEqual([
+      { object: 'ALTER DATABASE SET app.tenant', reason },
+      { object: 'ALTER DATABASE SET log_min_duration_statement', reason },
+      { object: `ALTER ROLE ${n}_app SET session_preload_libraries`, reason },
+      {
+        object: `ALTER ROLE ${n}_there SET statement_timeout`,
+        reason: 'our role on the target may not change that role',
+      },
+    ]);
+    await target.exec(`ALTER DATABASE ${target.name} OWNER TO CURRENT_USER`);
+    await target.exec(`REVOKE SET ON PARAMETER app."Granted" FROM ${n}_mover; DROP OWNED BY ${n}_tuner`);
+  });
+});
+
 test('a verifier shows neither in the log nor in an error', async ({ ownServers, source }) => {
   const [server] = await ownServers([16], {
     log_statement: 'all',

@@ -107,8 +107,9 @@ const removedSettings: Rule = {
   title: 'stored settings exist on the target',
   severity: 'warning',
   background: `ALTER ROLE ... SET and ALTER DATABASE ... SET are carried over, and a setting that the newer version no longer knows cannot be:
-it is left out. Reset it on the source to see the same behaviour on both sides from now on. Settings of the server's file are not
-carried over; those that the newer version would refuse are noted.`,
+it is left out. Reset it on the source to see the same behaviour on both sides from now on. One that our role on the target may not
+store (a superuser's, or a custom name, without GRANT SET ON PARAMETER; one of a role that it may not change) is left out, too, and
+\`plan\` lists it. Settings of the server's file are not carried over; those that the newer version would refuse are noted.`,
   check: (facts) => [...removedFromDatabase(facts), ...removedFromFile(facts)],
 };
 
