@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { packagePath } from '../../src/base/package-root.ts';
+import { Tool } from './tool.ts';
 
 const run = promisify(execFile);
 /** What is built from, and what `files` of package.json chooses from. */
@@ -57,16 +58,23 @@ test('holds neither sources nor tests', async () => {
   expect((await pgglide('version')).stdout).toContain('pgglide ');
 });
 
-test('the demo runs, in the folder where it is called', async () => {
-  const { stdout, stderr } = await pgglide(
+test('the demo runs, and Ctrl-C ends all of it', async () => {
+  const program = [
+    process.execPath,
+    installed('bin', 'pgglide.js'),
     'demo',
     '--rows',
     '5000',
     '--rate',
     '50',
-    '--json',
-    'figures.json',
-  );
-  expect(`${stdout}${stderr}`).toContain('0 lost, 0 doubled');
-  expect(await readdir(folder)).toEqual(expect.arrayContaining(['figures.json', '.pgglide']));
+  ];
+  const demo = new Tool(program, { NO_COLOR: '1' }, folder);
+  const before = await readdir(folder);
+  try {
+    await demo.says('req/s running');
+    await demo.says('check: nothing in the way');
+  } finally {
+    expect((await demo.kill('SIGINT')).exitCode, demo.output).toBe(10);
+  }
+  expect(await readdir(folder)).toEqual(before);
 });

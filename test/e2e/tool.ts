@@ -45,8 +45,13 @@ export class Tool {
   #stdout = '';
   #stderr = '';
 
-  constructor([program = '', ...args]: readonly string[], env: Readonly<Record<string, string>>) {
+  constructor(
+    [program = '', ...args]: readonly string[],
+    env: Readonly<Record<string, string>>,
+    cwd = process.cwd(),
+  ) {
     this.#child = spawn(program, args, {
+      cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
