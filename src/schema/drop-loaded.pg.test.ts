@@ -40,6 +40,7 @@ const KINDS_BESIDES = [
   'TEXT SEARCH DICTIONARY "Dict" (TEMPLATE = pg_catalog.simple)',
   'TEXT SEARCH CONFIGURATION words (COPY = pg_catalog.english)',
   'TYPE span AS RANGE (subtype = float8)',
+  'TYPE box_size AS (width int, height int)',
   'CAST (int8 AS macaddr8) WITH INOUT',
   'EXTENSION pg_trgm',
   'TABLE trigrams (t text)',

@@ -113,9 +113,9 @@ function loadedObjects(target: Connection): Promise<Loaded[]> {
       -- Tables take the sequences that they own with them; what is left of those comes after.
       SELECT CASE c.relkind WHEN 'S' THEN 2 ELSE 1 END, 'pg_class'::regclass, c.oid, format('%s IF EXISTS %I.%I',
         CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE'
-          WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, home.nspname, c.relname)
+          WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END, home.nspname, c.relname)
       FROM ours, pg_class c JOIN home ON home.oid = c.relnamespace
-      WHERE c.oid > ours.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND NOT c.relispartition
+      WHERE c.oid > ours.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND NOT c.relispartition
         AND NOT (c.relkind = 'S' AND EXISTS (
           SELECT FROM pg_depend d JOIN pg_class o ON o.oid = d.refobjid AND o.oid > ours.oid
           WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass
@@ -134,7 +134,8 @@ function loadedObjects(target: Connection): Promise<Loaded[]> {
       SELECT 6, 'pg_type'::regclass, t.oid,
         format('%s IF EXISTS %I.%I', CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, home.nspname, t.typname)
       FROM ours, pg_type t JOIN home ON home.oid = t.typnamespace AND NOT home.is_young
-      WHERE t.oid > ours.oid AND t.typtype IN ('e', 'd', 'r')
+      WHERE t.oid > ours.oid AND (t.typtype IN ('e', 'd', 'r')
+        OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
       UNION ALL
       SELECT 7, o.class, o.oid, format('%s IF EXISTS %s', replace(upper(i.type), '-', ' '), i.identity)
       FROM ours, (${otherObjects}) AS o CROSS JOIN LATERAL pg_identify_object(o.class, o.oid, 0) AS i
