@@ -6,6 +6,8 @@ import { UsageError } from '../domain/errors.ts';
 /** A zone is part of it: at night, on another continent's server, "03:00" means too many things. */
 const MOMENT = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})$/;
 
+const LOOK_AT_CLOCK_MS = 10_000;
+
 /** In ms since 1970. @throws {UsageError} `bad_usage` */
 export function momentFlag(flag: string, text: string, nowMs = Date.now()): number {
   const atMs = MOMENT.test(text) ? Date.parse(text.replace(' ', 'T')) : Number.NaN;
@@ -26,5 +28,3 @@ export async function untilMoment(atMs: number, signal: AbortSignal): Promise<vo
     await sleep(Math.min(leftMs, LOOK_AT_CLOCK_MS), signal);
   }
 }
-
-const LOOK_AT_CLOCK_MS = 10_000;

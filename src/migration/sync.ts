@@ -43,7 +43,8 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
   await session.openJournal();
   if (before?.switchover !== undefined && !(await isUndone(session))) return;
   for (const database of session.databases) await startOverIfStale(database);
-  for (const database of session.databases) await reviveLink(database, await session.row());
+  const row = await session.row();
+  for (const database of session.databases) await reviveLink(database, row);
   if (options.skipLsn !== undefined) await skip(session, options.skipLsn);
   const contexts = await planned(session);
   await enterSyncing(session, (await readRow(session)).phase);
