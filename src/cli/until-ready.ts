@@ -2,6 +2,7 @@
 
 import { sleep } from '../base/async.ts';
 import { PgglideError, UnreachableError } from '../domain/errors.ts';
+import { trustIn } from '../domain/last-verification.ts';
 import { formatDuration } from '../observers/quantity.ts';
 import type { MigrationStatus } from '../observers/status.ts';
 
@@ -31,10 +32,17 @@ export function missingFor(status: MigrationStatus, limits: CutoverLimits): stri
 }
 
 function unverified({ verified, at }: MigrationStatus, staleAfterMs: number): string[] {
-  if (verified === undefined) return ['not verified'];
-  if (!verified.equal) return ['the last verification found differences'];
-  const ageMs = Date.parse(at) - Date.parse(verified.at);
-  return ageMs > staleAfterMs ? [`verified ${formatDuration(ageMs)} ago`] : [];
+  const now = Date.parse(at);
+  switch (trustIn(verified, now, staleAfterMs)) {
+    case 'never':
+      return ['not verified'];
+    case 'differences':
+      return ['the last verification found differences'];
+    case 'stale':
+      return [`verified ${formatDuration(now - Date.parse(verified?.at ?? at))} ago`];
+    case 'fresh':
+      return [];
+  }
 }
 
 /** What the guards of a cutover refuse for and time may mend. An attempt that was given up in the pause is not of them. */

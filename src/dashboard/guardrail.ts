@@ -1,5 +1,6 @@
 /** What a switch asks for, each met or not. Pure. */
 
+import { trustIn } from '../domain/last-verification.ts';
 import { formatBytes, formatDuration } from '../observers/quantity.ts';
 import type { MigrationStatus, ReadinessItem } from '../observers/status.ts';
 
@@ -31,10 +32,10 @@ export function guardrails(status: MigrationStatus, limits: Limits): ReadinessIt
 
 function verifiedItem({ verified, at }: MigrationStatus, limits: Limits): ReadinessItem {
   const name = 'verified';
-  const isNeeded = limits.requireVerified;
-  if (verified === undefined) return { name, ok: !isNeeded, detail: 'never' };
-  const ageMs = Date.parse(at) - Date.parse(verified.at);
-  const ago = `${formatDuration(Math.max(0, ageMs))} ago`;
-  if (!verified.equal) return { name, ok: false, detail: `differences, ${ago}` };
-  return { name, ok: !isNeeded || ageMs <= limits.staleAfterMs, detail: ago };
+  const now = Date.parse(at);
+  const trust = trustIn(verified, now, limits.staleAfterMs);
+  const ok = trust === 'fresh' || (!limits.requireVerified && trust !== 'differences');
+  if (verified === undefined) return { name, ok, detail: 'never' };
+  const ago = `${formatDuration(Math.max(0, now - Date.parse(verified.at)))} ago`;
+  return { name, ok, detail: verified.equal ? ago : `differences, ${ago}` };
 }

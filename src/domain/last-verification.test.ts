@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { MigrationEvent } from './event.ts';
-import { lastVerification } from './last-verification.ts';
+import { lastVerification, trustIn } from './last-verification.ts';
 
 const verified = {
   type: 'verification-finished',
@@ -22,4 +22,14 @@ test('the last one counts', () => {
 test.each(['copied_anew', 'transaction_skipped'])('none counts that is older than %s', (code) => {
   expect(lastVerification([verified, warned(code)])).toBeUndefined();
   expect(lastVerification([verified, warned(code), verified])).toBe(verified);
+});
+
+test.each([
+  ['never', undefined],
+  ['differences', { at: verified.at, equal: false }],
+  ['fresh', { at: verified.at, equal: true }],
+  ['stale', { at: '2025-12-31T23:59:59.999Z', equal: true }],
+] as const)('%s', (trust, last) => {
+  const hourMs = 3_600_000;
+  expect(trustIn(last, Date.parse(verified.at) + hourMs, hourMs)).toBe(trust);
 });

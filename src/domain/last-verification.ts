@@ -1,4 +1,4 @@
-/** The verification that still counts. Pure. */
+/** The verification that still counts, and for what. Pure. */
 
 import type { MigrationEvent } from './event.ts';
 
@@ -15,4 +15,17 @@ export function lastVerification(events: readonly MigrationEvent[]): Verificatio
       (event.type === 'warning' && OVERTAKEN_BY.has(event.data.code)),
   );
   return last?.type === 'verification-finished' ? last : undefined;
+}
+
+/** `fresh` alone lets a cutover through that wants a verification. */
+export type Trust = 'never' | 'differences' | 'stale' | 'fresh';
+
+export function trustIn(
+  verified: { readonly at: string; readonly equal: boolean } | undefined,
+  nowMs: number,
+  staleAfterMs: number,
+): Trust {
+  if (verified === undefined) return 'never';
+  if (!verified.equal) return 'differences';
+  return nowMs - Date.parse(verified.at) > staleAfterMs ? 'stale' : 'fresh';
 }

@@ -2,7 +2,7 @@
 
 import { PgglideError, RefusedError } from '../domain/errors.ts';
 import type { SwitchoverDirection, SwitchoverSummary, VerificationSummary } from '../domain/event.ts';
-import { lastVerification } from '../domain/last-verification.ts';
+import { lastVerification, type Trust, trustIn } from '../domain/last-verification.ts';
 import type { Phase } from '../domain/phase.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { Switchover } from '../engine/switchover-step.ts';
@@ -88,19 +88,20 @@ async function epochBefore(session: Session, row: MigrationRow, traffic: Traffic
   return seen.epoch;
 }
 
+const NOT_VERIFIED: Readonly<Record<Exclude<Trust, 'fresh'>, string>> = {
+  never: 'no verification was made since the rows were copied',
+  differences: 'the last verification found differences',
+  stale: 'the last verification is too old',
+};
+
 /** @throws {RefusedError} `not_verified` */
 async function requireVerified(session: Session): Promise<void> {
   const journal = await readJournal(session.target, session.migration);
   const last = lastVerification(journal.map((entry) => entry.event));
-  const ageMs = last === undefined ? Number.POSITIVE_INFINITY : Date.now() - Date.parse(last.at);
-  if (last?.data.equal && ageMs <= session.settings.verify.staleAfterMs) return;
-  const why =
-    last === undefined
-      ? 'no verification was made since the rows were copied'
-      : last.data.equal
-        ? 'the last verification is too old'
-        : 'the last verification found differences';
-  throw new RefusedError('not_verified', `Cutover refused: ${why}`, {
+  const verified = last && { at: last.at, equal: last.data.equal };
+  const trust = trustIn(verified, Date.now(), session.settings.verify.staleAfterMs);
+  if (trust === 'fresh') return;
+  throw new RefusedError('not_verified', `Cutover refused: ${NOT_VERIFIED[trust]}`, {
     hint: 'Run pgglide verify first. To switch without it: pgglide cutover --unverified',
   });
 }

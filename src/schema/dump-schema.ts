@@ -141,7 +141,10 @@ async function run(
     if (sqlState(error) !== undefined) throw error;
     const message = error instanceof Error ? error.message : String(error);
     throw new PrerequisiteError('schema_dump_failed', `The source's schema cannot be dumped: ${message}`, {
-      hint: 'The source’s role must be able to read every table in scope (GRANT pg_read_all_data, or ownership).',
+      hint:
+        connection.lost === undefined
+          ? 'The source’s role must be able to read every table in scope (GRANT pg_read_all_data, or ownership).'
+          : 'The source ended our session: see its log, then run the same command again.',
       cause: error,
     });
   }

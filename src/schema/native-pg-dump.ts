@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import type { ServerAddress } from '../config/server-address.ts';
+import { type Ended, outputOf } from './child-output.ts';
 
 /** The major version of the pg_dump at `command`; undefined when it cannot be run. */
 export async function nativePgDumpMajor(command: string): Promise<number | undefined> {
@@ -55,35 +56,16 @@ function libpqEnvironment(address: ServerAddress): NodeJS.ProcessEnv {
   return Object.fromEntries([...inherited, ...given]);
 }
 
-interface Ended {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly exitCode: number | null;
-}
-
 function run(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   signal?: AbortSignal,
 ): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, [...args], {
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...(signal === undefined ? {} : { signal }),
-    });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-    child.once('error', reject);
-    child.once('close', (exitCode) =>
-      resolve({
-        stdout: Buffer.concat(stdout).toString('utf8'),
-        stderr: Buffer.concat(stderr).toString('utf8'),
-        exitCode,
-      }),
-    );
+  const child = spawn(command, [...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(signal === undefined ? {} : { signal }),
   });
+  return outputOf(child);
 }

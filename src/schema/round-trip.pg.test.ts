@@ -260,6 +260,25 @@ test('a dump can be given up', async ({ source }) => {
   }
 });
 
+test('a session that the server ends in the middle of a dump is told as such', async ({ source }) => {
+  await source.exec('CREATE TABLE t (id int)');
+  await using locker = await Connection.open(source.address, { purpose: 'test' });
+  await locker.script(sql`BEGIN; LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE`);
+  const dumping = dumpSchema(source.address, { pgDump: 'wasm' }).catch((error: unknown) => error);
+  await expect
+    .poll(
+      () =>
+        source.rows(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE application_name = 'pgglide: schema dump' AND datname = current_database() AND wait_event_type = 'Lock'`),
+      { timeout: 10_000 },
+    )
+    .toHaveLength(1);
+  expect(await dumping).toMatchObject({
+    code: 'schema_dump_failed',
+    hint: expect.stringContaining('run the same command again'),
+  });
+});
+
 test('100 tables', async ({ source, target }) => {
   const ddl = Array.from(
     { length: 100 },

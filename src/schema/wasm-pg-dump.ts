@@ -1,11 +1,13 @@
 /** Runs pg_dump 18 as WebAssembly over a connection of ours, for machines that have no client tools. */
 
-import { pathToFileURL } from 'node:url';
-import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads';
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Duplex } from 'node:stream';
 import { entryPoint } from '../base/entry-point.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
-import type { PgDumpOutcome, PgDumpWork } from './wasm-pg-dump-worker.ts';
+import { outputOf } from './child-output.ts';
+import { receiveFrames, sendFrame } from './framed-pipe.ts';
+import { PARENT_FD, type PgDumpWork } from './wasm-pg-dump-work.ts';
 
 /**
  * Executes pg_dump with `args` (schema only: it cannot COPY) on the session of `connection` and returns its script.
@@ -18,63 +20,47 @@ export async function runWasmPgDump(
   signal?: AbortSignal,
 ): Promise<string> {
   signal?.throwIfAborted();
-  const { port1: ours, port2: theirs } = new MessageChannel();
-  const answered = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  const work: PgDumpWork = { args, greeting: await greeting(connection), port: theirs, signal: answered };
-  const worker = startWorker(work);
+  const work: PgDumpWork = { args, greeting: (await greeting(connection)).toString('base64') };
+  const child = startProgram(signal);
   try {
-    return await new Promise<string>((resolve, reject) => {
-      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
-      worker.once('error', reject);
-      worker.once('exit', () => reject(new Error('pg_dump ended without an answer')));
-      worker.once('message', (outcome: PgDumpOutcome) =>
-        'sql' in outcome ? resolve(outcome.sql) : reject(new Error(outcome.failure)),
-      );
-      ours.on('message', (messages: Uint8Array) => {
-        connection.exchange(messages).then((answer) => {
-          ours.postMessage(answer, ownBuffers(answer));
-          Atomics.store(new Int32Array(answered), 0, 1);
-          Atomics.notify(new Int32Array(answered), 0);
-        }, reject);
-      });
-    });
+    const broken = answerFrom(connection, child, work);
+    const { stdout, stderr, exitCode } = await Promise.race([outputOf(child), broken]);
+    if (exitCode === 0) return stdout;
+    throw new Error(stderr.trim() || `pg_dump ended with ${exitCode ?? 'a signal'}`);
   } finally {
-    ours.close();
-    await worker.terminate();
+    child.kill('SIGKILL');
   }
 }
 
-const YOUNG_GENERATION_MB = 4;
+/** Young garbage shall not pile up beside WebAssembly's memory. */
+const NODE_FLAGS = ['--max-semi-space-size=4', '--no-warnings'];
 
-/**
- * Runs from dist as JavaScript and from src under a TypeScript loader: the worker's file ends as this one does.
- * Node 20 does not pass loaders on to worker threads, so there the worker registers its own.
- */
-function startWorker(work: PgDumpWork): Worker {
-  const options: WorkerOptions = {
-    workerData: work,
-    transferList: [work.port],
-    execArgv: [],
-    env: {},
-    // Most of what it needs lies in WebAssembly's memory: its own garbage shall not pile up beside that.
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-  };
-  const program = entryPoint('src/schema/wasm-pg-dump-worker');
-  if (program.isBuilt) return new Worker(program.file, options);
-  const file = pathToFileURL(program.file).href;
-  const loader = import.meta.resolve('tsx/esm/api');
-  const script = `import(${JSON.stringify(loader)}).then((tsx) => tsx.tsImport(${JSON.stringify(file)}, ${JSON.stringify(file)}))`;
-  return new Worker(script, { ...options, eval: true });
+/** From dist as JavaScript, from src under a TypeScript loader. No secret of ours and no PG* variable is handed on. */
+function startProgram(signal: AbortSignal | undefined): ChildProcess {
+  const { file, isBuilt } = entryPoint('src/schema/wasm-pg-dump-program');
+  const loader = isBuilt ? [] : ['--import', import.meta.resolve('tsx')];
+  return spawn(process.execPath, [...NODE_FLAGS, ...loader, file], {
+    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PG'))),
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' }),
+  });
 }
 
-/** What may be handed over instead of copied: small pieces lie together in Node's own pool. */
-const ownBuffers = (pieces: readonly Uint8Array[]): ArrayBuffer[] =>
-  pieces
-    .filter(({ byteLength, buffer }) => byteLength === buffer.byteLength)
-    .map(({ buffer }) => buffer as ArrayBuffer);
+/** Puts the program's questions to the server. Never resolves; rejects when the server's session breaks. */
+function answerFrom(connection: Connection, { stdio }: ChildProcess, work: PgDumpWork): Promise<never> {
+  const pipe = stdio[PARENT_FD] as Duplex;
+  // A program that has ended says why by itself.
+  pipe.on('error', () => undefined);
+  sendFrame(pipe, [Buffer.from(JSON.stringify(work))]);
+  return new Promise((_, reject) => {
+    receiveFrames(pipe, (messages) => {
+      connection.exchange(messages).then((answer) => sendFrame(pipe, answer), reject);
+    });
+  });
+}
 
 /** AuthenticationOk, the parameters that libpq looks at, ReadyForQuery. */
-async function greeting(connection: Connection): Promise<Uint8Array> {
+async function greeting(connection: Connection): Promise<Buffer> {
   const names = ['server_version', 'server_encoding', 'client_encoding', 'standard_conforming_strings'];
   const parameters = await connection.query<{ name: string; setting: string }>(
     sql`SELECT name, setting FROM pg_settings WHERE name = ANY (${names}::text[])`,
@@ -84,7 +70,7 @@ async function greeting(connection: Connection): Promise<Uint8Array> {
     ...parameters.map(({ name, setting }) => message('S', Buffer.from(`${name}\0${setting}\0`))),
     message('Z', Buffer.from('I')),
   ];
-  return new Uint8Array(Buffer.concat(messages));
+  return Buffer.concat(messages);
 }
 
 function message(type: string, body: Buffer): Buffer {
