@@ -14,12 +14,18 @@ export const tableSizes = (tables: readonly PlannedTable[]): ReadonlyMap<string,
     ]),
   );
 
-/** With enough builds to keep the jobs busy, workers inside one build only cost. */
+const MOST_WORKERS = 2;
+
+/**
+ * With enough builds to keep the jobs busy, workers inside one build only cost. The last one is soon alone with cores
+ * that have nothing else to do.
+ */
 export function indexTuning(builds: number, jobs: number): RestoreTuning {
-  const workers = builds >= jobs ? 0 : 2;
   return {
-    maintenanceMegabytes: (task) => maintenanceMegabytes(task, workers),
-    maxParallelMaintenanceWorkers: workers,
+    build(task, isLast) {
+      const workers = builds < jobs ? MOST_WORKERS : isLast ? Math.min(MOST_WORKERS, jobs - 1) : 0;
+      return { workers, maintenanceMegabytes: maintenanceMegabytes(task, workers) };
+    },
   };
 }
 
