@@ -179,6 +179,11 @@ export class SessionMover {
     );
   }
 
+  /** True when a held, idle session can be rebuilt elsewhere without another word with its server. */
+  knowsAll(session: Session): boolean {
+    return session.knownHoldings !== undefined && session.obstacle === undefined;
+  }
+
   /** What becomes of a session that has an obstacle. */
   get policy(): ImmovablePolicy {
     return this.#surroundings.immovable;

@@ -40,6 +40,10 @@ async function startGate({ host, port }: { readonly host: string; readonly port:
       waiting = undefined;
       for (const through of all) through();
     },
+    /** As when the server is killed: its connections end without a word. */
+    cut() {
+      for (const socket of sockets) socket.destroy();
+    },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => gate.close(resolve));
@@ -234,6 +238,74 @@ describe('a session that is moved', () => {
     });
     expect(await major(client)).toBe('16');
     expect(errors).toEqual([]);
+    await client.end();
+  });
+
+  test('goes on when its old server dies between the commit point and its move', async ({
+    source,
+    target,
+  }) => {
+    await using gate = await startGate(source.address);
+    const servers = { source: { ...source.address, port: gate.port }, target: target.address };
+    await using bed = await startProxyBed(source, target, { servers });
+    const clients = await Promise.all([bed.connect(), bed.connect()]);
+    const errors: Error[] = [];
+    for (const client of clients) {
+      client.on('error', (error) => errors.push(error));
+      await client.query("SET application_name = 'kept'; PREPARE twice(int) AS SELECT $1 * 2 AS v");
+    }
+    await bed.traffic.prepare('target');
+    await bed.traffic.pause({ reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 });
+    await bed.traffic.committing('target', 1);
+    const [waiting, idle] = clients;
+    const held = waiting?.query('EXECUTE twice(21)');
+    gate.cut();
+    const left = `SELECT 1 FROM pg_stat_activity WHERE usename = '${bed.role}'`;
+    await until('their ends', async () => ((await source.rows(left)).length === 0 ? true : undefined), {
+      timeoutMs: 10_000,
+    });
+    const { waits } = await bed.traffic.resume('target', 1);
+    expect(waits.sessionsMoved).toBe(2);
+    expect((await held)?.rows).toEqual([{ v: 42 }]);
+    expect((await idle?.query('SHOW application_name'))?.rows).toEqual([{ application_name: 'kept' }]);
+    expect(errors).toEqual([]);
+    await Promise.all(clients.map((client) => client.end()));
+  });
+
+  test('does not hear why its old server ended it in the pause, and does where it stays there', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const errors: unknown[] = [];
+    client.on('error', (error) => errors.push(error));
+    const end = async (side: Database) => {
+      const mine = `FROM pg_stat_activity WHERE usename = '${bed.role}'`;
+      await side.exec(`SELECT pg_terminate_backend(pid) ${mine}`);
+      await until(
+        'its end',
+        async () => ((await side.rows(`SELECT 1 ${mine}`)).length === 0 ? true : undefined),
+        {
+          timeoutMs: 10_000,
+        },
+      );
+    };
+    const pause = async (to: 'source' | 'target') => {
+      await bed.traffic.prepare(to);
+      await bed.traffic.pause({ reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 });
+    };
+    await pause('target');
+    await end(source);
+    await bed.traffic.resume('target', 1);
+    expect(await major(client)).toBe('16');
+    expect(errors).toEqual([]);
+    await pause('source');
+    await end(target);
+    const ended = new Promise((resolve) => client.once('end', resolve));
+    await bed.traffic.resume('target', 1);
+    await ended;
+    expect(errors[0]).toMatchObject({ code: '57P01', message: expect.stringContaining('administrator') });
     await client.end();
   });
 

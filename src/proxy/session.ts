@@ -42,6 +42,8 @@ import { type OidTranslation, readTypeNames, type TypeNames } from './type-names
 /** What a session tells the proxy. */
 export interface SessionEvents {
   closed(session: Session): void;
+  /** Whether all that a held session has on its server is known, so that it could go on elsewhere without it. */
+  mayLoseServer(session: Session): boolean;
 }
 
 /** Of that many requests of a session one is remembered for warming; all of its first ones are. */
@@ -86,6 +88,10 @@ export class Session {
   #stopped = false;
   #sawReady = false;
   #serverSlow = false;
+  /** The server is gone, and the session waits to go on elsewhere. */
+  #serverLost = false;
+  /** The client has said goodbye: its server's end is its own. */
+  #isLeaving = false;
   #closed = false;
   #waitingSinceMs: number | undefined;
   #idleWaiters: (() => void)[] = [];
@@ -181,7 +187,9 @@ export class Session {
     this.#isHeld = false;
     const since = this.#waitingSinceMs;
     this.#waitingSinceMs = undefined;
-    this.#readClient();
+    if (this.#serverRest !== undefined) this.#fromServer(Buffer.alloc(0));
+    if (this.#serverLost) this.#serverClosed();
+    else this.#readClient();
     return since === undefined ? undefined : performance.now() - since;
   }
 
@@ -267,6 +275,7 @@ export class Session {
     this.#serverScanner = new FrameScanner();
     this.#serverRest = undefined;
     this.#serverSlow = false;
+    this.#serverLost = false;
     this.standby = undefined;
     this.#holdings = undefined;
     this.#unnamedIsMissing = this.statements.unnamed !== undefined;
@@ -382,6 +391,9 @@ export class Session {
           if (bodyBytes <= MAX_CAPTURED_BYTES)
             return this.#isSampling || this.#holdings !== undefined ? CAPTURE : PASS;
           this.#holdings = undefined;
+          return PASS;
+        case F.terminate:
+          this.#isLeaving = true;
           return PASS;
         default:
           return PASS;
@@ -534,8 +546,12 @@ export class Session {
         case B.closeComplete:
           this.statements.closeConfirmed();
           return PASS;
-        case B.copyInResponse:
         case B.errorResponse:
+          // Unasked for, it is the server's last word: for the client only if it stays here.
+          if (this.#mayLoseServer) return STOP;
+          this.#conversation.received(type);
+          return PASS;
+        case B.copyInResponse:
           this.#conversation.received(type);
           return PASS;
         default:
@@ -607,8 +623,15 @@ export class Session {
     this.#events.closed(this);
   }
 
+  /** Held, and in need of nothing that only its server knows. */
+  get #mayLoseServer(): boolean {
+    return this.#isHeld && this.isIdle && !this.#isLeaving && this.#events.mayLoseServer(this);
+  }
+
   #serverClosed(): void {
     if (this.#closed) return;
+    this.#serverLost = this.#mayLoseServer;
+    if (this.#serverLost) return;
     this.client.socket.end();
     this.#clientClosed();
   }
