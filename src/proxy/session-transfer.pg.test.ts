@@ -128,6 +128,7 @@ describe('a session that is moved', () => {
       'SET work_mem = \'5MB\'; SET search_path = pg_catalog, "odd ""name"; SET app.tenant = \'für 7\'',
     );
     await client.query("SELECT set_config('app.other', 'x', false)");
+    await client.query('SELECT set_config($2, $1, false)', ['y', 'app.Bound']);
     await client.query("SET app.empty = ''");
     await client.query("SET TimeZone = 'Asia/Tokyo'");
     await bed.switchSides();
@@ -138,7 +139,7 @@ describe('a session that is moved', () => {
     const { rows } =
       await client.query(`SELECT current_setting('work_mem') AS work, current_setting('search_path') AS path,
       current_setting('app.tenant') AS tenant, current_setting('app.other') AS other, current_setting('TimeZone') AS zone,
-      current_setting('app.empty') AS empty, current_setting('application_name') AS application`);
+      current_setting('app.empty') AS empty, current_setting('app.bound') AS bound, current_setting('application_name') AS application`);
     expect(rows).toEqual([
       {
         work: '4MB',
@@ -146,6 +147,7 @@ describe('a session that is moved', () => {
         tenant: 'für 8',
         other: 'x',
         empty: '',
+        bound: 'y',
         zone: 'Asia/Tokyo',
         application: 'kept',
       },

@@ -388,8 +388,11 @@ export class Session {
         case F.close:
           return bodyBytes <= MAX_CAPTURED_BYTES ? CAPTURE : PASS;
         case F.bind:
-          if (bodyBytes <= MAX_CAPTURED_BYTES)
-            return this.#isSampling || this.#holdings !== undefined ? CAPTURE : PASS;
+          if (bodyBytes <= MAX_CAPTURED_BYTES) {
+            const isLookedAt =
+              this.#isSampling || this.#holdings !== undefined || this.customSettings.hasBoundNames;
+            return isLookedAt ? CAPTURE : PASS;
+          }
           this.#holdings = undefined;
           return PASS;
         case F.terminate:
@@ -455,7 +458,9 @@ export class Session {
     if (this.#holdings !== undefined && nameEnd > nameStart) {
       this.#judge(definition.toString('latin1', 0, definition.indexOf(0)));
     }
-    if (this.#isSampling) this.#recent.add(definition, bytes.subarray(nameEnd + 1, end));
+    const tail = bytes.subarray(nameEnd + 1, end);
+    if (this.customSettings.hasBoundNames) this.customSettings.lookAtBind(definition, tail);
+    if (this.#isSampling) this.#recent.add(definition, tail);
   }
 
   /** Before the client uses an unnamed statement that it parsed on the former server. */
