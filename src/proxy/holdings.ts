@@ -5,6 +5,7 @@
 
 import { readDataRow } from '../wire/backend.ts';
 import { bind, closeStatement, execute, parse, query, sync } from '../wire/frontend.ts';
+import { type Exchange, readIn, UTF8 } from './client-encoding.ts';
 import type { Answer } from './server-connection.ts';
 import { prepareStatementOf } from './sql-text.ts';
 
@@ -117,16 +118,21 @@ export function immovableBecause(holdings: Holdings): string | undefined {
   return undefined;
 }
 
-/** One thing to rebuild: its messages end in one Sync or are one Query. */
-export interface Rebuild {
+/** One thing to rebuild. */
+export interface Rebuild extends Exchange {
   /** For people, when it fails. */
   readonly what: string;
-  readonly messages: Buffer;
 }
 
 const call = (what: string, text: string, values: readonly string[]): Rebuild => ({
   what,
   messages: Buffer.concat([parse('', text), bind('', values), execute(), sync()]),
+  points: 1,
+});
+
+const say = (what: string, text: string): Rebuild => ({
+  what,
+  ...readIn(UTF8, Buffer.from(text, 'utf8'), query(text)),
 });
 
 const fromHex = (position: number): string =>
@@ -150,21 +156,23 @@ export function rebuild(wanted: Holdings, applied: Holdings): Rebuild[] {
   for (const lock of wanted.advisoryLocks) if (!locked.has(lockKey(lock))) steps.push(takeLock(lock));
   for (const channel of wanted.channels) {
     if (!applied.channels.includes(channel)) {
-      steps.push({ what: `LISTEN ${channel}`, messages: query(`LISTEN ${quoted(channel)}`) });
+      steps.push(say(`LISTEN ${channel}`, `LISTEN ${quoted(channel)}`));
     }
   }
   const prepared = new Map(applied.sqlPrepared);
   for (const [name, statement] of wanted.sqlPrepared) {
-    if (prepared.get(name) !== statement) steps.push({ what: `PREPARE ${name}`, messages: query(statement) });
+    if (prepared.get(name) !== statement) steps.push(say(`PREPARE ${name}`, statement));
   }
   if (wanted.sessionUser !== applied.sessionUser) {
-    steps.push({
-      what: `SESSION AUTHORIZATION ${wanted.sessionUser}`,
-      messages: query(`SET SESSION AUTHORIZATION ${quoted(wanted.sessionUser)}`),
-    });
+    steps.push(
+      say(
+        `SESSION AUTHORIZATION ${wanted.sessionUser}`,
+        `SET SESSION AUTHORIZATION ${quoted(wanted.sessionUser)}`,
+      ),
+    );
   }
   if (wanted.role !== applied.role) {
-    steps.push({ what: `ROLE ${wanted.role}`, messages: query(`SET ROLE ${quoted(wanted.role)}`) });
+    steps.push(say(`ROLE ${wanted.role}`, `SET ROLE ${quoted(wanted.role)}`));
   }
   return steps;
 }

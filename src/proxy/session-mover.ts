@@ -117,7 +117,7 @@ export class SessionMover {
     const serious: string[] = [];
     for (const failure of failures) {
       const [, name] = /^prepared statement "(.*)": /s.exec(failure) ?? [];
-      const definition = name === undefined ? undefined : session.statements.named.get(name);
+      const definition = name === undefined ? undefined : session.statements.named.get(name)?.definition;
       const isStale =
         definition !== undefined &&
         (await this.#whenIdle(session, IDLE_TIMEOUT_MS, () => session.canParse(definition))) === false;

@@ -2,6 +2,7 @@
 
 import net from 'node:net';
 import { availableParallelism } from 'node:os';
+import type pg from 'pg';
 import postgres from 'postgres';
 import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
@@ -178,6 +179,44 @@ describe('a session that is moved', () => {
     expect(
       (await client.query("SELECT name FROM pg_prepared_statements WHERE name !~ '^_pgglide'")).rows,
     ).toEqual([]);
+    await client.end();
+  });
+
+  test('keeps texts that are not ASCII in whatever encoding they were sent', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const lengthOf = async (query: string | pg.QueryConfig) =>
+      (await client.query<{ n: number }>(query as pg.QueryConfig)).rows[0]?.n;
+    const early = { name: 'early', text: "SELECT length('ü') AS n" };
+    const late = { name: 'spät', text: "SELECT length('üü') AS n" };
+    const dropped = { name: 'für', text: "SELECT length('ü') AS n" };
+    expect(await lengthOf(early)).toBe(1);
+    // From now on each byte is a character: the driver goes on sending UTF-8.
+    await client.query("SET client_encoding = 'LATIN1'");
+    expect(await lengthOf(late)).toBe(4);
+    expect(await lengthOf(dropped)).toBe(2);
+    await client.query("PREPARE ä AS SELECT length('ü') AS n; LISTEN \"kanäle\"; SET app.tenant = 'ü'");
+    await bed.traffic.prepare('target');
+    await client.query('DEALLOCATE "für"');
+    const seen = async () => {
+      const { rows } = await client.query<{
+        listens: boolean;
+        encoding: string;
+        tenant: boolean;
+        names: number;
+      }>(`
+        SELECT (SELECT c = 'kanäle' FROM pg_listening_channels() c) AS listens,
+          current_setting('client_encoding') AS encoding, current_setting('app.tenant') = 'ü' AS tenant,
+          (SELECT count(*)::int FROM pg_prepared_statements WHERE name !~ '^_pgglide') AS names`);
+      return [await lengthOf(early), await lengthOf(late), await lengthOf('EXECUTE ä'), rows[0]];
+    };
+    const before = await seen();
+    expect(before).toEqual([1, 4, 2, { listens: true, encoding: 'LATIN1', tenant: true, names: 3 }]);
+    for (const version of ['16', '15']) {
+      await bed.switchSides();
+      expect(await major(client)).toBe(version);
+      expect(await seen()).toEqual(before);
+    }
     await client.end();
   });
 

@@ -28,6 +28,7 @@ import { closeStatement, sync } from '../wire/frontend.ts';
 import { B, F } from '../wire/message-type.ts';
 import { ProtocolError } from '../wire/protocol-error.ts';
 import { exchangeInDefinition, exchangeInRowDescription, exchangeInTypeList } from '../wire/type-oids.ts';
+import { UTF8 } from './client-encoding.ts';
 import type { LoggedInClient } from './client-login.ts';
 import type { SessionSummary } from './control-types.ts';
 import { CustomSettings } from './custom-settings.ts';
@@ -546,7 +547,7 @@ export class Session {
           if (bodyBytes > MAX_DESCRIPTION_BYTES) throw new ProtocolError('A description of that size');
           return WHOLE;
         case B.parseComplete:
-          this.statements.parseConfirmed();
+          this.statements.parseConfirmed(this.#announced.get('client_encoding') ?? UTF8);
           return PASS;
         case B.closeComplete:
           this.statements.closeConfirmed();
