@@ -109,6 +109,8 @@ export class ServerConnection {
     this.#receiver = receiver;
     const unheard = this.#takeUnheard();
     if (unheard.length > 0) receiver.data(unheard);
+    // Nobody was told when it happened.
+    if (this.#closed) queueMicrotask(() => receiver.closed());
     this.socket.resume();
   }
 

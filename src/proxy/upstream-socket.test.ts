@@ -41,16 +41,14 @@ async function tlsServer() {
 }
 
 describe('a connection of the proxy to its server', () => {
-  test.each<SslMode>([
-    'prefer',
-    'require',
-    'verify-ca',
-    'verify-full',
-  ])('names the server in the greeting with sslmode=%s', async (sslMode) => {
-    const { asked, connect } = await tlsServer();
-    await connect('localhost', sslMode);
-    await expect.poll(() => asked).toEqual(['localhost']);
-  });
+  test.each<SslMode>(['prefer', 'require', 'verify-ca', 'verify-full'])(
+    'names the server in the greeting with sslmode=%s',
+    async (sslMode) => {
+      const { asked, connect } = await tlsServer();
+      await connect('localhost', sslMode);
+      await expect.poll(() => asked).toEqual(['localhost']);
+    },
+  );
 
   test('to an IP address names nobody, and verifies it', async () => {
     const { asked, connect } = await tlsServer();
