@@ -16,7 +16,7 @@ export interface Holdings {
   /** `none` when SET ROLE is not in force. */
   readonly role: string;
   readonly channels: readonly string[];
-  /** Statements of SQL's PREPARE, as their text. */
+  /** Statements of SQL's PREPARE, as their text; '' where that is not found among others. */
   readonly sqlPrepared: readonly (readonly [name: string, statement: string])[];
   /** Names of statements prepared by Parse. */
   readonly parsed: readonly string[];
@@ -24,6 +24,8 @@ export interface Holdings {
   readonly unknownStatements: readonly string[];
   readonly advisoryLocks: readonly AdvisoryLock[];
   readonly temporaryTables: readonly string[];
+  /** Functions and types in pg_temp. */
+  readonly temporaryOthers: readonly string[];
   readonly holdCursors: readonly string[];
 }
 
@@ -48,6 +50,10 @@ const STATE_QUERY = `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.j
 'prepared', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, CASE WHEN from_sql THEN statement END, from_sql)) FROM pg_catalog.pg_prepared_statements),
 'locks', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(classid::pg_catalog.int8, objid::pg_catalog.int8, objsubid, mode)) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid()),
 'temporary', CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN NULL ELSE (SELECT pg_catalog.json_agg(relname) FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema() AND relkind IN ('r', 'p', 'v', 'S')) END,
+'temporaryOthers', CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN NULL ELSE (SELECT pg_catalog.json_agg(n) FROM
+(SELECT proname FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema()
+UNION ALL SELECT typname FROM pg_catalog.pg_type t WHERE typnamespace = pg_catalog.pg_my_temp_schema() AND (typtype IN ('d', 'e', 'r')
+OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))) o(n)) END,
 'cursors', (SELECT pg_catalog.json_agg(name) FROM pg_catalog.pg_cursors WHERE is_holdable)
 )::pg_catalog.text, 'UTF8'), 'hex')`;
 
@@ -75,6 +81,7 @@ interface StateRow {
   prepared: [string, string | null, boolean][] | null;
   locks: [number, number, number, string][] | null;
   temporary: string[] | null;
+  temporaryOthers: string[] | null;
   cursors: string[] | null;
 }
 
@@ -105,6 +112,7 @@ export function readHoldings(answer: Answer | undefined): Holdings {
       shared: mode.startsWith('Share'),
     })),
     temporaryTables: state.temporary ?? [],
+    temporaryOthers: state.temporaryOthers ?? [],
     holdCursors: state.cursors ?? [],
   };
 }
@@ -112,7 +120,11 @@ export function readHoldings(answer: Answer | undefined): Holdings {
 /** Why such a session cannot be rebuilt elsewhere; undefined when it can. */
 export function immovableBecause(holdings: Holdings): string | undefined {
   if (holdings.temporaryTables.length > 0) return `temporary tables: ${holdings.temporaryTables.join(', ')}`;
+  if (holdings.temporaryOthers.length > 0)
+    return `temporary functions or types: ${holdings.temporaryOthers.join(', ')}`;
   if (holdings.holdCursors.length > 0) return `cursors WITH HOLD: ${holdings.holdCursors.join(', ')}`;
+  const unread = holdings.sqlPrepared.filter(([, statement]) => statement === '').map(([name]) => name);
+  if (unread.length > 0) return `statements of PREPARE that cannot be told from others: ${unread.join(', ')}`;
   if (holdings.unknownStatements.length > 0)
     return `prepared statements of more than 16 MB: ${holdings.unknownStatements.join(', ')}`;
   return undefined;

@@ -451,6 +451,23 @@ describe('a session that is moved', () => {
     await client.end();
   });
 
+  test('is an obstacle while it has other things that only its server knows', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const obstacle = async () => (await bed.traffic.prepare('target')).obstacles.map(({ what }) => what);
+    await client.query("CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+    await client.query('CREATE TYPE pg_temp.pair AS (a int); CREATE DOMAIN pg_temp.small AS int');
+    expect(await obstacle()).toEqual(['temporary functions or types: f, pair, small']);
+    await client.query('DROP FUNCTION pg_temp.f(); DROP TYPE pg_temp.pair; DROP DOMAIN pg_temp.small');
+    await client.query('PREPARE U&"\\00e4" AS SELECT 1; SELECT 2');
+    expect(await obstacle()).toEqual(['statements of PREPARE that cannot be told from others: ä']);
+    await client.query('DEALLOCATE ä; PREPARE Ärger AS SELECT 3; PREPARE b AS SELECT 4');
+    expect(await obstacle()).toEqual([]);
+    await bed.switchSides();
+    expect((await client.query('EXECUTE Ärger')).rows).toEqual([{ '?column?': 3 }]);
+    await client.end();
+  });
+
   test('with a temporary table may go on in the pause until it lets go, where that is the policy', async ({
     source,
     target,

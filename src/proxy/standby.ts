@@ -23,6 +23,7 @@ const NOTHING = {
   unknownStatements: [],
   advisoryLocks: [],
   temporaryTables: [],
+  temporaryOthers: [],
   holdCursors: [],
 } as const;
 
