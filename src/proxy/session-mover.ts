@@ -137,7 +137,7 @@ export class SessionMover {
     if (session.obstacle !== undefined) return;
     const before: Standby | undefined = session.standby;
     if (before?.has(holdings, session.statements)) return;
-    if (before !== undefined && !isContained(before.applied, holdings)) {
+    if (before !== undefined && (before.isBroken || !isContained(before.applied, holdings))) {
       before.close();
       session.standby = undefined;
     }
@@ -204,10 +204,12 @@ export class SessionMover {
     await session.standby?.connection.untilQuiet();
   }
 
-  /** A standby that was lost, or is for the wrong side, is no standby. */
+  /** A standby that was lost, or lacks something, or is for the wrong side, is no standby. */
   dropLost(session: Session, side: Side): void {
-    const connection = session.standby?.connection;
-    if (connection === undefined || (!connection.isClosed && connection.side === side)) return;
+    const { standby } = session;
+    if (standby === undefined) return;
+    const { connection } = standby;
+    if (!standby.isBroken && !connection.isClosed && connection.side === side) return;
     connection.close();
     session.standby = undefined;
   }

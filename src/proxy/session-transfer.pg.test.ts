@@ -395,6 +395,27 @@ describe('a session that is moved', () => {
     await target.exec(`DROP ROLE "${other}", "${other}2"`);
   });
 
+  test('is never taken for ready by a second attempt when the first could not rebuild it', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const other = `${bed.role}_other`;
+    await source.exec(`CREATE ROLE "${other}"`);
+    const client = await bed.connect();
+    await client.query(`SET ROLE "${other}"`);
+    const failures = [expect.stringContaining(`role "${other}" does not exist`)];
+    expect((await bed.traffic.prepare('target')).failures).toEqual(failures);
+    expect((await bed.traffic.prepare('target')).failures).toEqual(failures);
+    const paused = await bed.traffic.pause({ reason: 'test', leaseMs: 10_000, drainTimeoutMs: 5_000 });
+    expect(paused).toMatchObject({ drained: false, obstacles: [{ what: failures[0] }] });
+    await bed.traffic.resume('source', 0);
+    await target.exec(`CREATE ROLE "${other}"`);
+    await bed.switchSides();
+    expect((await client.query('SELECT current_user AS u')).rows).toEqual([{ u: other }]);
+    await client.end();
+  });
+
   test('keeps its settings when its new connection comes only in the pause', async ({ source, target }) => {
     await using gate = await startGate(target.address);
     const servers = { source: source.address, target: { ...target.address, port: gate.port } };

@@ -7,7 +7,7 @@ import { frame } from '../wire/bytes.ts';
 import { sync } from '../wire/frontend.ts';
 import { exchangeInDefinition } from '../wire/type-oids.ts';
 import { readIn } from './client-encoding.ts';
-import { type Holdings, rebuild } from './holdings.ts';
+import { type Holdings, type Rebuild, rebuild } from './holdings.ts';
 import type { Prepared, PreparedStatements } from './prepared-statements.ts';
 import type { WarmStatement } from './recent-statements.ts';
 import type { ServerConnection } from './server-connection.ts';
@@ -27,6 +27,9 @@ const NOTHING = {
   holdCursors: [],
 } as const;
 
+/** `statement`: that it parses. */
+type Step = Rebuild & { readonly statement?: string };
+
 export class Standby {
   readonly connection: ServerConnection;
   /** What it has been given so far. */
@@ -34,6 +37,8 @@ export class Standby {
   /** Between the OIDs the client knows and those of this server. */
   translation: OidTranslation | undefined;
   typesMatched = false;
+  /** Something could not be rebuilt: only another connection can be what was wanted. */
+  isBroken = false;
   #statementsVersion = 0;
   readonly #parsed = new Map<string, Prepared>();
 
@@ -44,7 +49,12 @@ export class Standby {
 
   /** Whether bring() would have nothing to add. */
   has(holdings: Holdings, statements: PreparedStatements): boolean {
-    return this.applied === holdings && this.#statementsVersion === statements.version && this.typesMatched;
+    return (
+      !this.isBroken &&
+      this.applied === holdings &&
+      this.#statementsVersion === statements.version &&
+      this.typesMatched
+    );
   }
 
   /** Adds what is missing in one round trip. Returns what could not be rebuilt. */
@@ -53,7 +63,7 @@ export class Standby {
     statements: PreparedStatements,
     timeoutMs: number,
   ): Promise<string[]> {
-    const steps = wanted === undefined ? [] : rebuild(wanted, this.applied);
+    const steps: Step[] = wanted === undefined ? [] : rebuild(wanted, this.applied);
     for (const [name, { encoding }] of this.#parsed) {
       if (statements.named.has(name)) continue;
       const text = latin1(name);
@@ -73,7 +83,8 @@ export class Standby {
         sync(),
       ]);
       const texts = Buffer.concat([text, definition.subarray(0, definition.indexOf(0))]);
-      steps.push({ what: `prepared statement "${name}"`, ...readIn(encoding, texts, messages) });
+      const what = `prepared statement "${name}"`;
+      steps.push({ what, statement: name, ...readIn(encoding, texts, messages) });
       this.#parsed.set(name, prepared);
     }
     if (wanted !== undefined) this.applied = wanted;
@@ -84,7 +95,11 @@ export class Standby {
     const answers = await this.connection.ask(messages, points, timeoutMs);
     return steps.flatMap((step) => {
       const failed = answers.splice(0, step.points).find(({ error }) => error !== undefined);
-      return failed?.error === undefined ? [] : [`${step.what}: ${failed.error.message}`];
+      if (failed?.error === undefined) return [];
+      // A statement is tried again the next time.
+      if (step.statement === undefined) this.isBroken = true;
+      else this.#parsed.delete(step.statement);
+      return [`${step.what}: ${failed.error.message}`];
     });
   }
 
