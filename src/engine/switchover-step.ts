@@ -20,6 +20,8 @@ export interface SwitchoverFacts {
   barrier: Connection | undefined;
   pins: Readonly<Record<Side, Connection>> | undefined;
   lift: Connection | undefined;
+  /** The shortest one on the old side. */
+  deadlockTimeoutMs: number;
   /** hang-fence: what could not get its trigger before the pause. */
   unfenced: FencedRelation[];
   /** raise-barrier: whether the lock is held now. */

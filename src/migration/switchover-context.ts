@@ -60,6 +60,7 @@ const emptyFacts = (): SwitchoverFacts => ({
   largeObjects: undefined,
   barrier: undefined,
   lift: undefined,
+  deadlockTimeoutMs: 0,
   pins: undefined,
   unfenced: [],
   barrierHeld: false,

@@ -1,13 +1,11 @@
 /** One session of ours on a server: pinned settings, typed rows, errors of our families. */
 
-import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { withDeadline } from '../base/async.ts';
-import { authoritiesFile, describeAddress, type ServerAddress } from '../config/server-address.ts';
+import { describeAddress, type ServerAddress } from '../config/server-address.ts';
+import { tlsAttempts } from '../config/tls-attempts.ts';
 import { UnreachableError } from '../domain/errors.ts';
 import { RawExchange } from './raw-exchange.ts';
 import { ident, type Sql, sql } from './sql.ts';
@@ -240,39 +238,6 @@ async function connectClient(address: ServerAddress, options: ConnectOptions): P
   }
   throw loginFailure(address, failure);
 }
-
-/** libpq's meaning of sslmode: `prefer` tries TLS first and then without, `allow` the other way round. */
-export function tlsAttempts(address: ServerAddress): (boolean | ConnectionOptions)[] {
-  if (address.host.startsWith('/')) return [false];
-  const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path, 'utf8'));
-  const authorities = authoritiesFile(address);
-  const files = {
-    ...(authorities === undefined ? {} : { ca: read(authorities) }),
-    ...(address.sslCert === undefined ? {} : { cert: read(address.sslCert) }),
-    ...(address.sslKey === undefined ? {} : { key: read(address.sslKey) }),
-  } as ConnectionOptions;
-  const unverified = { ...files, rejectUnauthorized: false };
-  switch (address.sslMode) {
-    case 'disable':
-      return [false];
-    case 'allow':
-      return [false, unverified];
-    case 'prefer':
-      return [unverified, false];
-    case 'require':
-      return [
-        address.sslRootCert === undefined ? unverified : { ...files, checkServerIdentity: () => undefined },
-      ];
-    case 'verify-ca':
-      return [{ ...files, checkServerIdentity: () => undefined }];
-    case 'verify-full':
-      return [{ ...files, ...verifiedName(address.host) }];
-  }
-}
-
-/** A certificate can name an IP address; the greeting of TLS (SNI) cannot, and Node warns of it. */
-const verifiedName = (host: string): ConnectionOptions =>
-  isIP(host) === 0 ? { servername: host } : { host };
 
 /** Everything but a server's own verdict on a statement, and the verdicts that say goodbye (57P01..57P05: shutdown, crash, ...). */
 function isSessionLoss(error: unknown): boolean {

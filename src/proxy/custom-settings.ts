@@ -1,8 +1,12 @@
 /** Names of the settings with a dot that a session was seen to set: pg_settings does not list them. */
 
+import { boundValue } from '../wire/bind.ts';
+
 const SET_STATEMENT =
   /\bset\s+(?:session\s+)?((?:"[^"]+"|[a-z_][\w$]*)(?:\.(?:"[^"]+"|[a-z_][\w$]*))+)\s*(?:=|to\b)/gi;
 const SET_CONFIG = /\bset_config\s*\(\s*'([^']+\.[^']+)'/gi;
+const BOUND_NAME = /\bset_config\s*\(\s*\$(\d+)/gi;
+const CUSTOM_NAME = /^[a-z_][\w$]*(?:\.[a-z_][\w$]*)+$/i;
 const SET_CONFIG_CALL = Buffer.from('set_config');
 const MAX_NAMES = 256;
 /** Texts longer than this carry data, not settings. */
@@ -10,6 +14,8 @@ const MAX_TEXT_BYTES = 8192;
 
 export class CustomSettings {
   readonly names = new Set<string>();
+  /** Statements were seen that say by a parameter what they set: lookAtBind() wants to see their values. */
+  hasBoundNames = false;
 
   /** Looks at a query text: `bytes` from `start` to `end`. Cheap for texts that set nothing. */
   look(bytes: Buffer, start: number, end: number): void {
@@ -17,10 +23,25 @@ export class CustomSettings {
     const text = bytes.toString('latin1', start, Math.min(end, start + MAX_TEXT_BYTES));
     for (const expression of [SET_STATEMENT, SET_CONFIG]) {
       for (const [, name] of text.matchAll(expression)) {
-        if (name !== undefined && this.names.size < MAX_NAMES)
-          this.names.add(name.replaceAll('"', '').toLowerCase());
+        this.#add(name);
       }
     }
+    if (text.search(BOUND_NAME) >= 0) this.hasBoundNames = true;
+  }
+
+  /** Looks at the values of a statement that is executed: of `definition`, its text up to a zero byte, and a Bind's tail. */
+  lookAtBind(definition: Buffer, bindTail: Buffer): void {
+    if (!definition.includes(SET_CONFIG_CALL)) return;
+    const text = definition.toString('latin1', 0, Math.min(definition.indexOf(0), MAX_TEXT_BYTES));
+    for (const [, position] of text.matchAll(BOUND_NAME)) {
+      const name = boundValue(bindTail, Number(position))?.toString('latin1');
+      if (name !== undefined && CUSTOM_NAME.test(name)) this.#add(name);
+    }
+  }
+
+  #add(name: string | undefined): void {
+    if (name !== undefined && this.names.size < MAX_NAMES)
+      this.names.add(name.replaceAll('"', '').toLowerCase());
   }
 }
 

@@ -5,6 +5,7 @@
 
 import { readDataRow } from '../wire/backend.ts';
 import { bind, closeStatement, execute, parse, query, sync } from '../wire/frontend.ts';
+import { type Exchange, readIn, UTF8 } from './client-encoding.ts';
 import type { Answer } from './server-connection.ts';
 import { prepareStatementOf } from './sql-text.ts';
 
@@ -15,7 +16,7 @@ export interface Holdings {
   /** `none` when SET ROLE is not in force. */
   readonly role: string;
   readonly channels: readonly string[];
-  /** Statements of SQL's PREPARE, as their text. */
+  /** Statements of SQL's PREPARE, as their text; '' where that is not found among others. */
   readonly sqlPrepared: readonly (readonly [name: string, statement: string])[];
   /** Names of statements prepared by Parse. */
   readonly parsed: readonly string[];
@@ -23,6 +24,8 @@ export interface Holdings {
   readonly unknownStatements: readonly string[];
   readonly advisoryLocks: readonly AdvisoryLock[];
   readonly temporaryTables: readonly string[];
+  /** Functions and types in pg_temp. */
+  readonly temporaryOthers: readonly string[];
   readonly holdCursors: readonly string[];
 }
 
@@ -47,6 +50,10 @@ const STATE_QUERY = `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.j
 'prepared', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, CASE WHEN from_sql THEN statement END, from_sql)) FROM pg_catalog.pg_prepared_statements),
 'locks', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(classid::pg_catalog.int8, objid::pg_catalog.int8, objsubid, mode)) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid()),
 'temporary', CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN NULL ELSE (SELECT pg_catalog.json_agg(relname) FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema() AND relkind IN ('r', 'p', 'v', 'S')) END,
+'temporaryOthers', CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN NULL ELSE (SELECT pg_catalog.json_agg(n) FROM
+(SELECT proname FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema()
+UNION ALL SELECT typname FROM pg_catalog.pg_type t WHERE typnamespace = pg_catalog.pg_my_temp_schema() AND (typtype IN ('d', 'e', 'r')
+OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))) o(n)) END,
 'cursors', (SELECT pg_catalog.json_agg(name) FROM pg_catalog.pg_cursors WHERE is_holdable)
 )::pg_catalog.text, 'UTF8'), 'hex')`;
 
@@ -74,6 +81,7 @@ interface StateRow {
   prepared: [string, string | null, boolean][] | null;
   locks: [number, number, number, string][] | null;
   temporary: string[] | null;
+  temporaryOthers: string[] | null;
   cursors: string[] | null;
 }
 
@@ -104,6 +112,7 @@ export function readHoldings(answer: Answer | undefined): Holdings {
       shared: mode.startsWith('Share'),
     })),
     temporaryTables: state.temporary ?? [],
+    temporaryOthers: state.temporaryOthers ?? [],
     holdCursors: state.cursors ?? [],
   };
 }
@@ -111,22 +120,31 @@ export function readHoldings(answer: Answer | undefined): Holdings {
 /** Why such a session cannot be rebuilt elsewhere; undefined when it can. */
 export function immovableBecause(holdings: Holdings): string | undefined {
   if (holdings.temporaryTables.length > 0) return `temporary tables: ${holdings.temporaryTables.join(', ')}`;
+  if (holdings.temporaryOthers.length > 0)
+    return `temporary functions or types: ${holdings.temporaryOthers.join(', ')}`;
   if (holdings.holdCursors.length > 0) return `cursors WITH HOLD: ${holdings.holdCursors.join(', ')}`;
+  const unread = holdings.sqlPrepared.filter(([, statement]) => statement === '').map(([name]) => name);
+  if (unread.length > 0) return `statements of PREPARE that cannot be told from others: ${unread.join(', ')}`;
   if (holdings.unknownStatements.length > 0)
     return `prepared statements of more than 16 MB: ${holdings.unknownStatements.join(', ')}`;
   return undefined;
 }
 
-/** One thing to rebuild: its messages end in one Sync or are one Query. */
-export interface Rebuild {
+/** One thing to rebuild. */
+export interface Rebuild extends Exchange {
   /** For people, when it fails. */
   readonly what: string;
-  readonly messages: Buffer;
 }
 
 const call = (what: string, text: string, values: readonly string[]): Rebuild => ({
   what,
   messages: Buffer.concat([parse('', text), bind('', values), execute(), sync()]),
+  points: 1,
+});
+
+const say = (what: string, text: string): Rebuild => ({
+  what,
+  ...readIn(UTF8, Buffer.from(text, 'utf8'), query(text)),
 });
 
 const fromHex = (position: number): string =>
@@ -150,21 +168,23 @@ export function rebuild(wanted: Holdings, applied: Holdings): Rebuild[] {
   for (const lock of wanted.advisoryLocks) if (!locked.has(lockKey(lock))) steps.push(takeLock(lock));
   for (const channel of wanted.channels) {
     if (!applied.channels.includes(channel)) {
-      steps.push({ what: `LISTEN ${channel}`, messages: query(`LISTEN ${quoted(channel)}`) });
+      steps.push(say(`LISTEN ${channel}`, `LISTEN ${quoted(channel)}`));
     }
   }
   const prepared = new Map(applied.sqlPrepared);
   for (const [name, statement] of wanted.sqlPrepared) {
-    if (prepared.get(name) !== statement) steps.push({ what: `PREPARE ${name}`, messages: query(statement) });
+    if (prepared.get(name) !== statement) steps.push(say(`PREPARE ${name}`, statement));
   }
   if (wanted.sessionUser !== applied.sessionUser) {
-    steps.push({
-      what: `SESSION AUTHORIZATION ${wanted.sessionUser}`,
-      messages: query(`SET SESSION AUTHORIZATION ${quoted(wanted.sessionUser)}`),
-    });
+    steps.push(
+      say(
+        `SESSION AUTHORIZATION ${wanted.sessionUser}`,
+        `SET SESSION AUTHORIZATION ${quoted(wanted.sessionUser)}`,
+      ),
+    );
   }
   if (wanted.role !== applied.role) {
-    steps.push({ what: `ROLE ${wanted.role}`, messages: query(`SET ROLE ${quoted(wanted.role)}`) });
+    steps.push(say(`ROLE ${wanted.role}`, `SET ROLE ${quoted(wanted.role)}`));
   }
   return steps;
 }

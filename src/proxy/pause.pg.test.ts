@@ -137,6 +137,27 @@ describe('a pause', () => {
     await client.end();
   });
 
+  test('drains a session that ended its extended messages with a query instead of a Sync', async ({
+    source,
+    target,
+  }) => {
+    for (const side of [source, target]) await side.exec('CREATE TABLE t (a int)');
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const connection = rawConnection(client);
+    const answered = ready(connection);
+    connection.parse({ text: 'INSERT INTO t VALUES (1)' });
+    connection.bind({});
+    connection.execute({});
+    connection.flush();
+    connection.query('INSERT INTO t VALUES (2)');
+    await answered;
+    expect(await source.rows('SELECT a FROM t ORDER BY a')).toEqual([{ a: 1 }, { a: 2 }]);
+    expect((await bed.traffic.pause({ ...PAUSE, drainTimeoutMs: 1_000 })).obstacles).toEqual([]);
+    await bed.traffic.resume('source', 0);
+    await client.end();
+  });
+
   test('takes new connections in and serves them afterwards, on the new side', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     await bed.traffic.pause(PAUSE);

@@ -13,6 +13,13 @@ interface Parsed {
   readonly name: string;
   readonly definition: Buffer;
 }
+
+export interface Prepared {
+  /** Query text, zero byte, parameter types: the body of its Parse behind the name. */
+  readonly definition: Buffer;
+  /** The client_encoding of its text and name. */
+  readonly encoding: string;
+}
 /** Undefined: of a portal. */
 interface Closed {
   readonly closes: string | undefined;
@@ -23,15 +30,15 @@ type Pending = typeof SYNC_POINT | typeof UNNAMED | Parsed | Closed;
 const isClosed = (pending: Pending): pending is Closed => typeof pending === 'object' && 'closes' in pending;
 
 export class PreparedStatements {
-  /** Name -> query text, zero byte, parameter types: the body of its Parse behind the name. */
-  readonly named = new Map<string, Buffer>();
+  /** By name, as the bytes that the client sent. */
+  readonly named = new Map<string, Prepared>();
   /** Another number after every change of `named`. */
   version = 0;
   #pending: Pending[] = [];
   #unnamed: Buffer = Buffer.alloc(0);
   #unnamedBytes = 0;
 
-  /** Like `named`, for the unnamed statement, which lives until the next Query or unnamed Parse. */
+  /** A definition, too: of the unnamed statement, which lives until the next Query or unnamed Parse. */
   get unnamed(): Buffer | undefined {
     return this.#unnamedBytes === 0 ? undefined : this.#unnamed.subarray(0, this.#unnamedBytes);
   }
@@ -73,7 +80,7 @@ export class PreparedStatements {
       if (typeof pending === 'object' && !isClosed(pending) && pending.name === name)
         return pending.definition;
     }
-    return this.named.get(name);
+    return this.named.get(name)?.definition;
   }
 
   syncPointSent(): void {
@@ -85,12 +92,13 @@ export class PreparedStatements {
     this.#pending.push(SYNC_POINT);
   }
 
-  parseConfirmed(): void {
+  /** `encoding`: the session's client_encoding, as the server has announced it by now. */
+  parseConfirmed(encoding: string): void {
     const [first] = this.#pending;
     if (first === undefined || first === SYNC_POINT || isClosed(first)) return;
     this.#pending.shift();
     if (first === UNNAMED) return;
-    this.named.set(first.name, first.definition);
+    this.named.set(first.name, { definition: first.definition, encoding });
     this.version += 1;
   }
 

@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { ServerAddress } from '../config/server-address.ts';
+import { tlsAttempts } from '../config/tls-attempts.ts';
 import type { Side } from '../domain/names.ts';
 import { readError, readParameterStatus } from '../wire/backend.ts';
 import { frame } from '../wire/bytes.ts';
@@ -10,7 +11,7 @@ import { type Message, MessageReader } from '../wire/message-reader.ts';
 import { B } from '../wire/message-type.ts';
 import { ServerRefusal } from './client-error.ts';
 import { answerAuthentication, type Credential, type ServerAuthentication } from './server-login.ts';
-import { attemptsFor, connectSocket } from './upstream-socket.ts';
+import { connectSocket } from './upstream-socket.ts';
 
 export interface ServerLogin {
   readonly side: Side;
@@ -78,7 +79,7 @@ export class ServerConnection {
   static async open(login: ServerLogin): Promise<ServerConnection> {
     const signal = AbortSignal.timeout(login.timeoutMs);
     let failure: unknown;
-    for (const attempt of attemptsFor(login.address)) {
+    for (const attempt of tlsAttempts(login.address)) {
       try {
         const socket = await connectSocket(login.address, attempt, signal);
         const connection = new ServerConnection(socket, login);
@@ -108,6 +109,8 @@ export class ServerConnection {
     this.#receiver = receiver;
     const unheard = this.#takeUnheard();
     if (unheard.length > 0) receiver.data(unheard);
+    // Nobody was told when it happened.
+    if (this.#closed) queueMicrotask(() => receiver.closed());
     this.socket.resume();
   }
 
@@ -211,7 +214,7 @@ export class ServerConnection {
 
   /** Asks the server to cancel what this session runs; best effort, as everywhere in PostgreSQL. */
   async cancel(timeoutMs: number): Promise<void> {
-    const [attempt] = attemptsFor(this.#address);
+    const [attempt] = tlsAttempts(this.#address);
     if (attempt === undefined) return;
     const socket = await connectSocket(this.#address, attempt, AbortSignal.timeout(timeoutMs));
     await new Promise<void>((resolve) => {

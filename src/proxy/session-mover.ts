@@ -117,7 +117,7 @@ export class SessionMover {
     const serious: string[] = [];
     for (const failure of failures) {
       const [, name] = /^prepared statement "(.*)": /s.exec(failure) ?? [];
-      const definition = name === undefined ? undefined : session.statements.named.get(name);
+      const definition = name === undefined ? undefined : session.statements.named.get(name)?.definition;
       const isStale =
         definition !== undefined &&
         (await this.#whenIdle(session, IDLE_TIMEOUT_MS, () => session.canParse(definition))) === false;
@@ -137,7 +137,7 @@ export class SessionMover {
     if (session.obstacle !== undefined) return;
     const before: Standby | undefined = session.standby;
     if (before?.has(holdings, session.statements)) return;
-    if (before !== undefined && !isContained(before.applied, holdings)) {
+    if (before !== undefined && (before.isBroken || !isContained(before.applied, holdings))) {
       before.close();
       session.standby = undefined;
     }
@@ -179,6 +179,11 @@ export class SessionMover {
     );
   }
 
+  /** True when a held, idle session can be rebuilt elsewhere without another word with its server. */
+  knowsAll(session: Session): boolean {
+    return session.knownHoldings !== undefined && session.obstacle === undefined;
+  }
+
   /** What becomes of a session that has an obstacle. */
   get policy(): ImmovablePolicy {
     return this.#surroundings.immovable;
@@ -199,10 +204,12 @@ export class SessionMover {
     await session.standby?.connection.untilQuiet();
   }
 
-  /** A standby that was lost, or is for the wrong side, is no standby. */
+  /** A standby that was lost, or lacks something, or is for the wrong side, is no standby. */
   dropLost(session: Session, side: Side): void {
-    const connection = session.standby?.connection;
-    if (connection === undefined || (!connection.isClosed && connection.side === side)) return;
+    const { standby } = session;
+    if (standby === undefined) return;
+    const { connection } = standby;
+    if (!standby.isBroken && !connection.isClosed && connection.side === side) return;
     connection.close();
     session.standby = undefined;
   }

@@ -2,6 +2,7 @@
 
 import net from 'node:net';
 import { availableParallelism } from 'node:os';
+import type pg from 'pg';
 import postgres from 'postgres';
 import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
@@ -39,6 +40,10 @@ async function startGate({ host, port }: { readonly host: string; readonly port:
       const all = waiting ?? [];
       waiting = undefined;
       for (const through of all) through();
+    },
+    /** As when the server is killed: its connections end without a word. */
+    cut() {
+      for (const socket of sockets) socket.destroy();
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
@@ -124,6 +129,7 @@ describe('a session that is moved', () => {
       'SET work_mem = \'5MB\'; SET search_path = pg_catalog, "odd ""name"; SET app.tenant = \'für 7\'',
     );
     await client.query("SELECT set_config('app.other', 'x', false)");
+    await client.query('SELECT set_config($2, $1, false)', ['y', 'app.Bound']);
     await client.query("SET app.empty = ''");
     await client.query("SET TimeZone = 'Asia/Tokyo'");
     await bed.switchSides();
@@ -134,7 +140,7 @@ describe('a session that is moved', () => {
     const { rows } =
       await client.query(`SELECT current_setting('work_mem') AS work, current_setting('search_path') AS path,
       current_setting('app.tenant') AS tenant, current_setting('app.other') AS other, current_setting('TimeZone') AS zone,
-      current_setting('app.empty') AS empty, current_setting('application_name') AS application`);
+      current_setting('app.empty') AS empty, current_setting('app.bound') AS bound, current_setting('application_name') AS application`);
     expect(rows).toEqual([
       {
         work: '4MB',
@@ -142,6 +148,7 @@ describe('a session that is moved', () => {
         tenant: 'für 8',
         other: 'x',
         empty: '',
+        bound: 'y',
         zone: 'Asia/Tokyo',
         application: 'kept',
       },
@@ -172,6 +179,44 @@ describe('a session that is moved', () => {
     expect(
       (await client.query("SELECT name FROM pg_prepared_statements WHERE name !~ '^_pgglide'")).rows,
     ).toEqual([]);
+    await client.end();
+  });
+
+  test('keeps texts that are not ASCII in whatever encoding they were sent', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const lengthOf = async (query: string | pg.QueryConfig) =>
+      (await client.query<{ n: number }>(query as pg.QueryConfig)).rows[0]?.n;
+    const early = { name: 'early', text: "SELECT length('ü') AS n" };
+    const late = { name: 'spät', text: "SELECT length('üü') AS n" };
+    const dropped = { name: 'für', text: "SELECT length('ü') AS n" };
+    expect(await lengthOf(early)).toBe(1);
+    // From now on each byte is a character: the driver goes on sending UTF-8.
+    await client.query("SET client_encoding = 'LATIN1'");
+    expect(await lengthOf(late)).toBe(4);
+    expect(await lengthOf(dropped)).toBe(2);
+    await client.query("PREPARE ä AS SELECT length('ü') AS n; LISTEN \"kanäle\"; SET app.tenant = 'ü'");
+    await bed.traffic.prepare('target');
+    await client.query('DEALLOCATE "für"');
+    const seen = async () => {
+      const { rows } = await client.query<{
+        listens: boolean;
+        encoding: string;
+        tenant: boolean;
+        names: number;
+      }>(`
+        SELECT (SELECT c = 'kanäle' FROM pg_listening_channels() c) AS listens,
+          current_setting('client_encoding') AS encoding, current_setting('app.tenant') = 'ü' AS tenant,
+          (SELECT count(*)::int FROM pg_prepared_statements WHERE name !~ '^_pgglide') AS names`);
+      return [await lengthOf(early), await lengthOf(late), await lengthOf('EXECUTE ä'), rows[0]];
+    };
+    const before = await seen();
+    expect(before).toEqual([1, 4, 2, { listens: true, encoding: 'LATIN1', tenant: true, names: 3 }]);
+    for (const version of ['16', '15']) {
+      await bed.switchSides();
+      expect(await major(client)).toBe(version);
+      expect(await seen()).toEqual(before);
+    }
     await client.end();
   });
 
@@ -237,6 +282,74 @@ describe('a session that is moved', () => {
     await client.end();
   });
 
+  test('goes on when its old server dies between the commit point and its move', async ({
+    source,
+    target,
+  }) => {
+    await using gate = await startGate(source.address);
+    const servers = { source: { ...source.address, port: gate.port }, target: target.address };
+    await using bed = await startProxyBed(source, target, { servers });
+    const clients = await Promise.all([bed.connect(), bed.connect()]);
+    const errors: Error[] = [];
+    for (const client of clients) {
+      client.on('error', (error) => errors.push(error));
+      await client.query("SET application_name = 'kept'; PREPARE twice(int) AS SELECT $1 * 2 AS v");
+    }
+    await bed.traffic.prepare('target');
+    await bed.traffic.pause({ reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 });
+    await bed.traffic.committing('target', 1);
+    const [waiting, idle] = clients;
+    const held = waiting?.query('EXECUTE twice(21)');
+    gate.cut();
+    const left = `SELECT 1 FROM pg_stat_activity WHERE usename = '${bed.role}'`;
+    await until('their ends', async () => ((await source.rows(left)).length === 0 ? true : undefined), {
+      timeoutMs: 10_000,
+    });
+    const { waits } = await bed.traffic.resume('target', 1);
+    expect(waits.sessionsMoved).toBe(2);
+    expect((await held)?.rows).toEqual([{ v: 42 }]);
+    expect((await idle?.query('SHOW application_name'))?.rows).toEqual([{ application_name: 'kept' }]);
+    expect(errors).toEqual([]);
+    await Promise.all(clients.map((client) => client.end()));
+  });
+
+  test('does not hear why its old server ended it in the pause, and does where it stays there', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const errors: unknown[] = [];
+    client.on('error', (error) => errors.push(error));
+    const end = async (side: Database) => {
+      const mine = `FROM pg_stat_activity WHERE usename = '${bed.role}'`;
+      await side.exec(`SELECT pg_terminate_backend(pid) ${mine}`);
+      await until(
+        'its end',
+        async () => ((await side.rows(`SELECT 1 ${mine}`)).length === 0 ? true : undefined),
+        {
+          timeoutMs: 10_000,
+        },
+      );
+    };
+    const pause = async (to: 'source' | 'target') => {
+      await bed.traffic.prepare(to);
+      await bed.traffic.pause({ reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 });
+    };
+    await pause('target');
+    await end(source);
+    await bed.traffic.resume('target', 1);
+    expect(await major(client)).toBe('16');
+    expect(errors).toEqual([]);
+    await pause('source');
+    await end(target);
+    const ended = new Promise((resolve) => client.once('end', resolve));
+    await bed.traffic.resume('target', 1);
+    await ended;
+    expect(errors[0]).toMatchObject({ code: '57P01', message: expect.stringContaining('administrator') });
+    await client.end();
+  });
+
   test('keeps its advisory locks, and gives them back in the place it left', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     const client = await bed.connect();
@@ -280,6 +393,27 @@ describe('a session that is moved', () => {
     ]);
     await client.end();
     await target.exec(`DROP ROLE "${other}", "${other}2"`);
+  });
+
+  test('is never taken for ready by a second attempt when the first could not rebuild it', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const other = `${bed.role}_other`;
+    await source.exec(`CREATE ROLE "${other}"`);
+    const client = await bed.connect();
+    await client.query(`SET ROLE "${other}"`);
+    const failures = [expect.stringContaining(`role "${other}" does not exist`)];
+    expect((await bed.traffic.prepare('target')).failures).toEqual(failures);
+    expect((await bed.traffic.prepare('target')).failures).toEqual(failures);
+    const paused = await bed.traffic.pause({ reason: 'test', leaseMs: 10_000, drainTimeoutMs: 5_000 });
+    expect(paused).toMatchObject({ drained: false, obstacles: [{ what: failures[0] }] });
+    await bed.traffic.resume('source', 0);
+    await target.exec(`CREATE ROLE "${other}"`);
+    await bed.switchSides();
+    expect((await client.query('SELECT current_user AS u')).rows).toEqual([{ u: other }]);
+    await client.end();
   });
 
   test('keeps its settings when its new connection comes only in the pause', async ({ source, target }) => {
@@ -335,6 +469,23 @@ describe('a session that is moved', () => {
     expect((await client.query('SELECT count(*)::int AS n FROM mine')).rows).toEqual([{ n: 0 }]);
     await client.query('DROP TABLE mine');
     await bed.switchSides();
+    await client.end();
+  });
+
+  test('is an obstacle while it has other things that only its server knows', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const obstacle = async () => (await bed.traffic.prepare('target')).obstacles.map(({ what }) => what);
+    await client.query("CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+    await client.query('CREATE TYPE pg_temp.pair AS (a int); CREATE DOMAIN pg_temp.small AS int');
+    expect(await obstacle()).toEqual(['temporary functions or types: f, pair, small']);
+    await client.query('DROP FUNCTION pg_temp.f(); DROP TYPE pg_temp.pair; DROP DOMAIN pg_temp.small');
+    await client.query('PREPARE U&"\\00e4" AS SELECT 1; SELECT 2');
+    expect(await obstacle()).toEqual(['statements of PREPARE that cannot be told from others: ä']);
+    await client.query('DEALLOCATE ä; PREPARE Ärger AS SELECT 3; PREPARE b AS SELECT 4');
+    expect(await obstacle()).toEqual([]);
+    await bed.switchSides();
+    expect((await client.query('EXECUTE Ärger')).rows).toEqual([{ '?column?': 3 }]);
     await client.end();
   });
 

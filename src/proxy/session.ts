@@ -28,6 +28,7 @@ import { closeStatement, sync } from '../wire/frontend.ts';
 import { B, F } from '../wire/message-type.ts';
 import { ProtocolError } from '../wire/protocol-error.ts';
 import { exchangeInDefinition, exchangeInRowDescription, exchangeInTypeList } from '../wire/type-oids.ts';
+import { UTF8 } from './client-encoding.ts';
 import type { LoggedInClient } from './client-login.ts';
 import type { SessionSummary } from './control-types.ts';
 import { CustomSettings } from './custom-settings.ts';
@@ -42,6 +43,8 @@ import { type OidTranslation, readTypeNames, type TypeNames } from './type-names
 /** What a session tells the proxy. */
 export interface SessionEvents {
   closed(session: Session): void;
+  /** Whether all that a held session has on its server is known, so that it could go on elsewhere without it. */
+  mayLoseServer(session: Session): boolean;
 }
 
 /** Of that many requests of a session one is remembered for warming; all of its first ones are. */
@@ -86,6 +89,10 @@ export class Session {
   #stopped = false;
   #sawReady = false;
   #serverSlow = false;
+  /** The server is gone, and the session waits to go on elsewhere. */
+  #serverLost = false;
+  /** The client has said goodbye: its server's end is its own. */
+  #isLeaving = false;
   #closed = false;
   #waitingSinceMs: number | undefined;
   #idleWaiters: (() => void)[] = [];
@@ -181,7 +188,9 @@ export class Session {
     this.#isHeld = false;
     const since = this.#waitingSinceMs;
     this.#waitingSinceMs = undefined;
-    this.#readClient();
+    if (this.#serverRest !== undefined) this.#fromServer(Buffer.alloc(0));
+    if (this.#serverLost) this.#serverClosed();
+    else this.#readClient();
     return since === undefined ? undefined : performance.now() - since;
   }
 
@@ -267,6 +276,7 @@ export class Session {
     this.#serverScanner = new FrameScanner();
     this.#serverRest = undefined;
     this.#serverSlow = false;
+    this.#serverLost = false;
     this.standby = undefined;
     this.#holdings = undefined;
     this.#unnamedIsMissing = this.statements.unnamed !== undefined;
@@ -379,9 +389,15 @@ export class Session {
         case F.close:
           return bodyBytes <= MAX_CAPTURED_BYTES ? CAPTURE : PASS;
         case F.bind:
-          if (bodyBytes <= MAX_CAPTURED_BYTES)
-            return this.#isSampling || this.#holdings !== undefined ? CAPTURE : PASS;
+          if (bodyBytes <= MAX_CAPTURED_BYTES) {
+            const isLookedAt =
+              this.#isSampling || this.#holdings !== undefined || this.customSettings.hasBoundNames;
+            return isLookedAt ? CAPTURE : PASS;
+          }
           this.#holdings = undefined;
+          return PASS;
+        case F.terminate:
+          this.#isLeaving = true;
           return PASS;
         default:
           return PASS;
@@ -443,7 +459,9 @@ export class Session {
     if (this.#holdings !== undefined && nameEnd > nameStart) {
       this.#judge(definition.toString('latin1', 0, definition.indexOf(0)));
     }
-    if (this.#isSampling) this.#recent.add(definition, bytes.subarray(nameEnd + 1, end));
+    const tail = bytes.subarray(nameEnd + 1, end);
+    if (this.customSettings.hasBoundNames) this.customSettings.lookAtBind(definition, tail);
+    if (this.#isSampling) this.#recent.add(definition, tail);
   }
 
   /** Before the client uses an unnamed statement that it parsed on the former server. */
@@ -529,13 +547,17 @@ export class Session {
           if (bodyBytes > MAX_DESCRIPTION_BYTES) throw new ProtocolError('A description of that size');
           return WHOLE;
         case B.parseComplete:
-          this.statements.parseConfirmed();
+          this.statements.parseConfirmed(this.#announced.get('client_encoding') ?? UTF8);
           return PASS;
         case B.closeComplete:
           this.statements.closeConfirmed();
           return PASS;
-        case B.copyInResponse:
         case B.errorResponse:
+          // Unasked for, it is the server's last word: for the client only if it stays here.
+          if (this.#mayLoseServer) return STOP;
+          this.#conversation.received(type);
+          return PASS;
+        case B.copyInResponse:
           this.#conversation.received(type);
           return PASS;
         default:
@@ -607,8 +629,15 @@ export class Session {
     this.#events.closed(this);
   }
 
+  /** Held, and in need of nothing that only its server knows. */
+  get #mayLoseServer(): boolean {
+    return this.#isHeld && this.isIdle && !this.#isLeaving && this.#events.mayLoseServer(this);
+  }
+
   #serverClosed(): void {
     if (this.#closed) return;
+    this.#serverLost = this.#mayLoseServer;
+    if (this.#serverLost) return;
     this.client.socket.end();
     this.#clientClosed();
   }

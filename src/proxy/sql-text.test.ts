@@ -16,4 +16,11 @@ test('a PREPARE is found among others, however its name is written', () => {
   expect(prepareStatementOf(text, 'mine')).toBe('PREPARE Mine(int) as select 1');
   expect(prepareStatementOf(text, 'a "b')).toBe('prepare "a ""b"(text) as select 2');
   expect(prepareStatementOf(text, 'Mine')).toBeUndefined();
+
+  const long = 'n'.repeat(70);
+  const rare = `prepare Ärger as select 1; prepare ${long} as select 2; prepare other as select 3`;
+  expect(prepareStatementOf(rare, 'Ärger')).toBe('prepare Ärger as select 1');
+  expect(prepareStatementOf(rare, 'ärger')).toBe('prepare Ärger as select 1');
+  expect(prepareStatementOf(rare, long.slice(0, 63))).toBe(`prepare ${long} as select 2`);
+  expect(prepareStatementOf('prepare U&"\\00e4" as select 1', 'ä')).toBe('prepare U&"\\00e4" as select 1');
 });

@@ -20,13 +20,21 @@ export function splitStatements(text: string): string[] {
 
 const PREPARE = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*prepare\s+("(?:[^"]|"")*"|[^\s("]+)/i;
 
-/** Of a query string with several statements, the PREPARE that made this one. */
+/** Of a query string with one statement or several, the PREPARE that made this one. */
 export function prepareStatementOf(text: string, name: string): string | undefined {
-  return splitStatements(text).findLast((statement) => {
+  const statements = splitStatements(text);
+  if (statements.length === 1) return statements[0];
+  return statements.findLast((statement) => {
     const [, written = ''] = PREPARE.exec(statement) ?? [];
-    const meant = written.startsWith('"')
-      ? written.slice(1, -1).replaceAll('""', '"')
-      : written.toLowerCase();
-    return meant === name;
+    return written.startsWith('"')
+      ? isCut(written.slice(1, -1).replaceAll('""', '"'), name)
+      : isCut(asciiLower(written), name) || isCut(written.toLowerCase(), name);
   });
 }
+
+/** Other letters only in databases of one byte a character. */
+const asciiLower = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+
+const LONGEST_NAME_BYTES = 63;
+const isCut = (written: string, name: string): boolean =>
+  written === name || (Buffer.byteLength(written) > LONGEST_NAME_BYTES && written.startsWith(name));

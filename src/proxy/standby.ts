@@ -4,10 +4,11 @@
  */
 
 import { frame } from '../wire/bytes.ts';
-import { closeStatement, sync } from '../wire/frontend.ts';
+import { sync } from '../wire/frontend.ts';
 import { exchangeInDefinition } from '../wire/type-oids.ts';
-import { type Holdings, rebuild } from './holdings.ts';
-import type { PreparedStatements } from './prepared-statements.ts';
+import { readIn } from './client-encoding.ts';
+import { type Holdings, type Rebuild, rebuild } from './holdings.ts';
+import type { Prepared, PreparedStatements } from './prepared-statements.ts';
 import type { WarmStatement } from './recent-statements.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { OidTranslation } from './type-names.ts';
@@ -22,8 +23,12 @@ const NOTHING = {
   unknownStatements: [],
   advisoryLocks: [],
   temporaryTables: [],
+  temporaryOthers: [],
   holdCursors: [],
 } as const;
+
+/** `statement`: that it parses. */
+type Step = Rebuild & { readonly statement?: string };
 
 export class Standby {
   readonly connection: ServerConnection;
@@ -32,8 +37,10 @@ export class Standby {
   /** Between the OIDs the client knows and those of this server. */
   translation: OidTranslation | undefined;
   typesMatched = false;
+  /** Something could not be rebuilt: only another connection can be what was wanted. */
+  isBroken = false;
   #statementsVersion = 0;
-  readonly #parsed = new Map<string, Buffer>();
+  readonly #parsed = new Map<string, Prepared>();
 
   constructor(connection: ServerConnection, user: string) {
     this.connection = connection;
@@ -42,7 +49,12 @@ export class Standby {
 
   /** Whether bring() would have nothing to add. */
   has(holdings: Holdings, statements: PreparedStatements): boolean {
-    return this.applied === holdings && this.#statementsVersion === statements.version && this.typesMatched;
+    return (
+      !this.isBroken &&
+      this.applied === holdings &&
+      this.#statementsVersion === statements.version &&
+      this.typesMatched
+    );
   }
 
   /** Adds what is missing in one round trip. Returns what could not be rebuilt. */
@@ -51,29 +63,43 @@ export class Standby {
     statements: PreparedStatements,
     timeoutMs: number,
   ): Promise<string[]> {
-    const steps = wanted === undefined ? [] : rebuild(wanted, this.applied);
-    for (const name of this.#parsed.keys()) {
+    const steps: Step[] = wanted === undefined ? [] : rebuild(wanted, this.applied);
+    for (const [name, { encoding }] of this.#parsed) {
       if (statements.named.has(name)) continue;
-      steps.push({ what: `closing ${name}`, messages: Buffer.concat([closeStatement(name), sync()]) });
+      const text = latin1(name);
+      steps.push({
+        what: `closing ${name}`,
+        ...readIn(encoding, text, Buffer.concat([closing(text), sync()])),
+      });
       this.#parsed.delete(name);
     }
-    for (const [name, definition] of statements.named) {
-      if (this.#parsed.get(name) === definition) continue;
-      const replace = this.#parsed.has(name) ? [closeStatement(name)] : [];
-      steps.push({
-        what: `prepared statement "${name}"`,
-        messages: Buffer.concat([...replace, frame('P', latin1(name), this.#translated(definition)), sync()]),
-      });
-      this.#parsed.set(name, definition);
+    for (const [name, prepared] of statements.named) {
+      if (this.#parsed.get(name) === prepared) continue;
+      const { definition, encoding } = prepared;
+      const text = latin1(name);
+      const messages = Buffer.concat([
+        ...(this.#parsed.has(name) ? [closing(text)] : []),
+        frame('P', text, this.#translated(definition)),
+        sync(),
+      ]);
+      const texts = Buffer.concat([text, definition.subarray(0, definition.indexOf(0))]);
+      const what = `prepared statement "${name}"`;
+      steps.push({ what, statement: name, ...readIn(encoding, texts, messages) });
+      this.#parsed.set(name, prepared);
     }
     if (wanted !== undefined) this.applied = wanted;
     this.#statementsVersion = statements.version;
     if (steps.length === 0) return [];
     const messages = Buffer.concat(steps.map((step) => step.messages));
-    const answers = await this.connection.ask(messages, steps.length, timeoutMs);
-    return steps.flatMap(({ what }, index) => {
-      const error = answers[index]?.error;
-      return error === undefined ? [] : [`${what}: ${error.message}`];
+    const points = steps.reduce((sum, step) => sum + step.points, 0);
+    const answers = await this.connection.ask(messages, points, timeoutMs);
+    return steps.flatMap((step) => {
+      const failed = answers.splice(0, step.points).find(({ error }) => error !== undefined);
+      if (failed?.error === undefined) return [];
+      // A statement is tried again the next time.
+      if (step.statement === undefined) this.isBroken = true;
+      else this.#parsed.delete(step.statement);
+      return [`${step.what}: ${failed.error.message}`];
     });
   }
 
@@ -84,7 +110,7 @@ export class Standby {
   async warm(statements: readonly WarmStatement[], timeoutMs: number): Promise<void> {
     if (statements.length === 0) return;
     const names = new Map(
-      [...this.#parsed].map(([name, definition]) => [definition.toString('latin1'), name]),
+      [...this.#parsed].map(([name, { definition }]) => [definition.toString('latin1'), name]),
     );
     const rounds = statements.map((statement) => {
       const definition = this.#translated(statement.definition);
@@ -104,4 +130,6 @@ export class Standby {
   }
 }
 
+/** Close, of a statement. */
+const closing = (name: Buffer): Buffer => frame('C', Buffer.from('S'), name);
 const latin1 = (name: string): Buffer => Buffer.from(`${name}\0`, 'latin1');

@@ -225,7 +225,10 @@ class Clients implements Serving {
     const session = new Session(
       this.#nextId++,
       client,
-      { closed: (gone) => this.#gone(gone) },
+      {
+        closed: (gone) => this.#gone(gone),
+        mayLoseServer: (held) => this.#mover.knowsAll(held),
+      },
       this.#recentFor(client),
       this.#options.worker?.index,
     );

@@ -381,25 +381,32 @@ export class Traffic {
   async #releaseAll(side: Side): Promise<void> {
     const all = [...this.sessions];
     const ready = all.filter((session) => this.#mover.isReady(session, side));
-    const slow = inParallel(
-      all.filter((session) => !ready.includes(session)),
-      MOVE_WIDTH,
-      (session) => this.#moveSlowly(session, side),
-    );
+    const slow: Promise<unknown>[] = [
+      inParallel(
+        all.filter((session) => !ready.includes(session)),
+        MOVE_WIDTH,
+        (session) => this.#moveSlowly(session, side),
+      ),
+    ];
+    // Its standby may have been lost while others had their turn.
+    const move = (session: Session) => {
+      if (this.#mover.isReady(session, side)) this.#moveNow(session, side);
+      else slow.push(this.#moveSlowly(session, side));
+    };
     const window = new ReleaseWindow(RELEASE_WIDTH, RELEASE_MOMENT_MS);
     const waiting = ready.filter((session) => session.waitingSinceMs !== undefined);
     waiting.sort((left, right) => (left.waitingSinceMs ?? 0) - (right.waitingSinceMs ?? 0));
     for (const session of waiting) {
       await window.enter();
-      this.#moveNow(session, side);
+      move(session);
       window.leaveAfter(session.untilIdle());
     }
     let turn = 0;
     for (const session of ready) {
-      if (session.isHeld) this.#moveNow(session, side);
+      if (session.isHeld) move(session);
       if (++turn % IDLE_SESSIONS_A_TURN === 0) await nextTurn();
     }
-    await slow;
+    await Promise.all(slow);
   }
 
   #moveNow(session: Session, side: Side): void {

@@ -3,52 +3,17 @@
  * @see https://www.postgresql.org/docs/current/libpq-ssl.html
  */
 
-import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
-import { authoritiesFile, type ServerAddress } from '../config/server-address.ts';
+import type { ServerAddress } from '../config/server-address.ts';
+import type { TlsAttempt } from '../config/tls-attempts.ts';
 import { sslRequest } from '../wire/frontend.ts';
 import { ClientError } from './client-error.ts';
-
-/** How to try: without TLS, with TLS where the server must offer it, with TLS where it may decline. */
-type Attempt = { readonly tls: false } | { readonly tls: tls.ConnectionOptions; readonly required: boolean };
-
-/** In libpq's order. A Unix socket is never encrypted. */
-export function attemptsFor(address: ServerAddress): readonly Attempt[] {
-  const plain: Attempt = { tls: false };
-  if (address.host.startsWith('/')) return [plain];
-  const read = (path: string) => readFileSync(path, 'utf8');
-  const authorities = authoritiesFile(address);
-  const files: tls.ConnectionOptions = {
-    ...(authorities === undefined ? {} : { ca: read(authorities) }),
-    ...(address.sslCert === undefined ? {} : { cert: read(address.sslCert) }),
-    ...(address.sslKey === undefined ? {} : { key: read(address.sslKey) }),
-  };
-  // sslmode below verify-ca asks for encryption, not for proof of identity: libpq's meaning, chosen by the user.
-  const unverified: tls.ConnectionOptions = { ...files, rejectUnauthorized: false };
-  const chainOnly: tls.ConnectionOptions = { ...files, checkServerIdentity: () => undefined };
-  switch (address.sslMode) {
-    case 'disable':
-      return [plain];
-    case 'allow':
-      return [plain, { tls: unverified, required: true }];
-    case 'prefer':
-      return [{ tls: unverified, required: false }, plain];
-    case 'require':
-      return [{ tls: address.sslRootCert === undefined ? unverified : chainOnly, required: true }];
-    case 'verify-ca':
-      return [{ tls: chainOnly, required: true }];
-    case 'verify-full':
-      return [{ tls: { ...files, servername: servername(address.host) }, required: true }];
-  }
-}
-
-const servername = (host: string): string => (net.isIP(host) === 0 ? host : '');
 
 /** Connects, negotiates TLS, and leaves the socket paused. */
 export async function connectSocket(
   address: ServerAddress,
-  attempt: Attempt,
+  attempt: TlsAttempt,
   signal: AbortSignal,
 ): Promise<net.Socket> {
   const socket = net.connect(
@@ -61,7 +26,7 @@ export async function connectSocket(
   try {
     await opened(socket, 'connect');
     socket.setNoDelay(true);
-    if (attempt.tls === false) return socket;
+    if (attempt === false) return socket;
     return await negotiate(socket, address, attempt);
   } catch (error) {
     socket.destroy();
@@ -74,16 +39,16 @@ export async function connectSocket(
 async function negotiate(
   socket: net.Socket,
   address: ServerAddress,
-  attempt: Exclude<Attempt, { tls: false }>,
+  options: tls.ConnectionOptions,
 ): Promise<net.Socket> {
   socket.write(sslRequest());
   const answer = await firstByte(socket);
   if (answer === 0x53) {
-    const secure = tls.connect({ socket, host: address.host, ALPNProtocols: ['postgresql'], ...attempt.tls });
+    const secure = tls.connect({ socket, host: address.host, ALPNProtocols: ['postgresql'], ...options });
     await opened(secure, 'secureConnect');
     return secure;
   }
-  if (!attempt.required) return socket;
+  if (address.sslMode === 'prefer') return socket;
   throw new ClientError({
     code: '08001',
     message: `The server ${address.host}:${address.port} does not offer TLS, and sslmode=${address.sslMode} asks for it`,

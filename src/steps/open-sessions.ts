@@ -1,5 +1,5 @@
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
-import { yieldQuickly } from '../postgres/barrier.ts';
+import { deadlockTimeoutMs, yieldQuickly } from '../postgres/barrier.ts';
 
 /**
  * Opens every session that the pause will need, so that no log-in happens inside it: one for the barrier, one that
@@ -22,6 +22,7 @@ export const openSessions: SwitchoverStep = {
     context.facts.barrier = barrier;
     context.facts.lift = lift;
     context.facts.pins = { source, target };
+    context.facts.deadlockTimeoutMs = await deadlockTimeoutMs(barrier);
     await Promise.all([yieldQuickly(barrier), yieldQuickly(lift)]);
   },
 

@@ -14,7 +14,10 @@ export const raiseBarrierStep: SwitchoverStep = {
   describe: ({ from, tables }) => [`LOCK TABLE (${tables.length} tables) IN EXCLUSIVE MODE on the ${from}`],
 
   async run(context) {
-    await raiseBarrier(barrierSession(context), context.tables, context.remainingMs());
+    await raiseBarrier(barrierSession(context), context.tables, {
+      budgetMs: context.remainingMs(),
+      deadlockTimeoutMs: context.facts.deadlockTimeoutMs,
+    });
     context.facts.barrierHeld = true;
     return `${context.tables.length} tables`;
   },

@@ -8,9 +8,9 @@ import { access, chown, constants, readFile, rename, rm, stat, writeFile } from 
 import pg from 'pg';
 import { allEnded, DeadlineError, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
+import { type TlsAttempt, tlsAttempts } from '../config/tls-attempts.ts';
 import { PrerequisiteError, UnprovenError, UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
-import { tlsAttempts } from '../postgres/connection.ts';
 import { type Entry, notedEpoch, pointAll } from './pgbouncer-config.ts';
 import type { Drained, Obstacle, TrafficState, TrafficSwitch } from './traffic-switch.ts';
 
@@ -50,7 +50,7 @@ export function openPgBouncerSwitch(options: PgBouncerSwitchOptions): TrafficSwi
 class PgBouncerSwitch implements TrafficSwitch {
   readonly #options: PgBouncerSwitchOptions;
   readonly #entries: readonly Entry[];
-  readonly #tls = new Map<PgBouncer, ReturnType<typeof tlsAttempts>>();
+  readonly #tls = new Map<PgBouncer, TlsAttempt[]>();
   #pausedSinceMs: number | undefined;
   #lease: NodeJS.Timeout | undefined;
   #isCommitting = false;

@@ -15,3 +15,18 @@ export function bindParameters(tail: Buffer): Buffer | undefined {
   }
   return tail.subarray(0, tail.length - reader.left);
 }
+
+/** The value of parameter `$position`; undefined when it is null, or the body has no such one. */
+export function boundValue(tail: Buffer, position: number): Buffer | undefined {
+  const reader = new BodyReader(tail);
+  try {
+    reader.bytes(2 * reader.int16());
+    if (position > reader.int16()) return undefined;
+    for (let before = position - 1; before > 0; before--) reader.bytes(Math.max(0, reader.int32()));
+    const size = reader.int32();
+    return size < 0 ? undefined : reader.bytes(size);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}

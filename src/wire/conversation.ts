@@ -15,6 +15,8 @@ export class Conversation {
   transactionStatus: number = IDLE;
   /** The server waits for CopyData. */
   copyingIn = false;
+  /** A Query ends what is unsynced as a Sync does, where nothing was sent behind it. */
+  #queryEndsUnsynced = false;
   #lastPointIsSync = false;
   #syncsSinceExecute = 0;
   /** The client ended a COPY before its CopyInResponse was seen: how many Sync messages the server will ignore in it. */
@@ -39,6 +41,7 @@ export class Conversation {
       case F.query:
       case F.functionCall:
         this.outstanding += 1;
+        this.#queryEndsUnsynced = this.unsynced;
         this.#lastPointIsSync = false;
         return;
       case F.sync:
@@ -51,14 +54,14 @@ export class Conversation {
         return;
       case F.execute:
         this.#syncsSinceExecute = 0;
-        this.unsynced = true;
+        this.#sentUnsynced();
         return;
       case F.parse:
       case F.bind:
       case F.describe:
       case F.close:
       case F.flush:
-        this.unsynced = true;
+        this.#sentUnsynced();
         return;
       case F.copyDone:
       case F.copyFail:
@@ -70,6 +73,11 @@ export class Conversation {
       default:
         return;
     }
+  }
+
+  #sentUnsynced(): void {
+    this.unsynced = true;
+    this.#queryEndsUnsynced = false;
   }
 
   received(type: number): void {
@@ -91,6 +99,7 @@ export class Conversation {
 
   ready(status: number): void {
     if (this.outstanding > 0) this.outstanding -= 1;
+    if (this.outstanding === 0 && this.#queryEndsUnsynced) this.unsynced = false;
     this.transactionStatus = status;
     this.copyingIn = false;
     this.#ignoredInEarlyCopy = undefined;

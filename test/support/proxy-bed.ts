@@ -118,6 +118,7 @@ export interface RawConnection {
   execute(config: object): void;
   close(config: { type: 'S' | 'P'; name: string }): void;
   flush(): void;
+  query(text: string): void;
   sync(): void;
   once(event: 'dataRow', listener: (message: { fields: unknown[] }) => void): void;
   once(event: 'readyForQuery', listener: () => void): void;
