@@ -1,7 +1,7 @@
 /** The lab's grader: nothing done earns nothing, each solution earns all, and each cheat loses the check that it cheats. */
 
 import { execFileSync } from 'node:child_process';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { CHECKS } from '../../lab/labctl/grade/checks.ts';
@@ -87,6 +87,18 @@ describe('not solved', () => {
     await chmod(lab.jsonPath, 0o444);
     const { result } = await lab.grade('--only', 'target-16');
     expect(result).toMatchObject({ score: 0, max_score: 4, passed: false });
+  });
+
+  test('a folder where the result should go stays as it is, and a place for it is asked for beforehand', async () => {
+    const folder = join(lab.paths.folder, 'mine');
+    await mkdir(folder);
+    await writeFile(join(folder, 'thesis.txt'), 'years of work');
+    const grade = (json: string) => lab.run('grade.sh', '--dir', lab.paths.folder, '--json', json);
+    const refused = await grade(folder);
+    expect(refused).toMatchObject({ exitCode: 2, output: expect.stringContaining('is a folder') });
+    expect(await readdir(folder)).toEqual(['thesis.txt']);
+    const nowhere = await grade(join(folder, 'thesis.txt', 'grade.json'));
+    expect(nowhere).toMatchObject({ exitCode: 2, output: expect.stringContaining('cannot be written') });
   });
 
   test('two gradings do not run at once; one that was killed is no hindrance', async () => {

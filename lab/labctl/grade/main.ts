@@ -59,10 +59,10 @@ async function grade(
   });
 }
 
-/** A file that is there, whoever made it and whatever its mode, is replaced. */
+/** A file that is there, whoever made it and whatever its mode, is replaced. A folder is not: it may hold anything. */
 function writeResult(path: string, result: GradeResult): void {
   const file = resolve(path);
-  rmSync(file, { force: true, recursive: true });
+  rmSync(file, { force: true });
   writeWhole(file, `${JSON.stringify(result, undefined, 2)}\n`);
 }
 
