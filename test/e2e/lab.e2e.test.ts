@@ -1,7 +1,7 @@
 /** The lab's grader: nothing done earns nothing, each solution earns all, and each cheat loses the check that it cheats. */
 
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { CHECKS } from '../../lab/labctl/grade/checks.ts';
@@ -99,6 +99,13 @@ describe('not solved', () => {
     expect(await readdir(folder)).toEqual(['thesis.txt']);
     const nowhere = await grade(join(folder, 'thesis.txt', 'grade.json'));
     expect(nowhere).toMatchObject({ exitCode: 2, output: expect.stringContaining('cannot be written') });
+  });
+
+  test('a folder in the place of the report is no report, and hinders no other check', async () => {
+    await mkdir(lab.reportPath);
+    const graded = await lab.grade('--only', 'target-16,report-exists');
+    await rm(lab.reportPath, { recursive: true });
+    expect(graded.result.tests.map(({ status }) => status), graded.output).toEqual(['fail', 'fail']);
   });
 
   test('two gradings do not run at once; one that was killed is no hindrance', async () => {
