@@ -4,12 +4,15 @@ import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type RunningApp, startApp } from '../../lab/app/app.ts';
+import { APP_USER, type LocalRecord, readJson, writeJson } from '../../lab/labctl/folder.ts';
 import { CHECKS } from '../../lab/labctl/grade/checks.ts';
 import { isAlive, startTimeOf } from '../../lab/labctl/local/processes.ts';
 import { serverAddress } from '../../lab/labctl/local/servers.ts';
 import { readSecrets } from '../../lab/labctl/secrets.ts';
 import { seedLab } from '../../lab/labctl/seed/seed-lab.ts';
-import { withSession } from '../../lab/labctl/session.ts';
+import { rowsOf, withSession } from '../../lab/labctl/session.ts';
+import { until } from '../../src/base/async.ts';
 import { type ServerAddress, startServer } from '../../src/index.ts';
 import { LabBed } from './lab-bed.ts';
 
@@ -135,6 +138,45 @@ describe('not solved', () => {
     expect([graded.of('app-on-target'), graded.of('app-endpoint')]).toEqual(['0/8', '0/4']);
     expect([graded.of('no-lost-writes'), graded.of('zero-failed')]).toEqual(['0/10', '0/12']);
     expect(graded.exitCode).toBe(1);
+  });
+
+  test('a second shop on the target for the grader, while the customer stays on the source', async () => {
+    const source = serverAddress(lab.paths, 'source');
+    if (source === undefined) throw new Error('There is no source');
+    const record = readJson<LocalRecord>(lab.paths.record);
+    const { appPassword: password } = readSecrets(lab.paths);
+    const { host, port } = source;
+    const link = `host=${host} port=${port} user=${source.user} dbname=shop password=${source.password}`;
+    await withSession(source, (session) => session.query('CREATE PUBLICATION p FOR ALL TABLES'));
+    await withSession(target(), (session) =>
+      session.query(`CREATE SUBSCRIPTION s CONNECTION '${link}' PUBLICATION p WITH (copy_data = false)`),
+    );
+    const hasArrived = () =>
+      withSession(target(), (session) => rowsOf(session, 'SELECT FROM public.request_log LIMIT 1'));
+    await until('a write of the load', async () => ((await hasArrived()).length > 0 ? true : undefined), {
+      timeoutMs: 30_000,
+      intervalMs: 100,
+    });
+    const decoy: RunningApp = await startApp({ database: { ...target(), user: APP_USER, password } });
+    try {
+      writeJson(lab.paths.record, { ...record, appUrl: decoy.url, replicaUrls: [decoy.url, decoy.url] });
+      const graded = await lab.grade();
+      expect(graded.of('app-on-target'), graded.output).toBe('0/8');
+      expect(graded.output).toContain('came there by replication');
+      expect(graded.of('zero-failed')).toBe('0/12');
+    } finally {
+      writeJson(lab.paths.record, record);
+      await decoy.stop();
+      // What came by replication took keys that the shop would take again.
+      await withSession(target(), (session) =>
+        session.query(`DROP SUBSCRIPTION s`).then(() =>
+          session.query(`SELECT setval('public.orders_id_seq', 1000000), setval('public.event_ids', 1000000),
+            setval('public.order_status_changes_id_seq', 1000000), setval('billing.payments_id_seq', 1000000),
+            setval('billing.invoice_numbers', -1000000)`),
+        ),
+      );
+      await withSession(source, (session) => session.query('DROP PUBLICATION p'));
+    }
   });
 
   test('the application pointed at the target before it has caught up, and a report out of thin air', async () => {
