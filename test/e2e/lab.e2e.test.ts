@@ -60,9 +60,16 @@ describe('not solved', () => {
   let lab: LabBed;
 
   beforeAll(async () => {
-    lab = await LabBed.create();
+    lab = await LabBed.folder();
   });
   afterAll(async () => lab[Symbol.asyncDispose]());
+
+  test('set up twice at once: one does it, the other is refused', async () => {
+    const both = await Promise.all([lab.setup(), lab.setup()]);
+    const outputs = both.map(({ output }) => output).join('');
+    expect(both.map(({ exitCode }) => exitCode).sort(), outputs).toEqual([0, 2]);
+    expect(outputs).toContain('Another setup');
+  });
 
   function target(): ServerAddress {
     const address = serverAddress(lab.paths, 'target');
@@ -237,6 +244,13 @@ describe('not solved', () => {
     expect(graded.output).toContain('is not PostgreSQL 16');
   });
 
+  test('reset begins anew, as it was', { timeout: 120_000 }, async () => {
+    const reset = await lab.run('setup.sh', '--dir', lab.paths.folder, '--reset', '--yes');
+    expect(reset.exitCode, reset.output).toBe(0);
+    expect(readJson(lab.paths.record)).toMatchObject({ mode: 'local', rows: 3000, rate: 50 });
+    expect((await lab.grade('--only', 'target-16')).output).toContain('no target is deployed');
+  });
+
   test('down leaves nothing', async () => {
     const started = [...(await lab.processes()).values()];
     expect(started.filter(isAlive).length).toBeGreaterThan(2);
@@ -244,4 +258,16 @@ describe('not solved', () => {
     expect(started.filter(isAlive)).toEqual([]);
     expect(await lab.grade()).toMatchObject({ exitCode: 2, result: { score: 0, passed: false } });
   });
+});
+
+test('a folder with other things in it is not taken for a lab, and not removed', async () => {
+  await using lab = await LabBed.folder();
+  const { folder } = lab.paths;
+  await mkdir(folder);
+  await writeFile(join(folder, 'thesis.txt'), 'years of work');
+  const { exitCode, output } = await lab.setup();
+  expect(output).toContain('is not empty and holds no lab');
+  expect(exitCode).toBe(2);
+  expect((await lab.setup('--down', '--yes')).exitCode).toBe(2);
+  expect(await readdir(folder)).toEqual(['thesis.txt']);
 });
