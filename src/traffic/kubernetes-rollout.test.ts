@@ -1,6 +1,6 @@
 import type { V1DaemonSet, V1Deployment, V1Pod, V1StatefulSet } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
-import { blockingPods, rolloutState } from './kubernetes-rollout.ts';
+import { blockingPods, isReplaced, rolloutState } from './kubernetes-rollout.ts';
 
 const rolledOut = { observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2 };
 const deployment = (status: object): V1Deployment => ({
@@ -30,6 +30,12 @@ describe('a rollout', () => {
     ],
   ])('of a Deployment: %s', (_, status, is) => {
     expect(rolloutState(deployment(status))).toMatchObject({ is });
+  });
+
+  test('has replaced every pod, ready or not', () => {
+    expect(isReplaced(deployment({ ...rolledOut, availableReplicas: 0 }))).toBe(true);
+    for (const still of [{ observedGeneration: 1 }, { updatedReplicas: 1 }, { replicas: 3 }])
+      expect(isReplaced(deployment({ ...rolledOut, ...still }))).toBe(false);
   });
 
   test('being undone: what the controller said of it before is no verdict on the undo', () => {

@@ -28,6 +28,12 @@ export function rolloutState(workload: Workload, { isUndo = false }: VerdictOpti
   return DONE;
 }
 
+/** Every pod is new and no old one is left, ready or not. */
+export function isReplaced(workload: Workload): boolean {
+  const { wanted, updated, present } = counts(workload);
+  return hasLooked(workload) && updated >= wanted && present <= updated;
+}
+
 /** Whether the controller has seen the template as it is now. */
 export const hasLooked = ({ metadata, status }: Workload): boolean =>
   (status?.observedGeneration ?? 0) >= (metadata?.generation ?? 0);
