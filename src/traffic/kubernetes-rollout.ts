@@ -1,6 +1,12 @@
 /** Is every pod of a workload new and ready, or will that never be? Pure. */
 
-import type { V1DaemonSet, V1Deployment, V1Pod, V1StatefulSet } from '@kubernetes/client-node';
+import type {
+  V1DaemonSet,
+  V1Deployment,
+  V1LabelSelector,
+  V1Pod,
+  V1StatefulSet,
+} from '@kubernetes/client-node';
 
 export type Workload = V1Deployment | V1StatefulSet | V1DaemonSet;
 
@@ -65,6 +71,26 @@ function counts(workload: Workload): Counts {
     present: status?.replicas ?? 0,
   };
 }
+
+/** As the API server takes it. Pods of others may match it as well: see `ownPods`. */
+export function selectorText({ matchLabels = {}, matchExpressions = [] }: Partial<V1LabelSelector>): string {
+  const wanted = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`);
+  for (const { key, operator, values = [] } of matchExpressions) {
+    if (operator === 'Exists') wanted.push(key);
+    else if (operator === 'DoesNotExist') wanted.push(`!${key}`);
+    else wanted.push(`${key} ${operator.toLowerCase()} (${values.join(',')})`);
+  }
+  return wanted.join(',');
+}
+
+/** Of pods with its labels those that are its own: a Job's, or another workload's, may have the same labels. */
+export const ownPods = (workload: Workload, pods: readonly V1Pod[]): V1Pod[] =>
+  pods.filter(({ metadata }) => {
+    const owner = metadata?.ownerReferences?.find(({ controller }) => controller === true);
+    if (workload.kind !== 'Deployment') return owner?.uid === workload.metadata?.uid;
+    const replicaSet = `${workload.metadata?.name}-${metadata?.labels?.['pod-template-hash']}`;
+    return owner?.kind === 'ReplicaSet' && owner.name === replicaSet;
+  });
 
 /**
  * Pods that keep a StatefulSet from going back. Its controller waits for one that is not ready before it replaces any,

@@ -7,7 +7,7 @@ import type { KubernetesApplication } from '../../src/config/settings.ts';
 import type { ObjectRef } from '../../src/kubernetes/cluster.ts';
 import { trafficRights } from '../../src/traffic/kubernetes-rights.ts';
 import { openKubernetes } from '../../src/traffic/open-kubernetes.ts';
-import { onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
+import { manifest, onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
 import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres.ts';
 import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
 import {
@@ -159,6 +159,28 @@ onCluster('the proxies on a cluster', () => {
     expect(await template(appOf(workload))).toEqual(before.template);
     const { metadata } = await namespace.cluster.require<V1ConfigMap>(ref);
     expect(Object.keys(metadata?.annotations ?? {}).filter((key) => key.startsWith('pgglide'))).toEqual([]);
+  });
+
+  test('a pod of somebody else with the application’s labels is not waited for', async () => {
+    await namespace.cluster.apply(
+      manifest({
+        ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'report', labels: { app: 'app' } } },
+        spec: {
+          terminationGracePeriodSeconds: 0,
+          containers: [{ name: 'app', image: 'busybox:1.36', command: ['sleep', '3600'] }],
+        },
+      }),
+    );
+    const data = { DATABASE_URL: URL };
+    const ref = await startApplication(namespace.cluster, { kind: 'ConfigMap', by: 'envFrom', data });
+    const placement = placementOf(
+      { kind: 'ConfigMap', keys: { url: 'DATABASE_URL' } },
+      { rolloutTimeoutMs: 60_000 },
+    );
+    await placement.putIn('source', SIGNAL);
+    await placement.takeOut('source', SIGNAL);
+    expect(await dataOf(ref)).toEqual(data);
+    await namespace.cluster.remove({ apiVersion: 'v1', kind: 'Pod', name: 'report' });
   });
 
   test('rehearse puts them in, and abort gives the application back as it was', async () => {
