@@ -32,6 +32,19 @@ describe('a rollout', () => {
     expect(rolloutState(deployment(status))).toMatchObject({ is });
   });
 
+  test('whose pods the cluster refuses says why', () => {
+    const message = 'pods "shop-1" is forbidden: exceeded quota: team';
+    const refused = deployment({
+      ...rolledOut,
+      updatedReplicas: 1,
+      conditions: [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message }],
+    });
+    expect(rolloutState(refused)).toEqual({
+      is: 'under-way',
+      waitingFor: `1 of 2 pods to be replaced (${message})`,
+    });
+  });
+
   test('has replaced every pod, ready or not', () => {
     expect(isReplaced(deployment({ ...rolledOut, availableReplicas: 0 }))).toBe(true);
     for (const still of [{ observedGeneration: 1 }, { updatedReplicas: 1 }, { replicas: 3 }])

@@ -23,7 +23,19 @@ export interface VerdictOptions {
   readonly isUndo?: boolean | undefined;
 }
 
-export function rolloutState(workload: Workload, { isUndo = false }: VerdictOptions = {}): RolloutState {
+export function rolloutState(workload: Workload, options: VerdictOptions = {}): RolloutState {
+  const state = countedState(workload, options);
+  const refusal = podsRefused(workload as V1Deployment);
+  if (refusal === undefined || state.is === 'done') return state;
+  if (state.is === 'stuck') return { is: 'stuck', why: `${state.why} ${refusal}` };
+  return underWay(`${state.waitingFor} (${refusal})`);
+}
+
+/** Why the API server takes no pod of it: a quota, a policy, a webhook. It may yet take one. */
+const podsRefused = ({ status }: V1Deployment): string | undefined =>
+  status?.conditions?.find((one) => one.type === 'ReplicaFailure' && one.status === 'True')?.message;
+
+function countedState(workload: Workload, { isUndo = false }: VerdictOptions): RolloutState {
   if (!hasLooked(workload)) return underWay('the controller');
   const why = isUndo ? undefined : givenUp(workload as V1Deployment);
   if (why !== undefined) return { is: 'stuck', why };
