@@ -152,7 +152,9 @@ export class KubernetesPlacement implements TrafficPlacement {
     const { application, migration } = this.#options;
     const holder = await cluster.require<Holder>(this.#holder);
     refuseTaken(application, holder, migration);
-    if (ownerOf(holder) === migration) await this.#pointStraight(active, signal);
+    // Whoever replaced the whole object took our notes away; the pods still go through the proxies.
+    const isOurs = ownerOf(holder) === migration || (await this.#hasMarked());
+    if (isOurs) await this.#pointStraight(active, signal);
     await this.#awaitNoSessions(signal);
     await this.#removeProxies();
     await cluster.patch<Holder>(this.#holder, (current) =>
@@ -172,6 +174,14 @@ export class KubernetesPlacement implements TrafficPlacement {
 
   async #workload({ kind, name }: WorkloadRef): Promise<Workload> {
     return (await this.#open()).require<Workload>({ apiVersion: APPS, kind, name });
+  }
+
+  async #hasMarked(): Promise<boolean> {
+    const cluster = await this.#open();
+    const { application, migration } = this.#options;
+    for (const { kind, name } of application.workloads)
+      if (markOf(await cluster.read<Workload>({ apiVersion: APPS, kind, name })) === migration) return true;
+    return false;
   }
 
   #assertReads(ref: WorkloadRef, workload: Workload): void {

@@ -41,6 +41,7 @@ onCluster('the proxies on a cluster', () => {
     for (const kind of ['ConfigMap', 'Secret']) {
       await namespace?.cluster.remove({ apiVersion: 'v1', kind, name: 'app' });
     }
+    await namespace?.cluster.remove({ apiVersion: 'v1', kind: 'Pod', name: 'report' });
     for (const kind of ['Deployment', 'StatefulSet'] as const) await namespace?.cluster.remove(appOf(kind));
   });
   afterAll(async () => {
@@ -180,7 +181,6 @@ onCluster('the proxies on a cluster', () => {
     await placement.putIn('source', SIGNAL);
     await placement.takeOut('source', SIGNAL);
     expect(await dataOf(ref)).toEqual(data);
-    await namespace.cluster.remove({ apiVersion: 'v1', kind: 'Pod', name: 'report' });
   });
 
   test('rehearse puts them in, and abort gives the application back as it was', async () => {
@@ -350,6 +350,23 @@ onCluster('the proxies on a cluster', () => {
       await namespace.cluster.patch(APP, () => ({ spec: { minReadySeconds: null } }));
       await expect(placement.takeOut('target', AbortSignal.abort())).rejects.toThrow();
       await expect(withoutImage.putIn('target', SIGNAL)).rejects.toMatchObject(stuck);
+      expect((await dataOf(ref)).DATABASE_URL).toContain('@pg-target:');
+      expect(await told(namespace.cluster)).toContain('@pg-target:');
+      expect(await placement.observe()).toEqual({ place: 'out', waitingFor: undefined });
+    });
+
+    test('whoever replaces the ConfigMap does not leave the pods behind proxies that go', async () => {
+      const ref = await startApplication(namespace.cluster, inMap);
+      const placement = placementOf(byUrl);
+      await placement.putIn('source', SIGNAL);
+      await namespace.cluster.patch<V1ConfigMap>(ref, ({ metadata }) => ({
+        metadata: {
+          annotations: Object.fromEntries(Object.keys(metadata?.annotations ?? {}).map((key) => [key, null])),
+        },
+        data: inMap.data,
+      }));
+      expect(await placement.observe()).toMatchObject({ place: 'between' });
+      await placement.takeOut('target', SIGNAL);
       expect((await dataOf(ref)).DATABASE_URL).toContain('@pg-target:');
       expect(await told(namespace.cluster)).toContain('@pg-target:');
       expect(await placement.observe()).toEqual({ place: 'out', waitingFor: undefined });
