@@ -12,7 +12,7 @@ import { COMPONENT_LABEL, INSTANCE_LABEL, objectName } from '../kubernetes/manif
 import { CONTAINER } from '../kubernetes/manifests/pod-template.ts';
 import { JOB_COMMANDS } from '../kubernetes/manifests/render-job.ts';
 import { describeFailure, toPgglideError } from './failure.ts';
-import { type PluginArguments, pluginArguments } from './plugin-arguments.ts';
+import { localArguments, type PluginArguments, pluginArguments } from './plugin-arguments.ts';
 
 const KUBECTL = 'kubectl';
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -21,7 +21,7 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 export async function main(argv: readonly string[]): Promise<number> {
   try {
     const args = pluginArguments(argv);
-    if (args.isLocal) return await run(process.execPath, [packagePath('bin', 'pgglide.js'), ...argv]);
+    if (args.isLocal) return await run(process.execPath, [packagePath('bin', 'pgglide.js'), ...localArguments(args)]);
     const pod = await findPod(args);
     const tty = process.stdin.isTTY && process.stdout.isTTY ? ['-it'] : ['-i'];
     return await run(KUBECTL, [
