@@ -43,9 +43,11 @@ if [ -n "$list" ]; then
   exit
 fi
 
-# What lies there is not this grading's: whoever made it, it goes first.
+# What lies there is not this grading's: whoever made it, it goes first. Nobody waits for a grading that cannot be kept.
 json=$(absolute "$json")
-rm -rf -- "$json" || refuse "$json cannot be replaced"
+[ ! -d "$json" ] || refuse "$json is a folder: --json takes a file"
+(rm -f -- "$json" && mkdir -p -- "$(dirname -- "$json")" && : >"$json" && rm -f -- "$json") 2>/dev/null ||
+  refuse "$json cannot be written: name another file with --json"
 
 # Whatever happens, there is a total and a file.
 finish() {

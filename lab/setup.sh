@@ -11,7 +11,7 @@ setup.sh [--mode local|k8s] [--dir D] [--rows N] [--rate N] [--reset | --down] [
   --dir D    the lab's folder (.pgglide/lab of the checkout, or $LAB_DIR)
   --rows N   about so many rows in the shop's database (200000)
   --rate N   requests per second (500)
-  --reset    take the lab down first, and begin anew
+  --reset    take the lab down first, and begin anew; what is not said is as it was
   --down     end every process or pod of the lab and remove its folder, or its namespace, too
   --yes      do not ask
 With --mode k8s
@@ -24,8 +24,8 @@ TEXT
 
 mode=
 lab_dir=${LAB_DIR:-$lab_root/.pgglide/lab}
-rows=200000
-rate=500
+rows=
+rate=
 action=up
 context=
 namespace=
@@ -50,17 +50,21 @@ while [ $# -gt 0 ]; do
 done
 
 require_mode "$mode"
-case $action in
-  down | reset)
-    if [ -e "$lab_dir" ]; then
-      confirm "End the lab in $lab_dir and remove all its data?"
-      labctl down || exit
-    fi
-    [ "$action" = reset ] || exit 0
-    ;;
-esac
+if [ "$action" != up ]; then
+  if [ -e "$lab_dir" ]; then
+    confirm "End the lab in $lab_dir and remove all its data?"
+  elif [ "$action" = down ]; then
+    exit 0
+  fi
+fi
+if [ "$action" = down ]; then
+  labctl down
+  exit
+fi
 set --
+[ -z "$rows" ] || set -- "$@" --rows "$rows"
+[ -z "$rate" ] || set -- "$@" --rate "$rate"
 [ -z "$context" ] || set -- "$@" --context "$context"
 [ -z "$namespace" ] || set -- "$@" --namespace "$namespace"
 [ -z "$image" ] || set -- "$@" --image "$image"
-labctl up --rows "$rows" --rate "$rate" "$@"
+labctl "$action" "$@"

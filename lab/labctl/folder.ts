@@ -1,6 +1,14 @@
 /** Where a lab keeps its things. What is the learner's is plain to see; what is the grader's lies in `.grader`, closed to others. */
 
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ServerAddress } from '../../src/index.ts';
 
@@ -89,6 +97,22 @@ export function writeWhole(path: string, text: string, mode = 0o644): void {
   writeFileSync(next, text, { mode });
   chmodSync(next, mode);
   renameSync(next, path);
+}
+
+/** Somebody's, and no lab's: `--down` removes a lab's folder with all that is in it. */
+export const isForeign = ({ folder, grader }: Paths): boolean =>
+  existsSync(folder) && !existsSync(grader) && readdirSync(folder).length > 0;
+
+/** Marks the folder as a lab's. @throws {LabError} other things are in it */
+export function claimFolder(paths: Paths): void {
+  if (isForeign(paths))
+    throw new LabError(
+      `${paths.folder} is not empty and holds no lab. A lab wants a folder of its own, which --down removes: --dir D`,
+    );
+  // Others may enter it: as root, the servers and a pooler run as somebody else.
+  mkdirSync(paths.folder, { recursive: true });
+  mkdirSync(paths.grader, { recursive: true, mode: 0o700 });
+  chmodSync(paths.grader, 0o700);
 }
 
 /** Undefined: no lab, or one whose setup has hardly begun. */

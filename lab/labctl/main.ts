@@ -1,9 +1,18 @@
 /** The lab's own tool; setup.sh, grade.sh and the solutions call it, and so may the learner. */
 
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Backend } from './backend.ts';
-import { LabError, type Paths, pathsOf, readRecord } from './folder.ts';
+import type { Backend, UpOptions } from './backend.ts';
+import {
+  type ClusterRecord,
+  claimFolder,
+  LabError,
+  type LabRecord,
+  type Paths,
+  pathsOf,
+  readRecord,
+} from './folder.ts';
 import { runGrade } from './grade/main.ts';
 import { AROUND_MS } from './grade/waits-told.ts';
 import { clusterBackend } from './k8s/backend.ts';
@@ -11,6 +20,7 @@ import { localBackend } from './local/backend.ts';
 import { startByHand } from './local/by-hand.ts';
 import { startFront } from './local/front.ts';
 import { endProcess } from './local/processes.ts';
+import { takeLock } from './lock.ts';
 import { trafficLines } from './traffic.ts';
 
 const USAGE = `labctl [--dir D] COMMAND
@@ -28,8 +38,8 @@ const OPTIONS = {
   context: { type: 'string' },
   namespace: { type: 'string' },
   image: { type: 'string' },
-  rows: { type: 'string', default: '200000' },
-  rate: { type: 'string', default: '500' },
+  rows: { type: 'string' },
+  rate: { type: 'string' },
   around: { type: 'string' },
   until: { type: 'string' },
   unprepared: { type: 'boolean', default: false },
@@ -48,7 +58,8 @@ async function main(args: string[]): Promise<number> {
   const { values, positionals } = parse(args);
   const paths = pathsOf(resolve(values.dir ?? process.env.LAB_DIR ?? '.pgglide/lab'));
   const [command = '', ...rest] = positionals;
-  const backend = backendFor(paths, command === 'down' ? undefined : values.mode);
+  const isEnding = command === 'down' || command === 'reset';
+  const backend = backendFor(paths, isEnding ? undefined : values.mode);
   if (command === 'grade') return runGrade(paths, backend, values);
   const said = await run(paths, backend, command, rest, values);
   if (said !== '') console.log(said);
@@ -78,17 +89,18 @@ async function run(
 ): Promise<string> {
   const [first = ''] = rest;
   switch (command) {
-    case 'up': {
-      const rows = whole('--rows', values.rows, 100, 100_000_000);
-      const rate = whole('--rate', values.rate, 1, 5_000);
-      const { context, namespace, image } = values;
-      await backend.up(paths, { rows, rate, context, namespace, image });
-      return backend.info(paths);
-    }
+    case 'up':
+      return up(paths, backend, upOptions(values));
     case 'down':
-      return (await backend.down(paths))
+      return (await down(paths, backend))
         ? `The lab in ${paths.folder} is gone`
         : 'There is no lab to take down';
+    case 'reset': {
+      const before = readRecord(paths);
+      const options = upOptions(values, before);
+      await down(paths, backend);
+      return up(paths, backendFor(paths, values.mode ?? before?.mode), options);
+    }
     case 'info':
       return backend.info(paths);
     case 'target':
@@ -118,6 +130,30 @@ async function run(
     default:
       throw new LabError(USAGE);
   }
+}
+
+async function up(paths: Paths, backend: Backend, options: UpOptions): Promise<string> {
+  claimFolder(paths);
+  using _lock = takeLock(paths, 'setup');
+  await backend.up(paths, options);
+  return backend.info(paths);
+}
+
+async function down(paths: Paths, backend: Backend): Promise<boolean> {
+  using _lock = existsSync(paths.grader) ? takeLock(paths, 'setup') : undefined;
+  return await backend.down(paths);
+}
+
+/** What is not said is as it was before. */
+function upOptions(values: Values, before?: LabRecord): UpOptions {
+  const { context, namespace, image }: Partial<ClusterRecord> = before?.mode === 'k8s' ? before : {};
+  return {
+    rows: whole('--rows', values.rows ?? String(before?.rows ?? 200_000), 100, 100_000_000),
+    rate: whole('--rate', values.rate ?? String(before?.rate ?? 500), 1, 5_000),
+    context: values.context ?? context,
+    namespace: values.namespace ?? namespace,
+    image: values.image ?? image,
+  };
 }
 
 function windowOf(around: string | undefined): { fromMs: number; toMs: number } {

@@ -1,7 +1,6 @@
 /** The grader's own: keys and what it must remember. Mode 600 in a folder of mode 700. */
 
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync } from 'node:fs';
 import { type Endpoint, LabError, type Paths, readJson, writeJson } from './folder.ts';
 import type { ProcessRecord } from './local/processes.ts';
 
@@ -39,8 +38,6 @@ export interface Baseline {
 export function ensureSecrets(paths: Paths): { secrets: Secrets; isNew: boolean } {
   const found = readJson<Secrets>(paths.secrets);
   if (found !== undefined) return { secrets: found, isNew: false };
-  mkdirSync(paths.grader, { recursive: true, mode: 0o700 });
-  chmodSync(paths.grader, 0o700);
   const word = (bytes: number) => randomBytes(bytes).toString('hex');
   const secrets = { seed: word(16), key: word(32), appPassword: word(12), superuserPassword: word(12) };
   writeJson(paths.secrets, secrets, 0o600);

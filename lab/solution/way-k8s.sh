@@ -25,14 +25,21 @@ check() {
 
 # The Job stays while the target follows, and its pod is where the other commands run.
 sync() {
-  job apply sync
+  # 7: it runs already, and goes on where it was.
+  job apply sync || [[ $? == 7 ]]
   wait_for_pod
   pgglide wait --for phase=following
 }
 
-# A pod that was deleted is replaced by the Job.
+# A pod that was deleted or has failed is replaced by the Job, in its own time.
 wait_for_pod() {
-  kubectl wait --for=condition=Ready pod -l job-name=pgglide-lab-sync --timeout=120s >/dev/null
+  local tries
+  for ((tries = 0; tries < 240; tries++)); do
+    [[ -z $(kubectl get pods -l job-name=pgglide-lab-sync --field-selector=status.phase=Running -o name) ]] || return 0
+    sleep 0.5
+  done
+  echo 'No pod of the migration runs. See kubectl describe job pgglide-lab-sync' >&2
+  exit 1
 }
 
 put_proxies_in() { echo 'pgglide puts its proxies in by itself, at the rehearsal'; }

@@ -8,10 +8,11 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { packagePath } from '../base/package-root.ts';
 import { PgglideError, PrerequisiteError, UsageError } from '../domain/errors.ts';
-import { INSTANCE_LABEL, objectName } from '../kubernetes/manifests/own-names.ts';
+import { COMPONENT_LABEL, INSTANCE_LABEL, objectName } from '../kubernetes/manifests/own-names.ts';
 import { CONTAINER } from '../kubernetes/manifests/pod-template.ts';
+import { JOB_COMMANDS } from '../kubernetes/manifests/render-job.ts';
 import { describeFailure, toPgglideError } from './failure.ts';
-import { type PluginArguments, pluginArguments } from './plugin-arguments.ts';
+import { localArguments, type PluginArguments, pluginArguments } from './plugin-arguments.ts';
 
 const KUBECTL = 'kubectl';
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -20,7 +21,7 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 export async function main(argv: readonly string[]): Promise<number> {
   try {
     const args = pluginArguments(argv);
-    if (args.isLocal) return await run(process.execPath, [packagePath('bin', 'pgglide.js'), ...argv]);
+    if (args.isLocal) return await run(process.execPath, [packagePath('bin', 'pgglide.js'), ...localArguments(args)]);
     const pod = await findPod(args);
     const tty = process.stdin.isTTY && process.stdout.isTTY ? ['-it'] : ['-i'];
     return await run(KUBECTL, [
@@ -36,23 +37,35 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 interface PodList {
-  readonly items: readonly {
-    readonly metadata: {
-      readonly name: string;
-      readonly deletionTimestamp?: string;
-      readonly labels: Readonly<Record<string, string>>;
-    };
-    readonly status: { readonly phase: string };
-  }[];
+  readonly items: readonly ListedPod[];
 }
 
-/** @throws {PrerequisiteError} `pod_missing` @throws {UsageError} `several_migrations` */
+export interface ListedPod {
+  readonly metadata: {
+    readonly name: string;
+    readonly deletionTimestamp?: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+  readonly status: { readonly phase: string };
+}
+
 async function findPod({ kubectl, migration }: PluginArguments): Promise<string> {
   const selector =
     migration === undefined ? 'app.kubernetes.io/name=pgglide' : `${INSTANCE_LABEL}=${objectName(migration)}`;
   const { items } = await ask([...kubectl, 'get', 'pods', '-l', selector, '-o', 'json']);
-  const running = items.filter(
-    ({ metadata, status }) => status.phase === 'Running' && metadata.deletionTimestamp === undefined,
+  return choosePod(items);
+}
+
+/**
+ * A Job's: proxies and dashboard have neither its configuration nor its rights.
+ * @throws {PrerequisiteError} `pod_missing` @throws {UsageError} `several_migrations`
+ */
+export function choosePod(pods: readonly ListedPod[]): string {
+  const isOfJob = ({ metadata }: ListedPod) =>
+    (JOB_COMMANDS as readonly string[]).includes(metadata.labels[COMPONENT_LABEL] ?? '');
+  const running = pods.filter(
+    (pod) =>
+      isOfJob(pod) && pod.status.phase === 'Running' && pod.metadata.deletionTimestamp === undefined,
   );
   const migrations = [...new Set(running.map(({ metadata }) => metadata.labels[INSTANCE_LABEL] ?? ''))];
   if (migrations.length > 1) {
@@ -60,10 +73,10 @@ async function findPod({ kubectl, migration }: PluginArguments): Promise<string>
       hint: 'Say which: kubectl pgglide -m NAME ...',
     });
   }
-  const pod = running.find(({ metadata }) => metadata.labels['app.kubernetes.io/component'] === 'sync');
+  const pod = running.find(({ metadata }) => metadata.labels[COMPONENT_LABEL] === 'sync');
   const name = (pod ?? running[0])?.metadata.name;
   if (name !== undefined) return name;
-  throw new PrerequisiteError('pod_missing', 'No pod of pgglide runs in this namespace', {
+  throw new PrerequisiteError('pod_missing', 'No Job of pgglide has a running pod in this namespace', {
     hint: 'Start the migration’s Job: pgglide k8s apply -n NAMESPACE',
   });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pluginArguments } from './plugin-arguments.ts';
+import { localArguments, pluginArguments } from './plugin-arguments.ts';
 
 test.each([
   ['status', [], undefined, ['status']],
@@ -14,4 +14,12 @@ test.each([
 
 test.each(['', '--help', 'k8s render -n shop', 'version'])('"%s" runs here', (line) => {
   expect(pluginArguments(line.split(' ').filter(Boolean)).isLocal).toBe(true);
+});
+
+test.each([
+  ['-n shop --context=prod -m orders k8s logs --run cutover', 'k8s logs --run cutover --namespace=shop --context=prod --migration=orders'],
+  ['k8s render -n shop', 'k8s render --namespace=shop'],
+  ['--help', '--help'],
+])('%s runs here as: %s', (line, run) => {
+  expect(localArguments(pluginArguments(line.split(' '))).join(' ')).toBe(run);
 });

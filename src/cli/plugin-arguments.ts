@@ -42,6 +42,13 @@ export function pluginArguments(argv: readonly string[]): PluginArguments {
   return { kubectl, migration, command, isLocal };
 }
 
+/** For a command that runs here: kubectl's flags may stand before it, and pgglide takes them behind it. */
+export const localArguments = ({ command, kubectl, migration }: PluginArguments): string[] => [
+  ...command,
+  ...kubectl,
+  ...(migration === undefined ? [] : [`--migration=${migration}`]),
+];
+
 function splitAtEquals(word: string): [string, string | undefined] {
   const at = word.indexOf('=');
   return at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];

@@ -51,7 +51,8 @@ const plainHead = (text: string, length: number): string =>
     .replace(/[^a-z0-9]+/g, '_')
     .slice(0, length);
 
-function fnv1a(text: string): string {
+/** Eight hexadecimal digits: tells names apart whose readable forms are alike. */
+export function fnv1a(text: string): string {
   let hash = 0x811c9dc5;
   for (const char of text) {
     hash ^= char.codePointAt(0) ?? 0;

@@ -9,6 +9,8 @@ export interface Attempt extends Right {
   readonly kind: string;
   readonly name: string | undefined;
   readonly namespace: string;
+  /** What is not there yet is made, which takes the right to create, too. */
+  readonly isApply?: boolean;
   /** The API server's URL. */
   readonly server: string;
 }
@@ -17,6 +19,9 @@ interface Status {
   readonly message?: string;
   readonly reason?: string;
 }
+
+const whatOf = ({ verb, kind, name, namespace }: Attempt): string =>
+  `${verb} ${kind}${name === undefined ? '' : ` "${name}"`} in namespace "${namespace}"`;
 
 /** The HTTP status of an answer; undefined where there was none. */
 function httpStatus(error: unknown): number | undefined {
@@ -32,7 +37,7 @@ export function apiFailure(error: unknown, attempt: Attempt): PgglideError {
   if (error instanceof PgglideError) return error;
   const status = httpStatus(error);
   if (status === undefined) return withoutAnswer(error, attempt);
-  const what = `${attempt.verb} ${attempt.kind}${attempt.name === undefined ? '' : ` "${attempt.name}"`} in namespace "${attempt.namespace}"`;
+  const what = whatOf(attempt);
   const said = statusOf(error, attempt);
   const facts = { verb: attempt.verb, resource: attempt.resource, namespace: attempt.namespace, status };
   switch (status) {
@@ -71,6 +76,13 @@ export function apiFailure(error: unknown, attempt: Attempt): PgglideError {
         },
       );
   }
+}
+
+/** What RBAC allows an admission rule may still forbid, with the same status: a quota, a policy, a webhook. */
+export function refusedByRule(error: unknown, attempt: Attempt): PrerequisiteError {
+  return new PrerequisiteError('cluster_refused', `Cannot ${whatOf(attempt)}: ${statusOf(error, attempt)}`, {
+    hint: 'The rights are there: a quota, a policy or a webhook of the cluster is against it.',
+  });
 }
 
 /** Names every right that is missing, and the rules that grant them. */

@@ -7,7 +7,7 @@ import type { Duplex, Writable } from 'node:stream';
 import type { KubeConfig, KubernetesObject, KubernetesObjectApi, LogOptions } from '@kubernetes/client-node';
 import { withDeadline } from '../base/async.ts';
 import { PgglideError } from '../domain/errors.ts';
-import { type Attempt, apiFailure, forbidden } from './api-failure.ts';
+import { type Attempt, apiFailure, forbidden, refusedByRule } from './api-failure.ts';
 import { type ClusterChoice, type Environment, readKubeConfig } from './kubeconfig.ts';
 import { type KubernetesClient, loadKubernetesClient } from './load-client.ts';
 import { connectToPod } from './pod-connection.ts';
@@ -15,6 +15,8 @@ import type { Right } from './right.ts';
 
 const CALL_TIMEOUT_MS = 20_000;
 const CONFLICT_ATTEMPTS = 8;
+/** Their answers are what a refusal is judged by. */
+const REVIEWS = 'authorization.k8s.io';
 /** Whose fields are whose, in server-side apply. */
 const FIELD_MANAGER = 'pgglide';
 /** Only objects of our own are applied: whoever else set a field of theirs does not keep it. */
@@ -247,24 +249,43 @@ export class Cluster {
 
   #write<T extends NamedObject>(verb: string, object: T, work: (whole: T) => Promise<T>): Promise<T> {
     const { name, namespace } = object.metadata;
-    return this.#call(verb, { apiVersion: object.apiVersion, kind: object.kind, name, namespace }, (header) =>
-      work({ ...object, metadata: { ...object.metadata, ...header.metadata } }),
+    const { apiVersion, kind } = object;
+    const isApply = verb === 'patch';
+    return this.#call(
+      verb,
+      { apiVersion, kind, name, namespace },
+      (header) => work({ ...object, metadata: { ...object.metadata, ...header.metadata } }),
+      isApply,
     );
   }
 
-  #call<T>(verb: string, ref: ObjectRef, work: (header: NamedObject) => Promise<T>): Promise<T> {
+  #call<T>(
+    verb: string,
+    ref: ObjectRef,
+    work: (header: NamedObject) => Promise<T>,
+    isApply = false,
+  ): Promise<T> {
     const { apiVersion, kind, name, namespace = this.namespace } = ref;
-    return this.#bounded(this.#attempt(verb, { apiVersion, kind, name, namespace }), () =>
-      work({ apiVersion, kind, metadata: { name, namespace } }),
-    );
+    const attempt = { ...this.#attempt(verb, { apiVersion, kind, name, namespace }), isApply };
+    return this.#bounded(attempt, () => work({ apiVersion, kind, metadata: { name, namespace } }));
   }
 
   async #bounded<T>(attempt: Attempt, work: () => Promise<T>): Promise<T> {
     try {
       return await withDeadline(`${attempt.verb} ${attempt.kind}`, CALL_TIMEOUT_MS, work());
     } catch (error) {
-      throw apiFailure(error, attempt);
+      const failure = apiFailure(error, attempt);
+      const isUnclear = failure.code === 'cluster_forbidden' && attempt.group !== REVIEWS;
+      throw isUnclear && (await this.#isAllowed(attempt)) ? refusedByRule(error, attempt) : failure;
     }
+  }
+
+  async #isAllowed({ group, resource, verb, name, namespace, isApply }: Attempt): Promise<boolean> {
+    const named = { verb, group, resource, ...(name === undefined ? {} : { names: [name] }) };
+    const rights: Right[] = isApply ? [named, { verb: 'create', group, resource }] : [named];
+    const answers = rights.map((right) => this.may(right, { namespace }));
+    // A cluster that does not tell has not said yes.
+    return (await Promise.all(answers).catch(() => [false])).every((allowed) => allowed);
   }
 
   #attempt(

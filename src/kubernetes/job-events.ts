@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { CoreV1Event, V1Lease } from '@kubernetes/client-node';
+import { withDeadline } from '../base/async.ts';
 import type { PgglideError } from '../domain/errors.ts';
 import { isSample, type MigrationEvent } from '../domain/event.ts';
 import type { Cluster, NamedObject } from './cluster.ts';
@@ -15,6 +16,8 @@ import type { OwnJob } from './own-job.ts';
 
 const LEASE_SECONDS = 30;
 const RENEW_EVERY_MS = 10_000;
+/** How long the end of a command waits for the API server to take the last of them. */
+const CLOSE_TIMEOUT_MS = 10_000;
 const COMPONENT = 'pgglide';
 
 export class JobEvents {
@@ -24,6 +27,7 @@ export class JobEvents {
   /** One after the other: they are read in this order. */
   #posting: Promise<void> = Promise.resolve();
   #renewal: NodeJS.Timeout | undefined;
+  #isRenewing = false;
   #hasWarned = false;
 
   constructor(
@@ -54,16 +58,28 @@ export class JobEvents {
     );
   }
 
-  /** Resolves when all is posted. The Lease runs out by itself. */
+  /** Resolves when all is posted, or the API server does not take it. The Lease runs out by itself. */
   async close(): Promise<void> {
     clearInterval(this.#renewal);
-    await this.#posting;
+    const posted = withDeadline('posting the last Events', CLOSE_TIMEOUT_MS, this.#posting);
+    await posted.catch((error: unknown) => this.#warnOnce(error));
   }
 
   #hold(): void {
     if (this.#renewal !== undefined) return;
-    this.#enqueue(() => this.#renew());
-    this.#renewal = setInterval(() => this.#enqueue(() => this.#renew()), RENEW_EVERY_MS).unref();
+    this.#enqueueRenewal();
+    this.#renewal = setInterval(() => this.#enqueueRenewal(), RENEW_EVERY_MS).unref();
+  }
+
+  /** One at a time: where the API server does not answer they would become ever more. */
+  #enqueueRenewal(): void {
+    if (this.#isRenewing) return;
+    this.#isRenewing = true;
+    this.#enqueue(() =>
+      this.#renew().finally(() => {
+        this.#isRenewing = false;
+      }),
+    );
   }
 
   #enqueue(work: () => Promise<unknown>): void {

@@ -53,7 +53,10 @@ export async function runSwitch(
   }
   await updateOwnSchema(session);
   const placement = session.placement();
-  if (placement !== undefined) await reconcile(putProxyIn, { ...session.context(row.plan), placement });
+  if (placement !== undefined) {
+    const { activeSide } = row;
+    await reconcile(putProxyIn, { ...session.context(row.plan), placement, activeSide });
+  }
   for (const database of session.databases) await reviveLink(database, row);
   const epoch = await epochBefore(session, row, traffic);
   const context = await switchoverContext(session, { ...row, epoch }, direction, traffic);

@@ -1,8 +1,10 @@
+import type { Side } from '../domain/names.ts';
 import type { Step, StepContext } from '../engine/step.ts';
 import type { PlacementState, TrafficPlacement } from '../traffic/traffic-placement.ts';
 
 interface ArrivingContext extends StepContext {
   readonly placement: TrafficPlacement;
+  readonly activeSide: Side;
 }
 
 /**
@@ -21,7 +23,11 @@ export const putProxyIn: Step<PlacementState, ArrivingContext> = {
     return { satisfied: facts.place === 'in', facts };
   },
 
-  actions: ({ placement, signal }) => [
-    { on: 'traffic', does: placement.describe('in').join('; '), run: () => placement.putIn(signal) },
+  actions: ({ placement, activeSide, signal }) => [
+    {
+      on: 'traffic',
+      does: placement.describe('in').join('; '),
+      run: () => placement.putIn(activeSide, signal),
+    },
   ],
 };

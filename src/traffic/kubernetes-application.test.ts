@@ -12,7 +12,7 @@ import {
 
 const BY_URL = { kind: 'ConfigMap', name: 'shop', keys: { url: 'URL' } } as const;
 const BY_PARTS = { kind: 'ConfigMap', name: 'shop', keys: { host: 'HOST', port: 'PORT' } } as const;
-const IN = { migration: 'm', proxy: { host: 'proxy', port: '5432' } };
+const IN = { migration: 'm', proxy: { host: 'proxy', port: '5432' }, active: 'source' } as const;
 const map = (data: Record<string, string>, more: object = {}): V1ConfigMap => ({ data, ...more });
 const merged = (holder: V1ConfigMap, patch: object | undefined): V1ConfigMap => {
   const { data, metadata } = (patch ?? {}) as V1ConfigMap;
@@ -39,6 +39,15 @@ describe('the application’s configuration', () => {
     expect(originalEndpoint(again)).toEqual({ host: 'old', port: '5433' });
     expect(letGo(before)).toBeUndefined();
     expect(letGo(again)).toBeDefined();
+  });
+
+  test('that was at the target by then is not remembered as the source', () => {
+    const inside = merged(
+      map({ URL: 'postgresql://new/d' }),
+      pointAtProxy(BY_URL, map({ URL: 'postgresql://new/d' }), { ...IN, active: 'target' }),
+    );
+    expect(currentEndpoint(BY_URL, inside)).toEqual(IN.proxy);
+    expect(originalEndpoint(inside)).toBeUndefined();
   });
 
   test('of another migration is not touched', () => {

@@ -3,6 +3,7 @@
 import type { V1ConfigMap, V1PodSpec, V1Secret } from '@kubernetes/client-node';
 import type { KubernetesApplication } from '../config/settings.ts';
 import { PrerequisiteError, RefusedError } from '../domain/errors.ts';
+import type { Side } from '../domain/names.ts';
 import { type Endpoint, endpointIn, sslModeIn, withEndpoint } from './database-endpoint.ts';
 
 /** On the ConfigMap or Secret: which migration has it, and where the application pointed before. */
@@ -68,18 +69,24 @@ function dataFor(application: Application, holder: Holder, endpoint: Endpoint): 
 export const ownerOf = (holder: Holder): string | undefined => holder.metadata?.annotations?.[OWNER];
 
 /**
- * A merge patch that points the application at the proxy and remembers where it pointed; undefined: it is so already.
+ * A merge patch that points the application at the proxy and remembers where it pointed, if that was the source;
+ * undefined: it is so already.
  * @throws {RefusedError} `application_taken`
  */
 export function pointAtProxy(
   application: Application,
   holder: Holder,
-  { migration, proxy }: { readonly migration: string; readonly proxy: Endpoint },
+  {
+    migration,
+    proxy,
+    active,
+  }: { readonly migration: string; readonly proxy: Endpoint; readonly active: Side },
 ): object | undefined {
   refuseTaken(application, holder, migration);
   const current = currentEndpoint(application, holder);
   if (ownerOf(holder) === migration && sameEndpoint(current, proxy)) return undefined;
-  const original = ownerOf(holder) === migration ? {} : { [ORIGINAL]: JSON.stringify(current) };
+  const isFirst = ownerOf(holder) !== migration && active === 'source';
+  const original = isFirst ? { [ORIGINAL]: JSON.stringify(current) } : {};
   return {
     metadata: { annotations: { [OWNER]: migration, ...original } },
     data: dataFor(application, holder, proxy),
@@ -97,7 +104,7 @@ export const letGo = (holder: Holder): object | undefined =>
     ? undefined
     : { metadata: { annotations: { [OWNER]: null, [ORIGINAL]: null } } };
 
-/** Where it pointed before we came; undefined: we have not. */
+/** Where it pointed before we came, as its name for the source; undefined: we have not, or it was at the target by then. */
 export function originalEndpoint(holder: Holder): Endpoint | undefined {
   const note = holder.metadata?.annotations?.[ORIGINAL];
   if (note === undefined) return undefined;

@@ -7,8 +7,10 @@ import type { Cluster } from '../kubernetes/cluster.ts';
 import { hopelessReason } from '../kubernetes/hopeless-pod.ts';
 import {
   blockingPods,
+  ownPods,
   type RolloutState,
   rolloutState,
+  selectorText,
   type VerdictOptions,
   type Workload,
 } from './kubernetes-rollout.ts';
@@ -57,10 +59,8 @@ async function look(
   const workload = await cluster.require<Workload>({ apiVersion: 'apps/v1', kind, name });
   const state = rolloutState(workload, { isUndo });
   if (state.is === 'stuck') return state;
-  const labels = Object.entries(workload.spec?.selector.matchLabels ?? {})
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',');
-  const pods = await cluster.list<V1Pod>({ apiVersion: 'v1', kind: 'Pod' }, { labels });
+  const labels = selectorText(workload.spec?.selector ?? {});
+  const pods = ownPods(workload, await cluster.list<V1Pod>({ apiVersion: 'v1', kind: 'Pod' }, { labels }));
   if (isUndo) await removePods(cluster, blockingPods(workload, pods, isNew));
   if (state.is === 'done') {
     const old = pods.filter((pod) => !isNew(pod) && !isOver(pod)).length;

@@ -44,7 +44,7 @@ import {
   proxyRefs,
 } from './kubernetes-proxy-objects.ts';
 import { trafficRights } from './kubernetes-rights.ts';
-import { rolloutState, type Workload } from './kubernetes-rollout.ts';
+import { isReplaced, rolloutState, type Workload } from './kubernetes-rollout.ts';
 import type { PlacementState, TrafficPlacement } from './traffic-placement.ts';
 
 const APPS = 'apps/v1';
@@ -93,24 +93,35 @@ export class KubernetesPlacement implements TrafficPlacement {
       cluster.read<Workload>(proxyDeployment(migration)),
     ]);
     refuseTaken(application, holder, migration);
-    const isOwned = ownerOf(holder) === migration;
-    if (!isOwned && proxy === undefined) return { place: 'out', waitingFor: undefined };
-    if (!isOwned || !sameEndpoint(currentEndpoint(application, holder), proxyEndpoint(migration))) {
-      return { place: 'between', waitingFor: `${application.kind} ${application.name}` };
+    if (ownerOf(holder) !== migration && proxy === undefined) return { place: 'out', waitingFor: undefined };
+    const areReady = proxy !== undefined && rolloutState(proxy).is === 'done';
+    const waitingFor = areReady ? await this.#notThrough(holder) : workloadText(proxyDeployment(migration));
+    return { place: waitingFor === undefined ? 'in' : 'between', waitingFor };
+  }
+
+  /**
+   * What does not lead through the proxies; undefined: everything does. Pods that are not ready are no matter of ours: an
+   * application that does not get on with the new server is what people roll back for.
+   */
+  async #notThrough(holder: Holder): Promise<string | undefined> {
+    const { application, migration } = this.#options;
+    const isPointed =
+      ownerOf(holder) === migration &&
+      sameEndpoint(currentEndpoint(application, holder), proxyEndpoint(migration));
+    if (!isPointed) return `${application.kind} ${application.name}`;
+    for (const ref of application.workloads) {
+      const workload = await this.#workload(ref);
+      if (markOf(workload) !== migration || !isReplaced(workload)) return workloadText(ref);
     }
-    const all = [{ ref: { kind: 'Deployment', name: proxyName(migration) }, workload: proxy }];
-    for (const ref of application.workloads) all.push({ ref, workload: await this.#workload(ref) });
-    const late = all.find(({ ref, workload }) => {
-      const isMarked = ref.name === proxyName(migration) || markOf(workload) === migration;
-      return workload === undefined || !isMarked || rolloutState(workload).is !== 'done';
-    });
-    return late === undefined
-      ? { place: 'in', waitingFor: undefined }
-      : { place: 'between', waitingFor: workloadText(late.ref) };
+    return undefined;
   }
 
   /** Everything that can be known before anything is changed. Reads only. */
   async check(): Promise<Endpoint> {
+    return currentEndpoint(this.#options.application, await this.#checkedHolder());
+  }
+
+  async #checkedHolder(): Promise<Holder> {
     const cluster = await this.#open();
     const { application, migration, traffic } = this.#options;
     await cluster.requireRights(trafficRights(application, migration));
@@ -118,20 +129,20 @@ export class KubernetesPlacement implements TrafficPlacement {
     refuseTaken(application, holder, migration);
     assertChangeable(application, holder, traffic.tlsSecret !== undefined);
     for (const ref of application.workloads) this.#assertReads(ref, await this.#workload(ref));
-    return currentEndpoint(application, holder);
+    return holder;
   }
 
-  async putIn(signal: AbortSignal): Promise<void> {
-    await this.check();
+  async putIn(active: Side, signal: AbortSignal): Promise<void> {
+    const wasIn = (await this.#notThrough(await this.#checkedHolder())) === undefined;
     const { migration } = this.#options;
     try {
       await this.#startProxies(signal);
-      await this.#pointAtProxy();
+      await this.#pointAtProxy(active);
       await this.#mark(migration);
       await this.#awaitWorkloads({ signal, isNew: isMarkedBy(migration) });
     } catch (error) {
       // Stopped by a signal it stays half-way: the same command goes on from there.
-      if (!signal.aborted) await undone(error, this.#undoPutIn());
+      if (!signal.aborted && !wasIn) await undone(error, this.#undoPutIn(active));
       throw error;
     }
   }
@@ -141,7 +152,9 @@ export class KubernetesPlacement implements TrafficPlacement {
     const { application, migration } = this.#options;
     const holder = await cluster.require<Holder>(this.#holder);
     refuseTaken(application, holder, migration);
-    if (ownerOf(holder) === migration) await this.#pointStraight(active, signal);
+    // Whoever replaced the whole object took our notes away; the pods still go through the proxies.
+    const isOurs = ownerOf(holder) === migration || (await this.#hasMarked());
+    if (isOurs) await this.#pointStraight(active, signal);
     await this.#awaitNoSessions(signal);
     await this.#removeProxies();
     await cluster.patch<Holder>(this.#holder, (current) =>
@@ -161,6 +174,14 @@ export class KubernetesPlacement implements TrafficPlacement {
 
   async #workload({ kind, name }: WorkloadRef): Promise<Workload> {
     return (await this.#open()).require<Workload>({ apiVersion: APPS, kind, name });
+  }
+
+  async #hasMarked(): Promise<boolean> {
+    const cluster = await this.#open();
+    const { application, migration } = this.#options;
+    for (const { kind, name } of application.workloads)
+      if (markOf(await cluster.read<Workload>({ apiVersion: APPS, kind, name })) === migration) return true;
+    return false;
   }
 
   #assertReads(ref: WorkloadRef, workload: Workload): void {
@@ -200,12 +221,12 @@ export class KubernetesPlacement implements TrafficPlacement {
     return clusterFeatures(await cluster.version()).disruptionBudget;
   }
 
-  async #pointAtProxy(): Promise<void> {
+  async #pointAtProxy(active: Side): Promise<void> {
     const cluster = await this.#open();
     const { application, migration } = this.#options;
     const proxy = proxyEndpoint(migration);
     await cluster.patch<Holder>(this.#holder, (holder) =>
-      pointAtProxy(application, holder, { migration, proxy }),
+      pointAtProxy(application, holder, { migration, proxy, active }),
     );
   }
 
@@ -246,7 +267,7 @@ export class KubernetesPlacement implements TrafficPlacement {
       await this.#mark(undefined);
       await this.#awaitWorkloads({ signal, isNew: isUnmarked });
     } catch (error) {
-      if (!signal.aborted) await undone(error, this.#undoPointStraight());
+      if (!signal.aborted) await undone(error, this.#undoPointStraight(active));
       throw error;
     }
   }
@@ -259,13 +280,13 @@ export class KubernetesPlacement implements TrafficPlacement {
   }
 
   /** The old pods still run: taking the mark away brings back their template, so that none is started anew. */
-  async #undoPutIn(): Promise<void> {
+  async #undoPutIn(active: Side): Promise<void> {
     const cluster = await this.#open();
     const { application, migration } = this.#options;
     const holder = await cluster.require<Holder>(this.#holder);
     if (ownerOf(holder) === migration) {
       await cluster.patch<Holder>(this.#holder, (current) => {
-        const back = pointAt(application, current, this.#database('source', current));
+        const back = pointAt(application, current, this.#database(active, current));
         return { ...back, ...letGo(current) };
       });
       await this.#mark(undefined);
@@ -275,8 +296,8 @@ export class KubernetesPlacement implements TrafficPlacement {
     await this.#removeProxies();
   }
 
-  async #undoPointStraight(): Promise<void> {
-    await this.#pointAtProxy();
+  async #undoPointStraight(active: Side): Promise<void> {
+    await this.#pointAtProxy(active);
     await this.#mark(this.#options.migration);
     await this.#awaitUndo(isMarkedBy(this.#options.migration));
   }

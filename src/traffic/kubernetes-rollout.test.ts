@@ -1,6 +1,6 @@
 import type { V1DaemonSet, V1Deployment, V1Pod, V1StatefulSet } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
-import { blockingPods, rolloutState } from './kubernetes-rollout.ts';
+import { blockingPods, isReplaced, ownPods, rolloutState, selectorText } from './kubernetes-rollout.ts';
 
 const rolledOut = { observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2 };
 const deployment = (status: object): V1Deployment => ({
@@ -30,6 +30,25 @@ describe('a rollout', () => {
     ],
   ])('of a Deployment: %s', (_, status, is) => {
     expect(rolloutState(deployment(status))).toMatchObject({ is });
+  });
+
+  test('whose pods the cluster refuses says why', () => {
+    const message = 'pods "shop-1" is forbidden: exceeded quota: team';
+    const refused = deployment({
+      ...rolledOut,
+      updatedReplicas: 1,
+      conditions: [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message }],
+    });
+    expect(rolloutState(refused)).toEqual({
+      is: 'under-way',
+      waitingFor: `1 of 2 pods to be replaced (${message})`,
+    });
+  });
+
+  test('has replaced every pod, ready or not', () => {
+    expect(isReplaced(deployment({ ...rolledOut, availableReplicas: 0 }))).toBe(true);
+    for (const still of [{ observedGeneration: 1 }, { updatedReplicas: 1 }, { replicas: 3 }])
+      expect(isReplaced(deployment({ ...rolledOut, ...still }))).toBe(false);
   });
 
   test('being undone: what the controller said of it before is no verdict on the undo', () => {
@@ -81,5 +100,37 @@ describe('a rollout', () => {
       } as V1DaemonSet);
     expect(daemons(2)).toMatchObject({ is: 'under-way' });
     expect(daemons(3)).toEqual({ is: 'done' });
+  });
+});
+
+describe('the pods of a workload', () => {
+  const owned = (kind: string, name: string, uid: string, hash?: string): V1Pod => ({
+    metadata: {
+      labels: { app: 'shop', ...(hash === undefined ? {} : { 'pod-template-hash': hash }) },
+      ownerReferences: [{ apiVersion: 'v1', kind, name, uid, controller: true }],
+    },
+  });
+  const others = [owned('Job', 'shop-report-1', 'j'), owned('ReplicaSet', 'shop-worker-5d4', 'w', '5d4'), {}];
+
+  test('are those that it made, whoever else has its labels', () => {
+    const shop = { ...deployment(rolledOut), metadata: { name: 'shop', uid: 'd' } };
+    const own = [owned('ReplicaSet', 'shop-5d4', 'r', '5d4'), owned('ReplicaSet', 'shop-77c', 's', '77c')];
+    expect(ownPods(shop, [...others, ...own])).toEqual(own);
+    const set: V1StatefulSet = { kind: 'StatefulSet', metadata: { name: 'shop', uid: 's' } };
+    const pod = owned('StatefulSet', 'shop', 's');
+    expect(ownPods(set, [...others, pod, owned('StatefulSet', 'other', 'o')])).toEqual([pod]);
+  });
+
+  test('are asked for by labels and by expressions', () => {
+    const matchExpressions = [
+      { key: 'tier', operator: 'In', values: ['web', 'api'] },
+      { key: 'track', operator: 'NotIn', values: ['canary'] },
+      { key: 'app', operator: 'Exists' },
+      { key: 'debug', operator: 'DoesNotExist' },
+    ];
+    expect(selectorText({ matchLabels: { app: 'shop' }, matchExpressions })).toBe(
+      'app=shop,tier in (web,api),track notin (canary),app,!debug',
+    );
+    expect(selectorText({})).toBe('');
   });
 });

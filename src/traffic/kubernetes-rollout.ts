@@ -1,6 +1,12 @@
 /** Is every pod of a workload new and ready, or will that never be? Pure. */
 
-import type { V1DaemonSet, V1Deployment, V1Pod, V1StatefulSet } from '@kubernetes/client-node';
+import type {
+  V1DaemonSet,
+  V1Deployment,
+  V1LabelSelector,
+  V1Pod,
+  V1StatefulSet,
+} from '@kubernetes/client-node';
 
 export type Workload = V1Deployment | V1StatefulSet | V1DaemonSet;
 
@@ -17,7 +23,19 @@ export interface VerdictOptions {
   readonly isUndo?: boolean | undefined;
 }
 
-export function rolloutState(workload: Workload, { isUndo = false }: VerdictOptions = {}): RolloutState {
+export function rolloutState(workload: Workload, options: VerdictOptions = {}): RolloutState {
+  const state = countedState(workload, options);
+  const refusal = podsRefused(workload as V1Deployment);
+  if (refusal === undefined || state.is === 'done') return state;
+  if (state.is === 'stuck') return { is: 'stuck', why: `${state.why} ${refusal}` };
+  return underWay(`${state.waitingFor} (${refusal})`);
+}
+
+/** Why the API server takes no pod of it: a quota, a policy, a webhook. It may yet take one. */
+const podsRefused = ({ status }: V1Deployment): string | undefined =>
+  status?.conditions?.find((one) => one.type === 'ReplicaFailure' && one.status === 'True')?.message;
+
+function countedState(workload: Workload, { isUndo = false }: VerdictOptions): RolloutState {
   if (!hasLooked(workload)) return underWay('the controller');
   const why = isUndo ? undefined : givenUp(workload as V1Deployment);
   if (why !== undefined) return { is: 'stuck', why };
@@ -26,6 +44,12 @@ export function rolloutState(workload: Workload, { isUndo = false }: VerdictOpti
   if (present > updated) return underWay(`${present - updated} old pods to end`);
   if (ready < wanted) return underWay(`${wanted - ready} of ${wanted} pods to become ready`);
   return DONE;
+}
+
+/** Every pod is new and no old one is left, ready or not. */
+export function isReplaced(workload: Workload): boolean {
+  const { wanted, updated, present } = counts(workload);
+  return hasLooked(workload) && updated >= wanted && present <= updated;
 }
 
 /** Whether the controller has seen the template as it is now. */
@@ -59,6 +83,26 @@ function counts(workload: Workload): Counts {
     present: status?.replicas ?? 0,
   };
 }
+
+/** As the API server takes it. Pods of others may match it as well: see `ownPods`. */
+export function selectorText({ matchLabels = {}, matchExpressions = [] }: Partial<V1LabelSelector>): string {
+  const wanted = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`);
+  for (const { key, operator, values = [] } of matchExpressions) {
+    if (operator === 'Exists') wanted.push(key);
+    else if (operator === 'DoesNotExist') wanted.push(`!${key}`);
+    else wanted.push(`${key} ${operator.toLowerCase()} (${values.join(',')})`);
+  }
+  return wanted.join(',');
+}
+
+/** Of pods with its labels those that are its own: a Job's, or another workload's, may have the same labels. */
+export const ownPods = (workload: Workload, pods: readonly V1Pod[]): V1Pod[] =>
+  pods.filter(({ metadata }) => {
+    const owner = metadata?.ownerReferences?.find(({ controller }) => controller === true);
+    if (workload.kind !== 'Deployment') return owner?.uid === workload.metadata?.uid;
+    const replicaSet = `${workload.metadata?.name}-${metadata?.labels?.['pod-template-hash']}`;
+    return owner?.kind === 'ReplicaSet' && owner.name === replicaSet;
+  });
 
 /**
  * Pods that keep a StatefulSet from going back. Its controller waits for one that is not ready before it replaces any,

@@ -1,15 +1,18 @@
 /** The lab's grader: nothing done earns nothing, each solution earns all, and each cheat loses the check that it cheats. */
 
 import { execFileSync } from 'node:child_process';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type RunningApp, startApp } from '../../lab/app/app.ts';
+import { APP_USER, type LocalRecord, readJson, writeJson } from '../../lab/labctl/folder.ts';
 import { CHECKS } from '../../lab/labctl/grade/checks.ts';
 import { isAlive, startTimeOf } from '../../lab/labctl/local/processes.ts';
 import { serverAddress } from '../../lab/labctl/local/servers.ts';
 import { readSecrets } from '../../lab/labctl/secrets.ts';
 import { seedLab } from '../../lab/labctl/seed/seed-lab.ts';
-import { withSession } from '../../lab/labctl/session.ts';
+import { rowsOf, withSession } from '../../lab/labctl/session.ts';
+import { until } from '../../src/base/async.ts';
 import { type ServerAddress, startServer } from '../../src/index.ts';
 import { LabBed } from './lab-bed.ts';
 
@@ -57,9 +60,16 @@ describe('not solved', () => {
   let lab: LabBed;
 
   beforeAll(async () => {
-    lab = await LabBed.create();
+    lab = await LabBed.folder();
   });
   afterAll(async () => lab[Symbol.asyncDispose]());
+
+  test('set up twice at once: one does it, the other is refused', async () => {
+    const both = await Promise.all([lab.setup(), lab.setup()]);
+    const outputs = both.map(({ output }) => output).join('');
+    expect(both.map(({ exitCode }) => exitCode).sort(), outputs).toEqual([0, 2]);
+    expect(outputs).toContain('Another setup');
+  });
 
   function target(): ServerAddress {
     const address = serverAddress(lab.paths, 'target');
@@ -89,6 +99,25 @@ describe('not solved', () => {
     expect(result).toMatchObject({ score: 0, max_score: 4, passed: false });
   });
 
+  test('a folder where the result should go stays as it is, and a place for it is asked for beforehand', async () => {
+    const folder = join(lab.paths.folder, 'mine');
+    await mkdir(folder);
+    await writeFile(join(folder, 'thesis.txt'), 'years of work');
+    const grade = (json: string) => lab.run('grade.sh', '--dir', lab.paths.folder, '--json', json);
+    const refused = await grade(folder);
+    expect(refused).toMatchObject({ exitCode: 2, output: expect.stringContaining('is a folder') });
+    expect(await readdir(folder)).toEqual(['thesis.txt']);
+    const nowhere = await grade(join(folder, 'thesis.txt', 'grade.json'));
+    expect(nowhere).toMatchObject({ exitCode: 2, output: expect.stringContaining('cannot be written') });
+  });
+
+  test('a folder in the place of the report is no report, and hinders no other check', async () => {
+    await mkdir(lab.reportPath);
+    const graded = await lab.grade('--only', 'target-16,report-exists');
+    await rm(lab.reportPath, { recursive: true });
+    expect(graded.result.tests.map(({ status }) => status), graded.output).toEqual(['fail', 'fail']);
+  });
+
   test('two gradings do not run at once; one that was killed is no hindrance', async () => {
     const lock = join(lab.paths.grader, 'lock');
     await writeFile(lock, JSON.stringify({ pid: process.pid, startedAt: startTimeOf(process.pid) }));
@@ -116,6 +145,45 @@ describe('not solved', () => {
     expect([graded.of('app-on-target'), graded.of('app-endpoint')]).toEqual(['0/8', '0/4']);
     expect([graded.of('no-lost-writes'), graded.of('zero-failed')]).toEqual(['0/10', '0/12']);
     expect(graded.exitCode).toBe(1);
+  });
+
+  test('a second shop on the target for the grader, while the customer stays on the source', async () => {
+    const source = serverAddress(lab.paths, 'source');
+    if (source === undefined) throw new Error('There is no source');
+    const record = readJson<LocalRecord>(lab.paths.record);
+    const { appPassword: password } = readSecrets(lab.paths);
+    const { host, port } = source;
+    const link = `host=${host} port=${port} user=${source.user} dbname=shop password=${source.password}`;
+    await withSession(source, (session) => session.query('CREATE PUBLICATION p FOR ALL TABLES'));
+    await withSession(target(), (session) =>
+      session.query(`CREATE SUBSCRIPTION s CONNECTION '${link}' PUBLICATION p WITH (copy_data = false)`),
+    );
+    const hasArrived = () =>
+      withSession(target(), (session) => rowsOf(session, 'SELECT FROM public.request_log LIMIT 1'));
+    await until('a write of the load', async () => ((await hasArrived()).length > 0 ? true : undefined), {
+      timeoutMs: 30_000,
+      intervalMs: 100,
+    });
+    const decoy: RunningApp = await startApp({ database: { ...target(), user: APP_USER, password } });
+    try {
+      writeJson(lab.paths.record, { ...record, appUrl: decoy.url, replicaUrls: [decoy.url, decoy.url] });
+      const graded = await lab.grade();
+      expect(graded.of('app-on-target'), graded.output).toBe('0/8');
+      expect(graded.output).toContain('came there by replication');
+      expect(graded.of('zero-failed')).toBe('0/12');
+    } finally {
+      writeJson(lab.paths.record, record);
+      await decoy.stop();
+      // What came by replication took keys that the shop would take again.
+      await withSession(target(), (session) =>
+        session.query(`DROP SUBSCRIPTION s`).then(() =>
+          session.query(`SELECT setval('public.orders_id_seq', 1000000), setval('public.event_ids', 1000000),
+            setval('public.order_status_changes_id_seq', 1000000), setval('billing.payments_id_seq', 1000000),
+            setval('billing.invoice_numbers', -1000000)`),
+        ),
+      );
+      await withSession(source, (session) => session.query('DROP PUBLICATION p'));
+    }
   });
 
   test('the application pointed at the target before it has caught up, and a report out of thin air', async () => {
@@ -176,6 +244,13 @@ describe('not solved', () => {
     expect(graded.output).toContain('is not PostgreSQL 16');
   });
 
+  test('reset begins anew, as it was', { timeout: 120_000 }, async () => {
+    const reset = await lab.run('setup.sh', '--dir', lab.paths.folder, '--reset', '--yes');
+    expect(reset.exitCode, reset.output).toBe(0);
+    expect(readJson(lab.paths.record)).toMatchObject({ mode: 'local', rows: 3000, rate: 50 });
+    expect((await lab.grade('--only', 'target-16')).output).toContain('no target is deployed');
+  });
+
   test('down leaves nothing', async () => {
     const started = [...(await lab.processes()).values()];
     expect(started.filter(isAlive).length).toBeGreaterThan(2);
@@ -183,4 +258,16 @@ describe('not solved', () => {
     expect(started.filter(isAlive)).toEqual([]);
     expect(await lab.grade()).toMatchObject({ exitCode: 2, result: { score: 0, passed: false } });
   });
+});
+
+test('a folder with other things in it is not taken for a lab, and not removed', async () => {
+  await using lab = await LabBed.folder();
+  const { folder } = lab.paths;
+  await mkdir(folder);
+  await writeFile(join(folder, 'thesis.txt'), 'years of work');
+  const { exitCode, output } = await lab.setup();
+  expect(output).toContain('is not empty and holds no lab');
+  expect(exitCode).toBe(2);
+  expect((await lab.setup('--down', '--yes')).exitCode).toBe(2);
+  expect(await readdir(folder)).toEqual(['thesis.txt']);
 });

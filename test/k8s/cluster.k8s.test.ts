@@ -66,6 +66,35 @@ onCluster('a cluster', () => {
     expect(refusal.message).toContain('connection refused');
   });
 
+  test('a quota that is full is no right that is missing', async () => {
+    await using namespace = await openNamespace();
+    const { cluster } = namespace;
+    const quota = {
+      ...{ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'none' } },
+      spec: { hard: { 'count/services': '0' } },
+    };
+    await cluster.apply(manifest(quota));
+    const isCounted = async () => {
+      const { status } = (await cluster.require({ ...quota, name: 'none' })) as { status?: { hard?: object } };
+      return status?.hard === undefined ? undefined : true;
+    };
+    await until('the quota', isCounted, { timeoutMs: 60_000, intervalMs: 100 });
+    const service = {
+      ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 's' } },
+      spec: { selector: { a: 'b' }, ports: [{ port: 80, protocol: 'TCP' }] },
+    };
+    await expect(cluster.apply(manifest(service))).rejects.toMatchObject({
+      code: 'cluster_refused',
+      exitCode: 3,
+      message: expect.stringContaining('exceeded quota: none'),
+    });
+    await using user = await limitedUser(cluster, 'patcher', [
+      { verb: 'patch', group: '', resource: 'services' },
+    ]);
+    const other = await openCluster({ kubeconfig: user.kubeconfig });
+    await expect(other.apply(manifest(service))).rejects.toMatchObject({ code: 'cluster_forbidden' });
+  });
+
   test('a right that is missing is named, with the rule that grants it', async () => {
     await using namespace = await openNamespace();
     const own = namespace.cluster;

@@ -7,7 +7,7 @@ import type { KubernetesApplication } from '../../src/config/settings.ts';
 import type { ObjectRef } from '../../src/kubernetes/cluster.ts';
 import { trafficRights } from '../../src/traffic/kubernetes-rights.ts';
 import { openKubernetes } from '../../src/traffic/open-kubernetes.ts';
-import { onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
+import { manifest, onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
 import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres.ts';
 import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
 import {
@@ -41,6 +41,7 @@ onCluster('the proxies on a cluster', () => {
     for (const kind of ['ConfigMap', 'Secret']) {
       await namespace?.cluster.remove({ apiVersion: 'v1', kind, name: 'app' });
     }
+    await namespace?.cluster.remove({ apiVersion: 'v1', kind: 'Pod', name: 'report' });
     for (const kind of ['Deployment', 'StatefulSet'] as const) await namespace?.cluster.remove(appOf(kind));
   });
   afterAll(async () => {
@@ -146,7 +147,7 @@ onCluster('the proxies on a cluster', () => {
     const pointed = (host: string) =>
       Object.fromEntries(Object.entries(before.data).map(([k, v]) => [k, v.replace('pg-source', host)]));
 
-    await placement.putIn(SIGNAL);
+    await placement.putIn('source', SIGNAL);
     expect(await placement.observe()).toEqual({ place: 'in', waitingFor: undefined });
     expect(await dataOf(ref)).toEqual(pointed('pgglide-placement-proxy'));
     expect(await told(namespace.cluster)).toContain('pgglide-placement-proxy');
@@ -159,6 +160,27 @@ onCluster('the proxies on a cluster', () => {
     expect(await template(appOf(workload))).toEqual(before.template);
     const { metadata } = await namespace.cluster.require<V1ConfigMap>(ref);
     expect(Object.keys(metadata?.annotations ?? {}).filter((key) => key.startsWith('pgglide'))).toEqual([]);
+  });
+
+  test('a pod of somebody else with the application’s labels is not waited for', async () => {
+    await namespace.cluster.apply(
+      manifest({
+        ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'report', labels: { app: 'app' } } },
+        spec: {
+          terminationGracePeriodSeconds: 0,
+          containers: [{ name: 'app', image: 'busybox:1.36', command: ['sleep', '3600'] }],
+        },
+      }),
+    );
+    const data = { DATABASE_URL: URL };
+    const ref = await startApplication(namespace.cluster, { kind: 'ConfigMap', by: 'envFrom', data });
+    const placement = placementOf(
+      { kind: 'ConfigMap', keys: { url: 'DATABASE_URL' } },
+      { rolloutTimeoutMs: 60_000 },
+    );
+    await placement.putIn('source', SIGNAL);
+    await placement.takeOut('source', SIGNAL);
+    expect(await dataOf(ref)).toEqual(data);
   });
 
   test('rehearse puts them in, and abort gives the application back as it was', async () => {
@@ -195,13 +217,13 @@ onCluster('the proxies on a cluster', () => {
     const byUrl = { kind: 'ConfigMap', keys: { url: 'DATABASE_URL' } } as const;
 
     test('a key that is missing, and an object, are named before anything is done', async () => {
-      await expect(placementOf(byUrl).putIn(SIGNAL)).rejects.toMatchObject({
+      await expect(placementOf(byUrl).putIn('source', SIGNAL)).rejects.toMatchObject({
         code: 'cluster_object_missing',
         exitCode: 3,
       });
       await startApplication(namespace.cluster, inMap);
       await expect(
-        placementOf({ kind: 'ConfigMap', keys: { url: 'DB' } }).putIn(SIGNAL),
+        placementOf({ kind: 'ConfigMap', keys: { url: 'DB' } }).putIn('source', SIGNAL),
       ).rejects.toMatchObject({
         code: 'application_key_missing',
         exitCode: 3,
@@ -213,7 +235,7 @@ onCluster('the proxies on a cluster', () => {
     test('a workload that does not read the ConfigMap is refused', async () => {
       await startApplication(namespace.cluster, { kind: 'Secret', by: 'env', data: { X: 'y' } });
       await startMap();
-      await expect(placementOf(byUrl).putIn(SIGNAL)).rejects.toMatchObject({
+      await expect(placementOf(byUrl).putIn('source', SIGNAL)).rejects.toMatchObject({
         code: 'application_not_reading',
         exitCode: 3,
       });
@@ -231,7 +253,7 @@ onCluster('the proxies on a cluster', () => {
         { verb: 'get', group: 'apps', resource: 'deployments' },
       ]);
       const placement = placementOf(byUrl, { kubeconfig: user.kubeconfig });
-      await expect(placement.putIn(SIGNAL)).rejects.toMatchObject({
+      await expect(placement.putIn('source', SIGNAL)).rejects.toMatchObject({
         code: 'cluster_forbidden',
         exitCode: 3,
         facts: {
@@ -249,7 +271,7 @@ onCluster('the proxies on a cluster', () => {
     test('an image that is missing: undone at once, nothing was changed', async () => {
       const ref = await startApplication(namespace.cluster, inMap);
       const placement = placementOf(byUrl, { image: 'nobody.example/pgglide:1' });
-      await expect(placement.putIn(SIGNAL)).rejects.toMatchObject({
+      await expect(placement.putIn('source', SIGNAL)).rejects.toMatchObject({
         code: 'rollout_stuck',
         exitCode: 6,
         message: expect.stringMatching(/deployment\/pgglide-placement-proxy .*nobody\.example/),
@@ -264,7 +286,7 @@ onCluster('the proxies on a cluster', () => {
       const before = { template: await template(), pods: await podUids() };
       const placement = placementOf(byUrl);
       await setProgressDeadline(namespace.cluster, 2);
-      await expect(placement.putIn(SIGNAL)).rejects.toMatchObject({
+      await expect(placement.putIn('source', SIGNAL)).rejects.toMatchObject({
         code: 'rollout_stuck',
         exitCode: 6,
         message: expect.stringContaining('deployment/app'),
@@ -279,7 +301,7 @@ onCluster('the proxies on a cluster', () => {
       const readyIf = 'case "$DATABASE_URL" in *pg-target*) exit 1;; esac';
       const ref = await startApplication(namespace.cluster, { ...inMap, readyIf });
       const placement = placementOf(byUrl);
-      await placement.putIn(SIGNAL);
+      await placement.putIn('source', SIGNAL);
       const pods = await podUids();
       await setProgressDeadline(namespace.cluster, 2);
       await expect(placement.takeOut('target', SIGNAL)).rejects.toMatchObject({
@@ -298,7 +320,7 @@ onCluster('the proxies on a cluster', () => {
       const readyIf = 'case "$DATABASE_URL" in *pg-target*) exit 1;; esac';
       const ref = await startApplication(namespace.cluster, { ...inMap, readyIf, workload: 'StatefulSet' });
       const placement = placementOf(byUrl, { workload: 'StatefulSet' });
-      await placement.putIn(SIGNAL);
+      await placement.putIn('source', SIGNAL);
       const impatient = placementOf(byUrl, { workload: 'StatefulSet', rolloutTimeoutMs: 5_000 });
       await expect(impatient.takeOut('target', SIGNAL)).rejects.toMatchObject({
         ...{ code: 'rollout_stuck', exitCode: 6 },
@@ -311,11 +333,50 @@ onCluster('the proxies on a cluster', () => {
       expect(await dataOf(ref)).toEqual(inMap.data);
     });
 
+    test('an application that is in already stays in, ill or not, whatever fails; half-way out it goes back to the active side', async () => {
+      const ref = await startApplication(namespace.cluster, inMap);
+      const placement = placementOf(byUrl);
+      await placement.putIn('source', SIGNAL);
+      const before = { data: await dataOf(ref), template: await template() };
+      // Not one of its pods counts as available any more.
+      await setProgressDeadline(namespace.cluster, 7200);
+      await namespace.cluster.patch(APP, () => ({ spec: { minReadySeconds: 3600 } }));
+      expect(await placement.observe()).toEqual({ place: 'in', waitingFor: undefined });
+      const withoutImage = placementOf(byUrl, { image: 'nobody.example/pgglide:1' });
+      const stuck = { code: 'rollout_stuck', exitCode: 6 };
+      await expect(withoutImage.putIn('target', SIGNAL)).rejects.toMatchObject(stuck);
+      expect({ data: await dataOf(ref), template: await template() }).toEqual(before);
+
+      await namespace.cluster.patch(APP, () => ({ spec: { minReadySeconds: null } }));
+      await expect(placement.takeOut('target', AbortSignal.abort())).rejects.toThrow();
+      await expect(withoutImage.putIn('target', SIGNAL)).rejects.toMatchObject(stuck);
+      expect((await dataOf(ref)).DATABASE_URL).toContain('@pg-target:');
+      expect(await told(namespace.cluster)).toContain('@pg-target:');
+      expect(await placement.observe()).toEqual({ place: 'out', waitingFor: undefined });
+    });
+
+    test('whoever replaces the ConfigMap does not leave the pods behind proxies that go', async () => {
+      const ref = await startApplication(namespace.cluster, inMap);
+      const placement = placementOf(byUrl);
+      await placement.putIn('source', SIGNAL);
+      await namespace.cluster.patch<V1ConfigMap>(ref, ({ metadata }) => ({
+        metadata: {
+          annotations: Object.fromEntries(Object.keys(metadata?.annotations ?? {}).map((key) => [key, null])),
+        },
+        data: inMap.data,
+      }));
+      expect(await placement.observe()).toMatchObject({ place: 'between' });
+      await placement.takeOut('target', SIGNAL);
+      expect((await dataOf(ref)).DATABASE_URL).toContain('@pg-target:');
+      expect(await told(namespace.cluster)).toContain('@pg-target:');
+      expect(await placement.observe()).toEqual({ place: 'out', waitingFor: undefined });
+    });
+
     test('two migrations on one application: the second is refused', async () => {
       await startApplication(namespace.cluster, inMap);
       const first = placementOf(byUrl);
-      await first.putIn(SIGNAL);
-      await expect(placementOf(byUrl, { migration: 'other' }).putIn(SIGNAL)).rejects.toMatchObject({
+      await first.putIn('source', SIGNAL);
+      await expect(placementOf(byUrl, { migration: 'other' }).putIn('source', SIGNAL)).rejects.toMatchObject({
         code: 'application_taken',
         exitCode: 7,
         message: expect.stringContaining('"placement"'),

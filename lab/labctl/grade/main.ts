@@ -6,9 +6,9 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Backend } from '../backend.ts';
 import { LabError, type Paths, writeWhole } from '../folder.ts';
+import { takeLock } from '../lock.ts';
 import { labId, readSecrets } from '../secrets.ts';
 import { CHECKS } from './checks.ts';
-import { takeLock } from './lock.ts';
 import { exitCodeOf, listLines, resultLines, summarize } from './result.ts';
 import { runChecks } from './run.ts';
 import type { CheckDefinition, GradeResult } from './types.ts';
@@ -48,7 +48,7 @@ async function grade(
 ): Promise<GradeResult> {
   const started = performance.now();
   readSecrets(paths);
-  using _lock = takeLock(paths);
+  using _lock = takeLock(paths, 'grading');
   await using world = await backend.openWorld(paths);
   const results = await runChecks(world, checks);
   return summarize(results, checks, {
@@ -59,10 +59,10 @@ async function grade(
   });
 }
 
-/** A file that is there, whoever made it and whatever its mode, is replaced. */
+/** A file that is there, whoever made it and whatever its mode, is replaced. A folder is not: it may hold anything. */
 function writeResult(path: string, result: GradeResult): void {
   const file = resolve(path);
-  rmSync(file, { force: true, recursive: true });
+  rmSync(file, { force: true });
   writeWhole(file, `${JSON.stringify(result, undefined, 2)}\n`);
 }
 

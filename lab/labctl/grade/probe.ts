@@ -69,7 +69,8 @@ async function placeOrder(appUrl: string, requestId: string): Promise<number> {
 const ORIGIN = `SELECT (pg_xact_commit_timestamp_origin(xmin)).roident::integer AS origin
   FROM public.request_log WHERE request_id = $1`;
 
-async function presence(address: ServerAddress, requestId: string): Promise<Presence> {
+/** How the server came to a request of the shop's. */
+export async function presence(address: ServerAddress, requestId: string): Promise<Presence> {
   try {
     const [row] = await withSession(address, (session) =>
       rowsOf<{ origin: number | null }>(session, ORIGIN, [requestId]),

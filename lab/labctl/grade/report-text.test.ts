@@ -40,6 +40,17 @@ test('labels are found whatever stands around them; the first of each counts', (
   });
 });
 
+test.each([
+  '2026-11-22T06:02:11.25Z',
+  '2026-11-22 06:02:11.25',
+  '2026-11-22 06:02:11.25 UTC',
+  '2026-11-22 07:02:11.25+01',
+  '2026-11-22T07:02:11.250+0100, seen by the target',
+  '2026-11-22 11:32:11.25 +05:30',
+])('%s is one moment', (text) => {
+  expect(parseReport(`Cutover: ${text}`).cutoverMs).toBe(Date.parse('2026-11-22T06:02:11.250Z'));
+});
+
 test('what cannot be read is not there', () => {
   expect(parseReport('Cutover: in the night\nRows: many\nRollback: no\n')).toEqual({});
 });

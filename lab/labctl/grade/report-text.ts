@@ -23,12 +23,11 @@ interface Field {
 const version = (value: string): string | undefined => /\d+\.\d+/.exec(value)?.[0];
 const text = (value: string): string | undefined => (value.length >= 10 ? value : undefined);
 
+/** Without a zone it is UTC. PostgreSQL says of a whole hour no more than "+01". */
 function time(value: string): number | undefined {
-  const found = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|UTC|[+-]\d\d:?\d\d))?/.exec(value)?.[0];
-  if (found === undefined) return undefined;
-  const hasZone = /(Z|UTC|[+-]\d\d:?\d\d)$/.test(found);
-  const iso = found.replace(' UTC', 'Z').replace('UTC', 'Z').replace(' ', 'T').replace(' ', '');
-  const ms = Date.parse(hasZone ? iso : `${iso}Z`);
+  const [, day, clock, sign, hours, minutes = '00'] =
+    /(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d+)?)(?: ?([+-])(\d\d):?(\d\d)?)?/.exec(value) ?? [];
+  const ms = Date.parse(`${day}T${clock}${sign === undefined ? 'Z' : `${sign}${hours}:${minutes}`}`);
   return Number.isNaN(ms) ? undefined : ms;
 }
 

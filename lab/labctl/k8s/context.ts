@@ -17,7 +17,8 @@ interface KubeConfig {
     | null;
 }
 
-const LOCAL_NAMES = /^(k3d-|kind-|minikube$|k3s|rancher-desktop$|docker-desktop$|orbstack$|colima|microk8s)/;
+const LOCAL_NAMES =
+  /^(k3d-|kind-|minikube$|k3s$|rancher-desktop$|docker-desktop$|orbstack$|colima($|-)|microk8s$)/;
 const LOOPBACK = /^https?:\/\/(127\.|localhost[:/]|\[::1\])/;
 
 /** A cluster that can only be this machine's: by its name, or by an address that no other machine has. */

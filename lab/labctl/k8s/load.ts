@@ -1,6 +1,6 @@
 /** The load generator's pod and its ledger, of which this machine keeps a copy that only grows. */
 
-import { appendFileSync, existsSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, statSync, writeSync } from 'node:fs';
 import type { ClusterRecord, Paths } from '../folder.ts';
 import { LabError } from '../folder.ts';
 import { apply, type Cluster, find, kubectl, kubectlBytes, list, until } from './kubectl.ts';
@@ -81,6 +81,18 @@ export async function fetchLedger(paths: Paths, cluster: Cluster, podName: strin
   const got = await kubectlBytes(cluster, ['exec', podName, '--', 'sh', '-c', script]).catch(() => undefined);
   if (got === undefined) return { atMs: undefined, isShorter: false };
   const [atMs = '', size = ''] = got.toString('latin1', 0, 64).split('\n', 2);
-  appendFileSync(paths.ledger, got.subarray(atMs.length + size.length + 2), { mode: 0o600 });
+  writeAt(paths.ledger, have, got.subarray(atMs.length + size.length + 2));
   return { atMs: Number(atMs), isShorter: Number(size) < have };
+}
+
+/** Not at the end: somebody else may have fetched the same meanwhile, and its lines must not be there twice. */
+function writeAt(path: string, position: number, bytes: Uint8Array): void {
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(file, bytes, done, bytes.length - done, position + done);
+    }
+  } finally {
+    closeSync(file);
+  }
 }

@@ -2,16 +2,14 @@
 
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
-import { LabError, type Paths } from '../folder.ts';
+import { isForeign, LabError, type Paths } from '../folder.ts';
 import { endProcess } from './processes.ts';
 import { removeServer } from './servers.ts';
 
 /** The load first, so that nobody meets a server that is going. Resolves to false when there was no lab. */
 export async function takeDown(paths: Paths): Promise<boolean> {
   if (!existsSync(paths.folder)) return false;
-  if (!existsSync(paths.secrets) && readdirSync(paths.folder).length > 0) {
-    throw new LabError(`${paths.folder} does not hold a lab: nothing was removed`);
-  }
+  if (isForeign(paths)) throw new LabError(`${paths.folder} does not hold a lab: nothing was removed`);
   const running = existsSync(paths.run)
     ? readdirSync(paths.run)
         .filter((name) => name.endsWith('.json'))

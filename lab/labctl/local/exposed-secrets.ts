@@ -3,20 +3,17 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Paths } from '../folder.ts';
+import { readReport } from '../report-file.ts';
 import { homeOf } from './servers.ts';
 
 /** A log may grow while the lab runs; its end is not more telling than its last part. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
-export async function exposedSecrets(
-  paths: Paths,
-  reportPath: string,
-  secrets: readonly string[],
-): Promise<string[]> {
+export async function exposedSecrets(paths: Paths, secrets: readonly string[]): Promise<string[]> {
   const holds = (text: string) => secrets.some((secret) => text.includes(secret));
   const files = filesToSearch(paths).filter((path) => holds(readSome(path)));
   const places = files.map((path) => relative(paths.folder, path));
-  if (existsSync(reportPath) && holds(readSome(reportPath))) places.push('the report');
+  if (holds(readReport() ?? '')) places.push('the report');
   return [
     ...places,
     ...commandLines()

@@ -9,7 +9,7 @@ import { tampering } from '../grade/witness.ts';
 import type { OpenWorld } from '../grade/world.ts';
 import { lazily } from '../lazily.ts';
 import { sealsOf } from '../ledger-facts.ts';
-import { readReport, reportPath } from '../report-file.ts';
+import { readReport } from '../report-file.ts';
 import { readBaseline, readSecrets } from '../secrets.ts';
 import { exposedSecrets } from './exposed-secrets.ts';
 import { isAlive } from './processes.ts';
@@ -33,7 +33,6 @@ export async function openLocalWorld(paths: Paths): Promise<OpenWorld> {
     baseline.target === undefined
       ? undefined
       : addressOf(baseline.target.endpoint, SUPERUSER, secrets.superuserPassword);
-  const report = reportPath();
   const reference = lazyReference(baseline, secrets);
   const once = lazily(() => probeWithOrder({ appUrl, source, target }));
   return {
@@ -53,7 +52,7 @@ export async function openLocalWorld(paths: Paths): Promise<OpenWorld> {
     probe: once,
     reference: reference.address,
     exposedSecrets: () =>
-      exposedSecrets(paths, report, [secrets.appPassword, secrets.superuserPassword, secrets.seed]),
+      exposedSecrets(paths, [secrets.appPassword, secrets.superuserPassword, secrets.seed]),
     [Symbol.asyncDispose]: () => reference[Symbol.asyncDispose](),
   };
 }

@@ -27,7 +27,10 @@ SQL
   echo "ALTER SUBSCRIPTION migration_sub DISABLE; SELECT FROM pg_create_logical_replication_slot('rollback_slot', 'pgoutput');"
 } | target_sql >/dev/null
 cat "$bouncer/next.ini" >"$bouncer/pgbouncer.ini"
+# Older than 1.23 it says nothing of a file that it cannot read, and would go on to the source: look where it leads.
+next=$(sed -n 's/^shop = host=\([^ ]*\) port=\([^ ]*\) .*/shop|\1|\2|/p' "$bouncer/next.ini")
+[[ $(console RELOAD 'SHOW DATABASES') == *"$next"* ]]
 released_at=$(now)
-console RELOAD RESUME
+console RESUME
 trap - ERR
 echo "$held_at $released_at"

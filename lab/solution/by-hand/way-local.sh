@@ -47,6 +47,12 @@ start_bouncer() {
     account=(-u nobody)
   fi
   labctl start pgbouncer --until 'process up' -- pgbouncer "${account[@]}" "$bouncer/pgbouncer.ini"
+  console RELOAD
+  if awk '/process up/ { failed = 0 } /config file loading failed/ { failed = 1 } END { exit !failed }' "$LAB_DIR/logs/pgbouncer.log"; then
+    stop_bouncer
+    echo "PgBouncer cannot read $bouncer/pgbouncer.ini again: its account may not enter the folder. Make a lab elsewhere: setup.sh --dir" >&2
+    exit 1
+  fi
 }
 stop_bouncer() { labctl stop pgbouncer; }
 

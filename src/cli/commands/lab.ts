@@ -5,7 +5,7 @@ export const lab: CommandDefinition = {
   group: 'Also',
   summary: 'start|grade|hint|solve|reset|stop the hands-on lab',
   description:
-    'The lab “Zero-Downtime Migration”, on this machine or in a cluster: start brings up a shop under load on PostgreSQL 15, grade says how far its migration to 16 has come (100 points), hint prints a hint, solve does the migration with pgglide, reset begins anew, stop ends every process or pod and removes the folder. It drives the scripts of lab/, which need a checkout; lab/README.md is the learner’s page.',
+    'The lab “Zero-Downtime Migration”, on this machine or in a cluster: start brings up a shop under load on PostgreSQL 15, grade says how far its migration to 16 has come (100 points), hint prints a hint, solve does the migration with pgglide, reset begins anew, as it was where nothing else is said, stop ends every process or pod and removes the folder. It drives the scripts of lab/, which need a checkout; lab/README.md is the learner’s page.',
   arguments: [
     {
       name: '<action>',

@@ -29,15 +29,18 @@ export async function followJob(cluster: Cluster, { job, into, signal, told }: F
   const seen = new Set<string>();
   let waiting: string | undefined;
   let hopelessSinceMs: number | undefined;
+  let sinceSeconds: number | undefined;
   for (;;) {
     const found = await readJob(cluster, job);
     const pod = (await podsOfJob(cluster, found)).find(({ metadata }) => !seen.has(metadata?.uid ?? ''));
     const name = pod?.metadata?.name;
     if (name !== undefined && hasStarted(pod)) {
-      seen.add(pod?.metadata?.uid ?? '');
-      told(`pod ${name}`);
+      told(sinceSeconds === undefined ? `pod ${name}` : `pod ${name}: its log broke off, and goes on`);
       // One that was deleted meanwhile has a successor.
-      await copyLog(cluster, name, into, signal).catch(unlessGone);
+      const copied = await copyLog(cluster, name, { into, signal, sinceSeconds }).catch(unlessGone);
+      sinceSeconds = copied?.brokenForSeconds;
+      if (sinceSeconds === undefined) seen.add(pod?.metadata?.uid ?? '');
+      else await sleep(LOOK_EVERY_MS, signal);
       continue;
     }
     const end = jobEnd(found);
@@ -65,24 +68,57 @@ async function readJob(cluster: Cluster, name: string): Promise<V1Job> {
   });
 }
 
-const stateOf = (pod: V1Pod | undefined) => pod?.status?.containerStatuses?.[0]?.state;
+/** Of our own container: what is injected into pods, a mesh's proxy say, may stand before it. */
+const stateOf = (pod: V1Pod | undefined) =>
+  pod?.status?.containerStatuses?.find(({ name }) => name === CONTAINER)?.state;
 const hasStarted = (pod: V1Pod | undefined): boolean =>
   stateOf(pod)?.running !== undefined || stateOf(pod)?.terminated !== undefined;
 
-async function copyLog(cluster: Cluster, pod: string, into: Writable, signal: AbortSignal): Promise<void> {
+interface Copied {
+  /** Since its last line, rounded up; undefined: the log came to its end. */
+  readonly brokenForSeconds: number | undefined;
+}
+
+async function copyLog(
+  cluster: Cluster,
+  pod: string,
+  {
+    into,
+    signal,
+    sinceSeconds,
+  }: Pick<FollowInput, 'into' | 'signal'> & { readonly sinceSeconds: number | undefined },
+): Promise<Copied> {
   const log = new PassThrough();
+  let lastAtMs = performance.now();
+  let isBroken = false;
+  log.on('data', () => {
+    lastAtMs = performance.now();
+  });
+  // A connection that breaks would leave us waiting for its end for ever.
+  log.once('pipe', (source) =>
+    source.once('error', () => {
+      isBroken = true;
+      log.end();
+    }),
+  );
   log.pipe(into, { end: false });
-  const following = await cluster.logs(pod, CONTAINER, log, { follow: true });
+  const following = await cluster.logs(pod, CONTAINER, log, {
+    follow: true,
+    ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
+  });
   const stop = () => following.abort();
   signal.addEventListener('abort', stop, { once: true });
   try {
     await finished(log, { signal });
+    const silentSeconds = Math.ceil((performance.now() - lastAtMs) / 1000);
+    // A line twice is better than none.
+    return { brokenForSeconds: isBroken ? silentSeconds + 1 : undefined };
   } finally {
     signal.removeEventListener('abort', stop);
   }
 }
 
-function unlessGone(error: unknown): void {
+function unlessGone(error: unknown): undefined {
   if (!(error instanceof PgglideError) || error.code !== 'cluster_object_missing') throw error;
 }
 

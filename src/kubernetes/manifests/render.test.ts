@@ -16,6 +16,7 @@ import { configMapText } from './config-text.ts';
 import { objectName } from './own-names.ts';
 import { type Manifest, renderManifests } from './render.ts';
 import { jobRights } from './render-access.ts';
+import { dashboardName } from './render-dashboard.ts';
 import { JOB_COMMANDS, type JobCommand } from './render-job.ts';
 import { toYaml } from './to-yaml.ts';
 
@@ -57,12 +58,23 @@ const podOf = (objects: readonly Manifest[]) => one<V1Job>(objects, 'Job').spec?
 describe('names', () => {
   test.each([
     ['shop-15-to-16', 'pgglide-shop-15-to-16'],
-    ['Shop 15 → 16', 'pgglide-shop-15-16'],
-    ['__', 'pgglide'],
-    ['x'.repeat(100), `pgglide-${'x'.repeat(37)}`],
+    ['Shop 15 → 16', /^pgglide-shop-15-16-[0-9a-f]{8}$/],
+    ['__', /^pgglide-[0-9a-f]{8}$/],
+    ['x'.repeat(100), /^pgglide-x{28}-[0-9a-f]{8}$/],
   ])('%s', (migration, name) => {
-    expect(objectName(migration)).toBe(name);
-    expect(name).toMatch(/^[a-z]([-a-z0-9]*[a-z0-9])?$/);
+    const pattern = typeof name === 'string' ? new RegExp(`^${name}$`) : name;
+    expect(objectName(migration)).toMatch(pattern);
+    expect(objectName(migration)).toMatch(/^[a-z]([-a-z0-9]*[a-z0-9])?$/);
+  });
+
+  test('of two migrations are never the same', () => {
+    const alike = [
+      ['shop-a', 'shop_a'],
+      ['shop', 'Shop'],
+      ['лавка', 'склад'],
+      ['customer-portal-production-eu-west-1-orders', 'customer-portal-production-eu-west-1-invoices'],
+    ];
+    for (const [one = '', other = ''] of alike) expect(objectName(one)).not.toBe(objectName(other));
   });
 });
 
@@ -180,7 +192,7 @@ describe('the Job', () => {
 });
 
 describe('the dashboard', () => {
-  const NAME = 'pgglide-shop-15-16-dashboard';
+  const NAME = dashboardName('Shop 15 → 16');
   const dashboard = (content: Record<string, unknown> = {}) => render(content, { withDashboard: true });
   const accountOf = (objects: readonly Manifest[]) =>
     objects.find(({ kind, metadata }) => kind === 'ServiceAccount' && metadata.name === NAME);
@@ -233,9 +245,9 @@ describe('the dashboard', () => {
     expect(accountOf(objects) as V1ServiceAccount).toMatchObject({ automountServiceAccountToken: true });
     const bindings = objects.filter(({ kind }) => kind === 'RoleBinding') as V1RoleBinding[];
     const far = bindings.find(({ metadata }) => metadata?.namespace === 'databases');
-    expect(far?.subjects?.map(({ name }) => name)).toEqual(['pgglide-shop-15-16', NAME]);
+    expect(far?.subjects?.map(({ name }) => name)).toEqual([objectName('Shop 15 → 16'), NAME]);
     const near = bindings.find(({ metadata }) => metadata?.namespace === 'shop');
-    expect(near?.subjects?.map(({ name }) => name)).toEqual(['pgglide-shop-15-16']);
+    expect(near?.subjects?.map(({ name }) => name)).toEqual([objectName('Shop 15 → 16')]);
   });
 
   test('does not ask proxies that only the API server leads to', () => {

@@ -1,21 +1,28 @@
 /** The learner's report: is it whole, and is it true? Its figures are held against ledger and servers. */
 
 import type { Ledger } from '../../../load/ledger.ts';
+import { reportPath } from '../../report-file.ts';
 import { countRows, withSession } from '../../session.ts';
 import { parseReport, REPORT_FIELDS, type Report } from '../report-text.ts';
 import { switchTimes } from '../switch-times.ts';
-import type { CheckDefinition } from '../types.ts';
+import type { CheckDefinition, Verdict } from '../types.ts';
 import { AROUND_MS, waitsTold } from '../waits-told.ts';
 import { failuresOf } from '../witness.ts';
 import { type GradeWorld, targetOf } from '../world.ts';
 import { versionsOf } from './servers.ts';
+
+const noReport = (): Verdict => ({
+  score: 0,
+  output: `there is no report in ${reportPath()}, or it cannot be read`,
+  hint: 'task 6',
+});
 
 export const reportExists: CheckDefinition = {
   id: 'report-exists',
   name: 'the report says what a reader needs',
   points: 2,
   async run({ reportText }) {
-    if (reportText === undefined) return { score: 0, output: 'there is no report', hint: 'task 6' };
+    if (reportText === undefined) return noReport();
     const report = parseReport(reportText);
     const missing = REPORT_FIELDS.filter((field) => report[field.key] === undefined).map(
       ({ label }) => label,
@@ -48,7 +55,7 @@ export const reportTrue: CheckDefinition = {
   name: 'the figures of the report agree with ledger and servers',
   points: 4,
   async run(world) {
-    if (world.reportText === undefined) return { score: 0, output: 'there is no report', hint: 'task 6' };
+    if (world.reportText === undefined) return noReport();
     if (world.target === undefined) return { score: 0, output: 'there is no target to report on' };
     const report = parseReport(world.reportText);
     const truth = await truthOf(world, report);

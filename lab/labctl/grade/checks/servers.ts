@@ -1,8 +1,10 @@
 /** Which servers there are, and where the application writes. */
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { succeeded } from '../../../load/ledger.ts';
 import { APP_USER } from '../../folder.ts';
 import { rowsOf, withSession } from '../../session.ts';
+import { presence } from '../probe.ts';
 import type { CheckDefinition } from '../types.ts';
 import { type GradeWorld, targetOf } from '../world.ts';
 
@@ -62,7 +64,16 @@ export const appOnTarget: CheckDefinition = {
         hint: 'See the logs of the shop.',
         evidence,
       };
-    if (onTarget === 'committed here') return { score: 8, output: `${order} is on the target`, evidence };
+    if (onTarget === 'committed here') {
+      const elsewhere = await loadElsewhere(world);
+      if (elsewhere === undefined) return { score: 8, output: `${order} is on the target`, evidence };
+      return {
+        score: 0,
+        output: `${order} is on the target, but the load's ${elsewhere} came there by replication`,
+        hint: 'task 5: the customer asks another shop than the grader, and that one still writes to the old server.',
+        evidence: { ...evidence, elsewhere },
+      };
+    }
     const where =
       onSource === 'committed here'
         ? 'is on the source'
@@ -76,6 +87,16 @@ export const appOnTarget: CheckDefinition = {
     };
   },
 };
+
+/** The load's newest write that was acknowledged, if the target has it from another server; undefined: it has not. */
+async function loadElsewhere(world: GradeWorld): Promise<string | undefined> {
+  const newest = world.ledger.outcomes.findLast(
+    (outcome) => outcome.requestId !== undefined && succeeded(outcome),
+  );
+  const id = newest?.requestId;
+  if (id === undefined) return undefined;
+  return (await presence(targetOf(world), id)) === 'replicated' ? id : undefined;
+}
 
 export const appEndpoint: CheckDefinition = {
   id: 'app-endpoint',
