@@ -25,7 +25,7 @@ export interface GlobalOptions {
   readonly source?: string;
   readonly target?: string;
   readonly set?: readonly string[];
-  readonly format?: 'text' | 'json' | 'jsonl';
+  readonly format?: 'text' | 'json' | 'jsonl' | 'html';
   readonly quiet?: boolean;
   readonly verbose?: boolean;
   readonly logFormat?: 'text' | 'json';
@@ -58,6 +58,8 @@ export interface CommandDefinition {
   readonly description: string;
   readonly arguments?: readonly ArgumentDefinition[];
   readonly options?: readonly OptionDefinition[];
+  /** Whether its result can be had as HTML (`-o html`) too. */
+  readonly hasHtml?: boolean;
   /** The exit codes that mean something particular here. */
   readonly exitCodes?: Readonly<Record<number, string>>;
   /** Resolves to the exit code. Heavy modules are imported inside, so that --help stays quick. */

@@ -1,6 +1,7 @@
 /** One command from arguments to exit code, in a world that is passed in. */
 
-import type { CommandContext, GlobalOptions } from './command.ts';
+import { UsageError } from '../domain/errors.ts';
+import type { CommandContext, CommandDefinition, GlobalOptions } from './command.ts';
 import { COMMAND_DEFINITIONS } from './commands.ts';
 import { describeFailure, isHelp, timedOut, toPgglideError } from './failure.ts';
 import { Output, type Streams } from './output.ts';
@@ -20,6 +21,7 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
   let exitCode = 0;
   const program = buildProgram(world, async (definition, options, args, parsed) => {
     global = parsed;
+    refuseHtml(definition, global);
     const context: CommandContext = {
       global,
       env: world.env,
@@ -42,6 +44,13 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
   } catch (thrown) {
     return reportFailure(thrown, world, global);
   }
+}
+
+function refuseHtml({ name, hasHtml }: CommandDefinition, { format }: GlobalOptions): void {
+  if (format !== 'html' || hasHtml) return;
+  throw new UsageError('bad_usage', `${name} has no result as HTML`, {
+    hint: 'pgglide report has: pgglide report -o html --output report.html',
+  });
 }
 
 /** Prints what is to be said and tells the exit code. */
