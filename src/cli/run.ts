@@ -1,6 +1,6 @@
 /** One command from arguments to exit code, in a world that is passed in. */
 
-import { UsageError } from '../domain/errors.ts';
+import { type PgglideError, UsageError } from '../domain/errors.ts';
 import type { CommandContext, CommandDefinition, GlobalOptions } from './command.ts';
 import { COMMAND_DEFINITIONS } from './commands.ts';
 import { describeFailure, isHelp, timedOut, toPgglideError } from './failure.ts';
@@ -19,6 +19,7 @@ const USAGE_EXIT_CODE = 2;
 export async function runCli(argv: readonly string[], world: World): Promise<number> {
   let global: GlobalOptions = globalsOf(argv);
   let exitCode = 0;
+  let onFailure: OnFailure = async () => undefined;
   const program = buildProgram(world, async (definition, options, args, parsed) => {
     global = parsed;
     refuseHtml(definition, global);
@@ -28,8 +29,10 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
       cwd: world.cwd,
       signal: world.stop.signal,
       output: new Output(global, world.env, world),
+      known: {},
       commands: COMMAND_DEFINITIONS,
     };
+    if (definition.tellsFailure) onFailure = failureHook(context, definition.name);
     // `wait` has its own meaning of --timeout.
     const timer = definition.name === 'wait' ? undefined : await startTimeout(global, world.stop);
     try {
@@ -40,11 +43,25 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
   });
   try {
     await program.parseAsync([...argv], { from: 'user' });
-    return exitCode;
   } catch (thrown) {
-    return reportFailure(thrown, world, global);
+    exitCode = reportFailure(thrown, world, global);
+    await onFailure(exitCode, toPgglideError(thrown, world.stop.signal));
+    return exitCode;
   }
+  if (exitCode !== 0) await onFailure(exitCode);
+  return exitCode;
 }
+
+type OnFailure = (exitCode: number, error?: PgglideError) => Promise<void>;
+
+/** Told after the error stands on the screen. */
+const failureHook =
+  (context: CommandContext, command: string): OnFailure =>
+  async (exitCode, error) => {
+    if (context.known.settings?.hooks.dir === undefined) return;
+    const { runFailureHook } = await import('./failure-hook.ts');
+    await runFailureHook(context, command, exitCode, error);
+  };
 
 function refuseHtml({ name, hasHtml }: CommandDefinition, { format }: GlobalOptions): void {
   if (format !== 'html' || hasHtml) return;
