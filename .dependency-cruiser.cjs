@@ -15,6 +15,7 @@ const rooms = {
   engine: ['base', 'domain', 'config', 'postgres'],
   embedded: ['base', 'domain', 'config', 'postgres'],
   dashboard: ['base', 'domain', 'config', 'observers'],
+  hooks: ['base', 'domain', 'config', 'observers'],
   traffic: ['base', 'domain', 'config', 'postgres', 'kubernetes'],
   steps: [
     'base',

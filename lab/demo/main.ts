@@ -89,8 +89,8 @@ async function play(stage: Stage, screen: Screen): Promise<Figures> {
     switches.push((await run(stage, screen, [direction])) as SwitchOutput);
   }
   if (!options.keep) await stage.stopLoad();
-  const [report] = await Promise.all([run(stage, screen, ['report']), saveReport(stage)]);
-  screen.note(`report: ${REPORT}`);
+  const [report] = await Promise.all([run(stage, screen, ['report']), saveReports(stage)]);
+  screen.note(`report: ${REPORT}.txt, and to look at: ${REPORT}.html`);
   return audit(stage, screen, {
     seconds: (performance.now() - started) / 1000,
     switches,
@@ -142,13 +142,18 @@ async function audit(stage: Stage, screen: Screen, played: Played): Promise<Figu
   return figures;
 }
 
-const REPORT = '.pgglide/demo/report.txt';
+const REPORT = '.pgglide/demo/report';
 
 /** The account of the migration, beside the checkout's other scratch files. */
-async function saveReport(stage: Stage): Promise<void> {
-  const { stdout } = await stage.pgglide(['report']);
+async function saveReports(stage: Stage): Promise<void> {
   await mkdir(dirname(REPORT), { recursive: true });
-  await writeFile(REPORT, stdout);
+  for (const [format, ending] of [
+    ['text', 'txt'],
+    ['html', 'html'],
+  ] as const) {
+    const { stdout } = await stage.pgglide(['report', '-o', format]);
+    await writeFile(`${REPORT}.${ending}`, stdout);
+  }
 }
 
 process.exitCode = await main();

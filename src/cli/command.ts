@@ -1,5 +1,7 @@
 /** What a command is: data for the help, the manual and the completion, and one function that runs it. */
 
+import type { Settings } from '../config/settings.ts';
+import type { Hooks } from '../hooks/hooks.ts';
 import type { Output } from './output.ts';
 
 export type CommandGroup = 'Start here' | 'Migrate' | 'While it runs' | 'Also';
@@ -25,7 +27,7 @@ export interface GlobalOptions {
   readonly source?: string;
   readonly target?: string;
   readonly set?: readonly string[];
-  readonly format?: 'text' | 'json' | 'jsonl';
+  readonly format?: 'text' | 'json' | 'jsonl' | 'html';
   readonly quiet?: boolean;
   readonly verbose?: boolean;
   readonly logFormat?: 'text' | 'json';
@@ -38,6 +40,11 @@ export interface GlobalOptions {
 
 export type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
 
+export interface Known {
+  settings?: Settings;
+  hooks?: Hooks;
+}
+
 export interface CommandContext {
   readonly global: GlobalOptions;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -45,6 +52,8 @@ export interface CommandContext {
   /** Aborted with an InterruptedError at SIGINT and SIGTERM, and when --timeout has passed. */
   readonly signal: AbortSignal;
   readonly output: Output;
+  /** What has been found out so far: a failure is told to a hook with it. */
+  readonly known: Known;
   /** Every command there is, for those that tell about commands. */
   readonly commands: readonly CommandDefinition[];
 }
@@ -58,6 +67,10 @@ export interface CommandDefinition {
   readonly description: string;
   readonly arguments?: readonly ArgumentDefinition[];
   readonly options?: readonly OptionDefinition[];
+  /** Whether the hook on-failure is run when it fails. */
+  readonly tellsFailure?: boolean;
+  /** Whether its result can be had as HTML (`-o html`) too. */
+  readonly hasHtml?: boolean;
   /** The exit codes that mean something particular here. */
   readonly exitCodes?: Readonly<Record<number, string>>;
   /** Resolves to the exit code. Heavy modules are imported inside, so that --help stays quick. */

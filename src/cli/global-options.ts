@@ -16,8 +16,9 @@ export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
   },
   {
     flags: '-o, --format <format>',
-    description: 'results as text, as JSON, or as JSON lines with every event before them',
-    choices: ['text', 'json', 'jsonl'],
+    description:
+      'results as text, as JSON, or as JSON lines with every event before them; report as HTML, too',
+    choices: ['text', 'json', 'jsonl', 'html'],
   },
   { flags: '-q, --quiet', description: 'no progress: only results, warnings and errors' },
   { flags: '-v, --verbose', description: 'the causes of errors too' },

@@ -20,7 +20,7 @@ export interface Streams {
 }
 
 export class Output {
-  readonly format: 'text' | 'json' | 'jsonl';
+  readonly format: NonNullable<GlobalOptions['format']>;
   readonly isQuiet: boolean;
   readonly stdout: Stream;
   readonly stderr: Stream;

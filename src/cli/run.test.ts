@@ -42,6 +42,7 @@ describe('bad input', () => {
     [['explain'], 2, 'error bad_usage: ', '--help'],
     [['check', 'this'], 2, 'error bad_usage: ', '--help'],
     [['check', '-o', 'xml'], 2, 'error bad_usage: ', '--help'],
+    [['check', '-o', 'html'], 2, 'error bad_usage: check has no result as HTML', 'pgglide report -o html'],
     [['wait', '--for=never', ...SERVERS], 2, 'error bad_usage: ', 'phase is one of'],
     [['check'], 2, 'error source_missing: ', 'pgglide init'],
     [['check', '--source', 'host=a'], 2, 'error target_missing: ', '--target'],

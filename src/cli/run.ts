@@ -1,6 +1,7 @@
 /** One command from arguments to exit code, in a world that is passed in. */
 
-import type { CommandContext, GlobalOptions } from './command.ts';
+import { type PgglideError, UsageError } from '../domain/errors.ts';
+import type { CommandContext, CommandDefinition, GlobalOptions } from './command.ts';
 import { COMMAND_DEFINITIONS } from './commands.ts';
 import { describeFailure, isHelp, timedOut, toPgglideError } from './failure.ts';
 import { Output, type Streams } from './output.ts';
@@ -18,16 +19,20 @@ const USAGE_EXIT_CODE = 2;
 export async function runCli(argv: readonly string[], world: World): Promise<number> {
   let global: GlobalOptions = globalsOf(argv);
   let exitCode = 0;
+  let onFailure: OnFailure = async () => undefined;
   const program = buildProgram(world, async (definition, options, args, parsed) => {
     global = parsed;
+    refuseHtml(definition, global);
     const context: CommandContext = {
       global,
       env: world.env,
       cwd: world.cwd,
       signal: world.stop.signal,
       output: new Output(global, world.env, world),
+      known: {},
       commands: COMMAND_DEFINITIONS,
     };
+    if (definition.tellsFailure) onFailure = failureHook(context, definition.name);
     // `wait` has its own meaning of --timeout.
     const timer = definition.name === 'wait' ? undefined : await startTimeout(global, world.stop);
     try {
@@ -38,10 +43,31 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
   });
   try {
     await program.parseAsync([...argv], { from: 'user' });
-    return exitCode;
   } catch (thrown) {
-    return reportFailure(thrown, world, global);
+    exitCode = reportFailure(thrown, world, global);
+    await onFailure(exitCode, toPgglideError(thrown, world.stop.signal));
+    return exitCode;
   }
+  if (exitCode !== 0) await onFailure(exitCode);
+  return exitCode;
+}
+
+type OnFailure = (exitCode: number, error?: PgglideError) => Promise<void>;
+
+/** Told after the error stands on the screen. */
+const failureHook =
+  (context: CommandContext, command: string): OnFailure =>
+  async (exitCode, error) => {
+    if (context.known.settings?.hooks.dir === undefined) return;
+    const { runFailureHook } = await import('./failure-hook.ts');
+    await runFailureHook(context, command, exitCode, error);
+  };
+
+function refuseHtml({ name, hasHtml }: CommandDefinition, { format }: GlobalOptions): void {
+  if (format !== 'html' || hasHtml) return;
+  throw new UsageError('bad_usage', `${name} has no result as HTML`, {
+    hint: 'pgglide report has: pgglide report -o html --output report.html',
+  });
 }
 
 /** Prints what is to be said and tells the exit code. */

@@ -5,7 +5,7 @@ import type { Settings } from '../config/settings.ts';
 import type { CommandContext } from './command.ts';
 
 /** `more` are keys that a command's own flags stand for: { 'copy.jobs': '8' }. */
-export function settingsFor(
+export async function settingsFor(
   context: CommandContext,
   more: Readonly<Record<string, string | boolean | undefined>> = {},
 ): Promise<Settings> {
@@ -13,7 +13,7 @@ export function settingsFor(
   const own = Object.entries(more).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key}=${String(value)}`],
   );
-  return loadSettings({
+  const settings = await loadSettings({
     flags: { ...global, set: [...(global.set ?? []), ...own] },
     env,
     cwd,
@@ -24,4 +24,6 @@ export function settingsFor(
       return readClusterSecret(ref, cluster, env);
     },
   });
+  context.known.settings = settings;
+  return settings;
 }

@@ -349,3 +349,15 @@ describe('bad input', () => {
     await expect(load({ flags })).rejects.toMatchObject({ code, exitCode: 2 });
   });
 });
+
+test('hooks: the folder starts at the file, and variables with passwords are known', async () => {
+  write('pgglide.yaml', `${SERVERS}hooks: { dir: ./hooks, timeout: 2min }\n`);
+  expect((await load()).hooks).toEqual({ dir: join(folder, 'hooks'), timeoutMs: 120_000, withheld: [] });
+  const target = 'target: { uri: postgresql://new/shop, passwordFrom: { env: SHOP_PW } }';
+  write('pgglide.yaml', `source: host=old dbname=shop\n${target}\n`);
+  expect((await load({ env: { SHOP_PW: 'secret' } })).hooks).toEqual({
+    dir: undefined,
+    timeoutMs: 60_000,
+    withheld: ['SHOP_PW'],
+  });
+});

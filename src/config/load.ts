@@ -230,6 +230,11 @@ function toSettings(
       },
       hook: { program: path(traffic.hook.program), timeoutMs: traffic.hook.timeout },
     },
+    hooks: {
+      dir: path(config.hooks.dir),
+      timeoutMs: config.hooks.timeout,
+      withheld: [config.source, config.target].flatMap(passwordVariable),
+    },
     dashboard: { listen: dashboard.listen, tokenFile: path(dashboard.tokenFile) },
     proxy: {
       listen: proxy.listen,
@@ -248,6 +253,11 @@ function toSettings(
     },
   };
 }
+
+const passwordVariable = (server: Config['source'] | Config['target']): string[] => {
+  const from = server.passwordFrom as PasswordSource | undefined;
+  return from?.env === undefined ? [] : [from.env];
+};
 
 function kubernetesSettings(
   { kubernetes: { kubeconfig, context, namespace } }: Config,

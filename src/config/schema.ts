@@ -483,6 +483,22 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'What stands between the application and the servers.' }),
+  hooks: z
+    .strictObject({
+      dir: optional(text, {
+        kind: 'text',
+        description:
+          'The folder with the programs: on-following, on-validated, before-cutover, on-switched, on-failure. None is run when not given.',
+        example: './hooks',
+      }),
+      timeout: withDefault(duration, {
+        kind: 'duration',
+        description: 'A hook that takes longer is ended, with all that it has started.',
+        default: '60s',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'Programs of yours that are run when something has happened; see hooks.md.' }),
   dashboard: z
     .strictObject({
       listen: withDefault(hostAndPort, {

@@ -108,6 +108,14 @@ export interface Settings {
       readonly timeoutMs: number;
     };
   };
+  readonly hooks: {
+    /** Absolute path; undefined: there are none. */
+    readonly dir: string | undefined;
+    /** For each of them. */
+    readonly timeoutMs: number;
+    /** Environment variables out of which a password was read: hooks do not get them. */
+    readonly withheld: readonly string[];
+  };
   readonly dashboard: {
     /** host:port */
     readonly listen: string;

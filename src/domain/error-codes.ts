@@ -662,6 +662,16 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'docs/traffic.md lists the answers.',
   ),
   refused(
+    'hook_refused',
+    'The hook before-cutover did not end with exit code 0, so the cutover was not begun; nothing was changed.',
+    'See what the hook wrote, mend that, and run `pgglide cutover` again; docs/hooks.md says how hooks are run.',
+  ),
+  refused(
+    'hook_not_runnable',
+    'The folder hooks.dir or the hook before-cutover in it is not what it must be, so the cutover was not begun.',
+    'Make the folder and the file readable, and the file executable (`chmod +x`), or take hooks.dir out of the configuration.',
+  ),
+  refused(
     'wrong_phase',
     'The command makes no sense in this phase of the migration.',
     'The message says what to run instead.',

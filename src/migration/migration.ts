@@ -21,7 +21,7 @@ import { plan, switchPlan } from './plan.ts';
 import { type ConfirmRepair, type RepairOutcome, repair } from './repair.ts';
 import { report } from './report.ts';
 import { requireRow } from './rows.ts';
-import { Session } from './session.ts';
+import { type BeforeSwitch, Session } from './session.ts';
 import { type StatusOptions, status } from './status.ts';
 import { runSwitch, type SwitchOptions, type SwitchResult } from './switch.ts';
 import { type SyncOptions, sync } from './sync.ts';
@@ -34,6 +34,8 @@ export interface MigrationOptions {
   readonly emit?: Listen;
   /** Aborted: the command stops at the next safe point and throws the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Awaited before anything of a switch is done, once the migration's phase allows it; what it throws refuses the switch. */
+  readonly beforeSwitch?: BeforeSwitch;
   /** A traffic switch of your own instead of the one that the settings name. */
   readonly openTraffic?: () => TrafficSwitch;
 }
@@ -45,6 +47,7 @@ export interface MigrationOptions {
 export async function openMigration(settings: Settings, options: MigrationOptions = {}): Promise<Migration> {
   const session = await Session.open(settings, {
     openTraffic: options.openTraffic,
+    beforeSwitch: options.beforeSwitch,
     listen: options.emit ?? (() => undefined),
     signal: options.signal ?? new AbortController().signal,
   });

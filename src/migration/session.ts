@@ -7,6 +7,7 @@ import { subscriptionConninfo } from '../config/conninfo.ts';
 import { describeAll, type ServerAddress } from '../config/server-address.ts';
 import type { Settings } from '../config/settings.ts';
 import { PrerequisiteError, RefusedError, UnreachableError } from '../domain/errors.ts';
+import type { SwitchoverDirection } from '../domain/event.ts';
 import { memberName, type Side } from '../domain/names.ts';
 import { type Command, type Phase, TRANSITIONS } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
@@ -29,7 +30,12 @@ export interface SessionOptions {
   readonly openTraffic: (() => TrafficSwitch) | undefined;
   readonly listen: Listen;
   readonly signal: AbortSignal;
+  /** Undefined: nobody is asked. */
+  readonly beforeSwitch?: BeforeSwitch | undefined;
 }
+
+/** Asked before anything of a switch is done; what it throws refuses the switch. */
+export type BeforeSwitch = (direction: SwitchoverDirection, activeSide: Side) => Promise<void>;
 
 export class Session implements AsyncDisposable {
   readonly settings: Settings;
@@ -39,6 +45,7 @@ export class Session implements AsyncDisposable {
   readonly events: EventStream;
   readonly signal: AbortSignal;
   readonly lead: Session;
+  readonly beforeSwitch: BeforeSwitch | undefined;
   readonly #listen: Listen;
   readonly #openTraffic: (() => TrafficSwitch) | undefined;
   /** The lead's list, shared by all. */
@@ -57,6 +64,7 @@ export class Session implements AsyncDisposable {
     this.target = parts.target;
     this.identities = parts.identities;
     this.signal = parts.options.signal;
+    this.beforeSwitch = parts.options.beforeSwitch;
     this.lead = parts.lead ?? this;
     this.#listen = parts.options.listen;
     this.#openTraffic = parts.options.openTraffic;

@@ -51,6 +51,7 @@ export async function runSwitch(
   if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
     await requireVerified(session);
   }
+  await session.beforeSwitch?.(direction, row.activeSide);
   await updateOwnSchema(session);
   const placement = session.placement();
   if (placement !== undefined) {

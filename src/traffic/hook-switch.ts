@@ -18,8 +18,8 @@
  * together, one a line); never a password. The program is killed when PGGLIDE_TIMEOUT_MS is over.
  */
 
-import { execFile } from 'node:child_process';
 import { z } from 'zod';
+import { type ProgramEnd, runProgram } from '../base/run-program.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { RefusedError, UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
@@ -143,19 +143,22 @@ class HookSwitch implements TrafficSwitch {
     const { program } = this.#options;
     const timeoutMs = (this.#options.timeoutMs ?? 30_000) + moreMs;
     const env = { ...process.env, ...environment, PGGLIDE_TIMEOUT_MS: String(timeoutMs) };
-    const { failure, stdout } = await new Promise<{ failure: Error | null; stdout: string }>((resolve) => {
-      execFile(
-        program,
-        [action],
-        { env, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: MAX_ANSWER_BYTES },
-        (error, output) => resolve({ failure: error, stdout: output }),
-      );
+    const answer: Buffer[] = [];
+    let answerBytes = 0;
+    const end = await runProgram(program, {
+      args: [action],
+      env,
+      timeoutMs,
+      onOutput: (chunk, stream) => {
+        answerBytes += stream === 'stdout' ? chunk.length : 0;
+        if (stream === 'stdout' && answerBytes <= MAX_ANSWER_BYTES) answer.push(chunk);
+      },
     });
-    const exitCode = failure === null ? 0 : (failure as { code?: unknown }).code;
-    if (exitCode === 0 || (typeof exitCode === 'number' && accepted.includes(exitCode))) {
-      return { exitCode, answer: this.#parse(action, stdout) };
+    const { exitCode } = end;
+    if (exitCode !== undefined && [0, ...accepted].includes(exitCode)) {
+      return { exitCode, answer: this.#parse(action, Buffer.concat(answer).toString('utf8')) };
     }
-    throw this.#failed(action, exitCode, timeoutMs, failure);
+    throw this.#failed(action, end, timeoutMs);
   }
 
   #parse(action: Action, stdout: string): unknown {
@@ -170,14 +173,18 @@ class HookSwitch implements TrafficSwitch {
     }
   }
 
-  #failed(action: Action, exitCode: unknown, timeoutMs: number, cause: unknown): Error {
+  #failed(
+    action: Action,
+    { exitCode, endedBySignal, notStarted, endedFor }: ProgramEnd,
+    timeoutMs: number,
+  ): Error {
     const { program } = this.#options;
-    const killed = (cause as { killed?: boolean } | null)?.killed === true;
-    const what = killed ? `took longer than ${timeoutMs} ms` : `failed (${String(exitCode)})`;
-    if (exitCode === NOT_REACHED || exitCode === 'ENOENT' || exitCode === 'EACCES') {
+    const code = notStarted ?? exitCode ?? endedBySignal;
+    const what = endedFor === 'time' ? `took longer than ${timeoutMs} ms` : `failed (${code})`;
+    if (code === NOT_REACHED || code === 'ENOENT' || code === 'EACCES') {
       return new UnreachableError(
         'proxy_unreachable',
-        `${program} ${action}: the pooler cannot be reached (${exitCode})`,
+        `${program} ${action}: the pooler cannot be reached (${code})`,
         {
           hint: 'Run the program by hand with the same action.',
         },
@@ -185,7 +192,7 @@ class HookSwitch implements TrafficSwitch {
     }
     return new RefusedError('hook_failed', `${program} ${action} ${what}`, {
       hint: 'Run the program by hand with the same action; exit code 0 means done.',
-      facts: { action, exitCode },
+      facts: { action, exitCode: code },
     });
   }
 }

@@ -133,6 +133,7 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
       pgbouncer: { bouncers: [], database: source.database },
       hook: { program: undefined, timeoutMs: 30_000 },
     },
+    hooks: { dir: undefined, timeoutMs: 60_000, withheld: [] },
     dashboard: { listen: '127.0.0.1:0', tokenFile: undefined },
     proxy: {
       listen: '127.0.0.1:0',

@@ -16,10 +16,11 @@ export const cutover: CommandDefinition = {
     { flags: '--unverified', description: 'although no fresh verification found both sides equal' },
     { flags: '--pause-budget <duration>', description: 'how long requests may wait (cutover.pauseBudget)' },
   ],
+  tellsFailure: true,
   exitCodes: {
     5: 'switched, but the exact comparison found differences',
     6: 'given up; traffic is where it was',
-    7: 'refused: wrong phase, or a guard is not met',
+    7: 'refused: wrong phase, a guard is not met, or the hook before-cutover says no',
     20: 'a human is needed: cannot prove where clients write',
   },
   async run(context, { dryRun, unverified, pauseBudget, at, auto }) {

@@ -18,6 +18,7 @@ export const sync: CommandDefinition = {
     { flags: '--rate-limit <rate>', description: 'such as 200MB/s (copy.rateLimit)' },
     { flags: '--follow', description: 'stay and watch until the migration is completed or aborted' },
   ],
+  tellsFailure: true,
   exitCodes: {
     3: 'check found a blocker',
     7: 'refused: --skip-lsn names another transaction, or was not confirmed',

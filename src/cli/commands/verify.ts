@@ -15,6 +15,7 @@ export const verify: CommandDefinition = {
         'make the differing rows of this table (schema.table; database.schema.table of several) on the side that follows what they are on the active side; asks first',
     },
   ],
+  tellsFailure: true,
   exitCodes: {
     0: 'both sides are equal',
     5: 'they differ',
