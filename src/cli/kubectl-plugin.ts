@@ -21,7 +21,8 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 export async function main(argv: readonly string[]): Promise<number> {
   try {
     const args = pluginArguments(argv);
-    if (args.isLocal) return await run(process.execPath, [packagePath('bin', 'pgglide.js'), ...localArguments(args)]);
+    if (args.isLocal)
+      return await run(process.execPath, [packagePath('bin', 'pgglide.js'), ...localArguments(args)]);
     const pod = await findPod(args);
     const tty = process.stdin.isTTY && process.stdout.isTTY ? ['-it'] : ['-i'];
     return await run(KUBECTL, [
@@ -64,8 +65,7 @@ export function choosePod(pods: readonly ListedPod[]): string {
   const isOfJob = ({ metadata }: ListedPod) =>
     (JOB_COMMANDS as readonly string[]).includes(metadata.labels[COMPONENT_LABEL] ?? '');
   const running = pods.filter(
-    (pod) =>
-      isOfJob(pod) && pod.status.phase === 'Running' && pod.metadata.deletionTimestamp === undefined,
+    (pod) => isOfJob(pod) && pod.status.phase === 'Running' && pod.metadata.deletionTimestamp === undefined,
   );
   const migrations = [...new Set(running.map(({ metadata }) => metadata.labels[INSTANCE_LABEL] ?? ''))];
   if (migrations.length > 1) {

@@ -17,7 +17,10 @@ test.each(['', '--help', 'k8s render -n shop', 'version'])('"%s" runs here', (li
 });
 
 test.each([
-  ['-n shop --context=prod -m orders k8s logs --run cutover', 'k8s logs --run cutover --namespace=shop --context=prod --migration=orders'],
+  [
+    '-n shop --context=prod -m orders k8s logs --run cutover',
+    'k8s logs --run cutover --namespace=shop --context=prod --migration=orders',
+  ],
   ['k8s render -n shop', 'k8s render --namespace=shop'],
   ['--help', '--help'],
 ])('%s runs here as: %s', (line, run) => {

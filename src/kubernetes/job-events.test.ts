@@ -16,7 +16,7 @@ const CHANGED = {
 function swallowed() {
   const calls: string[] = [];
   const warnings: string[] = [];
-  let answer = () => undefined as void;
+  let answer: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => {
     answer = resolve;
   });

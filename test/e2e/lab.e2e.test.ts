@@ -115,7 +115,10 @@ describe('not solved', () => {
     await mkdir(lab.reportPath);
     const graded = await lab.grade('--only', 'target-16,report-exists');
     await rm(lab.reportPath, { recursive: true });
-    expect(graded.result.tests.map(({ status }) => status), graded.output).toEqual(['fail', 'fail']);
+    expect(
+      graded.result.tests.map(({ status }) => status),
+      graded.output,
+    ).toEqual(['fail', 'fail']);
   });
 
   test('two gradings do not run at once; one that was killed is no hindrance', async () => {

@@ -75,7 +75,9 @@ onCluster('a cluster', () => {
     };
     await cluster.apply(manifest(quota));
     const isCounted = async () => {
-      const { status } = (await cluster.require({ ...quota, name: 'none' })) as { status?: { hard?: object } };
+      const { status } = (await cluster.require({ ...quota, name: 'none' })) as {
+        status?: { hard?: object };
+      };
       return status?.hard === undefined ? undefined : true;
     };
     await until('the quota', isCounted, { timeoutMs: 60_000, intervalMs: 100 });
