@@ -19,7 +19,7 @@ export class CustomSettings {
 
   /** Looks at a query text: `bytes` from `start` to `end`. Cheap for texts that set nothing. */
   look(bytes: Buffer, start: number, end: number): void {
-    if (!maySet(bytes, start)) return;
+    if (!maySet(bytes, start) && !hasSeveral(bytes, start, end)) return;
     const text = bytes.toString('latin1', start, Math.min(end, start + MAX_TEXT_BYTES));
     for (const expression of [SET_STATEMENT, SET_CONFIG]) {
       for (const [, name] of text.matchAll(expression)) {
@@ -43,6 +43,12 @@ export class CustomSettings {
     if (name !== undefined && this.names.size < MAX_NAMES)
       this.names.add(name.replaceAll('"', '').toLowerCase());
   }
+}
+
+/** More than one statement, most likely: any of them may be a SET. */
+function hasSeveral(bytes: Buffer, start: number, end: number): boolean {
+  const semicolon = bytes.indexOf(0x3b, start);
+  return semicolon >= 0 && semicolon < end - 1;
 }
 
 const lower = (byte: number | undefined): number => (byte ?? 0) | 0x20;

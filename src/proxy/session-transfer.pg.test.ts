@@ -350,6 +350,20 @@ describe('a session that is moved', () => {
     await client.end();
   });
 
+  test('is gone, and not moved, when its client says goodbye in the pause', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await bed.traffic.prepare('target');
+    await bed.traffic.pause({ reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 });
+    const ended = new Promise((resolve) => client.once('end', resolve));
+    // Terminate alone: the client waits for the server to close.
+    (client as unknown as { connection: { stream: net.Socket } }).connection.stream.write(
+      Buffer.from([0x58, 0, 0, 0, 4]),
+    );
+    await ended;
+    expect((await bed.traffic.resume('target', 1)).waits.sessionsMoved).toBe(0);
+  });
+
   test('keeps its advisory locks, and gives them back in the place it left', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     const client = await bed.connect();
