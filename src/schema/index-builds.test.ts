@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { indexTuning } from './index-builds.ts';
-import type { RestoreTuning } from './restore-stage.ts';
 
 const GB = 1024 ** 3;
 
@@ -8,13 +7,9 @@ const GB = 1024 ** 3;
 const BTREE = 'CREATE INDEX "i" ON "public"."t" USING "btree" ("x");';
 
 /** Of a statement on a table of so many bytes, when there are enough others. */
-function megabytes(sql: string, cost: number) {
-  return build(sql, cost, indexTuning(9, 2))?.maintenanceMegabytes;
-}
-
-function build(sql: string, cost: number, tuning: RestoreTuning, isLast = false) {
+function megabytes(sql: string, cost: number, tuning = indexTuning(9, 2)) {
   const statement = { n: 0, section: 'post-data' as const, kind: 'INDEX', name: 'i', sql };
-  return tuning.build?.({ statement, cost, isCheap: false, excludes: [] }, isLast);
+  return tuning.maintenanceMegabytes?.({ statement, cost, isCheap: false, excludes: [] });
 }
 
 test('a btree is sorted in small runs, of which one merge can take all', () => {
@@ -35,11 +30,8 @@ test('what is not sorted has memory for the whole of it', () => {
 });
 
 test('few builds have parallel workers, each with memory of its own', () => {
-  expect(build(BTREE, GB, indexTuning(1, 2))).toEqual({ workers: 2, maintenanceMegabytes: 96 });
-  expect(build(BTREE, GB, indexTuning(2, 2))).toEqual({ workers: 0, maintenanceMegabytes: 32 });
-});
-
-test('the last build has as many workers as there will be idle jobs', () => {
-  const last = (jobs: number) => build(BTREE, GB, indexTuning(9, jobs), true)?.workers;
-  expect([1, 2, 3, 8].map(last)).toEqual([0, 1, 2, 2]);
+  const few = indexTuning(1, 2);
+  expect(few.maxParallelMaintenanceWorkers).toBe(2);
+  expect(megabytes(BTREE, GB, few)).toBe(96);
+  expect(indexTuning(2, 2).maxParallelMaintenanceWorkers).toBe(0);
 });

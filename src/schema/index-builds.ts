@@ -14,18 +14,12 @@ export const tableSizes = (tables: readonly PlannedTable[]): ReadonlyMap<string,
     ]),
   );
 
-const MOST_WORKERS = 2;
-
-/**
- * With enough builds to keep the jobs busy, workers inside one build only cost. The last one is soon alone with cores
- * that have nothing else to do.
- */
+/** With enough builds to keep the jobs busy, workers inside one build only cost. */
 export function indexTuning(builds: number, jobs: number): RestoreTuning {
+  const workers = builds >= jobs ? 0 : 2;
   return {
-    build(task, isLast) {
-      const workers = builds < jobs ? MOST_WORKERS : isLast ? Math.min(MOST_WORKERS, jobs - 1) : 0;
-      return { workers, maintenanceMegabytes: maintenanceMegabytes(task, workers) };
-    },
+    maintenanceMegabytes: (task) => maintenanceMegabytes(task, workers),
+    maxParallelMaintenanceWorkers: workers,
   };
 }
 

@@ -8,16 +8,10 @@ import type { RestoreStage, RestoreTask } from './classify-restore.ts';
 import type { SchemaStatement } from './statement.ts';
 import { TaskQueue } from './task-queue.ts';
 
-export interface BuildSettings {
-  /** max_parallel_maintenance_workers. */
-  readonly workers: number;
-  /** maintenance_work_mem, shared by the workers. */
-  readonly maintenanceMegabytes: number;
-}
-
 export interface RestoreTuning {
-  /** For each statement that is not cheap. `isLast`: nothing but cheap ones will come after it. Omitted: as the server has it. */
-  readonly build?: ((task: RestoreTask, isLast: boolean) => BuildSettings) | undefined;
+  /** maintenance_work_mem of a statement, shared by its parallel workers; cheap ones, which are executed together, need none. */
+  readonly maintenanceMegabytes?: ((task: RestoreTask) => number) | undefined;
+  readonly maxParallelMaintenanceWorkers?: number | undefined;
   /** How long a statement waits for a lock before it is tried again. */
   readonly lockTimeoutMs?: number | undefined;
 }
@@ -79,8 +73,7 @@ export async function restoreQueue(queue: TaskQueue, options: QueueOptions): Pro
       signal?.throwIfAborted();
       connection ??= await connect();
       const session = connection;
-      const { isRunningOut } = queue;
-      await progress.during(batch, () => runBatch(session, batch, isRunningOut, options));
+      await progress.during(batch, () => runBatch(session, batch, options));
       queue.finish(batch);
     }
   };
@@ -117,6 +110,8 @@ async function prepareRestoreSession(connection: Connection, tuning: RestoreTuni
     synchronous_commit: 'off',
     lock_timeout: `${tuning.lockTimeoutMs ?? 10_000}ms`,
   };
+  if (tuning.maxParallelMaintenanceWorkers !== undefined)
+    settings.max_parallel_maintenance_workers = String(tuning.maxParallelMaintenanceWorkers);
   await connection.query(sql`
     SELECT set_config(key, value, false) FROM json_each_text(${JSON.stringify(settings)}::json)`);
 }
@@ -130,12 +125,11 @@ const QUERY_CANCELED = '57014';
 async function runBatch(
   connection: Connection,
   batch: readonly RestoreTask[],
-  isLast: boolean,
   options: Recording,
 ): Promise<void> {
   const statements = batch.map((task) => task.statement);
   if (statements.length > 1 && (await runTogether(connection, statements, options))) return;
-  for (const task of batch) await runPatiently(connection, task, isLast, options);
+  for (const task of batch) await runPatiently(connection, task, options);
 }
 
 /** One transaction in one round trip; false when the server refuses it, and nothing of it has happened. */
@@ -162,15 +156,14 @@ const MAX_ATTEMPTS = 5;
 async function runPatiently(
   connection: Connection,
   task: RestoreTask,
-  isLast: boolean,
   { record, signal, tuning }: Recording,
 ): Promise<void> {
   const { statement } = task;
-  const settings = buildSettingsSql(tuning?.build?.(task, isLast));
+  const memory = memorySql(tuning?.maintenanceMegabytes?.(task));
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await connection.transaction(async () => {
-        await connection.script(sql`${settings}${trusted(statement.sql)}`);
+        await connection.script(sql`${memory}${trusted(statement.sql)}`);
         await record(connection, [statement]);
       });
     } catch (error) {
@@ -182,11 +175,8 @@ async function runPatiently(
   }
 }
 
-const buildSettingsSql = (settings: BuildSettings | undefined): Sql =>
-  settings === undefined
-    ? sql``
-    : sql`SET LOCAL max_parallel_maintenance_workers = ${literal(String(settings.workers))};
-        SET LOCAL maintenance_work_mem = ${literal(`${settings.maintenanceMegabytes}MB`)}; `;
+const memorySql = (megabytes: number | undefined): Sql =>
+  megabytes === undefined ? sql`` : sql`SET LOCAL maintenance_work_mem = ${literal(`${megabytes}MB`)}; `;
 
 function statementFailure(statement: SchemaStatement, cause: Error): PrerequisiteError {
   const what = `${statement.kind} ${statement.name}`;

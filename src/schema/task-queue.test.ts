@@ -68,13 +68,3 @@ test('cheap parallel tasks share a transaction, up to a busy table, and leave so
   await blocked.take();
   expect(numbers(await blocked.take())).toEqual([1, 2]);
 });
-
-test('runs out when no task that takes its time is left or can come', async () => {
-  const queue = new TaskQueue(stage('parallel', [task(0), task(1), cheap(2)]), { isOpen: true });
-  await queue.take();
-  expect(queue.isRunningOut).toBe(false);
-  await queue.take();
-  expect(queue.isRunningOut).toBe(false);
-  queue.close();
-  expect(queue.isRunningOut).toBe(true);
-});

@@ -29,11 +29,6 @@ export class TaskQueue {
     this.#wake();
   }
 
-  /** Nothing is left to be handed out, nor will it come, that takes its time. */
-  get isRunningOut(): boolean {
-    return !this.#isOpen && this.#pending.every((task) => task.isCheap);
-  }
-
   /** Nothing more will come. */
   close(): void {
     this.#isOpen = false;
