@@ -43,6 +43,8 @@ export interface BarrierLimits {
 const OF_DEADLOCK_TIMEOUT = 0.8;
 /** The first attempt is short: whatever it met, the next one waits for without holding anything. */
 const FIRST_ATTEMPT_MS = 200;
+/** Several times what a lock takes where nobody is in the way: 0.03 ms. */
+const LOCK_MS = 0.1;
 /** Thousands of tables take so long to lock when nobody is in the way. */
 const SHORTEST_ATTEMPT_MS = 100;
 /** lock_not_available, query_canceled (our statement_timeout), deadlock_detected */
@@ -73,7 +75,7 @@ export async function raiseBarrier(
 ): Promise<void> {
   const until = performance.now() + budgetMs;
   const longestMs = Math.max(SHORTEST_ATTEMPT_MS, OF_DEADLOCK_TIMEOUT * deadlockTimeoutMs);
-  let attemptMs = Math.min(FIRST_ATTEMPT_MS, longestMs);
+  let attemptMs = Math.min(FIRST_ATTEMPT_MS + tables.length * LOCK_MS, longestMs);
   let inTheWay: Holder | undefined;
   for (;;) {
     const leftMs = Math.max(1, until - performance.now());
