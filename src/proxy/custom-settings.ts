@@ -19,8 +19,10 @@ export class CustomSettings {
 
   /** Looks at a query text: `bytes` from `start` to `end`. Cheap for texts that set nothing. */
   look(bytes: Buffer, start: number, end: number): void {
-    if (!maySet(bytes, start) && !hasSeveral(bytes, start, end)) return;
-    const text = bytes.toString('latin1', start, Math.min(end, start + MAX_TEXT_BYTES));
+    // The bytes behind it are other messages: they are not searched.
+    const query = bytes.subarray(start, end);
+    if (!maySet(query) && !hasSeveral(query)) return;
+    const text = query.toString('latin1', 0, MAX_TEXT_BYTES);
     for (const expression of [SET_STATEMENT, SET_CONFIG]) {
       for (const [, name] of text.matchAll(expression)) {
         this.#add(name);
@@ -46,19 +48,19 @@ export class CustomSettings {
 }
 
 /** More than one statement, most likely: any of them may be a SET. */
-function hasSeveral(bytes: Buffer, start: number, end: number): boolean {
-  const semicolon = bytes.indexOf(0x3b, start);
-  return semicolon >= 0 && semicolon < end - 1;
+function hasSeveral(query: Buffer): boolean {
+  const semicolon = query.indexOf(0x3b);
+  return semicolon >= 0 && semicolon < query.length - 1;
 }
 
 const lower = (byte: number | undefined): number => (byte ?? 0) | 0x20;
 
 /** By the first letters: data-changing statements set nothing, SELECT only by calling set_config. */
-function maySet(bytes: Buffer, start: number): boolean {
-  const first = lower(bytes[start]);
+function maySet(query: Buffer): boolean {
+  const first = lower(query[0]);
   if (first === 0x69 || first === 0x75 || first === 0x64) return false; // insert, update, delete
-  if (first === 0x73 && lower(bytes[start + 1]) === 0x65 && lower(bytes[start + 2]) === 0x6c) {
-    return bytes.indexOf(SET_CONFIG_CALL, start) >= 0;
+  if (first === 0x73 && lower(query[1]) === 0x65 && lower(query[2]) === 0x6c) {
+    return query.includes(SET_CONFIG_CALL);
   }
   return true;
 }
