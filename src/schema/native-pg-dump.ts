@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import type { ServerAddress } from '../config/server-address.ts';
 import { type Ended, outputOf } from './child-output.ts';
+import { environmentWithoutPg } from './environment-without-pg.ts';
 
 /** The major version of the pg_dump at `command`; undefined when it cannot be run. */
 export async function nativePgDumpMajor(command: string): Promise<number | undefined> {
@@ -32,9 +33,8 @@ export async function runNativePgDump(
   return stdout;
 }
 
-/** Everything by environment, nothing by argument: the password would show in `ps`. PG* variables of ours would change the meaning. */
+/** Everything by environment, nothing by argument: the password would show in `ps`. */
 function libpqEnvironment(address: ServerAddress): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('PG'));
   const settings = [address.options, '-c lc_monetary=C'];
   const wanted: Record<string, string | undefined> = {
     PGHOST: address.host,
@@ -53,7 +53,7 @@ function libpqEnvironment(address: ServerAddress): NodeJS.ProcessEnv {
     LC_ALL: 'C',
   };
   const given = Object.entries(wanted).filter(([, value]) => value !== undefined);
-  return Object.fromEntries([...inherited, ...given]);
+  return { ...environmentWithoutPg(), ...Object.fromEntries(given) };
 }
 
 function run(

@@ -6,6 +6,7 @@ import { entryPoint } from '../base/entry-point.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 import { outputOf } from './child-output.ts';
+import { environmentWithoutPg } from './environment-without-pg.ts';
 import { receiveFrames, sendFrame } from './framed-pipe.ts';
 import { PARENT_FD, type PgDumpWork } from './wasm-pg-dump-work.ts';
 
@@ -35,12 +36,12 @@ export async function runWasmPgDump(
 /** Young garbage shall not pile up beside WebAssembly's memory. */
 const NODE_FLAGS = ['--max-semi-space-size=4', '--no-warnings'];
 
-/** From dist as JavaScript, from src under a TypeScript loader. No secret of ours and no PG* variable is handed on. */
+/** From dist as JavaScript, from src under a TypeScript loader. */
 function startProgram(signal: AbortSignal | undefined): ChildProcess {
   const { file, isBuilt } = entryPoint('src/schema/wasm-pg-dump-program');
   const loader = isBuilt ? [] : ['--import', import.meta.resolve('tsx')];
   return spawn(process.execPath, [...NODE_FLAGS, ...loader, file], {
-    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PG'))),
+    env: environmentWithoutPg(),
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' }),
   });
