@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { switchoverSummary } from '../../test/fixtures/switchover-summary.ts';
 import { until } from '../base/async.ts';
 import { InterruptedError } from '../domain/errors.ts';
 import type { MigrationEvent } from '../domain/event.ts';
@@ -10,29 +11,7 @@ import { failureMoment } from './moments.ts';
 
 const at = '2026-11-22T06:02:11.000Z';
 const FOLLOWING: MigrationEvent = { type: 'phase-changed', at, data: { from: 'syncing', to: 'following' } };
-const SWITCHED: MigrationEvent = {
-  type: 'switchover-finished',
-  at,
-  data: {
-    direction: 'cutover',
-    from: 'source',
-    to: 'target',
-    epoch: 1,
-    pauseMs: 40,
-    waits: {
-      heldRequests: 1,
-      longestWaitMs: 2,
-      p50Ms: 1,
-      p95Ms: 1,
-      p99Ms: 1,
-      failedRequests: 0,
-      sessionsMoved: 3,
-    },
-    steps: [],
-    sequences: 0,
-    drainedLsn: '0/1',
-  },
-};
+const SWITCHED: MigrationEvent = { type: 'switchover-finished', at, data: switchoverSummary() };
 
 let folder: string;
 let told: string[];

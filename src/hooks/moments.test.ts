@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { switchoverSummary } from '../../test/fixtures/switchover-summary.ts';
 import { RefusedError } from '../domain/errors.ts';
-import type { MigrationEvent, SwitchoverDirection, SwitchoverSummary } from '../domain/event.ts';
+import type { MigrationEvent, SwitchoverDirection } from '../domain/event.ts';
 import { failureMoment, type KnownSide, momentOf, sideAfter } from './moments.ts';
 
 const at = '2026-11-22T06:02:11.000Z';
@@ -27,34 +28,15 @@ const verified = (equal: boolean): MigrationEvent => ({
     seconds: 2,
   },
 });
-const summary = (direction: SwitchoverDirection): SwitchoverSummary => ({
-  direction,
-  from: direction === 'rollback' ? 'target' : 'source',
-  to: direction === 'rollback' ? 'source' : 'target',
-  epoch: 1,
-  pauseMs: 40,
-  waits: {
-    heldRequests: 1,
-    longestWaitMs: 2,
-    p50Ms: 1,
-    p95Ms: 1,
-    p99Ms: 1,
-    failedRequests: 0,
-    sessionsMoved: 3,
-  },
-  steps: [{ id: 'x', title: 'X', ms: 1, paused: true }],
-  sequences: 0,
-  drainedLsn: '0/1',
-});
 const finished = (direction: SwitchoverDirection): MigrationEvent => ({
   type: 'switchover-finished',
   at,
-  data: summary(direction),
+  data: switchoverSummary(direction),
 });
 const begun = (direction: SwitchoverDirection): MigrationEvent => ({
   type: 'switchover-started',
   at,
-  data: summary(direction),
+  data: switchoverSummary(direction),
 });
 const given = (direction: SwitchoverDirection): MigrationEvent => ({
   type: 'switchover-aborted',
@@ -80,7 +62,7 @@ describe('moments', () => {
 
   test('switched: there and back, not after a rehearsal', () => {
     for (const direction of ['cutover', 'rollback'] as const) {
-      const { steps: _, ...told } = summary(direction);
+      const { steps: _, ...told } = switchoverSummary(direction);
       expect(momentOf(finished(direction))).toEqual({
         hook: 'on-switched',
         at,
