@@ -2,35 +2,21 @@
 
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { until } from '../../src/base/async.ts';
 import { packagePath } from '../../src/base/package-root.ts';
-import { type EmbeddedServer, startServer } from '../../src/embedded/embedded-server.ts';
 import { freePort } from '../../src/embedded/port.ts';
 import type { MigrationStatus } from '../../src/observers/status.ts';
 import { Bed } from './bed.ts';
+import { serverPair } from './server-pair.ts';
 
-const SETTINGS = { fsync: 'off', shared_buffers: '32MB' };
 const PGGLIDE = `'${process.execPath}' '${packagePath('bin', 'pgglide.js')}'`;
 
-let source: EmbeddedServer;
-let target: EmbeddedServer;
-
-beforeAll(async () => {
-  [source, target] = await Promise.all([
-    startServer({ majorVersion: 15, settings: SETTINGS }),
-    startServer({ majorVersion: 16, settings: SETTINGS }),
-  ]);
-}, 120_000);
-
-afterAll(async () => {
-  await Promise.all([source.remove(), target.remove()]);
-});
+const servers = serverPair();
 
 async function createBed(): Promise<Bed> {
   const bed = await Bed.create({
-    source,
-    target,
+    ...servers,
     schema: 'CREATE TABLE public.item (id int PRIMARY KEY); INSERT INTO public.item VALUES (1)',
     config: [
       `proxy: { listen: "127.0.0.1:${await freePort()}", control: "unix:nobody.sock" }`,

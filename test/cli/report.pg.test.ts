@@ -2,30 +2,15 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type EmbeddedServer, startServer } from '../../src/embedded/embedded-server.ts';
+import { expect, test } from 'vitest';
 import { Bed } from './bed.ts';
+import { serverPair } from './server-pair.ts';
 
-const SETTINGS = { fsync: 'off', shared_buffers: '32MB' };
-
-let source: EmbeddedServer;
-let target: EmbeddedServer;
-
-beforeAll(async () => {
-  [source, target] = await Promise.all([
-    startServer({ majorVersion: 15, settings: SETTINGS }),
-    startServer({ majorVersion: 16, settings: SETTINGS }),
-  ]);
-}, 120_000);
-
-afterAll(async () => {
-  await Promise.all([source.remove(), target.remove()]);
-});
+const servers = serverPair();
 
 test('text, JSON and HTML, to stdout or into a file', { timeout: 240_000 }, async () => {
   await using bed = await Bed.create({
-    source,
-    target,
+    ...servers,
     schema: 'CREATE TABLE public."<b>item" (id int PRIMARY KEY); INSERT INTO public."<b>item" VALUES (1)',
   });
   expect((await bed.pgglide(['sync'])).exitCode).toBe(0);

@@ -1,33 +1,19 @@
 /** `cutover --at` and `--auto` at the real command line: what they wait for, and that nothing is done before. */
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type EmbeddedServer, startServer } from '../../src/embedded/embedded-server.ts';
+import { expect, test } from 'vitest';
 import { freePort } from '../../src/embedded/port.ts';
 import type { SwitchResult } from '../../src/migration/switch.ts';
 import type { MigrationStatus } from '../../src/observers/status.ts';
 import { Bed } from './bed.ts';
+import { serverPair } from './server-pair.ts';
 
-const SETTINGS = { fsync: 'off', shared_buffers: '32MB' };
 const LATER_MS = 8_000;
 
-let source: EmbeddedServer;
-let target: EmbeddedServer;
-
-beforeAll(async () => {
-  [source, target] = await Promise.all([
-    startServer({ majorVersion: 15, settings: SETTINGS }),
-    startServer({ majorVersion: 16, settings: SETTINGS }),
-  ]);
-}, 120_000);
-
-afterAll(async () => {
-  await Promise.all([source.remove(), target.remove()]);
-});
+const servers = serverPair();
 
 const createBed = async (): Promise<Bed> =>
   Bed.create({
-    source,
-    target,
+    ...servers,
     schema: 'CREATE TABLE public.item (id int PRIMARY KEY); INSERT INTO public.item VALUES (1)',
     config: [`proxy: { listen: "127.0.0.1:${await freePort()}", control: "unix:nobody.sock" }`],
   });
