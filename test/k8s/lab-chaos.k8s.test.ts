@@ -19,14 +19,12 @@ import { sleep } from '../../src/base/async.ts';
 import { Dice } from '../chaos/dice.ts';
 import { LabBed, type Ran } from '../e2e/lab-bed.ts';
 import { onCluster } from '../support/cluster.ts';
-import { inCluster } from '../support/cluster-lab.ts';
+import { inCluster, LAB_RATE } from '../support/cluster-lab.ts';
 
 const MINUTE_MS = 60_000;
 const TOOL = 'job-name=pgglide-lab-sync';
 const PROXY = 'app.kubernetes.io/component=proxy';
 const SHOP = 'app=shop';
-/** Requests a second. */
-const RATE = process.env.PGGLIDE_LAB_RATE ?? '50';
 /** Of two replicas with eight sessions each. */
 const SHOP_SESSIONS = 16;
 const PLUGIN = fileURLToPath(new URL('../../bin/kubectl-pgglide.js', import.meta.url));
@@ -107,7 +105,7 @@ onCluster('pods deleted at random', () => {
     timeout: 10 * MINUTE_MS,
   }, async ({ annotate }) => {
     const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
-    await using lab = await LabBed.create([...inCluster(), '--rows', '100000', '--rate', RATE]);
+    await using lab = await LabBed.create([...inCluster(), '--rows', '100000', '--rate', LAB_RATE]);
     const scene = new Scene(lab, seed);
     const { dice } = scene;
     expect(await lab.run('solution/01-check.sh')).toMatchObject({ exitCode: 0 });

@@ -7,14 +7,12 @@ import { clusterOf, clusterRecordOf } from '../../lab/labctl/k8s/cluster-record.
 import { apply, kubectl } from '../../lab/labctl/k8s/kubectl.ts';
 import { type Graded, LabBed } from '../e2e/lab-bed.ts';
 import { onCluster, openNamespace } from '../support/cluster.ts';
-import { inCluster } from '../support/cluster-lab.ts';
+import { inCluster, LAB_RATE } from '../support/cluster-lab.ts';
 import { TEST_IMAGE } from '../support/cluster-tool.ts';
 
 const MINUTE_MS = 60_000;
-/** Requests a second, throughout. */
-const RATE = process.env.PGGLIDE_LAB_RATE ?? '50';
 
-const createLab = (): Promise<LabBed> => LabBed.create([...inCluster(), '--rate', RATE]);
+const createLab = (): Promise<LabBed> => LabBed.create([...inCluster(), '--rate', LAB_RATE]);
 
 /**
  * Every point, but for one thing: on a machine that is busy with something else a request may wait longer than the check

@@ -8,3 +8,6 @@ export const inCluster = (image = TEST_IMAGE): string[] => {
   const namespace = `lab-test-${randomBytes(3).toString('hex')}`;
   return ['--mode', 'k8s', '--namespace', namespace, '--image', image];
 };
+
+/** Requests a second, throughout. */
+export const LAB_RATE = process.env.PGGLIDE_LAB_RATE ?? '50';
