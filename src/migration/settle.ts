@@ -5,7 +5,6 @@
  */
 
 import { allEnded } from '../base/async.ts';
-import { LockedError } from '../domain/errors.ts';
 import { linkFrom, memberName, otherSide, type Side, type TableName } from '../domain/names.ts';
 import { endSwitchoverSessions } from '../postgres/activity.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
@@ -15,7 +14,7 @@ import { existingLanes } from '../postgres/lane.ts';
 import { list } from '../postgres/sql.ts';
 import { disableSubscriptionSql } from '../postgres/subscription.ts';
 import { type MigrationRow, readMigration } from '../state/migration-row.ts';
-import { endRunner, takeRunnerLock } from '../state/runner-lock.ts';
+import { endRunner, tryRunnerLock } from '../state/runner-lock.ts';
 
 export interface SettleOptions {
   readonly migration: string;
@@ -46,12 +45,7 @@ export async function settleFences(options: SettleOptions): Promise<boolean> {
     if (!raised.includes(true)) return true;
   }
   if (options.endRunner) await endWholeRunner(databases);
-  try {
-    await takeRunnerLock(target, options.migration);
-  } catch (error) {
-    if (error instanceof LockedError) return false;
-    throw error;
-  }
+  if (!(await tryRunnerLock(target, options.migration))) return false;
   // Read again behind the lock: whoever had it may have gone on.
   const row = await readMigration(target, options.migration);
   if (row?.switchover === undefined) return true;

@@ -3,8 +3,15 @@
 import { LockedError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import { endBackend } from '../postgres/activity.ts';
-import type { Connection } from '../postgres/connection.ts';
+import { type Connection, sqlState } from '../postgres/connection.ts';
 import { type Sql, sql } from '../postgres/sql.ts';
+
+/**
+ * A runner that has ended keeps its lock until its server knows: behind a tunnel (kubectl port-forward, ssh) that is
+ * after its process has gone, and the next command is there sooner.
+ */
+const PREDECESSOR_LEAVES_MS = 3_000;
+const LOCK_NOT_AVAILABLE = '55P03';
 
 const lockKey = (migration: string): Sql => sql`hashtextextended(${`pgglide:${migration}`}, 0)`;
 
@@ -39,12 +46,17 @@ async function takeOver(side: Side, sessions: Sessions): Promise<void> {
   await takeLock(side, connection, migration);
 }
 
+/** Resolves to whether it is ours now; waits for nobody. */
+export async function tryRunnerLock(target: Connection, migration: string): Promise<boolean> {
+  const { taken } = await target.one<{ taken: boolean }>(
+    sql`SELECT pg_try_advisory_lock(${lockKey(migration)}) AS taken`,
+  );
+  return taken;
+}
+
 async function takeLock(side: Side, connection: Connection, migration: string): Promise<void> {
   const key = lockKey(migration);
-  const { taken } = await connection.one<{ taken: boolean }>(
-    sql`SELECT pg_try_advisory_lock(${key}) AS taken`,
-  );
-  if (taken) return;
+  if (await isGranted(connection, key)) return;
   const holder = await findHolder(connection, key);
   throw new LockedError(
     'another_runner',
@@ -53,6 +65,19 @@ async function takeLock(side: Side, connection: Connection, migration: string): 
       : `Another pgglide works on migration "${migration}": ${side} session ${holder.pid} from ${holder.client ?? 'a local socket'} since ${holder.since}`,
     { hint: 'Wait for it, or stop it there; the lock is freed when it ends.', facts: { ...holder } },
   );
+}
+
+async function isGranted(connection: Connection, key: Sql): Promise<boolean> {
+  try {
+    await connection.transaction(async () => {
+      await connection.query(sql`SELECT set_config('lock_timeout', ${`${PREDECESSOR_LEAVES_MS}ms`}, true)`);
+      await connection.query(sql`SELECT pg_advisory_lock(${key})`);
+    });
+    return true;
+  } catch (error) {
+    if (sqlState(error) === LOCK_NOT_AVAILABLE) return false;
+    throw error;
+  }
 }
 
 interface Holder {
