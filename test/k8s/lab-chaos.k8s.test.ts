@@ -102,7 +102,7 @@ class Scene {
 
 onCluster('pods deleted at random', () => {
   test('tool, proxies and shop: nothing lost, nothing doubled, nothing failed but what a proxy had in flight', {
-    timeout: 10 * MINUTE_MS,
+    timeout: 15 * MINUTE_MS,
   }, async ({ annotate }) => {
     const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
     await using lab = await LabBed.create([...inCluster(), '--rows', '100000', '--rate', LAB_RATE]);

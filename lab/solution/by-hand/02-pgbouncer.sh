@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# PgBouncer goes between the shop and its database. In transaction pooling each transaction may get another session, so the
-# shop must do without named statements (PgBouncer before 1.21 does not carry them along).
+# PgBouncer goes between the shop and its database. In transaction pooling each transaction may get another session, so
+# where PgBouncer does not carry named statements along, the shop must do without: every request is planned anew then.
 . "$(dirname -- "$0")/common.sh"
 
 start_bouncer
-labctl app "$(bouncer_address)" --unprepared
+if carries_statements; then
+  labctl app "$(bouncer_address)"
+else
+  labctl app "$(bouncer_address)" --unprepared
+fi

@@ -14,6 +14,9 @@ wait_until() {
   exit 1
 }
 
+# PgBouncer can since 1.21, and does so unasked since 1.24.
+carries_statements() { [[ $(console 'SHOW CONFIG') == *'max_prepared_statements|'[1-9]* ]]; }
+
 # $1: host, $2: port of the server, $3: address and $4: port to listen on, $5: folder of its files.
 bouncer_ini() {
   cat <<INI

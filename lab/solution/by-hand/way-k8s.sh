@@ -38,8 +38,10 @@ stop_bouncer() {
   kubectl delete deployment/pgbouncer service/pgbouncer configmap/pgbouncer >/dev/null
 }
 
-# In PgBouncer's pod and in one piece: a `kubectl exec` for each statement would take longer than anybody may wait.
-run_pause() {
-  cat "$lab/solution/by-hand/pgbouncer/in-pod.sh" "$lab/solution/by-hand/pause.sh" |
-    kubectl exec -i deployment/pgbouncer -- bash -s
+# Runs what it reads in PgBouncer's pod.
+in_bouncer() {
+  cat "$lab/solution/by-hand/pgbouncer/in-pod.sh" - | kubectl exec -i deployment/pgbouncer -- bash -s
 }
+console() { printf 'console %q\n' "$1" | in_bouncer; }
+# In one piece: a `kubectl exec` for each statement would take longer than anybody may wait.
+run_pause() { in_bouncer <"$lab/solution/by-hand/pause.sh"; }
