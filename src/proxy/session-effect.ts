@@ -15,7 +15,7 @@ const HARMLESS_STATEMENTS = words(`
 /** What may stand before a parenthesis without calling anything that we do not know. */
 const HARMLESS_BEFORE_PARENTHESIS = words(`
   in values and or not exists any all some as on using over filter group select from where union except intersect
-  having by when then else case is between like ilike returning set limit offset distinct lateral only conflict key
+  having by when then else case is between like ilike returning set limit offset distinct lateral only conflict key materialized
   cast array row coalesce nullif greatest least extract position substring overlay trim
   numeric decimal varchar char character bit varying timestamp timestamptz time timetz interval float
   count sum avg min max bool_and bool_or every stddev variance string_agg array_agg json_agg jsonb_agg
@@ -40,6 +40,11 @@ const HARMLESS_BEFORE_PARENTHESIS = words(`
   version current_database pg_backend_pid pg_sleep txid_current pg_current_wal_lsn pg_is_in_recovery
   pg_total_relation_size pg_relation_size pg_size_pretty obj_description format_type
   lower_inc upper_inc isempty int4range int8range numrange tsrange tstzrange daterange`);
+
+/** The word before it, its schema, and the name: of a function, unless the word says that it is something else's. */
+const BEFORE_PARENTHESIS = /\b(?:(\w+)\s+)?((?:\w+\s*\.\s*){0,2})([a-z_]\w*)\s*\(/g;
+/** A table or an alias is named next, with its columns. */
+const NAMED_BY = words('into copy as with recursive');
 
 const MAX_TEXT = 20_000;
 
@@ -66,9 +71,9 @@ function isHarmless(statement: string): boolean {
     return false;
   }
   if (/\bprepared?\b|\btransaction\s*'/.test(statement)) return false;
-  for (const [, before = '', name = ''] of statement.matchAll(/(\w+\s+|\.\s*|)\b([a-z_]\w*)\s*\(/g)) {
-    if (before.startsWith('.') || !(HARMLESS_BEFORE_PARENTHESIS.has(name) || before.trim() === 'into'))
-      return false;
+  for (const [, before = '', schema = '', name = ''] of statement.matchAll(BEFORE_PARENTHESIS)) {
+    if (NAMED_BY.has(before)) continue;
+    if (schema !== '' || !HARMLESS_BEFORE_PARENTHESIS.has(name)) return false;
   }
   return true;
 }
