@@ -1,6 +1,7 @@
 /** The switchover's own kind of step: run once, in order, undone in reverse until the commit point, repeatable after it. */
 
 import type { StepTime, SwitchoverDirection, TrafficWaits } from '../domain/event.ts';
+import type { Lsn } from '../domain/lsn.ts';
 import type { LaneNames, Side, TableName } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { FencedRelation } from '../postgres/fence.ts';
@@ -31,7 +32,9 @@ export interface SwitchoverFacts {
   /** open-new-side: the link is disabled in a transaction that waits for the commit point. */
   liftHeld: boolean;
   /** drain-replication: the old side's position that has arrived on the new side. */
-  drainedLsn: string;
+  drainedLsn: Lsn;
+  /** drain-replication: the new side's position then, behind all that it has applied and before any write of its own. */
+  arrivedLsn: Lsn | undefined;
   /** pin-snapshots */
   snapshots: Readonly<Record<Side, string>> | undefined;
   /** carry-sequences */

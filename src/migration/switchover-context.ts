@@ -67,6 +67,7 @@ const emptyFacts = (): SwitchoverFacts => ({
   fenceBegun: false,
   liftHeld: false,
   drainedLsn: '0/0',
+  arrivedLsn: undefined,
   snapshots: undefined,
   sequenceCount: 0,
   pauseStartedMs: undefined,

@@ -75,6 +75,13 @@ const batchSql = (after: number): Sql => sql`
     FROM pg_largeobject_metadata WHERE oid > ${after}::oid ORDER BY oid LIMIT ${BATCH}::int) AS m
   ORDER BY 1`;
 
+export async function hasLargeObjects(connection: Connection): Promise<boolean> {
+  const { any } = await connection.one<{ any: boolean }>(
+    sql`SELECT EXISTS (SELECT FROM pg_largeobject_metadata) AS any`,
+  );
+  return any;
+}
+
 /** Cheap whatever their size (a sum, because bit_xor() came with 14): tells creation, removal and growth, not a byte written over another. */
 export async function largeObjectSummary(connection: Connection): Promise<string> {
   const { summary } = await connection.one<{ summary: string }>(sql`

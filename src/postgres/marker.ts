@@ -3,11 +3,10 @@
  * when it has arrived, everything committed before it has arrived too.
  */
 
-import { sleep } from '../base/async.ts';
 import type { Lsn } from '../domain/lsn.ts';
 import type { TableName } from '../domain/names.ts';
 import type { Connection } from './connection.ts';
-import { ident, list, type Sql, sql } from './sql.ts';
+import { ident, list, literal, type Sql, sql, trusted } from './sql.ts';
 
 /** One row, the same on both sides from the start, so that only UPDATEs of it travel. */
 export const createMarkerSql = (table: TableName): Sql => sql`
@@ -33,33 +32,36 @@ export async function writeMarkers(
   return lsn;
 }
 
-/** True once every lane has brought `token`. */
-async function markersArrived(
-  subscriber: Connection,
-  tables: readonly TableName[],
-  token: string,
-): Promise<boolean> {
-  const tokens = tables.map((table) => sql`SELECT token FROM ${ident(table.schema, table.name)}`);
-  const { arrived } = await subscriber.one<{ arrived: boolean }>(
-    sql`SELECT bool_and(t.token = ${token}) AS arrived FROM (${list(tokens, ' UNION ALL ')}) t`,
-  );
-  return arrived;
-}
+/** Abort signals are looked at this often. */
+const SLICE_MS = 100;
 
 /**
- * Waits for the token. In the pause every millisecond counts, so it asks at once and then every `intervalMs`.
- * @returns false when `timeoutMs` passed first
+ * Waits for the token, on the server: in the pause every millisecond counts, and a round trip for each look is one.
+ *
+ * @returns where the subscriber's next WAL record went when all had arrived; undefined when `timeoutMs` passed first
  */
 export async function awaitMarkers(
   subscriber: Connection,
   tables: readonly TableName[],
   token: string,
   options: { timeoutMs: number; intervalMs: number; signal?: AbortSignal | undefined },
-): Promise<boolean> {
+): Promise<Lsn | undefined> {
+  const tokens = tables.map((table) => sql`SELECT token FROM ${ident(table.schema, table.name)}`);
+  const arrived = sql`(SELECT bool_and(t.token = ${literal(token)}) FROM (${list(tokens, ' UNION ALL ')}) t)`;
+  const looks = Math.ceil(SLICE_MS / options.intervalMs);
+  const wait = sql`BEGIN
+    FOR look IN 1..${trusted(String(looks))} LOOP
+      EXIT WHEN ${arrived};
+      PERFORM pg_sleep(${trusted(String(options.intervalMs / 1000))});
+    END LOOP;
+  END`;
+  const statements = sql`DO ${literal(wait.text)};
+    SELECT CASE WHEN ${arrived} THEN pg_current_wal_insert_lsn()::text END AS lsn`;
   const started = performance.now();
-  while (!(await markersArrived(subscriber, tables, token))) {
-    if (performance.now() - started > options.timeoutMs) return false;
-    await sleep(options.intervalMs, options.signal);
+  for (;;) {
+    const [, rows] = await subscriber.scriptResults<{ lsn: Lsn | null }>(statements);
+    const lsn = rows?.[0]?.lsn ?? undefined;
+    if (lsn !== undefined || performance.now() - started > options.timeoutMs) return lsn;
+    options.signal?.throwIfAborted();
   }
-  return true;
 }

@@ -76,14 +76,17 @@ function valuesOf(sequences: readonly TableName[], rows: readonly ValueRow[]): S
   });
 }
 
-/** Sets them and reads them back, in one round trip. setval() keeps CACHE, direction and type as they are. */
+/**
+ * Sets them and reads them back, in one round trip. setval() keeps CACHE, direction and type as they are. Durable with the
+ * next flush of the server's WAL, which nobody waits for here.
+ */
 export async function setSequences(
   connection: Connection,
   values: readonly SequenceValue[],
 ): Promise<SequenceValue[]> {
   if (values.length === 0) return [];
-  const statements = [setSql(values), ...readBackSql(values)];
-  const [, ...read] = await connection.scriptResults<ValueRow>(list(statements, '; '));
+  const statements = [sql`SET LOCAL synchronous_commit = off`, setSql(values), ...readBackSql(values)];
+  const [, , ...read] = await connection.scriptResults<ValueRow>(list(statements, '; '));
   return valuesOf(values, read.flat());
 }
 

@@ -1,9 +1,10 @@
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { advanceOrigins } from '../postgres/replication-origin.ts';
-import { flushWal, insertLsn } from '../postgres/wal.ts';
+import { flushWal } from '../postgres/wal.ts';
 
 /**
- * Lets the way back start exactly at the new side's present position, so that nothing it received is ever sent back.
+ * Lets the way back start exactly where the new side's WAL was when all had arrived, so that nothing it received is ever
+ * sent back.
  * The origin's position is WAL-logged and flushed on the old side, where a slot's position would fall back after a
  * crash. The new side is flushed too, because apply workers commit asynchronously: on the target the commit point does
  * it. Nothing to undo: the return link is not enabled.
@@ -18,12 +19,12 @@ export const armReturnLink: SwitchoverStep = {
     ...(to === 'source' ? ['flush the WAL of the source'] : []),
   ],
 
-  async run({ oldSide, newSide, facts, to }) {
-    const [position] = await Promise.all([
-      insertLsn(newSide),
+  async run({ oldSide, newSide, facts: { returnOrigins, arrivedLsn }, to }) {
+    if (arrivedLsn === undefined) throw new Error('drain-replication has not run');
+    await Promise.all([
+      advanceOrigins(oldSide, returnOrigins, arrivedLsn),
       to === 'source' ? flushWal(newSide) : undefined,
     ]);
-    await advanceOrigins(oldSide, facts.returnOrigins, position);
-    return position;
+    return arrivedLsn;
   },
 };

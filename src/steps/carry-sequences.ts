@@ -1,11 +1,11 @@
-import { isDeepStrictEqual } from 'node:util';
 import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { readSequences, setSequences } from '../postgres/sequence.ts';
 
 /**
  * Carries every sequence's last_value and is_called over and reads them back: logical replication leaves sequences out.
- * Nobody calls nextval() now, and it needs no lock.
+ * Nobody calls nextval() now, and it needs no lock. In sessions that have nothing else to do now, so that it does not queue
+ * behind the marker. Flushed by what follows: the commit point on the target, arm-return-link on the source.
  *
  * @throws {SwitchoverAbortedError} `sequences_differ`
  */
@@ -16,10 +16,12 @@ export const carrySequences: SwitchoverStep = {
     `read ${plan.sequences.length} sequences on the ${from}, set them on the ${to}, read them back`,
   ],
 
-  async run({ oldSide, newSide, plan, facts }) {
-    const values = await readSequences(oldSide, plan.sequences);
-    const set = await setSequences(newSide, values);
-    if (!isDeepStrictEqual(set, values)) {
+  async run({ plan, facts }) {
+    const { barrier, lift } = facts;
+    if (barrier === undefined || lift === undefined) throw new Error('open-sessions has not run');
+    const values = await readSequences(barrier, plan.sequences);
+    const set = await setSequences(lift, values);
+    if (JSON.stringify(set) !== JSON.stringify(values)) {
       throw new SwitchoverAbortedError(
         'sequences_differ',
         'The new side did not take the sequences over exactly',

@@ -32,11 +32,12 @@ export const catchUp: Step<undefined> = {
     const started = performance.now();
     const markers = lanes.map((lane: LaneNames) => lane.marker);
     await writeMarkers(source, markers, token);
-    const satisfied = await awaitMarkers(target, markers, token, {
+    const arrivedLsn = await awaitMarkers(target, markers, token, {
       timeoutMs: KEEPS_UP_MS,
       intervalMs: 5,
       signal,
     });
+    const satisfied = arrivedLsn !== undefined;
     const lagMs = satisfied ? Math.round(performance.now() - started) : undefined;
     await events.emit('lag-sampled', { lagBytes, lagMs, retainedWalBytes });
     return { satisfied, facts: undefined, waitingFor: 'the target to apply what is behind' };

@@ -18,12 +18,12 @@ export const drainReplication: SwitchoverStep = {
     const markers = context.outLanes.map((lane) => lane.marker);
     const token = randomUUID();
     context.facts.drainedLsn = await writeMarkers(context.oldSide, markers, token);
-    const arrived = await awaitMarkers(context.newSide, markers, token, {
+    context.facts.arrivedLsn = await awaitMarkers(context.newSide, markers, token, {
       timeoutMs: context.remainingMs(),
       intervalMs: 1,
       signal: context.signal,
     });
-    if (arrived) return context.facts.drainedLsn;
+    if (context.facts.arrivedLsn !== undefined) return context.facts.drainedLsn;
     throw new SwitchoverAbortedError(
       'link_too_slow',
       `The ${context.to} had not applied everything within ${context.pauseBudgetMs} ms`,

@@ -6,6 +6,11 @@ import { readLargeObjects } from '../postgres/large-object.ts';
 import { readSequences, rehearseSetSequences } from '../postgres/sequence.ts';
 import { beginSnapshot, exportSnapshot, releaseSnapshot } from '../postgres/snapshot.ts';
 
+/** So often our own code has to run before it is compiled: it takes most of the pause's processor time. Measured: 12 ms after 2 rounds, 8 after 9. */
+const ROUNDS = 9;
+/** Thousands of sequences take a second each time: twice then. */
+const MOST_MS = 300;
+
 /**
  * Runs what the pause will run, where it changes nothing, so that both servers' catalog caches and our own code are warm
  * when requests wait: a first time costs several times the second. The transactions that will take the snapshots are
@@ -14,7 +19,7 @@ import { beginSnapshot, exportSnapshot, releaseSnapshot } from '../postgres/snap
 export const rehearseQueries: SwitchoverStep = {
   id: 'rehearse-queries',
   title: 'Queries of the pause rehearsed',
-  describe: () => ['read sequences and fences, export snapshots, as in the pause'],
+  describe: () => ['read sequences and fences, export snapshots, ask the traffic switch, as in the pause'],
 
   async run(context) {
     const { facts } = context;
@@ -23,16 +28,19 @@ export const rehearseQueries: SwitchoverStep = {
     }
     const sessions = { barrier: facts.barrier, lift: facts.lift };
     const pins = [facts.pins.source, facts.pins.target];
-    await rehearse(context, sessions, pins);
-    // The values of thousands of sequences, and the text that sets them: not twice in memory.
-    collectGarbage();
-    await rehearse(context, sessions, pins);
+    const startedMs = performance.now();
+    for (let round = 0; round < ROUNDS; round++) {
+      await rehearse(context, sessions, pins);
+      if (round > 0 && performance.now() - startedMs > MOST_MS) break;
+      // The values of thousands of sequences, and the text that sets them: not twice in memory.
+      if (round === 0) collectGarbage();
+    }
     await Promise.all(pins.map(beginSnapshot));
   },
 };
 
 async function rehearse(
-  { oldSide, newSide, plan }: SwitchoverContext,
+  { oldSide, plan, traffic }: SwitchoverContext,
   { barrier, lift }: { readonly barrier: Connection; readonly lift: Connection },
   pins: readonly Connection[],
 ): Promise<void> {
@@ -41,6 +49,7 @@ async function rehearse(
     rehearseFence(lift),
     rehearseSequences(),
     readLargeObjects(oldSide),
+    traffic.observe(),
     ...pins.map(async (session) => {
       await exportSnapshot(session);
       await releaseSnapshot(session);
@@ -48,7 +57,7 @@ async function rehearse(
   ]);
 
   async function rehearseSequences(): Promise<void> {
-    const values = await readSequences(oldSide, plan.sequences);
-    await rehearseSetSequences(newSide, values);
+    const values = await readSequences(barrier, plan.sequences);
+    await rehearseSetSequences(lift, values);
   }
 }
