@@ -10,4 +10,4 @@ export const inCluster = (image = TEST_IMAGE): string[] => {
 };
 
 /** Requests a second, throughout. */
-export const LAB_RATE = process.env.PGGLIDE_LAB_RATE ?? '50';
+export const LAB_RATE = process.env.PGGLIDE_LAB_RATE ?? '500';
