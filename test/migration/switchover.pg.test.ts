@@ -272,6 +272,19 @@ describe('cutover and rollback', () => {
   });
 });
 
+/** Somebody holds a sequence from the pause on, so that nobody else can read it. */
+async function renamedInThePause(side: Database) {
+  const holder = await openSession(side.address);
+  const traffic = (real: TrafficSwitch): TrafficSwitch => ({
+    ...bound(real),
+    pause: async (options) => {
+      await holder.query('BEGIN; ALTER SEQUENCE public.odd RENAME TO strange');
+      return real.pause(options);
+    },
+  });
+  return { traffic, end: () => holder.end() };
+}
+
 describe('given up before the commit point', () => {
   /** Each makes one step of the pause fail, by what really makes it fail. */
   const failures: readonly {
@@ -332,6 +345,16 @@ describe('given up before the commit point', () => {
         });
         return { traffic, end: () => holder.end() };
       },
+    },
+    {
+      step: 'carry-sequences, on the source',
+      code: 'switchover_failed',
+      arrange: (ends) => renamedInThePause(ends.source),
+    },
+    {
+      step: 'carry-sequences, on the target',
+      code: 'pause_budget_spent',
+      arrange: (ends) => renamedInThePause(ends.target),
     },
     {
       step: 'open-new-side',
