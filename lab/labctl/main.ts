@@ -17,9 +17,8 @@ import { runGrade } from './grade/main.ts';
 import { AROUND_MS } from './grade/waits-told.ts';
 import { clusterBackend } from './k8s/backend.ts';
 import { localBackend } from './local/backend.ts';
-import { startByHand } from './local/by-hand.ts';
+import { startByHand, stopByHand } from './local/by-hand.ts';
 import { startFront } from './local/front.ts';
-import { endProcess } from './local/processes.ts';
 import { takeLock } from './lock.ts';
 import { trafficLines } from './traffic.ts';
 
@@ -123,7 +122,7 @@ async function run(
       await startByHand(paths, { name: first, command: rest.slice(1), until: values.until });
       return '';
     case 'stop':
-      return (await endProcess(paths, first)) ? `${first} ended` : `${first} does not run`;
+      return stopByHand(paths, first);
     case 'front':
       startFront(Number(first), rest.slice(1).map(Number));
       return '';

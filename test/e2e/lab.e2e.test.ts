@@ -138,6 +138,15 @@ describe('not solved', () => {
     });
   });
 
+  test('what the lab itself runs is not ended by its name', async () => {
+    for (const name of ['load', 'source', '../run/load']) {
+      const output = expect.stringContaining(`Not a free name: "${name}"`);
+      expect(await lab.run('labctl.sh', 'stop', name)).toMatchObject({ exitCode: 2, output });
+    }
+    const load = (await lab.processes()).get('load');
+    expect(load && isAlive(load)).toBe(true);
+  });
+
   test('a target filled from a dump, without a switch', async () => {
     expect(await lab.run('labctl.sh', 'target', 'start')).toMatchObject({ exitCode: 0 });
     await seedLab(target(), { rows: 3000, ...readSecrets(lab.paths) });

@@ -32,6 +32,9 @@ export function writeConnectionFiles(paths: Paths, secrets: Secrets): void {
     TARGET_PORT: String(serverAddress(paths, 'target')?.port ?? ''),
     SUPERUSER,
   };
-  const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'`);
+  const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}`);
   writeWhole(environmentFile(paths), `${lines.join('\n')}\n`);
 }
+
+/** For a POSIX shell. */
+const quoted = (value: string): string => `'${value.replaceAll("'", "'\\''")}'`;
