@@ -1,11 +1,13 @@
 import { expect } from 'vitest';
+import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
-import { startProxyBed } from '../../test/support/proxy-bed.ts';
+import { openSession } from '../../test/support/migration.ts';
+import { type ProxyBed, startProxyBed } from '../../test/support/proxy-bed.ts';
+import { query } from '../wire/frontend.ts';
 import { ServerConnection } from './server-connection.ts';
 
-test('whoever is attached to a connection that has ended is told so', async ({ source, target }) => {
-  await using bed = await startProxyBed(source, target);
-  const connection = await ServerConnection.open({
+const openSource = (bed: ProxyBed, source: Database): Promise<ServerConnection> =>
+  ServerConnection.open({
     side: 'source',
     address: source.address,
     parameters: new Map([
@@ -15,6 +17,37 @@ test('whoever is attached to a connection that has ended is told so', async ({ s
     credential: { password: bed.password },
     timeoutMs: 5_000,
   });
+
+test('a question is answered although its session moves on meanwhile, and the session hears no more', async ({
+  source,
+  target,
+}) => {
+  await using bed = await startProxyBed(source, target);
+  const connection = await openSource(bed, source);
+  const heard: string[] = [];
+  connection.attach({
+    data: (chunk) => heard.push(chunk.toString('latin1')),
+    drain: () => undefined,
+    closed: () => heard.push('closed'),
+  });
+  const holder = await openSession(source.address);
+  await holder.query('SELECT pg_advisory_lock(7)');
+  const asked = connection.ask(query('SELECT pg_advisory_lock(7)'), 1, 10_000);
+  await expect
+    .poll(() => source.rows(`SELECT FROM pg_locks WHERE pid = ${connection.pid} AND NOT granted`))
+    .toHaveLength(1);
+  connection.detach();
+  await holder.end();
+  expect(await asked).toMatchObject([{ rows: [expect.anything()], error: undefined }]);
+  const ended = connection.untilClosed();
+  await source.exec(`SELECT pg_terminate_backend(${connection.pid})`);
+  await ended;
+  expect(heard).toEqual([]);
+});
+
+test('whoever is attached to a connection that has ended is told so', async ({ source, target }) => {
+  await using bed = await startProxyBed(source, target);
+  const connection = await openSource(bed, source);
   const ended = connection.untilClosed();
   await source.exec(`SELECT pg_terminate_backend(${connection.pid})`);
   await ended;

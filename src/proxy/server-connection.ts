@@ -51,6 +51,8 @@ export class ServerConnection {
     drain: () => undefined,
     closed: () => undefined,
   };
+  /** Whose connection it is; while we ask something, what comes is for us first. */
+  #owner: Receiver = this.#keeper;
   #receiver: Receiver = this.#keeper;
   #closed = false;
   #asks = 0;
@@ -106,7 +108,7 @@ export class ServerConnection {
   }
 
   attach(receiver: Receiver): void {
-    this.#receiver = receiver;
+    this.#belongTo(receiver);
     const unheard = this.#takeUnheard();
     if (unheard.length > 0) receiver.data(unheard);
     // Nobody was told when it happened.
@@ -116,7 +118,13 @@ export class ServerConnection {
 
   /** The session went on elsewhere: what this server still says, such as why it ends us, is not for its client. */
   detach(): void {
-    this.#receiver = IDLE_RECEIVER;
+    this.#belongTo(IDLE_RECEIVER);
+  }
+
+  /** An answer that is on its way is still taken by whoever asked. */
+  #belongTo(owner: Receiver): void {
+    if (this.#receiver === this.#owner) this.#receiver = owner;
+    this.#owner = owner;
   }
 
   /** True while an ask() is under way: the connection cannot be attached to a session. */
@@ -156,8 +164,7 @@ export class ServerConnection {
     timeoutMs: number,
     aside: ((message: Buffer) => void) | undefined,
   ): Promise<Answer[]> {
-    const previous = this.#receiver;
-    const tell = aside ?? ((message: Buffer) => previous.data(message));
+    const tell = aside ?? ((message: Buffer) => this.#owner.data(message));
     const reader = new MessageReader(16 << 20);
     const answers: Answer[] = [];
     let current: { rows: Buffer[]; error: Answer['error'] } = { rows: [], error: undefined };
@@ -170,7 +177,7 @@ export class ServerConnection {
       else if (type === B.parameterStatus) {
         this.#noteParameter(body);
         // A session that comes here later is told of the parameters that it then does not know.
-        if (previous !== this.#keeper) tell(frame('S', body));
+        if (this.#owner !== this.#keeper) tell(frame('S', body));
       } else if (type === B.notificationResponse) tell(frame('A', body));
     };
     try {
@@ -190,7 +197,7 @@ export class ServerConnection {
               settle(error as Error);
             }
           },
-          drain: () => previous.drain(),
+          drain: () => this.#owner.drain(),
           closed: () => settle(new Error('The server closed the connection')),
         };
         this.#giveUp = settle;
@@ -205,10 +212,10 @@ export class ServerConnection {
       throw error;
     } finally {
       this.#giveUp = undefined;
-      this.#receiver = previous;
-      if (this.#closed) previous.closed();
+      this.#receiver = this.#owner;
+      if (this.#closed) this.#owner.closed();
     }
-    if (reader.rest.length > 0) previous.data(Buffer.from(reader.rest));
+    if (reader.rest.length > 0) this.#owner.data(Buffer.from(reader.rest));
     return answers;
   }
 
@@ -229,7 +236,7 @@ export class ServerConnection {
   /** Says goodbye, so that the server logs no lost connection. */
   close(): void {
     this.#giveUp?.(new Error('The connection is not needed any more'));
-    this.#receiver = IDLE_RECEIVER;
+    this.#belongTo(IDLE_RECEIVER);
     if (this.#closed) return;
     this.socket.resume();
     this.socket.end(terminate());
@@ -237,7 +244,7 @@ export class ServerConnection {
 
   destroy(): void {
     this.#giveUp?.(new Error('The connection was cut'));
-    this.#receiver = IDLE_RECEIVER;
+    this.#belongTo(IDLE_RECEIVER);
     this.socket.destroy();
   }
 

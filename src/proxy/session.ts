@@ -217,8 +217,10 @@ export class Session {
       if (this.#holdings !== undefined) return this.#holdings;
       const holdings = await this.#askHoldings(server, timeoutMs);
       const unknownStatements = this.statements.keepOnly(holdings.parsed);
-      this.#holdings = { ...holdings, unknownStatements };
-      return this.#holdings;
+      const found = { ...holdings, unknownStatements };
+      // It may have moved meanwhile: then this is what the former server knew.
+      if (server === this.#server) this.#holdings = found;
+      return found;
     });
   }
 

@@ -271,7 +271,8 @@ export class Traffic {
       if (this.#standbySide !== side)
         this.#mover.dropLost(session, this.#standbySide ?? session.server?.side ?? side);
     } catch (error) {
-      if (session.isClosed) return;
+      // One that began in a former switch's preparation says nothing about this one.
+      if (session.isClosed || this.#standbySide !== side) return;
       const reason = error instanceof Error ? error.message : String(error);
       const failure = `${session.client.user}@${session.client.database}: ${reason}`;
       if (!this.#standbyFailures.includes(failure) && this.#standbyFailures.length < 100)
