@@ -10,7 +10,7 @@ const COMMIT_POINT = 'SET active_side';
 /** By the id of the step that a server has just answered. */
 export const IN_THE_PAUSE = {
   'raise-barrier': { statement: BARRIER },
-  'drain-replication': { statement: 'AS arrived FROM', after: BARRIER },
+  'drain-replication': { statement: 'bool_and\\(t\\.token', after: BARRIER },
   'open-new-side': { statement: '_1" DISABLE', after: BARRIER },
   'arm-return-link': { statement: 'pg_replication_origin_advance' },
   'fence-old-side': { statement: "fence_state', '1'[^]*COMMIT$", after: BARRIER },
