@@ -13,7 +13,7 @@ import {
   slotState,
 } from './replication-slot.ts';
 import { ident, literal, sql } from './sql.ts';
-import { flushWal, insertLsn } from './wal.ts';
+import { flushWal } from './wal.ts';
 
 const failureOf = async (work: Promise<unknown>): Promise<PgglideError> => {
   const error = await work.then(
@@ -195,7 +195,9 @@ test('advancing lets WAL go', async ({ source }) => {
   await createSlot(source.connection, name, { timeoutMs: 10_000 });
   await source.exec('CREATE TABLE t (n int); INSERT INTO t SELECT generate_series(1, 1000)');
   await flushWal(source.connection);
-  const end = await insertLsn(source.connection);
+  const { end } = await source.connection.one<{ end: string }>(
+    sql`SELECT pg_current_wal_insert_lsn()::text AS end`,
+  );
   const before = await slotState(source.connection, name);
   await advanceSlot(source.connection, name, end);
   const after = await slotState(source.connection, name);

@@ -4,7 +4,7 @@ import { LockedError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import { endBackend } from '../postgres/activity.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
-import { type Sql, sql } from '../postgres/sql.ts';
+import { literal, type Sql, sql } from '../postgres/sql.ts';
 
 /**
  * A runner that has ended keeps its lock until its server knows: behind a tunnel (kubectl port-forward, ssh) that is
@@ -69,10 +69,10 @@ async function takeLock(side: Side, connection: Connection, migration: string): 
 
 async function isGranted(connection: Connection, key: Sql): Promise<boolean> {
   try {
-    await connection.transaction(async () => {
-      await connection.query(sql`SELECT set_config('lock_timeout', ${`${PREDECESSOR_LEAVES_MS}ms`}, true)`);
-      await connection.query(sql`SELECT pg_advisory_lock(${key})`);
-    });
+    await connection.transaction(
+      () => connection.query(sql`SELECT pg_advisory_lock(${key})`),
+      sql`BEGIN; SET LOCAL lock_timeout = ${literal(`${PREDECESSOR_LEAVES_MS}ms`)}`,
+    );
     return true;
   } catch (error) {
     if (sqlState(error) === LOCK_NOT_AVAILABLE) return false;

@@ -29,11 +29,12 @@ export const rehearseQueries: SwitchoverStep = {
     const sessions = { barrier: facts.barrier, lift: facts.lift };
     const pins = [facts.pins.source, facts.pins.target];
     const startedMs = performance.now();
-    for (let round = 0; round < ROUNDS; round++) {
+    await rehearse(context, sessions, pins);
+    // The values of thousands of sequences, and the text that sets them: not twice in memory.
+    collectGarbage();
+    for (let round = 1; round < ROUNDS; round++) {
       await rehearse(context, sessions, pins);
-      if (round > 0 && performance.now() - startedMs > MOST_MS) break;
-      // The values of thousands of sequences, and the text that sets them: not twice in memory.
-      if (round === 0) collectGarbage();
+      if (performance.now() - startedMs > MOST_MS) break;
     }
     await Promise.all(pins.map(beginSnapshot));
   },

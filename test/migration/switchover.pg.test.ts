@@ -272,16 +272,21 @@ describe('cutover and rollback', () => {
   });
 });
 
-/** Somebody holds a sequence from the pause on, so that nobody else can read it. */
-async function renamedInThePause(side: Database) {
-  const holder = await openSession(side.address);
-  const traffic = (real: TrafficSwitch): TrafficSwitch => ({
+/** A traffic switch in front of whose pause something happens. */
+const beforePause =
+  (happens: () => Promise<unknown>) =>
+  (real: TrafficSwitch): TrafficSwitch => ({
     ...bound(real),
     pause: async (options) => {
-      await holder.query('BEGIN; ALTER SEQUENCE public.odd RENAME TO strange');
+      await happens();
       return real.pause(options);
     },
   });
+
+/** Somebody holds a sequence from the pause on, so that nobody else can read it. */
+async function renamedInThePause(side: Database) {
+  const holder = await openSession(side.address);
+  const traffic = beforePause(() => holder.query('BEGIN; ALTER SEQUENCE public.odd RENAME TO strange'));
   return { traffic, end: () => holder.end() };
 }
 
@@ -311,13 +316,7 @@ describe('given up before the commit point', () => {
       arrange: async ({ source }, { proxy }) => {
         const app = `${source.name}_app`;
         const client = await openSession({ ...source.address, ...proxy, user: app, password: 'app' });
-        const traffic = (real: TrafficSwitch): TrafficSwitch => ({
-          ...bound(real),
-          pause: async (options) => {
-            await client.query('BEGIN; SELECT 1');
-            return real.pause(options);
-          },
-        });
+        const traffic = beforePause(() => client.query('BEGIN; SELECT 1'));
         return { traffic, end: () => client.end() };
       },
     },
@@ -335,13 +334,9 @@ describe('given up before the commit point', () => {
       code: 'link_too_slow',
       arrange: async ({ source, target }) => {
         const holder = await openSession(target.address);
-        const traffic = (real: TrafficSwitch): TrafficSwitch => ({
-          ...bound(real),
-          pause: async (options) => {
-            await holder.query('BEGIN; LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE');
-            await source.exec('INSERT INTO account (balance) VALUES (7)');
-            return real.pause(options);
-          },
+        const traffic = beforePause(async () => {
+          await holder.query('BEGIN; LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE');
+          await source.exec('INSERT INTO account (balance) VALUES (7)');
         });
         return { traffic, end: () => holder.end() };
       },
