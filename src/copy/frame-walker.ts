@@ -1,16 +1,16 @@
 /**
- * Finds the COPY frames in a backend's byte stream without copying or re-framing them: CopyData and CopyDone
- * have the same form in both directions, so what the source sends can be written to the target as it is.
- * Only five bytes per row are looked at. @see https://www.postgresql.org/docs/current/protocol-message-formats.html
+ * Finds the COPY frames in a backend's byte stream: CopyData and CopyDone have the same form in both directions, so
+ * what the source sends can be written to the target. Only five bytes per row are looked at.
+ * @see https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 
-const HEADER_BYTES = 5;
-const COPY_DATA = 0x64;
+import { COPY_DATA, HEADER_BYTES, mergeFrames } from './merge-frames.ts';
+
 const COPY_DONE = 0x63;
 const READY_FOR_QUERY = 0x5a;
 
 export interface FrameSink {
-  /** CopyData frames, whole or in pieces; `frames` of them begin here: rows, and the trailer of the binary format. */
+  /** CopyData, whole or in pieces, the frames of a chunk in one; `frames` of them began here: rows, and the trailer of the binary format. */
   onCopyData(bytes: Buffer, frames: number): void;
   /** CopyDone: the end of one COPY. */
   onCopyDone(bytes: Buffer): void;
@@ -33,6 +33,7 @@ export class FrameWalker {
     this.#sink = sink;
   }
 
+  /** `chunk` is used up: what is handed on lies in its memory. */
   walk(chunk: Buffer): void {
     let offset = 0;
     while (offset < chunk.length) {
@@ -65,20 +66,15 @@ export class FrameWalker {
     return isReady ? chunk.length : end;
   }
 
-  /** Hands on the current frame and, while they are CopyData, the whole frames behind it. Returns where the run ends. */
+  /** Hands on the current frame and, if it is CopyData, those behind it, as one. Returns where they end. */
   #passRun(chunk: Buffer, start: number, framesBegun: number): number {
-    let frames = framesBegun;
-    let end = start + this.#remaining;
-    if (this.#code === COPY_DATA) {
-      while (end + HEADER_BYTES <= chunk.length && chunk[end] === COPY_DATA) {
-        end += 1 + chunk.readUInt32BE(end + 1);
-        frames++;
-      }
-    }
-    this.#remaining = Math.max(0, end - chunk.length);
-    const stop = Math.min(end, chunk.length);
-    this.#give(chunk.subarray(start, stop), frames);
-    return stop;
+    const end = start + this.#remaining;
+    const head = framesBegun > 0 ? start : end;
+    const run =
+      this.#code === COPY_DATA ? mergeFrames(chunk, head) : { read: end, kept: end, frames: framesBegun };
+    this.#remaining = Math.max(0, run.read - chunk.length);
+    this.#give(chunk.subarray(start, Math.min(run.kept, chunk.length)), run.frames);
+    return Math.min(run.read, chunk.length);
   }
 
   #give(bytes: Buffer, frames: number): void {
