@@ -14,7 +14,7 @@ import { exportSnapshot } from '../src/postgres/snapshot.ts';
 import { ident, literal, sql, trusted } from '../src/postgres/sql.ts';
 import { classifyRestore } from '../src/schema/classify-restore.ts';
 import { dumpSchema } from '../src/schema/dump-schema.ts';
-import { indexTuning, tableSizes } from '../src/schema/index-builds.ts';
+import { buildTuning, tableSizes } from '../src/schema/index-builds.ts';
 import { IndexesAhead } from '../src/schema/indexes-ahead.ts';
 import { planTables } from '../src/schema/plan-tables.ts';
 import { restoreStage } from '../src/schema/restore-stage.ts';
@@ -63,7 +63,7 @@ async function pgglide({ source, target }: CopyPair): Promise<void> {
   );
   const indexes = sized.find(({ name }) => name === 'indexes');
   if (indexes === undefined) throw new RangeError('No indexes');
-  const tuning = indexTuning(JOBS, JOBS);
+  const tuning = { build: buildTuning };
   await using ahead = new IndexesAhead({ ...restoring, stage: indexes, tuning });
   const parts = await planCopy(reader, onTarget, tables, { jobs: JOBS, splitBytes: 2 ** 31 });
   await copyParts({
@@ -78,7 +78,7 @@ async function pgglide({ source, target }: CopyPair): Promise<void> {
   await ahead.finish();
   for (const stage of sized) {
     const tasks = stage.tasks.filter(({ statement }) => !done.has(statement.n));
-    await restoreStage({ ...restoring, stage: { ...stage, tasks }, tuning: indexTuning(tasks.length, JOBS) });
+    await restoreStage({ ...restoring, stage: { ...stage, tasks }, tuning });
   }
 }
 

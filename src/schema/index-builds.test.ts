@@ -1,16 +1,21 @@
 import { expect, test } from 'vitest';
-import { indexTuning } from './index-builds.ts';
+import { buildTuning, helpersOf, type Workload } from './index-builds.ts';
 
 const GB = 1024 ** 3;
 
 /** Quoted as pg_dump does with --quote-all-identifiers; splitKeys does not. */
 const BTREE = 'CREATE INDEX "i" ON "public"."t" USING "btree" ("x");';
 
-/** Of a statement on a table of so many bytes, when there are enough others. */
-function megabytes(sql: string, cost: number, tuning = indexTuning(9, 2)) {
-  const statement = { n: 0, section: 'post-data' as const, kind: 'INDEX', name: 'i', sql };
-  return tuning.maintenanceMegabytes?.({ statement, cost, isCheap: false, excludes: [] });
-}
+const task = (sql: string, cost: number) => ({
+  statement: { n: 0, section: 'post-data' as const, kind: 'INDEX', name: 'i', sql },
+  cost,
+  isCheap: false,
+  excludes: [],
+});
+
+/** Of a statement on a table of so many bytes. */
+const megabytes = (sql: string, cost: number, helpers = 0) =>
+  buildTuning(task(sql, cost), helpers).maintenanceMegabytes;
 
 test('a btree is sorted in small runs, of which one merge can take all', () => {
   const unique = BTREE.replace('INDEX', 'UNIQUE INDEX').replace('"btree"', 'btree');
@@ -29,9 +34,26 @@ test('what is not sorted has memory for the whole of it', () => {
   for (const sql of [gin, exclusion, foreignKey]) expect(megabytes(sql, GB)).toBe(512);
 });
 
-test('few builds have parallel workers, each with memory of its own', () => {
-  const few = indexTuning(1, 2);
-  expect(few.maxParallelMaintenanceWorkers).toBe(2);
-  expect(megabytes(BTREE, GB, few)).toBe(96);
-  expect(indexTuning(2, 2).maxParallelMaintenanceWorkers).toBe(0);
+test('parallel workers have memory of their own', () => {
+  expect(buildTuning(task(BTREE, GB), 2)).toEqual({ maintenanceMegabytes: 96, parallelWorkers: 2 });
+});
+
+test('a build that outlasts all others has the jobs that would be idle', () => {
+  const helpers = (cost: number, load: Partial<Workload>, ...pending: number[]) =>
+    helpersOf(task(BTREE, cost), {
+      jobs: 2,
+      running: 1,
+      isOpen: false,
+      pending: pending.map((one) => task(BTREE, one)),
+      ...load,
+    });
+  expect(helpers(GB, {})).toBe(1);
+  expect(helpers(GB, { running: 2 })).toBe(1);
+  expect(helpers(GB, { jobs: 8 })).toBe(7);
+  expect(helpers(GB, { jobs: 8, running: 3 })).toBe(5);
+  expect(helpers(GB, {}, GB)).toBe(0);
+  expect(helpers(GB, { jobs: 4 }, GB / 10, GB / 10)).toBe(1);
+  expect(helpers(GB, { jobs: 4 }, GB, GB, GB, GB)).toBe(0);
+  expect(helpers(GB, { isOpen: true })).toBe(0);
+  expect(helpers(GB, { jobs: 1 })).toBe(0);
 });

@@ -3,7 +3,7 @@
 import { type PlannedTable, tableBytes } from '../domain/plan.ts';
 import { ident } from '../postgres/sql.ts';
 import type { RestoreTask } from './classify-restore.ts';
-import type { RestoreTuning } from './restore-stage.ts';
+import type { BuildTuning } from './restore-stage.ts';
 
 /** Quoted qualified name -> bytes, of tables and of the leaves of partition trees. */
 export const tableSizes = (tables: readonly PlannedTable[]): ReadonlyMap<string, number> =>
@@ -14,13 +14,32 @@ export const tableSizes = (tables: readonly PlannedTable[]): ReadonlyMap<string,
     ]),
   );
 
-/** With enough builds to keep the jobs busy, workers inside one build only cost. */
-export function indexTuning(builds: number, jobs: number): RestoreTuning {
-  const workers = builds >= jobs ? 0 : 2;
-  return {
-    maintenanceMegabytes: (task) => maintenanceMegabytes(task, workers),
-    maxParallelMaintenanceWorkers: workers,
-  };
+/** Memory and parallel workers of one build. `helpers`: jobs that have nothing else to do meanwhile. */
+export const buildTuning = (task: RestoreTask, helpers: number): BuildTuning => ({
+  maintenanceMegabytes: maintenanceMegabytes(task, helpers),
+  parallelWorkers: helpers,
+});
+
+/** Of the tasks of a stage, as one is begun. */
+export interface Workload {
+  readonly jobs: number;
+  /** Begun and not ended, this one among them. */
+  readonly running: number;
+  /** Not begun yet. */
+  readonly pending: readonly RestoreTask[];
+  /** Others may still come, and whoever brings them is at work himself. */
+  readonly isOpen: boolean;
+}
+
+/**
+ * Workers inside one build cost where other builds keep the jobs busy. But the last ones, or one that takes longer than
+ * all that are left together, would each leave a job idle.
+ */
+export function helpersOf({ cost }: RestoreTask, { jobs, running, pending, isOpen }: Workload): number {
+  if (isOpen || jobs < 2) return 0;
+  const left = pending.reduce((sum, task) => sum + task.cost, 0);
+  const isOutlasting = cost > left / (jobs - 1);
+  return isOutlasting ? Math.max(1, jobs - running - pending.length) : 0;
 }
 
 const MB = 1024 * 1024;

@@ -62,6 +62,25 @@ test('builds what belongs to a large copied table, its key’s index too, and le
   expect(recorded.toSorted()).toEqual(['large large_pkey', 'large_x', 'leaf leaf_pkey']);
 });
 
+test('the last one of all is helped by the job that has nothing left to do', async ({ source, target }) => {
+  await source.exec(`CREATE TABLE one (id int PRIMARY KEY); CREATE TABLE small (id int PRIMARY KEY);
+    CREATE TABLE two (id int PRIMARY KEY, x int); CREATE INDEX two_x ON two (x)`);
+  const sizes = { '"public"."one"': 64 * MB, '"public"."small"': MB, '"public"."two"': 64 * MB };
+  const { options, table } = await bed(source, target, sizes);
+  const begun: number[] = [];
+  const build = (_: unknown, helpers: number) => {
+    begun.push(helpers);
+    return { maintenanceMegabytes: 32, parallelWorkers: helpers };
+  };
+  await using ahead = new IndexesAhead({ ...options, tuning: { build } });
+  ahead.tableCopied(table('one'));
+  await expect.poll(() => indexNames(target)).toEqual(['one_pkey']);
+  ahead.tableCopied(table('two'));
+  await ahead.finish();
+  expect(await indexNames(target)).toEqual(['one_pkey', 'two_pkey', 'two_x']);
+  expect(begun).toEqual([0, 0, 1]);
+});
+
 test('what it cannot build is left to the stage, which says why', async ({ source, target }) => {
   await source.exec('CREATE TABLE t (id int PRIMARY KEY)');
   const { options, table, recorded } = await bed(source, target, { '"public"."t"': 64 * MB });

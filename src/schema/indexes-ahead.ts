@@ -2,7 +2,7 @@
 
 import type { PlannedTable } from '../domain/plan.ts';
 import { ident } from '../postgres/sql.ts';
-import type { RestoreStage, RestoreTask } from './classify-restore.ts';
+import type { RestoreTask } from './classify-restore.ts';
 import { type RestoreOptions, restoreQueue } from './restore-stage.ts';
 import { TaskQueue } from './task-queue.ts';
 
@@ -14,15 +14,16 @@ const SMALLEST_BYTES = 32 * 1024 * 1024;
  * is wrong. Disposing of it cancels what it is building.
  */
 export class IndexesAhead implements AsyncDisposable {
-  readonly #stage: RestoreStage;
+  /** Whose tables are not copied yet. */
+  #awaited: readonly RestoreTask[];
   readonly #queue: TaskQueue;
   readonly #cancelling = new AbortController();
   readonly #built: Promise<void>;
 
   /** `stage`: the indexes that are not built yet. */
   constructor({ stage, signal, ...options }: RestoreOptions) {
-    this.#stage = stage;
-    this.#queue = new TaskQueue({ mode: 'parallel', tasks: [] }, { isOpen: true });
+    this.#awaited = stage.tasks.filter(isWorthIt);
+    this.#queue = new TaskQueue({ mode: 'parallel', tasks: [] }, { jobs: options.width, isOpen: true });
     const signals = [this.#cancelling.signal, ...(signal === undefined ? [] : [signal])];
     const total = stage.tasks.length;
     this.#built = restoreQueue(this.#queue, { ...options, total, signal: AbortSignal.any(signals) }).catch(
@@ -33,9 +34,11 @@ export class IndexesAhead implements AsyncDisposable {
   /** All rows of the table are committed. */
   tableCopied(table: PlannedTable): void {
     const names = new Set([table, ...table.heaps].map(({ schema, name }) => ident(schema, name).text));
-    this.#queue.add(
-      this.#stage.tasks.filter((task) => isWorthIt(task) && names.has(task.statement.table ?? '')),
-    );
+    const isOfTable = (task: RestoreTask) => names.has(task.statement.table ?? '');
+    const tasks = this.#awaited.filter(isOfTable);
+    this.#awaited = this.#awaited.filter((task) => !isOfTable(task));
+    this.#queue.add(tasks);
+    if (this.#awaited.length === 0) this.#queue.close();
   }
 
   /** All tables are copied: resolves when what was begun is built. */

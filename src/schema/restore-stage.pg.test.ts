@@ -213,20 +213,23 @@ test('a lock that passes is waited for, more than once', async ({ target }) => {
   expect(await target.rows("SELECT FROM pg_class WHERE relname = 'i'")).toHaveLength(1);
 });
 
-test('each statement has its memory, and progress is counted', async ({ target }) => {
+test('each statement has its memory and its workers, the last one those that would be idle, and progress is counted', async ({
+  target,
+}) => {
   const statements: SchemaStatement[] = [1, 2, 3].map((n) => ({
     n,
     section: 'post-data',
     kind: 'INDEX',
     name: `i${n}`,
-    sql: `CREATE TABLE public.t${n} AS SELECT current_setting('maintenance_work_mem') AS m`,
+    sql: `CREATE TABLE public.t${n} AS
+      SELECT current_setting('maintenance_work_mem') AS m, current_setting('max_parallel_maintenance_workers') AS w`,
   }));
   const seen: number[] = [];
   await restoreStage({
     stage: {
       name: 'indexes',
       mode: 'parallel',
-      tasks: statements.map((statement) => ({ statement, cost: 0, isCheap: false, excludes: [] })),
+      tasks: statements.map((statement) => ({ statement, cost: 1, isCheap: false, excludes: [] })),
     },
     connect: connecting(target),
     width: 2,
@@ -236,12 +239,20 @@ test('each statement has its memory, and progress is counted', async ({ target }
       seen.push(done);
     },
     tuning: {
-      maintenanceMegabytes: ({ statement }) => statement.n + 6,
-      maxParallelMaintenanceWorkers: 0,
+      build: ({ statement }, helpers) => ({
+        maintenanceMegabytes: statement.n + 6,
+        parallelWorkers: helpers,
+      }),
     },
   });
   expect(Math.max(...seen)).toBe(3);
   expect(
-    await target.connection.query(trusted('SELECT t1.m AS m1, t2.m AS m2 FROM public.t1, public.t2')),
-  ).toEqual([{ m1: '7MB', m2: '8MB' }]);
+    await target.connection.query(
+      trusted('SELECT * FROM public.t1 UNION ALL SELECT * FROM public.t2 UNION ALL SELECT * FROM public.t3'),
+    ),
+  ).toEqual([
+    { m: '7MB', w: '0' },
+    { m: '8MB', w: '0' },
+    { m: '9MB', w: '1' },
+  ]);
 });

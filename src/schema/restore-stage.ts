@@ -8,10 +8,16 @@ import type { RestoreStage, RestoreTask } from './classify-restore.ts';
 import type { SchemaStatement } from './statement.ts';
 import { TaskQueue } from './task-queue.ts';
 
+export interface BuildTuning {
+  /** maintenance_work_mem, shared by the parallel workers. */
+  readonly maintenanceMegabytes: number;
+  /** max_parallel_maintenance_workers. */
+  readonly parallelWorkers: number;
+}
+
 export interface RestoreTuning {
-  /** maintenance_work_mem of a statement, shared by its parallel workers; cheap ones, which are executed together, need none. */
-  readonly maintenanceMegabytes?: ((task: RestoreTask) => number) | undefined;
-  readonly maxParallelMaintenanceWorkers?: number | undefined;
+  /** Of a statement that is executed by itself; `helpers`: jobs that have nothing else to do meanwhile. */
+  readonly build?: ((task: RestoreTask, helpers: number) => BuildTuning) | undefined;
   /** How long a statement waits for a lock before it is tried again. */
   readonly lockTimeoutMs?: number | undefined;
 }
@@ -45,7 +51,7 @@ export async function restoreStage(options: RestoreOptions): Promise<void> {
   const { stage } = options;
   if (stage.tasks.length === 0) return;
   const width = stage.mode === 'serial' ? 1 : Math.min(options.width, stage.tasks.length);
-  await restoreQueue(new TaskQueue(stage), { ...options, width, total: stage.tasks.length });
+  await restoreQueue(new TaskQueue(stage, { jobs: width }), { ...options, width, total: stage.tasks.length });
 }
 
 export interface QueueOptions extends Omit<RestoreOptions, 'stage'> {
@@ -69,12 +75,13 @@ export async function restoreQueue(queue: TaskQueue, options: QueueOptions): Pro
   };
   const work = async () => {
     let connection: Connection | undefined;
-    for (let batch = await queue.take(); batch.length > 0; batch = await queue.take()) {
+    for (let taken = await queue.take(); taken.tasks.length > 0; taken = await queue.take()) {
+      const { tasks, helpers } = taken;
       signal?.throwIfAborted();
       connection ??= await connect();
       const session = connection;
-      await progress.during(batch, () => runBatch(session, batch, options));
-      queue.finish(batch);
+      await progress.during(tasks, () => runBatch(session, tasks, helpers, options));
+      queue.finish(tasks);
     }
   };
   const workUntilFailure = () =>
@@ -110,8 +117,6 @@ async function prepareRestoreSession(connection: Connection, tuning: RestoreTuni
     synchronous_commit: 'off',
     lock_timeout: `${tuning.lockTimeoutMs ?? 10_000}ms`,
   };
-  if (tuning.maxParallelMaintenanceWorkers !== undefined)
-    settings.max_parallel_maintenance_workers = String(tuning.maxParallelMaintenanceWorkers);
   await connection.query(sql`
     SELECT set_config(key, value, false) FROM json_each_text(${JSON.stringify(settings)}::json)`);
 }
@@ -125,11 +130,12 @@ const QUERY_CANCELED = '57014';
 async function runBatch(
   connection: Connection,
   batch: readonly RestoreTask[],
+  helpers: number,
   options: Recording,
 ): Promise<void> {
   const statements = batch.map((task) => task.statement);
   if (statements.length > 1 && (await runTogether(connection, statements, options))) return;
-  for (const task of batch) await runPatiently(connection, task, options);
+  for (const task of batch) await runPatiently(connection, task, helpers, options);
 }
 
 /** One transaction in one round trip; false when the server refuses it, and nothing of it has happened. */
@@ -156,14 +162,15 @@ const MAX_ATTEMPTS = 5;
 async function runPatiently(
   connection: Connection,
   task: RestoreTask,
+  helpers: number,
   { record, signal, tuning }: Recording,
 ): Promise<void> {
   const { statement } = task;
-  const memory = memorySql(tuning?.maintenanceMegabytes?.(task));
+  const settings = buildSql(tuning?.build?.(task, helpers));
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await connection.transaction(async () => {
-        await connection.script(sql`${memory}${trusted(statement.sql)}`);
+        await connection.script(sql`${settings}${trusted(statement.sql)}`);
         await record(connection, [statement]);
       });
     } catch (error) {
@@ -175,8 +182,11 @@ async function runPatiently(
   }
 }
 
-const memorySql = (megabytes: number | undefined): Sql =>
-  megabytes === undefined ? sql`` : sql`SET LOCAL maintenance_work_mem = ${literal(`${megabytes}MB`)}; `;
+const buildSql = (tuning: BuildTuning | undefined): Sql =>
+  tuning === undefined
+    ? sql``
+    : sql`SET LOCAL maintenance_work_mem = ${literal(`${tuning.maintenanceMegabytes}MB`)};
+      SET LOCAL max_parallel_maintenance_workers = ${literal(String(tuning.parallelWorkers))}; `;
 
 function statementFailure(statement: SchemaStatement, cause: Error): PrerequisiteError {
   const what = `${statement.kind} ${statement.name}`;

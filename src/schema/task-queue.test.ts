@@ -14,23 +14,24 @@ const stage = (mode: RestoreStage['mode'], tasks: RestoreTask[]): RestoreStage =
   mode,
   tasks,
 });
+const take = async (queue: TaskQueue) => (await queue.take()).tasks;
 const numbers = (batch: readonly RestoreTask[]) => batch.map(({ statement }) => statement.n);
 
 test('a task whose table is busy is passed over until the table is free', async () => {
   const queue = new TaskQueue(stage('parallel', [task(0, ['a']), task(1, ['a', 'b']), task(2, ['c'])]));
-  const first = await queue.take();
+  const first = await take(queue);
   expect(numbers(first)).toEqual([0]);
-  expect(numbers(await queue.take())).toEqual([2]);
-  const waiting = queue.take();
+  expect(numbers(await take(queue))).toEqual([2]);
+  const waiting = take(queue);
   queue.finish(first);
   expect(numbers(await waiting)).toEqual([1]);
-  expect(await queue.take()).toEqual([]);
+  expect(await take(queue)).toEqual([]);
 });
 
 test('a failure hands nothing out any more, also to who waits', async () => {
   const queue = new TaskQueue(stage('parallel', [task(0, ['a']), task(1, ['a'])]));
-  await queue.take();
-  const waiting = queue.take();
+  await take(queue);
+  const waiting = take(queue);
   queue.fail();
   expect(await waiting).toEqual([]);
 });
@@ -46,7 +47,7 @@ test('serial tasks come in order, many at once, but alone a REFRESH and what set
   ];
   const queue = new TaskQueue(stage('serial', tasks));
   const batches = [];
-  for (let batch = await queue.take(); batch.length > 0; batch = await queue.take())
+  for (let batch = await take(queue); batch.length > 0; batch = await take(queue))
     batches.push(numbers(batch));
   expect(batches).toEqual([[0, 1], [2], [3], [4, 5]]);
 });
@@ -57,14 +58,14 @@ test('cheap parallel tasks share a transaction, up to a busy table, and leave so
     ...Array.from({ length: 11 }, (_, index) => cheap(index + 1, [`t${index}`])),
   ];
   const queue = new TaskQueue(stage('parallel', tasks));
-  const dear = await queue.take();
+  const dear = await take(queue);
   expect(numbers(dear)).toEqual([0]);
-  const second = await queue.take();
+  const second = await take(queue);
   expect(numbers(second)).toEqual([1, 2, 3]);
-  expect(numbers(await queue.take())).toEqual([4, 5]);
+  expect(numbers(await take(queue))).toEqual([4, 5]);
   const blocked = new TaskQueue(
     stage('parallel', [task(0, ['x']), cheap(1), cheap(2), cheap(3, ['x']), cheap(4), cheap(5)]),
   );
-  await blocked.take();
-  expect(numbers(await blocked.take())).toEqual([1, 2]);
+  await take(blocked);
+  expect(numbers(await take(blocked))).toEqual([1, 2]);
 });

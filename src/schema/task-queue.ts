@@ -1,6 +1,7 @@
 /** Hands out a stage's tasks to workers so that none waits for another's table lock. */
 
 import type { RestoreStage, RestoreTask } from './classify-restore.ts';
+import { helpersOf } from './index-builds.ts';
 
 /** Cheap statements share a transaction: a commit costs more than most of them. */
 const BATCH = 50;
@@ -9,16 +10,25 @@ const BATCH = 50;
 const wantsOwnTransaction = ({ statement }: RestoreTask): boolean =>
   statement.kind === 'MATERIALIZED VIEW DATA' || statement.sql.startsWith('SET LOCAL ');
 
+export interface TakenTasks {
+  readonly tasks: readonly RestoreTask[];
+  /** How many jobs have nothing else to do meanwhile. */
+  readonly helpers: number;
+}
+
 export class TaskQueue {
+  readonly #jobs: number;
   readonly #mode: RestoreStage['mode'];
   readonly #pending: RestoreTask[];
   readonly #busyTables = new Set<string>();
   #waiting: (() => void)[] = [];
   #hasFailed = false;
   #isOpen: boolean;
+  #running = 0;
 
-  /** `isOpen`: more tasks may come, until close(). */
-  constructor(stage: Pick<RestoreStage, 'mode' | 'tasks'>, { isOpen = false } = {}) {
+  /** `jobs`: how many take at once. `isOpen`: more tasks may come, until close(). */
+  constructor(stage: Pick<RestoreStage, 'mode' | 'tasks'>, { jobs = 1, isOpen = false } = {}) {
+    this.#jobs = jobs;
     this.#mode = stage.mode;
     this.#pending = [...stage.tasks];
     this.#isOpen = isOpen;
@@ -36,19 +46,27 @@ export class TaskQueue {
   }
 
   /**
-   * The next tasks, to be executed in one transaction; empty at the end. Waits while every pending task's table is busy,
+   * The next tasks, to be executed in one transaction; none at the end. Waits while every pending task's table is busy,
    * and for tasks that may still come.
    */
-  async take(): Promise<RestoreTask[]> {
+  async take(): Promise<TakenTasks> {
     while (!this.#hasFailed && (this.#isOpen || this.#pending.length > 0)) {
       const batch = this.#mode === 'serial' ? this.#nextSerial() : this.#nextFree();
-      if (batch.length > 0) return batch;
+      if (batch.length > 0) return this.#begin(batch);
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    return [];
+    return { tasks: [], helpers: 0 };
+  }
+
+  #begin(tasks: readonly RestoreTask[]): TakenTasks {
+    this.#running += 1;
+    const load = { jobs: this.#jobs, running: this.#running, pending: this.#pending, isOpen: this.#isOpen };
+    const [task] = tasks;
+    return { tasks, helpers: task === undefined ? 0 : helpersOf(task, load) };
   }
 
   finish(batch: readonly RestoreTask[]): void {
+    this.#running -= 1;
     for (const table of batch.flatMap((task) => task.excludes)) this.#busyTables.delete(table);
     this.#wake();
   }

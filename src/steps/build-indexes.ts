@@ -1,6 +1,6 @@
 import type { Step, StepContext } from '../engine/step.ts';
 import { classifyRestore, type RestoreStage } from '../schema/classify-restore.ts';
-import { indexTuning, tableSizes } from '../schema/index-builds.ts';
+import { buildTuning, tableSizes } from '../schema/index-builds.ts';
 import { restoreStage } from '../schema/restore-stage.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
 import { countStatements, markStatementsDone, readOpenStatements } from '../state/schema-progress.ts';
@@ -56,7 +56,7 @@ async function runStage(context: StepContext, stage: RestoreStage, facts: Facts)
     onProgress: ({ done, running }) => {
       void context.events.emit('index-progress', { done: facts.done + done, total: facts.total, running });
     },
-    tuning: indexTuning(stage.tasks.length, context.settings.copy.indexJobs),
+    tuning: { build: buildTuning },
     signal: context.signal,
   });
 }

@@ -17,7 +17,7 @@ import { createSlotsPatiently } from '../postgres/patient-slot.ts';
 import { createPublicationSql, dropTablesSql, publishedTables } from '../postgres/publication.ts';
 import { ident, list, literal, sql } from '../postgres/sql.ts';
 import { classifyRestore } from '../schema/classify-restore.ts';
-import { indexTuning, tableSizes } from '../schema/index-builds.ts';
+import { buildTuning, tableSizes } from '../schema/index-builds.ts';
 import { IndexesAhead } from '../schema/indexes-ahead.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
@@ -198,7 +198,7 @@ async function indexesAhead(
     record: (session, done) => markStatementsDone(session, migration, done),
     onProgress: ({ done, running }) =>
       void events.emit('index-progress', { done: doneBefore + done, total, running }),
-    tuning: indexTuning(width, width),
+    tuning: { build: buildTuning },
     signal,
   });
 }
