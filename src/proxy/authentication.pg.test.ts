@@ -52,6 +52,15 @@ describe('TLS to clients', () => {
     await client.end();
   });
 
+  test('carries the errors of a log-in, too', async ({ source, target }) => {
+    await using outer = await startProxyBed(source, target);
+    const { bed } = await tlsBed(source, target, outer.folder);
+    await using _ = bed;
+    await expect(
+      bed.connect({ ssl: { rejectUnauthorized: false }, password: 'wrong' }),
+    ).rejects.toMatchObject({ code: '28P01' });
+  });
+
   test('begins at once when the client says so, and only for PostgreSQL', async ({ source, target }) => {
     await using outer = await startProxyBed(source, target);
     const { bed } = await tlsBed(source, target, outer.folder);

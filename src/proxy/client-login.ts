@@ -23,6 +23,8 @@ export interface LoginSurroundings {
   readonly tls: () => ClientTls | undefined;
   /** SCRAM verifier, md5 hash or password; undefined for a role that nobody knows. */
   readonly secretOf: (user: string) => Promise<string | undefined>;
+  /** Called with the socket that the client's words come through from now on: errors belong there. */
+  readonly secured: (socket: Socket) => void;
 }
 
 export interface LoggedInClient {
@@ -43,7 +45,6 @@ export interface CancelRequest {
 }
 
 const NEWEST_MINOR = 2;
-const NEWEST_PROTOCOL = (3 << 16) | NEWEST_MINOR;
 const TLS_HANDSHAKE_RECORD = 0x16;
 
 /** @throws {ClientError} to be shown to the client; {ClientGoneError} when there is nobody to show it to */
@@ -89,7 +90,7 @@ async function negotiateEncryption(
       });
     }
     client.socket.write(tls === undefined ? 'N' : 'S');
-    if (tls !== undefined) client = await encrypt(client, tls);
+    if (tls !== undefined) client = await encrypt(client, tls, surroundings);
   }
   throw new ClientError({ code: '08P01', message: 'Too many encryption requests' });
 }
@@ -98,14 +99,18 @@ async function negotiateEncryption(
 async function directTls(client: ClientSocket, surroundings: LoginSurroundings): Promise<ClientSocket> {
   const tls = surroundings.tls();
   if (tls === undefined) throw new ClientGoneError();
-  const secured = await encrypt(client, tls);
+  const secured = await encrypt(client, tls, surroundings);
   if ((secured.socket as TLSSocket).alpnProtocol !== 'postgresql') {
     throw new ClientError({ code: '08P01', message: 'Direct TLS needs ALPN protocol "postgresql"' });
   }
   return secured;
 }
 
-async function encrypt(client: ClientSocket, tls: ClientTls): Promise<ClientSocket> {
+async function encrypt(
+  client: ClientSocket,
+  tls: ClientTls,
+  surroundings: LoginSurroundings,
+): Promise<ClientSocket> {
   const unread = client.release();
   if (unread.length > 0) client.socket.unshift(unread);
   const secure = new TLSSocket(client.socket, {
@@ -119,6 +124,7 @@ async function encrypt(client: ClientSocket, tls: ClientTls): Promise<ClientSock
     secure.once('error', reject);
     secure.once('close', () => reject(new ClientGoneError()));
   });
+  surroundings.secured(secure);
   return secured;
 }
 
@@ -133,7 +139,7 @@ function checkStartup(socket: Socket, first: StartupMessage): Map<string, string
   const options = [...parameters.keys()].filter((name) => name.startsWith('_pq_.'));
   for (const option of options) parameters.delete(option);
   if (first.minor > NEWEST_MINOR || options.length > 0) {
-    socket.write(negotiateProtocolVersion(NEWEST_PROTOCOL, options));
+    socket.write(negotiateProtocolVersion((3 << 16) | Math.min(first.minor, NEWEST_MINOR), options));
   }
   if (!parameters.get('user')) {
     throw new ClientError({

@@ -7,8 +7,9 @@ const SET_STATEMENT =
 const SET_CONFIG = /\bset_config\s*\(\s*'([^']+\.[^']+)'/gi;
 const BOUND_NAME = /\bset_config\s*\(\s*\$(\d+)/gi;
 const CUSTOM_NAME = /^[a-z_][\w$]*(?:\.[a-z_][\w$]*)+$/i;
-const SET_CONFIG_CALL = Buffer.from('set_config');
-const MAX_NAMES = 256;
+/** Of set_config, in small letters, in capitals, and with capitals at the words' beginnings. */
+const CALLS = [Buffer.from('onfig'), Buffer.from('ONFIG')];
+const MAX_NAMES = 1024;
 /** Texts longer than this carry data, not settings. */
 const MAX_TEXT_BYTES = 8192;
 
@@ -33,12 +34,19 @@ export class CustomSettings {
 
   /** Looks at the values of a statement that is executed: of `definition`, its text up to a zero byte, and a Bind's tail. */
   lookAtBind(definition: Buffer, bindTail: Buffer): void {
-    if (!definition.includes(SET_CONFIG_CALL)) return;
+    if (!callsSetConfig(definition)) return;
     const text = definition.toString('latin1', 0, Math.min(definition.indexOf(0), MAX_TEXT_BYTES));
     for (const [, position] of text.matchAll(BOUND_NAME)) {
       const name = boundValue(bindTail, Number(position))?.toString('latin1');
       if (name !== undefined && CUSTOM_NAME.test(name)) this.#add(name);
     }
+  }
+
+  /** Names that functions of the database set or ask for: what a client calls may set them. True when one was new. */
+  mayBeSet(names: Iterable<string>): boolean {
+    const before = this.names.size;
+    for (const name of names) this.#add(name);
+    return this.names.size > before;
   }
 
   #add(name: string | undefined): void {
@@ -53,6 +61,8 @@ function hasSeveral(query: Buffer): boolean {
   return semicolon >= 0 && semicolon < query.length - 1;
 }
 
+const callsSetConfig = (text: Buffer): boolean => CALLS.some((call) => text.includes(call));
+
 const lower = (byte: number | undefined): number => (byte ?? 0) | 0x20;
 
 /** By the first letters: data-changing statements set nothing, SELECT only by calling set_config. */
@@ -60,7 +70,7 @@ function maySet(query: Buffer): boolean {
   const first = lower(query[0]);
   if (first === 0x69 || first === 0x75 || first === 0x64) return false; // insert, update, delete
   if (first === 0x73 && lower(query[1]) === 0x65 && lower(query[2]) === 0x6c) {
-    return query.includes(SET_CONFIG_CALL);
+    return callsSetConfig(query);
   }
   return true;
 }

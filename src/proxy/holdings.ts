@@ -151,10 +151,10 @@ const fromHex = (position: number): string =>
   `pg_catalog.convert_from(pg_catalog.decode($${position}, 'hex'), 'UTF8')`;
 const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;
 
-/** What `applied` lacks of `wanted`, in an order that works: settings and locks as the login role, then the roles. */
+/** What makes `applied` to `wanted`, in an order that works: settings and locks as the login role, then the roles. */
 export function rebuild(wanted: Holdings, applied: Holdings): Rebuild[] {
   const has = new Map(applied.settings);
-  const steps: Rebuild[] = [];
+  const steps: Rebuild[] = undo(wanted, applied);
   for (const [name, value] of wanted.settings) {
     if (has.get(name) === value) continue;
     steps.push(
@@ -189,16 +189,40 @@ export function rebuild(wanted: Holdings, applied: Holdings): Rebuild[] {
   return steps;
 }
 
+/** The client has let go of these. */
+function undo(wanted: Holdings, applied: Holdings): Rebuild[] {
+  const settings = new Set(wanted.settings.map(([name]) => name));
+  const prepared = new Map(wanted.sqlPrepared);
+  const locks = new Set(wanted.advisoryLocks.map(lockKey));
+  return [
+    ...applied.settings
+      .filter(([name]) => !settings.has(name))
+      .map(([name]) => say(`RESET ${name}`, `RESET ${quoted(name)}`)),
+    ...applied.channels
+      .filter((channel) => !wanted.channels.includes(channel))
+      .map((channel) => say(`UNLISTEN ${channel}`, `UNLISTEN ${quoted(channel)}`)),
+    ...applied.sqlPrepared
+      .filter(([name, statement]) => prepared.get(name) !== statement)
+      .map(([name]) => say(`DEALLOCATE ${name}`, `DEALLOCATE ${quoted(name)}`)),
+    ...applied.advisoryLocks.filter((lock) => !locks.has(lockKey(lock))).map(giveLockBack),
+  ];
+}
+
 const lockKey = (lock: AdvisoryLock): string => JSON.stringify(lock);
 
-function takeLock(lock: AdvisoryLock): Rebuild {
-  const name = lock.shared ? 'pg_try_advisory_lock_shared' : 'pg_try_advisory_lock';
+const takeLock = (lock: AdvisoryLock): Rebuild =>
+  callForLock(lock, lock.shared ? 'pg_try_advisory_lock_shared' : 'pg_try_advisory_lock');
+
+const giveLockBack = (lock: AdvisoryLock): Rebuild =>
+  callForLock(lock, lock.shared ? 'pg_advisory_unlock_shared' : 'pg_advisory_unlock');
+
+function callForLock(lock: AdvisoryLock, name: string): Rebuild {
   const key =
     lock.keys === 1
       ? '(($1::pg_catalog.int8 << 32) | $2::pg_catalog.int8)'
       : // The keys are shown unsigned and taken signed.
         '$1::pg_catalog.int8::pg_catalog.bit(32)::pg_catalog.int4, $2::pg_catalog.int8::pg_catalog.bit(32)::pg_catalog.int4';
-  // Division by zero is the shortest way for a statement to fail when it was not granted.
+  // Division by zero is the shortest way for a statement to fail when the answer is no.
   return call(
     `advisory lock ${lock.classId}/${lock.objectId}`,
     `SELECT 1 / pg_catalog.${name}(${key})::pg_catalog.int4`,
@@ -206,17 +230,6 @@ function takeLock(lock: AdvisoryLock): Rebuild {
   );
 }
 
-/** True when `applied` has nothing that `wanted` lacks: then adding the difference is enough. */
-export function isContained(applied: Holdings, wanted: Holdings): boolean {
-  const within = <T>(part: readonly T[], whole: readonly T[], key: (item: T) => string): boolean => {
-    const keys = new Set(whole.map(key));
-    return part.every((item) => keys.has(key(item)));
-  };
-  return (
-    within(applied.settings, wanted.settings, ([name]) => name) &&
-    within(applied.channels, wanted.channels, (channel) => channel) &&
-    within(applied.sqlPrepared, wanted.sqlPrepared, ([name, text]) => `${name} ${text}`) &&
-    within(applied.advisoryLocks, wanted.advisoryLocks, lockKey) &&
-    (applied.role === 'none' || applied.role === wanted.role)
-  );
-}
+/** Whether rebuild() can do it: behind a change of role it may lack the rights, and what roles it came through is not known. */
+export const canBecome = (applied: Holdings, wanted: Holdings): boolean =>
+  applied.role === 'none' || (applied.role === wanted.role && undo(wanted, applied).length === 0);

@@ -5,6 +5,8 @@
 
 import { stringEnd } from '../wire/bytes.ts';
 
+/** Memory for an unnamed statement that a session keeps for the next one. */
+const MAX_KEPT_BYTES = 65_536;
 const SYNC_POINT = 0;
 const UNNAMED = 1;
 const utf8Bytes = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
@@ -102,8 +104,15 @@ export class PreparedStatements {
     this.version += 1;
   }
 
-  /** ReadyForQuery: what was not confirmed before it never will be. */
-  ready(): void {
+  /**
+   * ReadyForQuery: what was not confirmed before it never will be. `isLast`: the server owes no other answer; it may have
+   * passed over a Sync, as it does while it takes the data of a COPY.
+   */
+  ready(isLast: boolean): void {
+    if (isLast) {
+      this.#pending.length = 0;
+      return;
+    }
     while (this.#pending.length > 0 && this.#pending.shift() !== SYNC_POINT);
   }
 
@@ -125,7 +134,9 @@ export class PreparedStatements {
   /** Into the same memory again and again: this happens for every request of many drivers. */
   #keepUnnamed(bytes: Buffer, start: number, end: number): void {
     const size = end - start;
-    if (this.#unnamed.length < size) this.#unnamed = Buffer.allocUnsafeSlow(Math.ceil(size / 256) * 256);
+    const isMuchTooLarge = this.#unnamed.length > MAX_KEPT_BYTES && size <= MAX_KEPT_BYTES;
+    if (this.#unnamed.length < size || isMuchTooLarge)
+      this.#unnamed = Buffer.allocUnsafeSlow(Math.ceil(size / 256) * 256);
     bytes.copy(this.#unnamed, 0, start, end);
     this.#unnamedBytes = size;
   }

@@ -99,6 +99,9 @@ describe('logging in', () => {
       Buffer.from('v\x00\x00\x00\x19\x00\x03\x00\x02\x00\x00\x00\x01', 'latin1'),
     );
     expect(answer.toString()).toContain('_pq_.unheard');
+    // Never more than the client asked for.
+    newer.writeInt32BE(3 << 16, 4);
+    expect((await talk(bed.proxy.port, newer)).readInt32BE(5)).toBe(3 << 16);
   });
 });
 
@@ -178,7 +181,16 @@ test('COPY both ways, through node-postgres and in the extended protocol, drains
   const stream = (raw as unknown as { stream: net.Socket }).stream;
   stream.write(Buffer.concat([frame('d', Buffer.from('1\textended\n')), frame('c'), frame('S')]));
   await done;
+  const again = new Promise((resolve) => raw.once('dataRow', resolve));
+  const prepared = ready(raw);
+  raw.parse({ name: 'after', text: "SELECT 'after'" });
+  raw.sync();
+  await prepared;
   await bed.switchSides();
+  raw.bind({ statement: 'after' });
+  raw.execute({});
+  raw.sync();
+  expect(await again).toMatchObject({ fields: ['after'] });
   expect(await source.rows("SELECT a FROM t WHERE b = 'extended'")).toEqual([{ a: 1 }]);
   await client.end();
 });

@@ -4,11 +4,12 @@ import { DeadlineError, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import type { Side } from '../domain/names.ts';
 import type { LoggedInClient } from './client-login.ts';
-import { immovableBecause, isContained } from './holdings.ts';
+import { canBecome, type Holdings, immovableBecause } from './holdings.ts';
 import type { ImmovablePolicy, Limits } from './options.ts';
 import type { RecentStatements } from './recent-statements.ts';
 import { ServerConnection } from './server-connection.ts';
 import type { Session } from './session.ts';
+import { readSettingNames } from './setting-names.ts';
 import { Standby } from './standby.ts';
 import { readTypeNames, type TypeNames, translationBetween } from './type-names.ts';
 
@@ -26,6 +27,7 @@ const IDLE_TIMEOUT_MS = 2_000;
 export class SessionMover {
   readonly #surroundings: MoverSurroundings;
   readonly #types = new Map<string, Promise<TypeNames>>();
+  readonly #settingNames = new Map<string, Promise<readonly string[]>>();
 
   constructor(surroundings: MoverSurroundings) {
     this.#surroundings = surroundings;
@@ -52,13 +54,18 @@ export class SessionMover {
   async prepare(session: Session, side: Side, timeoutMs: number, isInTime: () => boolean): Promise<void> {
     if (session.isStarting) return;
     this.dropLost(session, side);
-    const standby = await this.#standbyFor(session, side);
+    const opened = await this.#standbyFor(session, side);
+    if (opened === undefined) return;
+    session.mayHaveSet(await this.#settingNamesOn(opened, session.client.database));
     const holdings = await this.#whenIdle(session, Math.min(timeoutMs, IDLE_TIMEOUT_MS), () =>
       session.holdings(ASK_TIMEOUT_MS),
     );
-    if (standby === undefined || holdings === undefined) return;
+    if (holdings === undefined) return;
     session.obstacle = immovableBecause(holdings);
     if (session.obstacle !== undefined) return;
+    this.#dropUnfit(session, holdings);
+    const standby = await this.#standbyFor(session, side);
+    if (standby === undefined) return;
     await this.#matchTypes(session, standby);
     // A pause has begun: it brings its sessions up to date itself, and nothing else may speak to their standbys.
     if (session.isHeld || session.standby !== standby) return;
@@ -71,9 +78,17 @@ export class SessionMover {
     if (serious.length > 0) throw new Error(serious.join('; '));
   }
 
-  /** The next prepare reads the servers' types again. */
-  forgetTypes(): void {
+  /** The next prepare reads the servers' types and functions again. */
+  forgetCatalogs(): void {
     this.#types.clear();
+    this.#settingNames.clear();
+  }
+
+  /** The functions are the same on both sides: asked where no client waits. */
+  async #settingNamesOn({ connection }: Standby, database: string): Promise<readonly string[]> {
+    return await onceFor(this.#settingNames, `${connection.side} ${database}`, () =>
+      readSettingNames(connection),
+    );
   }
 
   async #matchTypes(session: Session, standby: Standby): Promise<void> {
@@ -87,29 +102,20 @@ export class SessionMover {
         return names;
       });
     }
+    if (session.clientTypes !== undefined && standby.connection.side !== session.originSide) {
+      // Meanwhile it may serve the client.
+      if (session.standby !== standby) return;
+      const there = await this.#typesOn(standby.connection.side, database, () =>
+        readTypeNames(standby.connection),
+      );
+      standby.translation = translationBetween(session.clientTypes, there);
+    }
     standby.typesMatched = true;
-    if (session.clientTypes === undefined || standby.connection.side === session.originSide) return;
-    // Meanwhile it may serve the client.
-    if (session.standby !== standby) return;
-    const there = await this.#typesOn(standby.connection.side, database, () =>
-      readTypeNames(standby.connection),
-    );
-    standby.translation = translationBetween(session.clientTypes, there);
   }
 
   /** Read once for all sessions of a database. */
   async #typesOn(side: Side, database: string, read: () => Promise<TypeNames>): Promise<TypeNames> {
-    const key = `${side} ${database}`;
-    const known = this.#types.get(key);
-    // Whoever was asked may have gone meanwhile: then ask the next one.
-    const names = await known?.catch(() => undefined);
-    if (names !== undefined) return names;
-    const reading = read();
-    this.#types.set(key, reading);
-    reading.catch(() => {
-      if (this.#types.get(key) === reading) this.#types.delete(key);
-    });
-    return await reading;
+    return await onceFor(this.#types, `${side} ${database}`, read);
   }
 
   /** Of the failures those that are the other side's: a statement that cannot be parsed any more where it is now is no loss. */
@@ -135,12 +141,9 @@ export class SessionMover {
     const holdings = await session.holdings(ASK_TIMEOUT_MS);
     session.obstacle = immovableBecause(holdings);
     if (session.obstacle !== undefined) return;
-    const before: Standby | undefined = session.standby;
-    if (before?.has(holdings, session.statements)) return;
-    if (before !== undefined && (before.isBroken || !isContained(before.applied, holdings))) {
-      before.close();
-      session.standby = undefined;
-    }
+    this.dropLost(session, side);
+    if (session.standby?.has(holdings, session.statements)) return;
+    this.#dropUnfit(session, holdings);
     const standby = await this.#standbyFor(session, side);
     if (standby !== undefined && !standby.typesMatched) await this.#matchTypes(session, standby);
     const failures = (await standby?.bring(holdings, session.statements, ASK_TIMEOUT_MS)) ?? [];
@@ -214,6 +217,14 @@ export class SessionMover {
     session.standby = undefined;
   }
 
+  /** A standby that has what the session does not, and cannot give it back. */
+  #dropUnfit(session: Session, holdings: Holdings): void {
+    const { standby } = session;
+    if (standby === undefined || canBecome(standby.applied, holdings)) return;
+    standby.close();
+    session.standby = undefined;
+  }
+
   /** Work that needs an idle session, begun in the very moment it is; undefined when it stays busy or in a transaction. */
   async #whenIdle<T>(session: Session, timeoutMs: number, work: () => Promise<T>): Promise<T | undefined> {
     const deadline = performance.now() + timeoutMs;
@@ -235,4 +246,16 @@ export class SessionMover {
     const isMigrated = wanted === source.database || wanted === target.database;
     return isMigrated ? this.#surroundings.servers[side].database : wanted;
   }
+}
+
+/** Reads what nobody has read yet. Whoever is asked may go meanwhile: then the next one is asked. */
+async function onceFor<T>(known: Map<string, Promise<T>>, key: string, read: () => Promise<T>): Promise<T> {
+  const found = await known.get(key)?.catch(() => undefined);
+  if (found !== undefined) return found;
+  const reading = read();
+  known.set(key, reading);
+  reading.catch(() => {
+    if (known.get(key) === reading) known.delete(key);
+  });
+  return await reading;
 }

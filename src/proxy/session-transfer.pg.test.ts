@@ -10,9 +10,13 @@ import { test } from '../../test/support/fixture.ts';
 import { rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
 import { until } from '../base/async.ts';
 import { ident, sql, trusted } from '../postgres/sql.ts';
+import { ControlClient } from '../traffic/control-client.ts';
+import type { ProxyState } from './control-types.ts';
 
 const major = async (client: { query(text: string): Promise<{ rows: { v: string }[] }> }) =>
   (await client.query("SELECT split_part(current_setting('server_version'), '.', 1) AS v")).rows[0]?.v;
+
+const PAUSE = { reason: 'test', leaseMs: 20_000, drainTimeoutMs: 5_000 };
 
 /** Stands before a server; new connections wait while it is shut. */
 async function startGate({ host, port }: { readonly host: string; readonly port: number }) {
@@ -597,6 +601,142 @@ describe('a session that is moved', () => {
     connection.sync();
     expect(await row).toMatchObject({ fields: ['unnamed one'] });
     await done;
+    await client.end();
+  });
+
+  test('keeps what an unnamed statement leaves behind that it parsed before it was asked', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const connection = rawConnection(client);
+    const parsed = ready(connection);
+    connection.parse({ name: '', text: 'SELECT pg_advisory_lock($1)' });
+    connection.sync();
+    await parsed;
+    await bed.traffic.prepare('target');
+    const done = ready(connection);
+    connection.bind({ values: ['4711'] });
+    connection.execute({});
+    connection.sync();
+    await done;
+    expect((await bed.traffic.pause(PAUSE)).drained).toBe(true);
+    await bed.traffic.committing('target', 1);
+    await bed.traffic.resume('target', 1);
+    expect(
+      await target.rows("SELECT objid::int FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711"),
+    ).toHaveLength(1);
+    await client.end();
+  });
+
+  test('has its unnamed statement again before a message that follows others at once', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const connection = rawConnection(client);
+    const parsed = ready(connection);
+    connection.parse({ name: '', text: "SELECT 'unnamed ' || $1" });
+    connection.sync();
+    await parsed;
+    await bed.switchSides();
+    const row = new Promise((resolve) => connection.once('dataRow', resolve));
+    const { stream } = connection as unknown as { stream: net.Socket };
+    stream.cork();
+    connection.sync();
+    connection.bind({ values: ['one'] });
+    connection.execute({});
+    connection.sync();
+    stream.uncork();
+    expect(await row).toMatchObject({ fields: ['unnamed one'] });
+    await client.end();
+  });
+
+  test('keeps settings of its own making however it came by them', async ({ source, target }) => {
+    for (const side of [source, target]) {
+      await side.exec(`CREATE FUNCTION log_in(who text) RETURNS void LANGUAGE plpgsql
+        AS $$ BEGIN PERFORM set_config('app.who', who, false); SET app.since = 'today'; END $$`);
+    }
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await client.query("SELECT SET_CONFIG('app.loud', 'x', false)");
+    await client.query("SELECT log_in('me')");
+    await bed.switchSides();
+    expect(
+      (
+        await client.query(`SELECT current_setting('app.loud', true) AS loud,
+          current_setting('app.who', true) AS who, current_setting('app.since', true) AS since`)
+      ).rows,
+    ).toEqual([{ loud: 'x', who: 'me', since: 'today' }]);
+    await client.end();
+  });
+
+  test('does not get back what it has let go of since it was prepared', async ({ source, target }) => {
+    await using gate = await startGate(target.address);
+    const servers = { source: source.address, target: { ...target.address, port: gate.port } };
+    await using bed = await startProxyBed(source, target, { servers });
+    const client = await bed.connect();
+    const hold = (letter: string) =>
+      client.query(`SET work_mem = '9MB'; SET app.tenant = '7'; LISTEN "${letter}"; PREPARE p AS SELECT '${letter}';
+        SELECT pg_advisory_lock(${letter.codePointAt(0)})`);
+    const letGo = 'RESET ALL; UNLISTEN *; DEALLOCATE p; SELECT pg_advisory_unlock_all()';
+    await hold('a');
+    await bed.traffic.prepare('target');
+    await client.query(letGo);
+    await hold('b');
+    await client.query('RESET work_mem');
+    await bed.traffic.prepare('target');
+    await client.query(letGo);
+    // In the pause there is no time for another connection.
+    gate.shut();
+    expect(await bed.traffic.pause(PAUSE)).toEqual({ drained: true, obstacles: [] });
+    await bed.traffic.committing('target', 1);
+    await bed.traffic.resume('target', 1);
+    expect(await major(client)).toBe('16');
+    expect(
+      (
+        await client.query(`SELECT current_setting('work_mem') AS memory, current_setting('app.tenant', true) AS tenant,
+          ARRAY(SELECT pg_listening_channels()) AS channels,
+          (SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks`)
+      ).rows,
+    ).toEqual([{ memory: '4MB', tenant: '', channels: [], locks: 0 }]);
+    await client.query("PREPARE p AS SELECT 'c'");
+    await client.end();
+  });
+
+  test('that lost its new connection before the pause gets another, or stays where it is', async ({
+    source,
+    target,
+  }) => {
+    await using gate = await startGate(target.address);
+    const servers = { source: source.address, target: { ...target.address, port: gate.port } };
+    const limits = { connectTimeoutMs: 500 };
+    await using bed = await startProxyBed(source, target, { servers, limits });
+    const client = await bed.connect();
+    const isLost = async () => {
+      const control = new ControlClient(bed.proxy.controlAddress);
+      const { standby } = await control.call<ProxyState>('GET', '/v1/state', 5_000);
+      return standby?.ready === 0 ? true : undefined;
+    };
+    const lose = async () => {
+      await bed.traffic.prepare('target');
+      gate.cut();
+      await until('the loss of the connection', isLost, { timeoutMs: 10_000 });
+    };
+    await lose();
+    gate.shut();
+    const refused = await bed.traffic.pause(PAUSE);
+    expect(refused).toMatchObject({ drained: false, obstacles: [{ user: bed.role }] });
+    await bed.traffic.resume('source', 0);
+    expect(await major(client)).toBe('15');
+    gate.open();
+    await lose();
+    expect((await bed.traffic.pause(PAUSE)).drained).toBe(true);
+    await bed.traffic.committing('target', 1);
+    await bed.traffic.resume('target', 1);
+    expect(await major(client)).toBe('16');
     await client.end();
   });
 

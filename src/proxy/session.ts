@@ -83,6 +83,7 @@ export class Session {
   /** The beginning of a message, or messages that are held. */
   #clientRest: Buffer | undefined;
   #serverRest: Buffer | undefined;
+  #isErrorKeptBack = false;
   #isHeld = false;
   /** Exchanges of our own with the server that are under way: the client waits for them. */
   #asides = 0;
@@ -100,6 +101,8 @@ export class Session {
   #lastQuery = '';
   /** Undefined when nothing is known, or something has passed since that may have changed them. */
   #holdings: Holdings | undefined;
+  /** The unnamed statement was judged when it was parsed. */
+  #unnamedIsHarmless = false;
   /** The server was changed and does not have the client's unnamed statement. */
   #unnamedIsMissing = false;
   /** Types as the client knows them: those of the server where it began. */
@@ -141,13 +144,19 @@ export class Session {
 
   /** Between two requests, outside of a transaction, with no message half way in either direction. */
   get isIdle(): boolean {
-    return this.#conversation.isIdle && this.#clientScanner.atBoundary && this.#serverScanner.atBoundary;
+    return this.#conversation.isIdle && this.#isBetweenMessages;
   }
 
   /** Nothing is under way, though a transaction may be open. */
   get #isQuiet(): boolean {
     const { outstanding, unsynced } = this.#conversation;
-    return outstanding === 0 && !unsynced && this.#clientScanner.atBoundary && this.#serverScanner.atBoundary;
+    return outstanding === 0 && !unsynced && this.#isBetweenMessages;
+  }
+
+  get #isBetweenMessages(): boolean {
+    if (!this.#clientScanner.atBoundary || !this.#serverScanner.atBoundary) return false;
+    // A whole message is kept back, or the beginning of one has come.
+    return this.#serverRest === undefined || this.#isErrorKeptBack;
   }
 
   /** Since when a request is being kept waiting, by performance.now(). */
@@ -243,6 +252,11 @@ export class Session {
     return this.#holdings;
   }
 
+  /** Settings with a dot that it may have without having said so. */
+  mayHaveSet(names: Iterable<string>): void {
+    if (this.customSettings.mayBeSet(names)) this.#holdings = undefined;
+  }
+
   async #askHoldings(server: ServerConnection, timeoutMs: number): Promise<Holdings> {
     const question = askHoldings(this.customSettings.names);
     const ask = async (messages: Buffer) =>
@@ -258,7 +272,11 @@ export class Session {
 
   /** The types of the session's server, as names. Needs an idle session. */
   async typeNames(): Promise<TypeNames> {
-    return await this.#aside(readTypeNames);
+    return await this.#aside(async (server) => {
+      // It is a Query, at which a server forgets the unnamed statement.
+      this.#unnamedIsMissing = this.statements.unnamed !== undefined;
+      return await readTypeNames(server);
+    });
   }
 
   /** Can the session's own server still parse a statement? Needs an idle session. */
@@ -277,6 +295,7 @@ export class Session {
     this.#server = next;
     this.#serverScanner = new FrameScanner();
     this.#serverRest = undefined;
+    this.#isErrorKeptBack = false;
     this.#serverSlow = false;
     this.#serverLost = false;
     this.standby = undefined;
@@ -357,10 +376,12 @@ export class Session {
       if (
         this.#unnamedIsMissing &&
         (type === F.bind || type === F.describe) &&
-        !this.#conversation.unsynced
+        !this.#conversation.unsynced &&
+        !this.#conversation.copyingIn
       ) {
         this.#stopped = true;
-        void this.#restoreUnnamed();
+        // What is still to be answered comes first; then this message is looked at again.
+        if (this.#isQuiet) void this.#restoreUnnamed();
         return STOP;
       }
       this.#conversation.sent(type);
@@ -416,6 +437,7 @@ export class Session {
           const textEnd = stringEnd(bytes, textStart, end);
           if (textStart === start + 1) this.#unnamedIsMissing = false;
           this.#noteQuery(bytes, textStart, textEnd);
+          if (textStart === start + 1) this.#unnamedIsHarmless = this.#holdings !== undefined;
           this.statements.parseSent(bytes, start, end);
           if (this.#translation !== undefined) {
             exchangeInTypeList(bytes, textEnd + 1, end, this.#translation.toServer);
@@ -458,7 +480,8 @@ export class Session {
       this.#holdings = undefined;
       return;
     }
-    if (this.#holdings !== undefined && nameEnd > nameStart) {
+    const isJudged = nameEnd === nameStart && this.#unnamedIsHarmless;
+    if (this.#holdings !== undefined && !isJudged) {
       this.#judge(definition.toString('latin1', 0, definition.indexOf(0)));
     }
     const tail = bytes.subarray(nameEnd + 1, end);
@@ -513,6 +536,7 @@ export class Session {
     if (this.#serverRest !== undefined) {
       bytes = Buffer.concat([this.#serverRest, chunk]);
       this.#serverRest = undefined;
+      this.#isErrorKeptBack = false;
     }
     let end: number;
     try {
@@ -529,7 +553,7 @@ export class Session {
     if (this.#sawReady) {
       this.#sawReady = false;
       this.#afterReady();
-    }
+    } else this.#afterOtherWords();
   }
 
   readonly #serverVisitor: FrameVisitor = {
@@ -556,7 +580,10 @@ export class Session {
           return PASS;
         case B.errorResponse:
           // Unasked for, it is the server's last word: for the client only if it stays here.
-          if (this.#mayLoseServer) return STOP;
+          if (this.#mayLoseServer) {
+            this.#isErrorKeptBack = true;
+            return STOP;
+          }
           this.#conversation.received(type);
           return PASS;
         case B.copyInResponse:
@@ -569,7 +596,7 @@ export class Session {
     body: (type, bytes, start, end) => {
       if (type === B.readyForQuery) {
         this.#conversation.ready(bytes[start] as number);
-        this.statements.ready();
+        this.statements.ready(this.#conversation.outstanding === 0 && !this.#conversation.unsynced);
         this.#sawReady = true;
       } else if (type === B.rowDescription) {
         if (this.#translation) exchangeInRowDescription(bytes, start, end, this.#translation.toClient);
@@ -587,15 +614,17 @@ export class Session {
       if (this.#isHeld && this.isIdle) this.#noteWait();
       else this.#readClient();
     }
-    if (this.isIdle) this.#wakeWaiters();
+    if (this.#conversation.isIdle) this.#requestWaiters = wake(this.#requestWaiters);
+    if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
   }
 
-  #wakeWaiters(): void {
-    if (this.#idleWaiters.length === 0 && this.#requestWaiters.length === 0) return;
-    const waiters = [...this.#idleWaiters, ...this.#requestWaiters];
-    this.#idleWaiters = [];
-    this.#requestWaiters = [];
-    for (const resolve of waiters) resolve();
+  /** A notification, say, that came in two pieces: the session was idle but for the second. */
+  #afterOtherWords(): void {
+    if (this.#stopped) {
+      if (this.#isHeld) this.#noteWait();
+      else if (this.#unnamedIsMissing && this.#isQuiet) this.#readClient();
+    }
+    if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
   }
 
   /** Whole messages that the server sent of its own accord while it was answering us. */
@@ -627,7 +656,8 @@ export class Session {
       }
     }
     this.standby?.close();
-    this.#wakeWaiters();
+    this.#requestWaiters = wake(this.#requestWaiters);
+    this.#idleWaiters = wake(this.#idleWaiters);
     this.#events.closed(this);
   }
 
@@ -643,4 +673,11 @@ export class Session {
     this.client.socket.end();
     this.#clientClosed();
   }
+}
+
+/** Whoever is woken may wait again: in another list. */
+function wake(waiters: (() => void)[]): (() => void)[] {
+  if (waiters.length === 0) return waiters;
+  for (const resolve of waiters) resolve();
+  return [];
 }

@@ -36,6 +36,8 @@ export interface RunningProxy {
 
 /** So that clients read why their session ends. */
 const LAST_WORDS_MS = 200;
+/** Pairs of user and database whose statements are remembered for warming. */
+const MAX_REMEMBERED = 1000;
 const CANCEL_TIMEOUT_MS = 5_000;
 
 /** @throws when an address cannot be listened on, or the state file cannot be understood */
@@ -195,6 +197,9 @@ class Clients implements Serving {
         secretOf: async (user) =>
           this.#users?.secretOf(user) ??
           (await this.#options.lookupVerifier(user, this.#traffic.servingSide())),
+        secured: (secured) => {
+          current = secured;
+        },
       });
       clearTimeout(late);
       current = arrived.socket;
@@ -269,11 +274,12 @@ class Clients implements Serving {
 
   #recentFor({ user, database }: LoggedInClient): RecentStatements {
     const key = JSON.stringify([user, database]);
-    let recent = this.#recent.get(key);
-    if (recent === undefined) {
-      recent = new RecentStatements();
-      this.#recent.set(key, recent);
-    }
+    const recent = this.#recent.get(key) ?? new RecentStatements();
+    // The last one used is the last one forgotten: clients may come with names of databases that do not exist.
+    this.#recent.delete(key);
+    this.#recent.set(key, recent);
+    const [oldest] = this.#recent.keys();
+    if (this.#recent.size > MAX_REMEMBERED && oldest !== undefined) this.#recent.delete(oldest);
     return recent;
   }
 }

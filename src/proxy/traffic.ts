@@ -110,7 +110,9 @@ export class Traffic {
   began(session: Session): void {
     if (this.gate.isClosed) session.hold();
     const side = this.#standbySide;
-    if (side !== undefined && side !== session.server?.side) void this.#prepareOne(session, side, 10_000);
+    // Not warmed: a pause would wait for it.
+    if (side !== undefined && side !== session.server?.side)
+      void this.#prepareOne(session, side, 10_000, () => false);
   }
 
   remove(session: Session): void {
@@ -127,7 +129,7 @@ export class Traffic {
     }
     this.#standbySide = request.to;
     this.#standbyFailures = [];
-    this.#mover.forgetTypes();
+    this.#mover.forgetCatalogs();
     clearTimeout(this.#standbyTimer);
     const until = performance.now() + request.timeoutMs;
     await this.#leaving.closeNow();
@@ -307,10 +309,9 @@ export class Traffic {
         await this.#mover.settle(session);
       }
     } catch (error) {
-      // The standby was lost, or the session: moving it opens another connection, or ends it.
       session.standby?.connection.destroy();
-      if (!session.isClosed)
-        this.#standbyFailures.push(error instanceof Error ? error.message : String(error));
+      // The other side does not take it now. Here it can be served: that is for the owner of the pause to know.
+      session.obstacle = error instanceof Error ? error.message : String(error);
     }
   }
 
