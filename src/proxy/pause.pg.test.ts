@@ -105,6 +105,29 @@ describe('a pause', () => {
     await client.end();
   });
 
+  test('holds nobody for one that has been at it for longer than all would wait', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const other = await bed.connect();
+    await client.query('BEGIN');
+    await client.query('SELECT pg_sleep(0.2)');
+    expect(await bed.traffic.pause({ ...PAUSE, drainTimeoutMs: 100 })).toMatchObject({
+      drained: false,
+      obstacles: [{ what: 'a transaction is open' }],
+    });
+    expect(await bed.traffic.observe()).toMatchObject({ paused: false });
+    await other.query('SELECT 1');
+    const { waits } = await bed.traffic.resume('source', 0);
+    expect(waits.heldRequests).toBe(0);
+    await client.query('COMMIT');
+    expect((await bed.traffic.pause(PAUSE)).drained).toBe(true);
+    await bed.traffic.resume('source', 0);
+    await Promise.all([client.end(), other.end()]);
+  });
+
   test('does not cut a pipeline in two', async ({ source, target }) => {
     for (const side of [source, target]) await side.exec('CREATE TABLE t (a int)');
     await using bed = await startProxyBed(source, target);

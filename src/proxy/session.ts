@@ -96,6 +96,7 @@ export class Session {
   #isLeaving = false;
   #closed = false;
   #waitingSinceMs: number | undefined;
+  #busySinceMs = 0;
   #idleWaiters: (() => void)[] = [];
   #requestWaiters: (() => void)[] = [];
   #lastQuery = '';
@@ -162,6 +163,11 @@ export class Session {
   /** Since when a request is being kept waiting, by performance.now(). */
   get waitingSinceMs(): number | undefined {
     return this.#waitingSinceMs;
+  }
+
+  /** How long the current request or transaction has taken so far, in ms; 0 between two. */
+  get busyMs(): number {
+    return this.#conversation.isIdle ? 0 : performance.now() - this.#busySinceMs;
   }
 
   /** Begins to serve: greets the client as a server would. */
@@ -384,6 +390,7 @@ export class Session {
         if (this.#isQuiet) void this.#restoreUnnamed();
         return STOP;
       }
+      if (this.#conversation.isIdle) this.#busySinceMs = performance.now();
       this.#conversation.sent(type);
       switch (type) {
         case F.query:

@@ -11,6 +11,7 @@ import type * as Api from './control-types.ts';
 import { type Committing, Gate } from './gate.ts';
 import { LeavingConnections } from './leaving-connections.ts';
 import type { Direction, Limits } from './options.ts';
+import { Pace } from './pace.ts';
 import { ReleaseWindow } from './release-window.ts';
 import type { Session } from './session.ts';
 import type { SessionMover } from './session-mover.ts';
@@ -135,9 +136,13 @@ export class Traffic {
     await this.#leaving.closeNow();
     // With thousands of sessions a connection for each comes first; the last of them go unwarmed.
     const isInTime = () => performance.now() < until - request.timeoutMs / 2;
-    await this.#prepareAll((session) =>
+    const unprepared = await this.#prepareAll(until, (session) =>
       this.#prepareOne(session, request.to, Math.max(1, until - performance.now()), isInTime),
     );
+    if (unprepared > 0)
+      this.#standbyFailures.push(
+        `${unprepared} sessions could not be prepared within ${request.timeoutMs} ms`,
+      );
     this.#expectUse();
     return {
       ready: this.#readyStandbys(),
@@ -153,6 +158,10 @@ export class Traffic {
 
   async pause(request: Api.PauseRequest): Promise<Api.PauseReply> {
     const startedMs = performance.now();
+    const stuck = this.#stuck(request.drainTimeoutMs);
+    // All others would wait that long, for nothing most likely.
+    if (stuck.length > 0)
+      return { drained: false, sessions: this.sessions.size, obstacles: stuck, drainMs: 0 };
     this.gate.hold(request.owner, request.reason, request.leaseMs);
     this.#pausedSinceMs ??= startedMs;
     clearTimeout(this.#standbyTimer);
@@ -251,19 +260,27 @@ export class Traffic {
 
   /**
    * One after another: opening and warming connections takes processor time from the requests that are being served
-   * meanwhile. Two at a time made those wait for longer, on two cores, than the pause itself.
+   * meanwhile. Two at a time made those wait for longer, on two cores, than the pause itself. Only where that would last
+   * too long (a server far away, thousands of sessions) they are done side by side.
+   * @returns how many there was no time for
    */
-  async #prepareAll(prepare: (session: Session) => Promise<void>): Promise<void> {
+  async #prepareAll(untilMs: number, prepare: (session: Session) => Promise<void>): Promise<number> {
+    const pace = new Pace(untilMs);
     let left = [...this.sessions];
     for (let pass = 0; pass < IDLE_PASSES; pass++) {
       const busy: Session[] = [];
-      for (const session of left) {
-        if (session.isIdle) await prepare(session);
-        else busy.push(session);
+      while (left.length > 0) {
+        if (pace.isOver) return left.length + busy.length;
+        const some = left.splice(0, pace.width(left.length));
+        const idle = some.filter((session) => session.isIdle);
+        busy.push(...some.filter((session) => !idle.includes(session)));
+        await Promise.all(idle.map(prepare));
+        pace.done(idle.length);
       }
       left = busy;
     }
     await inParallel(left, BUSY_WIDTH, prepare);
+    return 0;
   }
 
   async #prepareOne(session: Session, side: Side, timeoutMs: number, isInTime = () => true): Promise<void> {
@@ -330,12 +347,14 @@ export class Traffic {
     return session.requests > before && !session.isClosed && session.isHeld;
   }
 
+  /** Who has been at one request or transaction for longer than all would be made to wait for it. */
+  #stuck(drainTimeoutMs: number): Api.SessionSummary[] {
+    return [...this.sessions].filter(({ busyMs }) => busyMs > drainTimeoutMs).map(busySummary);
+  }
+
   #undrained(session: Session): Api.SessionSummary | undefined {
     if (session.isClosed) return undefined;
-    if (!session.isStarting && !session.isIdle) {
-      const summary = session.summary();
-      return { ...summary, obstacle: describeBusy(summary) };
-    }
+    if (!session.isStarting && !session.isIdle) return busySummary(session);
     const isMovable = session.obstacle === undefined || this.#mover.policy === 'terminate';
     return isMovable ? undefined : session.summary();
   }
@@ -532,7 +551,12 @@ const leaseIsOver = (owner: string): ControlRefusal =>
     `"${owner}" holds no traffic: its lease has ended, or it never paused`,
   );
 
-function describeBusy({ state }: Api.SessionSummary): string {
+function busySummary(session: Session): Api.SessionSummary {
+  const summary = session.summary();
+  return { ...summary, obstacle: describeBusy(summary.state) };
+}
+
+function describeBusy(state: Api.SessionSummary['state']): string {
   if (state === 'copying') return 'a COPY is running';
   return state === 'in-transaction' ? 'a transaction is open' : 'a request is running';
 }
