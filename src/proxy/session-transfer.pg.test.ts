@@ -56,6 +56,41 @@ async function startGate({ host, port }: { readonly host: string; readonly port:
   };
 }
 
+/** Stands before a server, and can cut in two what that says next. */
+async function startSplitter({ host, port }: { readonly host: string; readonly port: number }) {
+  let next: { bytes: number; cut: (rest: () => void) => void } | undefined;
+  const sockets = new Set<net.Socket>();
+  const relay = net.createServer((near) => {
+    const far = net.connect(port, host);
+    near.setNoDelay(true);
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+    }
+    near.pipe(far);
+    far.on('data', (chunk) => {
+      const asked = next;
+      next = undefined;
+      near.write(asked === undefined ? chunk : chunk.subarray(0, asked.bytes));
+      asked?.cut(() => void near.write(chunk.subarray(asked.bytes)));
+    });
+    far.on('close', () => near.destroy());
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (relay.address() as net.AddressInfo).port,
+    /** Resolves when so many bytes have been passed on, with what passes the rest on. */
+    cutNext: (bytes: number) =>
+      new Promise<() => void>((cut) => {
+        next = { bytes, cut };
+      }),
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => relay.close(resolve));
+    },
+  };
+}
+
 describe('a session that is moved', () => {
   test('goes on on the other server, there and back', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
@@ -239,6 +274,35 @@ describe('a session that is moved', () => {
     expect(heard).toEqual(['news before', 'news after', 'Other "one too']);
     await client.end();
   });
+
+  test.for([3, 7])(
+    'is idle again when a notification that came in two pieces (%i bytes first) is whole',
+    async (bytes, { source, target }) => {
+      await using relay = await startSplitter(source.address);
+      const servers = { source: { ...source.address, port: relay.port }, target: target.address };
+      await using bed = await startProxyBed(source, target, { servers });
+      const client = await bed.connect();
+      const heard: (string | undefined)[] = [];
+      client.on('notification', ({ payload }) => heard.push(payload));
+      await client.query('LISTEN news');
+      await bed.traffic.prepare('target');
+      const cut = relay.cutNext(bytes);
+      await source.exec("NOTIFY news, 'whole'");
+      const rest = await cut;
+      const pausing = bed.traffic.pause(PAUSE);
+      await until('the hold', async () => ((await bed.traffic.observe()).paused ? true : undefined), {
+        timeoutMs: 5_000,
+      });
+      console.log('REST');
+      rest();
+      expect(await pausing).toEqual({ drained: true, obstacles: [] });
+      await bed.traffic.committing('target', 1);
+      await bed.traffic.resume('target', 1);
+      expect(await major(client)).toBe('16');
+      expect(heard).toEqual(['whole']);
+      await client.end();
+    },
+  );
 
   test('misses no notification of requests that were released before it', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
