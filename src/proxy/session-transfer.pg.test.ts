@@ -289,11 +289,14 @@ describe('a session that is moved', () => {
       const cut = relay.cutNext(bytes);
       await source.exec("NOTIFY news, 'whole'");
       const rest = await cut;
-      const pausing = bed.traffic.pause(PAUSE);
+      const control = new ControlClient(bed.proxy.controlAddress);
+      const hasBegun = async () =>
+        (await control.call<ProxyState>('GET', '/v1/state', 5_000)).sessions.idle === 0 || undefined;
+      await until('the first piece', hasBegun, { timeoutMs: 5_000 });
+      const pausing = bed.traffic.pause({ ...PAUSE, leaseMs: 300_000, drainTimeoutMs: 240_000 });
       await until('the hold', async () => ((await bed.traffic.observe()).paused ? true : undefined), {
         timeoutMs: 5_000,
       });
-      console.log('REST');
       rest();
       expect(await pausing).toEqual({ drained: true, obstacles: [] });
       await bed.traffic.committing('target', 1);
