@@ -15,7 +15,8 @@ import { lostLanes } from '../postgres/lost-lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
 import { createSlotsPatiently } from '../postgres/patient-slot.ts';
 import { createPublicationSql, dropTablesSql, publishedTables } from '../postgres/publication.ts';
-import { ident, list, literal, sql } from '../postgres/sql.ts';
+import { list, literal, sql } from '../postgres/sql.ts';
+import { tableAlone } from '../postgres/table-alone.ts';
 import { classifyRestore } from '../schema/classify-restore.ts';
 import { indexTuning, tableSizes } from '../schema/index-builds.ts';
 import { IndexesAhead } from '../schema/indexes-ahead.ts';
@@ -123,7 +124,7 @@ async function leaveToNewLane(
     else if (leaving.length > 0) await withBriefLock(source, dropTablesSql(lane.publication, leaving));
   }
   if (missing.length === 0) return;
-  await withBriefLock(target, sql`TRUNCATE ${list(missing.map((table) => ident(table.schema, table.name)))}`);
+  await withBriefLock(target, sql`TRUNCATE ${list(missing.map(tableAlone))}`);
 }
 
 async function copyInLanes(context: StepContext, lanes: readonly NewLane[]): Promise<void> {
