@@ -1,6 +1,7 @@
 /** Inheritance trees without partitioning: each table of them is one of its own, in the copy, in the link and in the switch. */
 
 import { describe, expect } from 'vitest';
+import type { PgglideError } from '../../src/domain/errors.ts';
 import type { Database } from '../support/database.ts';
 import { openSession, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
@@ -98,6 +99,28 @@ describe('an inheritance tree', { timeout: 300_000 }, () => {
       await expect(source.exec('INSERT INTO log VALUES (5)')).rejects.toMatchObject({ code: '25006' });
       await expect(source.exec('INSERT INTO part_1 VALUES (600)')).rejects.toMatchObject({ code: '25006' });
       expect((await scene.run((migration) => migration.rollback())).verification?.equal).toBe(true);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+
+  test('a row of a child with the same key is neither what stands in the way, nor taken away with it', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(TREE);
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      const stray = "INSERT INTO ev VALUES (1000000, 'stray')";
+      await target.exec(`BEGIN; SET LOCAL session_replication_role = replica; ${stray}; COMMIT`);
+      await source.exec(
+        "INSERT INTO ev_2023 VALUES (1000000, 'child'); INSERT INTO ev VALUES (1000000, 'real')",
+      );
+      const refused = await scene.run((migration) => migration.sync()).catch((error: PgglideError) => error);
+      expect(refused).toMatchObject({ code: 'apply_stopped', facts: { table: 'public.ev' } });
+      const [, remedy = ''] = /(BEGIN; .* COMMIT;)/.exec((refused as PgglideError).hint ?? '') ?? [];
+      await target.exec(remedy);
+      await scene.run((migration) => migration.sync());
+      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
       await scene.run((migration) => migration.abort());
     });
   });
