@@ -2,7 +2,7 @@
 
 import type { StepTime, SwitchoverDirection, TrafficWaits } from '../domain/event.ts';
 import type { Lsn } from '../domain/lsn.ts';
-import type { LaneNames, Side, TableName } from '../domain/names.ts';
+import type { LaneNames, Side } from '../domain/names.ts';
 import type { LinkedTable } from '../domain/plan.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { FencedRelation } from '../postgres/fence.ts';
