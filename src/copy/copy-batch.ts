@@ -6,7 +6,7 @@ import { list, literal, type Sql, sql } from '../postgres/sql.ts';
 import { copyFailure } from './copy-failure.ts';
 import { pipeCopies } from './copy-pipe.ts';
 import { copyInStatements, copyOutStatement } from './copy-statements.ts';
-import { assertSameFiles, type HeapFiles } from './heap-file.ts';
+import { assertNotRewritten } from './heap-file.ts';
 import type { CopyPart } from './parts.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -24,7 +24,6 @@ export interface CopyContext {
   /** The target's server encoding. */
   readonly encoding: string;
   readonly throttle: Throttle;
-  readonly heapFiles: HeapFiles;
   /** Called inside the target's transaction: what it writes stands or falls with the rows. */
   readonly recordParts: (target: Connection, parts: readonly FinishedPart[]) => Promise<void>;
   readonly onData: (part: CopyPart, bytes: number, rows: number) => void;
@@ -47,8 +46,8 @@ export async function copyBatch(
         if (part !== undefined) context.onData(part, bytes, rows);
       },
     });
-    await assertSameFiles(sessions.source, parts, context.heapFiles);
     const finished = parts.map((part, index) => ({ part, rows: 0, bytes: 0, ...copies[index] }));
+    await assertNotRewritten(sessions.source, finished);
     await context.recordParts(sessions.target, finished);
     await Promise.all([sessions.source.script(sql`COMMIT`), sessions.target.script(sql`COMMIT`)]);
     return finished;

@@ -119,6 +119,51 @@ test('a table that is rewritten between its ranges is noticed, and the rewrite i
   await rewrite;
 });
 
+/** Every row that a migration would lose in silence: the older snapshot shows none of a file that ALTER TABLE wrote later. */
+for (const [what, splitBytes] of [
+  ['whole', 1e12],
+  ['in ranges', 2_000_000],
+] as const) {
+  test(`a table that ALTER TABLE rewrites before it is copied ${what} is noticed`, async ({
+    source,
+    target,
+  }) => {
+    await source.exec(`${bigTable}; ${fillBig}`);
+    await target.exec(bigTable);
+    await using bed = await copyBed(source, target, { splitBytes });
+    await source.exec('ALTER TABLE big ALTER id TYPE bigint');
+    const { code, facts } = await failureOf(bed.run());
+    expect({ code, facts }).toMatchObject({ code: 'table_rewritten', facts: { table: 'public.big' } });
+    expect(await target.rows('SELECT FROM big')).toEqual([]);
+  });
+}
+
+test('so is a leaf of a partition tree', async ({ source, target }) => {
+  const tree = `CREATE TABLE tree (id int, n int) PARTITION BY RANGE (id);
+    CREATE TABLE leaf_1 PARTITION OF tree FOR VALUES FROM (0) TO (10);
+    CREATE TABLE leaf_2 PARTITION OF tree FOR VALUES FROM (10) TO (20)`;
+  await source.exec(`${tree}; INSERT INTO tree VALUES (11, 1)`);
+  await target.exec(tree);
+  await using bed = await copyBed(source, target);
+  await source.exec('ALTER TABLE tree ALTER n TYPE bigint');
+  const { code, facts } = await failureOf(bed.run());
+  expect({ code, facts }).toMatchObject({ code: 'table_rewritten', facts: { heap: 'public.leaf_2' } });
+});
+
+test('a whole table may be vacuumed in full, and one that was emptied is copied empty: the link carries its TRUNCATE', async ({
+  source,
+  target,
+}) => {
+  const tables = `${bigTable}; CREATE TABLE staging (id int)`;
+  await source.exec(`${tables}; ${fillBig}; INSERT INTO staging SELECT generate_series(1, 1000)`);
+  await target.exec(tables);
+  await using bed = await copyBed(source, target);
+  await source.exec('TRUNCATE staging; INSERT INTO staging SELECT generate_series(1, 2000)');
+  await source.connection.script(sql`VACUUM FULL public.big`);
+  expect((await bed.run()).rows).toBe(20_000);
+  expect(bed.recorded).toHaveLength(2);
+});
+
 test('a whole table is stored frozen, so that nothing needs to read it for that again', async ({
   source,
   target,

@@ -7,7 +7,6 @@ import { Connection } from '../postgres/connection.ts';
 import { flushWal } from '../postgres/wal.ts';
 import { type CopyContext, copyBatch, type FinishedPart } from './copy-batch.ts';
 import { serverEncoding } from './formats.ts';
-import { heapFiles } from './heap-file.ts';
 import { PartQueue } from './part-queue.ts';
 import type { CopyPart } from './parts.ts';
 import { CopyMeter } from './progress.ts';
@@ -97,18 +96,14 @@ class CopyRun {
   }
 
   async #context(control: Connection): Promise<CopyContext> {
-    const { snapshot, recordParts, rateLimit, pausedBy, parts } = this.#options;
-    const source = await this.#sessions.open('source');
-    const context: CopyContext = {
+    const { snapshot, recordParts, rateLimit, pausedBy } = this.#options;
+    return {
       snapshot,
       recordParts,
       encoding: await serverEncoding(control),
-      heapFiles: await heapFiles(source, parts),
       throttle: new Throttle({ rateLimit, pausedBy, now: () => performance.now() }),
       onData: (part, bytes, rows) => this.#meter.passed(part, bytes, rows),
     };
-    await this.#sessions.close('source', source);
-    return context;
   }
 
   async #copyAll(context: CopyContext): Promise<void> {

@@ -1,7 +1,10 @@
 /**
- * Proves that rows stayed where they were while a heap was copied in ranges. VACUUM FULL, CLUSTER, TRUNCATE and rewriting
- * ALTERs write a new file: ranges read before and after would miss rows and repeat others. Locking the table for the whole
- * time instead would make such a command wait for hours, and every query of the application behind it.
+ * Proves that what was copied of a heap is what the copy's snapshot shows. VACUUM FULL, CLUSTER, TRUNCATE and rewriting
+ * ALTERs write a new file: ranges read before and after would miss rows and repeat others, and of a file that ALTER TABLE
+ * wrote an older snapshot shows no row at all. Locking the table for the whole time instead would make such a command wait
+ * for hours, and every query of the application behind it.
+ *
+ * @see https://www.postgresql.org/docs/current/mvcc-caveats.html
  */
 
 import { ReplicationError } from '../domain/errors.ts';
@@ -10,40 +13,67 @@ import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 import type { CopyPart } from './parts.ts';
 
-/** File numbers of the heaps that are cut into ranges, by heapKey. */
-export type HeapFiles = ReadonlyMap<string, number>;
-
-const heapKey = ({ schema, name }: TableName): string => JSON.stringify([schema, name]);
-
-/** As they are now, not as the transaction's snapshot shows them. */
-export async function heapFiles(source: Connection, parts: readonly CopyPart[]): Promise<HeapFiles> {
-  const heaps = parts.filter((part) => part.blocks !== undefined).map((part) => part.heap);
-  if (heaps.length === 0) return new Map();
-  const rows = await source.query<TableName & { readonly file: number }>(sql`
-    SELECT DISTINCT h.schema, h.name, pg_relation_filenode(format('%I.%I', h.schema, h.name)::regclass)::int8 AS file
-    FROM json_to_recordset(${JSON.stringify(heaps)}::json) AS h(schema text, name text)`);
-  return new Map(rows.map((row) => [heapKey(row), row.file]));
-}
-
 /**
- * To be called in the transaction that copied the ranges, which still holds ACCESS SHARE on their heaps.
+ * To be called in the transaction that copied the parts: it has the snapshot, and still holds ACCESS SHARE on their heaps.
+ * It may be another transaction that is open afterwards.
  *
  * @throws {ReplicationError} `table_rewritten`
  */
-export async function assertSameFiles(
+export async function assertNotRewritten(
   source: Connection,
-  parts: readonly CopyPart[],
-  before: HeapFiles,
+  copied: readonly { readonly part: CopyPart; readonly rows: number }[],
 ): Promise<void> {
-  const now = await heapFiles(source, parts);
-  const moved = parts.find(({ heap }) => now.get(heapKey(heap)) !== before.get(heapKey(heap)));
-  if (moved === undefined) return;
+  const ranges = copied.filter(({ part }) => part.blocks !== undefined).map(({ part }) => part);
+  // VACUUM FULL and CLUSTER keep what a snapshot sees: a whole heap that gave rows gave all of them.
+  const silent = copied
+    .filter(({ part, rows }) => part.blocks === undefined && rows === 0 && part.heap.blocks > 0)
+    .map(({ part }) => part);
+  const moved = await movedHeaps(source, [...ranges, ...silent]);
+  const hasMoved = ({ heap }: CopyPart): boolean => moved.has(qualified(heap));
+  const found = ranges.find(hasMoved) ?? (await firstAltered(source, silent.filter(hasMoved)));
+  if (found === undefined) return;
   throw new ReplicationError(
     'table_rewritten',
-    `${qualified(moved.heap)} was rewritten on the source (VACUUM FULL, CLUSTER, TRUNCATE or ALTER TABLE) while its parts were copied`,
+    `${qualified(found.heap)} was rewritten on the source (VACUUM FULL, CLUSTER, TRUNCATE or ALTER TABLE) while the copy ran`,
     {
       hint: 'Let no such command run on it during the copy, then run the same command again: tables that are complete are not copied again.',
-      facts: { table: qualified(moved.table), heap: qualified(moved.heap) },
+      facts: { table: qualified(found.table), heap: qualified(found.heap) },
     },
   );
 }
+
+/** Those whose file, as it is now, is not the one that the transaction's snapshot shows. */
+async function movedHeaps(source: Connection, parts: readonly CopyPart[]): Promise<ReadonlySet<string>> {
+  if (parts.length === 0) return new Set();
+  const rows = await source.query<TableName>(sql`
+    SELECT DISTINCT n.nspname AS schema, c.relname AS name
+    FROM json_to_recordset(${namesOf(parts)}::json) AS h(schema text, name text)
+    JOIN pg_namespace n ON n.nspname = h.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = h.name
+    WHERE c.relfilenode IS DISTINCT FROM pg_relation_filenode(to_regclass(format('%I.%I', h.schema, h.name)))`);
+  return new Set(rows.map(qualified));
+}
+
+/** A TRUNCATE comes through the link, and what it took away need not be copied; an ALTER TABLE sends nothing. */
+async function firstAltered(source: Connection, parts: readonly CopyPart[]): Promise<CopyPart | undefined> {
+  if (parts.length === 0) return undefined;
+  const then = await definitions(source, parts);
+  await source.script(sql`COMMIT AND CHAIN`);
+  const now = await definitions(source, parts);
+  return parts.find(({ heap }) => then.get(qualified(heap)) !== now.get(qualified(heap)));
+}
+
+/** What no rewriting ALTER TABLE leaves as it is: the versions of the columns' entries, and the access method. */
+async function definitions(
+  source: Connection,
+  parts: readonly CopyPart[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await source.query<TableName & { readonly definition: string }>(sql`
+    SELECT h.schema, h.name, concat_ws(' ', c.oid, c.relam, (
+      SELECT string_agg(a.xmin::text, ' ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid)) AS definition
+    FROM json_to_recordset(${namesOf(parts)}::json) AS h(schema text, name text)
+    JOIN pg_namespace n ON n.nspname = h.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = h.name`);
+  return new Map(rows.map((row) => [qualified(row), row.definition]));
+}
+
+const namesOf = (parts: readonly CopyPart[]): string =>
+  JSON.stringify(parts.map(({ heap: { schema, name } }) => ({ schema, name })));

@@ -775,7 +775,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   replication(
     'table_rewritten',
-    'A table was rewritten on the source (VACUUM FULL, CLUSTER, TRUNCATE, ALTER TABLE) while its parts were copied.',
+    'A table was rewritten on the source while the copy ran: by ALTER TABLE, or while it was copied in parts also by VACUUM FULL, CLUSTER or TRUNCATE.',
     'Run `pgglide sync` again: it copies that table anew.',
   ),
   replication(

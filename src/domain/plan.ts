@@ -11,8 +11,11 @@ export interface Heap extends TableName {
 }
 
 /** A table as the publication lists it: an ordinary table or the root of a partition tree (never a leaf). */
-export interface PlannedTable extends TableName {
+export interface LinkedTable extends TableName {
   readonly isPartitioned: boolean;
+}
+
+export interface PlannedTable extends LinkedTable {
   /** Columns that COPY and replication carry, in attnum order: not the generated ones, not the dropped ones. */
   readonly columns: readonly string[];
   readonly heaps: readonly Heap[];

@@ -2,7 +2,8 @@
 
 import type { StepTime, SwitchoverDirection, TrafficWaits } from '../domain/event.ts';
 import type { Lsn } from '../domain/lsn.ts';
-import type { LaneNames, Side, TableName } from '../domain/names.ts';
+import type { LaneNames, Side } from '../domain/names.ts';
+import type { LinkedTable } from '../domain/plan.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { FencedRelation } from '../postgres/fence.ts';
 import type { LargeObject } from '../postgres/large-object.ts';
@@ -68,7 +69,7 @@ export interface SwitchoverContext extends StepContext {
   readonly epoch: number;
   /** Lanes of the link from the old side to the new one. */
   readonly outLanes: readonly LaneNames[];
-  readonly tables: readonly TableName[];
+  readonly tables: readonly LinkedTable[];
   readonly traffic: TrafficSwitch;
   readonly pauseBudgetMs: number;
   readonly facts: SwitchoverFacts;

@@ -50,7 +50,7 @@ async function ownContext(session: Session, { plan, epoch, activeSide: from }: B
     newSide: session.side(to),
     epoch: epoch + 1,
     outLanes: await existingLanes(oldSide, session.migration, linkFrom(from)),
-    tables: plan.tables.map(({ schema, name }) => ({ schema, name })),
+    tables: plan.tables.map(({ schema, name, isPartitioned }) => ({ schema, name, isPartitioned })),
   };
 }
 

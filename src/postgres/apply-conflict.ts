@@ -5,6 +5,7 @@ import type { PublishedRelation, TupleValue } from '../domain/pgoutput.ts';
 import type { Connection } from './connection.ts';
 import type { FailingTransaction, RowChange } from './failing-transaction.ts';
 import { ident, list, literal, type Sql, sql, trusted } from './sql.ts';
+import { tableAlone } from './table-alone.ts';
 
 export interface ApplyConflict {
   readonly kind: 'table-missing' | 'column-missing' | 'row-exists';
@@ -22,6 +23,8 @@ interface UniqueKey {
 }
 
 interface SubscriberTable {
+  /** In a statement. */
+  readonly name: Sql;
   readonly columns: ReadonlySet<string>;
   readonly keys: readonly UniqueKey[];
 }
@@ -47,7 +50,7 @@ export async function findConflict(
     if (change.type === 'delete') gone.add(`${relation.id} ${keyText(relation, change.before)}`);
     if (change.type !== 'insert' || gone.has(`${relation.id} ${keyText(relation, change.after)}`)) continue;
     const key = await existingKey(subscriber, table, change);
-    if (key !== undefined) return rowExists(change, key);
+    if (key !== undefined) return rowExists(change, table.name, key);
   }
   return undefined;
 }
@@ -56,11 +59,12 @@ async function subscriberTable(
   subscriber: Connection,
   { schema, name }: PublishedRelation,
 ): Promise<SubscriberTable | undefined> {
-  const columns = await subscriber.query<{ name: string }>(sql`
-    SELECT a.attname AS name FROM pg_attribute a
+  const columns = await subscriber.query<{ name: string; isPartitioned: boolean }>(sql`
+    SELECT a.attname AS name, c.relkind = 'p' AS "isPartitioned" FROM pg_attribute a
     JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = ${schema} AND c.relname = ${name} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped`);
-  if (columns.length === 0) return undefined;
+  const [first] = columns;
+  if (first === undefined) return undefined;
   const keys = await subscriber.query<UniqueKey>(sql`
     SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) ORDER BY k.place) AS columns
     FROM pg_index i
@@ -70,22 +74,24 @@ async function subscriberTable(
     WHERE n.nspname = ${schema} AND c.relname = ${name} AND i.indisunique AND i.indisvalid
       AND i.indpred IS NULL AND i.indexprs IS NULL
     GROUP BY i.indexrelid, i.indisprimary ORDER BY i.indisprimary DESC, i.indexrelid`);
-  return { columns: new Set(columns.map((column) => column.name)), keys };
+  return {
+    name: tableAlone({ schema, name, isPartitioned: first.isPartitioned }),
+    columns: new Set(columns.map((column) => column.name)),
+    keys,
+  };
 }
 
 /** The unique key by which a row stands in the way of this insert. */
 async function existingKey(
   subscriber: Connection,
-  { keys }: SubscriberTable,
+  { name, keys }: SubscriberTable,
   change: RowChange,
 ): Promise<Sql | undefined> {
   for (const key of keys) {
     const condition = keyCondition(change, key);
     if (condition === undefined) continue;
     const found = await subscriber
-      .query(
-        sql`SELECT FROM ${ident(change.relation.schema, change.relation.name)} WHERE ${condition} LIMIT 1`,
-      )
+      .query(sql`SELECT FROM ${name} WHERE ${condition} LIMIT 1`)
       // A type whose equality is not to be found with our search_path; the next key may tell.
       .catch(() => []);
     if (found.length > 0) return condition;
@@ -111,16 +117,15 @@ const keyText = (relation: PublishedRelation, values: readonly TupleValue[] | un
     .map(({ name, value }) => `${name}=${value ?? 'NULL'}`)
     .join(', ');
 
-function rowExists({ relation, after }: RowChange, key: Sql): ApplyConflict {
+function rowExists({ relation, after }: RowChange, name: Sql, key: Sql): ApplyConflict {
   const table = qualified(relation);
   const shown = keyText(relation, after);
-  const name = ident(relation.schema, relation.name).text;
   return {
     kind: 'row-exists',
     table,
     key: shown,
     text: `the row of ${table} with ${key.text} is there already`,
-    remedy: `BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM ${name} WHERE ${key.text}; COMMIT;`,
+    remedy: `BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM ${name.text} WHERE ${key.text}; COMMIT;`,
   };
 }
 

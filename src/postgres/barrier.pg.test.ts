@@ -6,7 +6,7 @@ import { deadlockTimeoutMs, raiseBarrier, yieldQuickly } from './barrier.ts';
 import { Connection } from './connection.ts';
 import { sql } from './sql.ts';
 
-const TABLES = ['a', 'b', 'c'].map((name) => ({ schema: 'public', name }));
+const TABLES = ['a', 'b', 'c'].map((name) => ({ schema: 'public', name, isPartitioned: false }));
 const MAKE_TABLES =
   'CREATE TABLE a AS SELECT 1 AS n; CREATE TABLE b AS SELECT 1 AS n; CREATE TABLE c AS SELECT 1 AS n';
 

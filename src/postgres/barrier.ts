@@ -6,8 +6,10 @@
 
 import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { TableName } from '../domain/names.ts';
+import type { LinkedTable } from '../domain/plan.ts';
 import { type Connection, sqlState } from './connection.ts';
 import { ident, list, literal, type Sql, sql } from './sql.ts';
+import { tableAlone } from './table-alone.ts';
 
 /**
  * (Auto)vacuum and ANALYZE yield to a waiting lock only after the waiter's deadlock_timeout (1 s by default).
@@ -70,7 +72,7 @@ export async function deadlockTimeoutMs(connection: Connection): Promise<number>
  */
 export async function raiseBarrier(
   connection: Connection,
-  tables: readonly TableName[],
+  tables: readonly LinkedTable[],
   { budgetMs, deadlockTimeoutMs }: BarrierLimits,
 ): Promise<void> {
   const until = performance.now() + budgetMs;
@@ -93,14 +95,14 @@ export async function raiseBarrier(
 
 /** `first` is waited for as long as it takes, and by a transaction that holds nothing: an autovacuum yields only to one that waits for long. */
 function barrierSql(
-  tables: readonly TableName[],
+  tables: readonly LinkedTable[],
   first: TableName | undefined,
   budgetMs: number,
   attemptMs: number,
 ): Sql {
   const limits = sql`BEGIN; ${lockLimitsSql(budgetMs)}`;
   if (tables.length === 0) return limits;
-  const names = list(tables.map(({ schema, name }) => ident(schema, name)));
+  const names = list(tables.map(tableAlone));
   const before =
     first === undefined ? sql`` : sql`LOCK TABLE ONLY ${ident(first.schema, first.name)} IN EXCLUSIVE MODE; `;
   const wait = literal(`${Math.max(1, Math.round(attemptMs))}ms`);

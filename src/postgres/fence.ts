@@ -35,6 +35,7 @@ export async function fencedRelations(
       JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
       UNION
       SELECT i.inhrelid FROM planned p JOIN pg_inherits i ON i.inhparent = p.oid
+      JOIN pg_class leaf ON leaf.oid = i.inhrelid AND leaf.relispartition
     )
     SELECT n.nspname AS schema, c.relname AS name,
       CASE WHEN t.oid IS NULL THEN 'absent' WHEN t.tgenabled = 'D' THEN 'disabled' ELSE 'present' END AS trigger

@@ -37,6 +37,7 @@ export async function missingHelperIndexes(
       JOIN pg_namespace n ON n.nspname = t.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
       UNION
       SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
+      JOIN pg_class leaf ON leaf.oid = i.inhrelid AND leaf.relispartition
     )
     SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, ${columnsOf(sql`c`)} AS columns
     FROM tree JOIN pg_class c ON c.oid = tree.oid AND c.relkind = 'r' JOIN pg_namespace n ON n.oid = c.relnamespace

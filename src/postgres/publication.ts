@@ -4,8 +4,9 @@ import type { TableName } from '../domain/names.ts';
 import type { Connection } from './connection.ts';
 import { ident, list, type Sql, sql } from './sql.ts';
 
+/** ONLY: the children of an inheritance parent are published by themselves, if at all. Partitions come with their root all the same. */
 const tableList = (tables: readonly TableName[]): Sql =>
-  list(tables.map((table) => sql`${ident(table.schema, table.name)}`));
+  list(tables.map((table) => sql`ONLY ${ident(table.schema, table.name)}`));
 
 /** Partition trees are published as their root: leaves may differ between the sides. */
 export const createPublicationSql = (name: string, tables: readonly TableName[]): Sql =>

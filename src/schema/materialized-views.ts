@@ -39,6 +39,10 @@ export async function readMaterializedViews(
     ORDER BY (SELECT max(level) FROM depth WHERE view = c.oid), 1, 2`);
 }
 
+/** Our sessions switch row security off, and the server then refuses a view whose owner sees some of the rows only. */
+export const refreshView = (session: Connection, view: MaterializedView): Promise<void> =>
+  session.script(sql`SET LOCAL row_security = on; ${refreshSql(view)}`);
+
 /** CONCURRENTLY lets readers go on, where the view has a key and rows to compare with. */
 export const refreshSql = (view: MaterializedView): Sql => {
   const name = ident(view.schema, view.name);

@@ -2,7 +2,7 @@
 
 import type { TableName } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
-import { sql } from '../postgres/sql.ts';
+import { literal, type Sql, sql } from '../postgres/sql.ts';
 
 export interface TableCopyState extends TableName {
   readonly lane: number;
@@ -33,21 +33,23 @@ export async function forgetCopy(target: Connection, migration: string): Promise
   });
 }
 
-/** Forgets what is noted of these tables and notes their new parts: in one transaction, before the new lanes copy. */
+/** To go with what empties the tables: in one transaction, so that none is empty and noted as copied. */
+export const forgetTablesSql = (migration: string, tables: readonly TableName[]): Sql => sql`
+  DELETE FROM pgglide.copy_table t USING json_to_recordset(${literal(JSON.stringify(tables.map(nameOf)))}::json) AS n(schema text, name text)
+  WHERE t.migration = ${literal(migration)} AND t.schema_name = n.schema AND t.table_name = n.name`;
+
+const nameOf = ({ schema, name }: TableName): TableName => ({ schema, name });
+
+/** Notes the parts of tables of which nothing is noted yet, before their lanes copy. */
 export async function beginCopy(
   target: Connection,
   migration: string,
   tables: readonly (TableName & { readonly lane: number; readonly parts: number })[],
 ): Promise<void> {
-  await target.transaction(async () => {
-    await target.execute(sql`
-      DELETE FROM pgglide.copy_table t USING json_to_recordset(${JSON.stringify(tables)}::json) AS n(schema text, name text)
-      WHERE t.migration = ${migration} AND t.schema_name = n.schema AND t.table_name = n.name`);
-    await target.execute(sql`
-      INSERT INTO pgglide.copy_table (migration, schema_name, table_name, lane, parts)
-      SELECT ${migration}, n.schema, n.name, n.lane, n.parts
-      FROM json_to_recordset(${JSON.stringify(tables)}::json) AS n(schema text, name text, lane int, parts int)`);
-  });
+  await target.execute(sql`
+    INSERT INTO pgglide.copy_table (migration, schema_name, table_name, lane, parts)
+    SELECT ${migration}, n.schema, n.name, n.lane, n.parts
+    FROM json_to_recordset(${JSON.stringify(tables)}::json) AS n(schema text, name text, lane int, parts int)`);
 }
 
 export interface CopiedPart {

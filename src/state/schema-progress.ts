@@ -76,3 +76,11 @@ export async function hasBegunPostData(target: Connection, migration: string): P
       WHERE migration = ${migration} AND statement->>'section' = 'post-data' AND done_at IS NOT NULL) AS begun`);
   return begun;
 }
+
+/** When the last of them was completed, as the target prints it; undefined while none is. */
+export async function lastPostDataAt(target: Connection, migration: string): Promise<string | undefined> {
+  const { at } = await target.one<{ at: string | null }>(sql`
+    SELECT max(done_at)::text AS at FROM pgglide.schema_statement
+    WHERE migration = ${migration} AND statement->>'section' = 'post-data'`);
+  return at ?? undefined;
+}

@@ -4,6 +4,7 @@ import { qualified, type TableName } from '../domain/names.ts';
 import type { Step, StepContext } from '../engine/step.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { ident, list, sql } from '../postgres/sql.ts';
+import { lastPostDataAt } from '../state/schema-progress.ts';
 
 /**
  * Gives the target's planner its statistics before traffic comes: without them plans flip in the first minute. ANALYZE of
@@ -17,8 +18,8 @@ export const analyzeTarget: Step<readonly TableName[]> = {
 
   describe: ({ plan }) => plan.tables.map((table) => `target: ANALYZE ${qualified(table)}`),
 
-  async observe({ target, plan }) {
-    const facts = await withoutStatistics(target, plan.tables);
+  async observe({ target, migration, plan }) {
+    const facts = await withoutStatistics(target, migration, plan.tables);
     return { satisfied: facts.length === 0, facts };
   },
 
@@ -61,15 +62,32 @@ async function openSession(open: StepContext['open']): Promise<Connection> {
 const batches = (tables: readonly TableName[], workers: number): Generator<readonly TableName[]> =>
   slices(tables, Math.max(1, Math.min(BATCH, Math.ceil(tables.length / workers / 4))));
 
-/** Planned tables never analyzed, empty ones left out (ANALYZE leaves no trace of them before 17). */
-async function withoutStatistics(target: Connection, tables: readonly TableName[]): Promise<TableName[]> {
+/**
+ * Planned tables never analyzed, empty ones left out (ANALYZE leaves no trace of them before 17). Autovacuum may come to a
+ * copied table before its extended statistics, expression indexes or children are there: it counts as never, then. A parent
+ * is empty as a rule, and autovacuum leaves it out; one with foreign children is left to whoever can reach their server.
+ */
+async function withoutStatistics(
+  target: Connection,
+  migration: string,
+  tables: readonly TableName[],
+): Promise<TableName[]> {
   const names = tables.map(({ schema, name }) => ({ schema, name }));
+  const completedAt = await lastPostDataAt(target, migration);
   return target.query<TableName>(sql`
     SELECT t.schema, t.name
     FROM json_to_recordset(${JSON.stringify(names)}::json) AS t(schema text, name text)
     JOIN pg_namespace n ON n.nspname = t.schema
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
+    CROSS JOIN LATERAL (SELECT
+      greatest(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid)) AS "analyzedAt",
+      c.relkind = 'r' AND pg_relation_size(c.oid) > 0 AS "hasRows",
+      c.relkind = 'r' AND c.relhassubclass AND NOT EXISTS (
+        SELECT FROM pg_inherits i JOIN pg_class f ON f.oid = i.inhrelid AND f.relkind = 'f' WHERE i.inhparent = c.oid) AS "isParent",
+      EXISTS (SELECT FROM pg_statistic_ext e WHERE e.stxrelid = c.oid)
+        OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indexprs IS NOT NULL) AS "isSpecial") AS found
     WHERE (c.relkind = 'p' AND c.reltuples < 0)
-       OR (c.relkind = 'r' AND pg_relation_size(c.oid) > 0 AND (c.relpages = 0 OR (
-         pg_stat_get_last_analyze_time(c.oid) IS NULL AND pg_stat_get_last_autoanalyze_time(c.oid) IS NULL)))`);
+       OR ("hasRows" AND c.relpages = 0)
+       OR (("hasRows" OR "isParent") AND "analyzedAt" IS NULL)
+       OR ((("hasRows" AND "isSpecial") OR "isParent") AND "analyzedAt" < ${completedAt ?? null}::timestamptz)`);
 }

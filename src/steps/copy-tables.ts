@@ -15,13 +15,20 @@ import { lostLanes } from '../postgres/lost-lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
 import { createSlotsPatiently } from '../postgres/patient-slot.ts';
 import { createPublicationSql, dropTablesSql, publishedTables } from '../postgres/publication.ts';
-import { ident, list, literal, sql } from '../postgres/sql.ts';
+import { list, literal, sql } from '../postgres/sql.ts';
+import { tableAlone } from '../postgres/table-alone.ts';
 import { classifyRestore } from '../schema/classify-restore.ts';
 import { buildTuning, tableSizes } from '../schema/index-builds.ts';
 import { IndexesAhead } from '../schema/indexes-ahead.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
-import { beginCopy, isCopied, readCopyProgress, recordParts } from '../state/copy-progress.ts';
+import {
+  beginCopy,
+  forgetTablesSql,
+  isCopied,
+  readCopyProgress,
+  recordParts,
+} from '../state/copy-progress.ts';
 import { readPaceSettings } from '../state/pace-settings.ts';
 import { countStatements, markStatementsDone, readOpenStatements } from '../state/schema-progress.ts';
 
@@ -29,7 +36,11 @@ interface Facts {
   readonly lanes: readonly LaneNames[];
   /** Of these, how many keep a table. */
   readonly keptLanes: number;
+  /** The highest number that a lane has, or that is noted of a table. */
+  readonly lastLane: number;
   readonly missing: readonly PlannedTable[];
+  /** Some of them may hold rows of an earlier attempt. */
+  readonly isBegun: boolean;
 }
 
 /**
@@ -74,26 +85,27 @@ export const copyTables: Step<Facts> = {
     const copied = new Set(kept.map((table) => qualified(table)));
     const keptLanes = new Set(kept.map(({ lane }) => lane)).size;
     const missing = plan.tables.filter((table) => !copied.has(qualified(table)));
+    const lastLane = Math.max(0, ...[...lanes, ...progress].map(({ lane }) => lane));
+    const isBegun = lanes.length > 0 || progress.length > kept.length;
     // A database without tables has a link, too: its markers tell that nothing is on its way.
     const satisfied = missing.length === 0 && usable.size > 0;
-    return { satisfied, facts: { missing, lanes, keptLanes } };
+    return { satisfied, facts: { missing, lanes, keptLanes, lastLane, isBegun } };
   },
 
-  actions(context, { lanes, keptLanes, missing }) {
+  actions(context, { lanes, keptLanes, lastLane, missing, isBegun }) {
     const { lanes: most, divide } = context.settings.replication;
     const wanted = { lanes: Math.max(1, most - keptLanes), divide };
-    const first = Math.max(0, ...lanes.map((known) => known.lane)) + 1;
-    const added = planLanes(context.migration, 'forward', missing, wanted, first);
+    const added = planLanes(context.migration, 'forward', missing, wanted, lastLane + 1);
     return [
-      ...(lanes.length === 0
-        ? []
-        : [
+      ...(isBegun
+        ? [
             {
               on: 'both' as const,
-              does: `take ${missing.length} unfinished tables out of earlier lanes and empty them`,
+              does: `empty ${missing.length} unfinished tables and take them out of earlier lanes`,
               run: () => leaveToNewLane(context, lanes, missing),
             },
-          ]),
+          ]
+        : []),
       {
         on: 'both',
         does: added
@@ -108,12 +120,18 @@ export const copyTables: Step<Facts> = {
   },
 };
 
-/** Earlier lanes keep their finished tables; a lane without any is given up, so that its slot holds no WAL. */
+/**
+ * Earlier lanes keep their finished tables; a lane without any is given up, so that its slot holds no WAL. What is noted of
+ * the others goes with their rows and before their lanes do: stopped at any statement, the next run finds them empty, or
+ * still to be emptied, and never copied.
+ */
 async function leaveToNewLane(
-  { source, target }: StepContext,
+  context: StepContext,
   lanes: readonly LaneNames[],
   missing: readonly PlannedTable[],
 ): Promise<void> {
+  const { source, target } = context;
+  await empty(context, missing);
   const unfinished = new Set(missing.map(qualified));
   for (const lane of lanes) {
     const published = (await publishedTables(source, lane.publication)) ?? [];
@@ -122,8 +140,19 @@ async function leaveToNewLane(
     if (leaving.length === tables.length) await dropLane(source, target, lane);
     else if (leaving.length > 0) await withBriefLock(source, dropTablesSql(lane.publication, leaving));
   }
-  if (missing.length === 0) return;
-  await withBriefLock(target, sql`TRUNCATE ${list(missing.map((table) => ident(table.schema, table.name)))}`);
+}
+
+async function empty(context: StepContext, tables: readonly PlannedTable[]): Promise<void> {
+  const { target, migration, signal } = context;
+  if (tables.length === 0) return;
+  await withBriefLock(
+    target,
+    sql`${forgetTablesSql(migration, tables)}; TRUNCATE ${list(tables.map(tableAlone))}`,
+    {
+      signal,
+      onWaiting: () => tellWaiting(context, 'a lock on a table of the target that another session holds'),
+    },
+  );
 }
 
 async function copyInLanes(context: StepContext, lanes: readonly NewLane[]): Promise<void> {

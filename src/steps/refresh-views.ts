@@ -2,7 +2,12 @@ import { PrerequisiteError } from '../domain/errors.ts';
 import { qualified } from '../domain/names.ts';
 import type { Step, StepContext } from '../engine/step.ts';
 import { sqlState } from '../postgres/connection.ts';
-import { type MaterializedView, readMaterializedViews, refreshSql } from '../schema/materialized-views.ts';
+import {
+  type MaterializedView,
+  readMaterializedViews,
+  refreshSql,
+  refreshView,
+} from '../schema/materialized-views.ts';
 
 /**
  * Fills the target's materialized views that are populated on the source, once it has caught up. Those that are not
@@ -41,7 +46,7 @@ async function refreshAll(context: StepContext, views: readonly MaterializedView
   for (const view of views) {
     context.signal.throwIfAborted();
     try {
-      await session.script(refreshSql(view));
+      await refreshView(session, view);
     } catch (error) {
       if (sqlState(error) === undefined) throw error;
       throw new PrerequisiteError(

@@ -1,7 +1,7 @@
 import { qualified } from '../domain/names.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { sqlState } from '../postgres/connection.ts';
-import { type MaterializedView, readMaterializedViews, refreshSql } from '../schema/materialized-views.ts';
+import { type MaterializedView, readMaterializedViews, refreshView } from '../schema/materialized-views.ts';
 
 /**
  * Refreshes the new side's materialized views as late as may be slow: after this they are as old as the last moments
@@ -30,7 +30,7 @@ export const renewViews: SwitchoverStep = {
     const failed: string[] = [];
     for (const view of wanted) {
       signal.throwIfAborted();
-      await session.script(refreshSql(view)).catch((error: unknown) => {
+      await refreshView(session, view).catch((error: unknown) => {
         if (sqlState(error) === undefined) throw error;
         failed.push(qualified(view));
         return tell(context, view, error as Error);

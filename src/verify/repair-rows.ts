@@ -8,6 +8,7 @@ import { otherSide, qualified, type Side } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import { ident, list, literal, sql, trusted } from '../postgres/sql.ts';
+import { tableAlone } from '../postgres/table-alone.ts';
 import type { ComparedTable } from './compared-table.ts';
 import { confirmRows, type LinkReading } from './confirm-rows.ts';
 import { readComparedTables, readServerPair } from './prepare-comparison.ts';
@@ -140,11 +141,10 @@ async function writeRows(
 ): Promise<void> {
   await limitWaits(subscriber);
   await subscriber.script(sql`SET LOCAL session_replication_role = replica`);
-  const from = table.isPartitioned ? sql`` : sql`ONLY`;
   const name = ident(table.schema, table.name);
   // All before the first insert: rows may have swapped a unique value.
   await subscriber.execute(
-    sql`DELETE FROM ${from} ${name} AS t USING ${keyList(table, keys)} WHERE ${matchesKeyList(table)}`,
+    sql`DELETE FROM ${tableAlone(table)} AS t USING ${keyList(table, keys)} WHERE ${matchesKeyList(table)}`,
   );
   const columns = list(table.columns.map((column) => ident(column.name)));
   for (const row of rows) {

@@ -1,7 +1,8 @@
 /** Values as texts, for people, for keys and for repair. */
 
-import type { TableName } from '../domain/names.ts';
+import type { LinkedTable } from '../domain/plan.ts';
 import { ident, list, type Sql, sql, trusted } from '../postgres/sql.ts';
+import { tableAlone } from '../postgres/table-alone.ts';
 import type { FormedColumn } from './column-form.ts';
 import { type HashMethod, rowHashSql } from './row-hash.ts';
 
@@ -40,7 +41,4 @@ const sizeOf = (value: Sql, { isBytes = false }: FormedColumn): Sql =>
   isBytes ? sql`octet_length(${value})` : sql`pg_column_size(${value})`;
 
 /** The whole table: all leaves of a partition tree, but not the children of an inheritance parent. */
-export const fromTable = (table: TableName & { readonly isPartitioned: boolean }): Sql =>
-  table.isPartitioned
-    ? sql`${ident(table.schema, table.name)} AS t`
-    : sql`ONLY ${ident(table.schema, table.name)} AS t`;
+export const fromTable = (table: LinkedTable): Sql => sql`${tableAlone(table)} AS t`;

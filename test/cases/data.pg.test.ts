@@ -106,6 +106,43 @@ test('case 40: before the cutover the planner knows every table, extended statis
   });
 });
 
+test('case 40: what autovacuum analyzed before the indexes were there is analyzed again, and an empty parent for its children', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`CREATE TABLE t (id int PRIMARY KEY, a int, b int); CREATE STATISTICS both_columns (dependencies) ON a, b FROM t;
+    CREATE INDEX sum_of_both ON t ((a + b));
+    INSERT INTO t SELECT g, g % 10, g % 10 FROM generate_series(1, 2000) g;
+    CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (PRIMARY KEY (id)) INHERITS (parent);
+    INSERT INTO child SELECT generate_series(1, 500); CREATE TABLE empty (id int PRIMARY KEY)`);
+  await withScene({ source, target }, async (scene) => {
+    const controller = new AbortController();
+    const stopped = scene.run((migration) => migration.sync(), {
+      signal: controller.signal,
+      onEvent: ({ type }) => {
+        if (type === 'copy-finished') controller.abort(new Error('stopped'));
+      },
+    });
+    await expect(stopped).rejects.toThrow('stopped');
+    await target.exec('ANALYZE t; ANALYZE child');
+    await scene.run((migration) => migration.sync());
+    const extended =
+      "SELECT dependencies IS NOT NULL AS made FROM pg_stats_ext WHERE statistics_name = 'both_columns'";
+    expect(await target.rows(extended)).toEqual([{ made: true }]);
+    const known =
+      "SELECT DISTINCT tablename::text AS name FROM pg_stats WHERE tablename = 'sum_of_both' OR inherited ORDER BY 1";
+    expect(await target.rows(known)).toEqual([{ name: 'parent' }, { name: 'sum_of_both' }]);
+    scene.events.length = 0;
+    await scene.run((migration) => migration.sync());
+    expect(
+      scene.events.flatMap((event) =>
+        event.type === 'step-finished' && event.data.step === 'analyze-target' ? [event.data.outcome] : [],
+      ),
+    ).toEqual(['unchanged']);
+    await scene.run((migration) => migration.abort());
+  });
+});
+
 test('case 40: with cutover.prewarm what is cached on the old side is cached on the new one before the pause', async ({
   source,
   target,

@@ -137,3 +137,25 @@ test('the source crashes in the middle of the copy: exit 4, and the same command
   await world.succeed(['sync']);
   expect(await world.isEqual()).toBe(true);
 });
+
+test('its slot is lost, and the tool is killed wherever it begins the copy again: no row is lost or doubled', async () => {
+  await world.succeed(['abort', '--yes']);
+  const run = world.start(['sync']);
+  await run.copiesHalf();
+  await run.kill();
+  await world.query('source', 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+  for (const statement of [
+    'DELETE FROM pgglide.copy_table',
+    'DROP PUBLICATION',
+    'CREATE PUBLICATION',
+    'INSERT INTO pgglide.copy_table',
+    'DELETE FROM pgglide.copy_table',
+    'DROP PUBLICATION',
+    'INSERT INTO pgglide.copy_table',
+  ]) {
+    const { signal, stderr } = await world.run(['sync'], { statement });
+    expect(signal, `${statement}: ${stderr}`).toBe('SIGKILL');
+  }
+  await world.succeed(['sync']);
+  expect(await world.isEqual()).toBe(true);
+});

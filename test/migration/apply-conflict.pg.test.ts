@@ -158,6 +158,39 @@ test('a transaction that is applied while it is looked at is not taken for one t
   });
 });
 
+test('of a large transaction only its beginning is fetched, and once: the slot is the worker’s', async ({
+  source,
+  target,
+}) => {
+  await withScene({ source, target }, async (scene) => {
+    await source.exec(TABLES);
+    await scene.run((migration) => migration.sync());
+    await writeAround(target, `INSERT INTO "Order Line" VALUES (107, 'stray', 1)`);
+    await source.exec(`BEGIN; INSERT INTO "Order Line" VALUES (99, 'fits', 1); COMMIT;
+      INSERT INTO "Order Line" SELECT g, 'n' || g, 0 FROM generate_series(101, 50000) g`);
+    await stopped(target);
+    await using publisher = await Connection.open(source.address, { purpose: 'test' });
+    await using subscriber = await Connection.open(target.address, { purpose: 'test' });
+    const [lane] = await existingLanes(publisher, scene.settings.migration, 'forward');
+    if (lane === undefined) throw new Error('There is no lane');
+    const fetched: number[] = [];
+    const query = publisher.query.bind(publisher);
+    publisher.query = async <Row extends object>(statement: Sql) => {
+      const rows = await query<Row>(statement);
+      if (statement.text.includes('peek')) fetched.push(rows.length);
+      return rows;
+    };
+    for (const _ of ['once', 'and again']) {
+      const stop = await findApplyStop(publisher, subscriber, lane);
+      expect(stop?.transaction?.changeCount).toBe(49_900);
+      expect(stop?.conflict).toMatchObject({ kind: 'row-exists', key: 'id=107' });
+    }
+    expect(fetched).toHaveLength(1);
+    expect(fetched[0]).toBeLessThan(1_100);
+    await scene.run((migration) => migration.abort());
+  });
+});
+
 test('a column that the target lacks is named', async ({ source, target }) => {
   await withScene({ source, target }, async (scene) => {
     await source.exec(TABLES);

@@ -23,7 +23,8 @@ export async function copyBed(
 ): Promise<CopyBed> {
   const holder = await Connection.open(source.address, { purpose: 'test snapshot' });
   const snapshot = await exportSnapshot(holder);
-  const { tables } = await planTables(holder);
+  // Not in the snapshot's transaction, which would keep the locks of that on partitions.
+  const { tables } = await planTables(source.connection);
   const parts = await planCopy(source.connection, target.connection, tables, { jobs: 2, splitBytes });
   const recorded: string[] = [];
   return {
