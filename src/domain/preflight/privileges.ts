@@ -231,28 +231,42 @@ const rowSecurity: Rule = {
   id: 'PGG137',
   title: 'no row is hidden from us by row-level security',
   severity: 'blocker',
-  background: `A table with row-level security shows a role without BYPASSRLS only the rows its policies allow. A copy made that way is
-incomplete and looks healthy. pgglide sets row_security = off, so that the server refuses instead of hiding, and the apply worker
-refuses to write such a table. Give our roles BYPASSRLS for the time of the migration.`,
+  background: `A table with row-level security shows a role without BYPASSRLS only the rows its policies allow, unless the role is (or
+inherits) the table's owner and the table does not FORCE it. A copy made that way is incomplete and looks healthy. pgglide sets
+row_security = off, so that the server refuses instead of hiding, and the apply worker refuses to write such a table. Give our roles
+BYPASSRLS for the time of the migration (never the owner: the application would see every row). On the target our role
+inherits each owner (PGG175), so there only forced tables count. From 16 on the apply worker acts as the owner of a table, which a
+forced one binds: where our role has BYPASSRLS the subscription is made WITH (run_as_owner = true).`,
   check: (facts) =>
     SIDES.flatMap((side): Report[] => {
-      const { role } = serverOf(facts, side);
+      const server = serverOf(facts, side);
       const hidden = facts.source.objects.tables.filter(
         (table) =>
-          table.hasRowSecurity && (table.forcesRowSecurity || side === 'target' || !table.mayActAsOwner),
+          table.hasRowSecurity && (table.forcesRowSecurity || (side === 'source' && !table.mayActAsOwner)),
       );
-      if (role.bypassesRowSecurity || hidden.length === 0) return [];
+      if (server.role.bypassesRowSecurity || hidden.length === 0) return [];
       return [
         {
-          title: `row-level security hides rows of ${some(hidden.map(qualified))} from role ${role.name} on the ${side}`,
-          object: `role ${role.name}`,
-          fix: alter(role, 'BYPASSRLS'),
+          title: `row-level security hides rows of ${some(hidden.map(qualified))} from role ${server.role.name} on the ${side}`,
+          object: `role ${server.role.name}`,
+          ...seeEveryRow(server),
           fixOn: side,
           blocks: side === 'source' ? 'a complete copy' : 'applying changes',
         },
       ];
     }),
 };
+
+/** Managed services let few roles give BYPASSRLS, or none. */
+const seeEveryRow = ({ identity, role }: ServerFacts): Pick<Report, 'fix' | 'detail'> => ({
+  fix: alter(role, 'BYPASSRLS'),
+  ...(identity.platform === 'plain'
+    ? {}
+    : {
+        detail:
+          'Where the service does not let you: membership in the owner does for tables that do not FORCE it.',
+      }),
+});
 
 export const privilegeRules: readonly Rule[] = [
   rowSecurity,

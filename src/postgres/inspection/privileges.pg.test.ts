@@ -105,7 +105,8 @@ test('case 22: an owner that the target has and we are no member of', async ({ s
 
 test('case 1: row-level security would hide rows', async ({ source, target }) => {
   await source.exec(`CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 10);
-    ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t FOR SELECT USING (id <= 3);
+    ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    CREATE POLICY p ON t FOR SELECT USING (id <= 3);
     GRANT SELECT ON t TO public`);
   const asRole = { source: await poorRole(source), target: await poorRole(target) };
   const found = await troubles(asRole, 'PGG137');
@@ -121,6 +122,19 @@ test('case 1: row-level security would hide rows', async ({ source, target }) =>
   for (const finding of found) await mend({ source, target }, finding);
   expect(await troubles(asRole, 'PGG137')).toEqual([]);
   expect(await count()).toEqual([{ n: 10 }]);
+});
+
+test('row-level security that is not forced does not bind who is a member of the owner', async ({
+  source,
+  target,
+}) => {
+  const owner = `${source.name}_app`;
+  await source.exec(`CREATE ROLE ${owner}; CREATE TABLE t (id int PRIMARY KEY);
+    ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t OWNER TO ${owner}`);
+  const asRole = { source: await poorRole(source), target: await poorRole(target) };
+  expect((await troubles(asRole, 'PGG137')).map(({ fixOn }) => fixOn)).toEqual(['source']);
+  await source.exec(`GRANT ${owner} TO ${source.name}_mig`);
+  expect(await troubles(asRole, 'PGG137')).toEqual([]);
 });
 
 test('what may not be seen is said, never guessed', async ({ source, target }) => {
