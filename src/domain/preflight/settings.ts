@@ -1,5 +1,6 @@
 /** PGG107 to 109, 114, 115: settings that our sessions, or the application's after the switch, would stumble over. */
 
+import { UNLISTED_SETTINGS } from '../unlisted-settings.ts';
 import {
   majorVersion,
   type PreflightFacts,
@@ -70,8 +71,13 @@ function isGone(name: string, target: ServerFacts): boolean {
 }
 const knows = (server: ServerFacts, name: string): boolean =>
   [...server.settings.keys()].some((known) => known.toLowerCase() === name.toLowerCase());
-/** Old names that the server still takes. */
-const ALIASES = new Set(['sort_mem', 'vacuum_mem', 'ssl_ecdh_curve']);
+/** What the server takes and does not list: old names, and what it shows to nobody. */
+const ALIASES: ReadonlySet<string> = new Set([
+  'sort_mem',
+  'vacuum_mem',
+  'ssl_ecdh_curve',
+  ...UNLISTED_SETTINGS,
+]);
 
 function resetStored({ role, database, name }: StoredSetting): string {
   const inDatabase = database === undefined ? '' : ` IN DATABASE ${quoteName(database)}`;
