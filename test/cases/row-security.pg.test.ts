@@ -29,7 +29,10 @@ test.for([
     const findings = await scene.run((migration) => migration.check());
     expect(findings.filter(({ severity }) => severity === 'blocker')).toEqual([]);
     await scene.run((migration) => migration.sync());
-    await say('source', "INSERT INTO public.t VALUES (3, 'c'); UPDATE public.t SET tenant = 'z' WHERE id = 1");
+    await say(
+      'source',
+      "INSERT INTO public.t VALUES (3, 'c'); UPDATE public.t SET tenant = 'z' WHERE id = 1",
+    );
     expect((await scene.run((migration) => migration.verify())).summary).toMatchObject({ equal: true });
     await scene.run((migration) => migration.cutover());
     await say('target', "INSERT INTO public.t VALUES (4, 'd'); DELETE FROM public.t WHERE id = 2");

@@ -176,6 +176,8 @@ export interface IndexFact {
   readonly isPartial: boolean;
   readonly hasExpressions: boolean;
   readonly columnsNotNull: boolean;
+  /** Such columns are not sent to subscribers. */
+  readonly hasGeneratedColumn: boolean;
   readonly isBtree: boolean;
   readonly leadsWithColumn: boolean;
   readonly columns: readonly string[];

@@ -75,13 +75,14 @@ const indexesSql = (scope: Scope): Sql => sql`
     i.indisvalid AND i.indisready AND i.indislive AS "isValid", i.indisreplident AS "isReplicaIdentity",
     i.indpred IS NOT NULL AS "isPartial", i.indexprs IS NOT NULL AS "hasExpressions",
     keys.not_null AS "columnsNotNull", am.amname = 'btree' AS "isBtree", i.indkey[0] <> 0 AS "leadsWithColumn",
-    keys.columns AS columns
+    keys.columns AS columns, keys.generated AS "hasGeneratedColumn"
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_namespace xn ON xn.oid = x.relnamespace
   JOIN pg_am am ON am.oid = x.relam
   CROSS JOIN LATERAL (
     SELECT coalesce(bool_and(a.attnotnull), false) AS not_null,
+      coalesce(bool_or(a.attgenerated <> ''), false) AS generated,
       coalesce(array_agg(a.attname::text ORDER BY k.n), '{}') AS columns
     FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
     LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
