@@ -229,6 +229,19 @@ describe('one way only', () => {
   });
 });
 
+test('pg_cron can be made in the one database that the target says', () => {
+  const extensions = [{ name: 'pg_cron', version: '1.6', schema: 'pg_catalog', configurationTables: [] }];
+  const naming = (name: string | undefined) =>
+    healthy({
+      source: { extensions },
+      target: { settings: settings(name === undefined ? {} : { 'cron.database_name': name }) },
+    });
+  expect(troubles(naming('postgres'), 'PGG147')).toMatchObject([
+    { severity: 'blocker', fixOn: 'target', fix: expect.stringContaining(`"cron.database_name" = 'shop'`) },
+  ]);
+  for (const fine of ['shop', undefined]) expect(troubles(naming(fine), 'PGG147')).toEqual([]);
+});
+
 test('extensions that work against replication', () => {
   const extension = (name: string) => ({ name, version: '1.0', schema: 'public', configurationTables: [] });
   const facts = healthy({
