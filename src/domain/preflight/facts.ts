@@ -60,6 +60,8 @@ export interface OwnRole {
   /** REPLICATION, or the managed service's role for it. */
   readonly mayReplicate: boolean;
   readonly bypassesRowSecurity: boolean;
+  /** Before 16 a role without INHERIT has the rights of none of the roles it is a member of. */
+  readonly inherits: boolean;
   readonly mayCreateRoles: boolean;
   readonly mayCreateDatabases: boolean;
   readonly mayCreateInDatabase: boolean;
@@ -100,7 +102,7 @@ export interface AvailableExtension {
 export interface Role {
   readonly name: string;
   readonly canLogin: boolean;
-  /** We are a member of it, or a superuser. */
+  /** What it owns we may make and write, or may give ourselves the right to. */
   readonly mayActAs: boolean;
 }
 /** How a login role proves itself; `none` has no password at all. */
@@ -191,6 +193,7 @@ export interface TableFact extends TableName {
   readonly isUnlogged: boolean;
   readonly replicaIdentity: 'default' | 'nothing' | 'full' | 'index';
   readonly owner: string;
+  /** We inherit the owner's rights and, from 16 on, may SET ROLE to it. */
   readonly mayActAsOwner: boolean;
   readonly isReadable: boolean;
   readonly hasRowSecurity: boolean;
@@ -246,6 +249,10 @@ export interface TriggerFact {
   readonly name: string;
   readonly firing: 'always' | 'replica';
 }
+export interface SequenceFact extends TableName {
+  readonly owner: string;
+  readonly isReadable: boolean;
+}
 /** A function that the apply worker or an index build runs on the user's behalf. */
 export interface RoutineFact {
   /** schema.name(argument types), quoted by the server: ready for ALTER FUNCTION. */
@@ -280,7 +287,9 @@ export interface SourceObjects {
   readonly knownNames: readonly KnownName[];
   /** Collations whose library changed since they were created. */
   readonly staleCollations: readonly TableName[];
-  /** Roles that own something in scope or were granted something. */
+  /** Sequences of owners whose rights we have not. */
+  readonly strangeSequences: readonly SequenceFact[];
+  /** Roles that own something in scope. */
   readonly ownerRoles: readonly string[];
 }
 

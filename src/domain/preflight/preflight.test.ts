@@ -84,6 +84,15 @@ describe('managed services take no ALTER SYSTEM and no SUPERUSER', () => {
     ).not.toMatch(/ALTER SYSTEM|SUPERUSER;/);
   });
 
+  test('the stand-in for a superuser is no member of the owners', () => {
+    const role = { ...powerlessRole, isManagedSuperuser: true, mayCreateInDatabase: true };
+    const { objects } = withObjects({ ownerRoles: ['app', 'absent'] }).source;
+    const roles = [{ name: 'app', canLogin: true, mayActAs: false }];
+    expect(troubles(healthy({ source: { objects }, target: { role, roles } }), 'PGG175')).toMatchObject([
+      { fix: 'GRANT app TO mig WITH INHERIT TRUE, SET TRUE;' },
+    ]);
+  });
+
   test('the stand-in for a superuser may subscribe', () => {
     const role = { ...powerlessRole, isManagedSuperuser: true };
     expect(troubles(healthy({ source: { role } }), 'PGG173')).toEqual([]);

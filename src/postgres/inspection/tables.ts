@@ -5,6 +5,7 @@ import type { IndexFact, Scope, TableFact } from '../../domain/preflight/facts.t
 import type { Connection } from '../connection.ts';
 import { relationInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
+import { mayActAs } from './own-role.ts';
 
 type TableRow = Omit<TableFact, 'indexes' | 'incomparableColumns' | 'root' | 'tablespace'> & {
   readonly oid: number;
@@ -53,7 +54,7 @@ const tablesSql = (scope: Scope): Sql => sql`
     c.relpersistence = 'u' AS "isUnlogged",
     CASE c.relreplident WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' WHEN 'i' THEN 'index' ELSE 'default' END
       AS "replicaIdentity",
-    owner.rolname AS owner, pg_has_role(c.relowner, 'MEMBER') AS "mayActAsOwner",
+    owner.rolname AS owner, ${mayActAs(sql`c.relowner`)} AS "mayActAsOwner",
     has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AS "isReadable",
     c.relrowsecurity AS "hasRowSecurity", c.relforcerowsecurity AS "forcesRowSecurity",
     greatest(c.reltuples, 0)::float8 AS "estimatedRows",
