@@ -10,6 +10,7 @@ import {
   unknownSettings,
 } from './database-statements.ts';
 import { mayAlter, membershipOf } from './may-alter.ts';
+import { isOfProvider } from './provider-roles.ts';
 
 export interface RoleStatement {
   /** Tells it without secrets. */
@@ -48,7 +49,7 @@ export function roleStatements(
   const wantedNames = new Set(wanted.map(({ name }) => name));
   const existing = new Map(target.roles.map((role) => [role.name, role]));
   const executor = existing.get(target.currentRole);
-  const carried = wanted.filter((role) => existing.has(role.name) || !isManaged(role.name));
+  const carried = wanted.filter((role) => existing.has(role.name) || !isOfProvider(role.name));
   const names = new Set(carried.map((role) => role.name));
   return {
     roles: [
@@ -101,9 +102,6 @@ function wantedRoles(source: ClusterRoles, include: 'used' | 'login'): Role[] {
   }
   return source.roles.filter((role) => wanted.has(role.name));
 }
-
-/** Roles that Amazon, Google and Microsoft keep for themselves. */
-const isManaged = (name: string): boolean => /^(rds|cloudsql|azure|alloydb)/.test(name);
 
 function createRole(role: Role, executor: Role | undefined): RoleStatement[] {
   const attributes = list(attributesOf(role, executor), ' ');
