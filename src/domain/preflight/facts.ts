@@ -289,7 +289,7 @@ export interface SourceObjects {
   readonly staleCollations: readonly TableName[];
   /** Sequences of owners whose rights we have not. */
   readonly strangeSequences: readonly SequenceFact[];
-  /** Roles that own something in scope. */
+  /** Roles that own something in scope, or have passed a grant on it on. */
   readonly ownerRoles: readonly string[];
 }
 

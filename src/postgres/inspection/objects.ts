@@ -167,8 +167,21 @@ const ownerRolesSql = (scope: Scope): Sql => sql`
     UNION SELECT n.nspowner FROM pg_namespace n
     WHERE ${schemaInScope(scope)} AND NOT ${belongsToExtension(sql`'pg_namespace'::regclass`, sql`n.oid`)}
       AND NOT (n.nspname = 'public' AND n.nspowner = 10)
-    UNION ${otherOwners(scope)})
+    UNION ${otherOwners(scope)}
+    UNION ${grantors(scope)})
   ORDER BY 1`;
+
+/** Who has passed a grant on: it is given in their name on the target, too. */
+const grantors = (scope: Scope): Sql => sql`
+  SELECT given.grantor
+  FROM (
+    SELECT relnamespace AS schema, relowner AS owner, relacl AS acl FROM pg_class
+    UNION ALL SELECT c.relnamespace, c.relowner, a.attacl FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    UNION ALL SELECT pronamespace, proowner, proacl FROM pg_proc
+    UNION ALL SELECT typnamespace, typowner, typacl FROM pg_type
+    UNION ALL SELECT oid, nspowner, nspacl FROM pg_namespace) AS object
+  JOIN pg_namespace n ON n.oid = object.schema CROSS JOIN LATERAL aclexplode(object.acl) AS given
+  WHERE object.acl IS NOT NULL AND given.grantor <> object.owner AND ${schemaInScope(scope)}`;
 
 /** Types, operators, text search, foreign servers, large objects ...: of the latter there may be millions. */
 const otherOwners = (scope: Scope): Sql => sql`

@@ -144,7 +144,7 @@ test('before 16 a member that does not inherit has nothing of the owner; nor of 
   expect(await troubles(pair, 'PGG171')).toEqual([]);
 });
 
-test('who owns only a type, an operator, a foreign server or a large object is an owner', async ({
+test('who owns only a type, an operator, a foreign server or a large object is an owner, and who passed a grant on is as good', async ({
   source,
   target,
 }) => {
@@ -160,13 +160,17 @@ test('who owns only a type, an operator, a foreign server or a large object is a
     CREATE SERVER s FOREIGN DATA WRAPPER w; ALTER SERVER s OWNER TO ${role('server')};
     SELECT lo_create(4711); ALTER LARGE OBJECT 4711 OWNER TO ${role('lo')};
     CREATE PUBLICATION p; ALTER PUBLICATION p OWNER TO ${role('publication')};
+    CREATE ROLE ${role('deputy')}; CREATE TABLE t (a int); GRANT SELECT (a) ON t TO ${role('deputy')} WITH GRANT OPTION;
+    SET ROLE ${role('deputy')}; GRANT SELECT (a) ON t TO ${role('enum')}; RESET ROLE;
     CREATE SCHEMA hidden; CREATE DOMAIN hidden.d AS int; ALTER DOMAIN hidden.d OWNER TO ${role('hidden')}`);
   const owners = async (scope = {}) =>
     (await factsOf({ source, target }, scope)).source.objects.ownerRoles.filter((name) =>
       name.startsWith(source.name),
     );
-  expect(await owners()).toEqual([...kinds, 'hidden'].map(role).sort());
-  expect(await owners({ schemas: ['public'] })).toEqual(['domain', 'enum', 'operator'].map(role).sort());
+  expect(await owners()).toEqual([...kinds, 'deputy', 'hidden'].map(role).sort());
+  expect(await owners({ schemas: ['public'] })).toEqual(
+    ['deputy', 'domain', 'enum', 'operator'].map(role).sort(),
+  );
   await source.exec('SELECT lo_unlink(4711)');
 });
 
