@@ -19,6 +19,8 @@ const MANAGED_WAL_LEVEL: Readonly<Record<string, string>> = {
   azure: 'wal_level = logical',
 };
 
+export const RELOAD = 'SELECT pg_reload_conf();';
+
 /** How to change a server-wide setting: SQL where there is a superuser, the console's words where there is none. */
 export function changeSetting(server: ServerFacts, side: Side, name: string, value: string): Remedy {
   const { platform } = server.identity;
@@ -30,7 +32,7 @@ export function changeSetting(server: ServerFacts, side: Side, name: string, val
   }
   const set = `ALTER SYSTEM SET ${quoteName(name)} = ${quoteText(value)};`;
   if (needsRestart) return { fix: set, fixOn: side, detail: then };
-  return { fix: `${set}\nSELECT pg_reload_conf();`, fixOn: side };
+  return { fix: `${set}\n${RELOAD}`, fixOn: side };
 }
 
 /** Only where this role logs in to this database, so that nobody else notices. */

@@ -224,21 +224,36 @@ const ORIGIN_FUNCTIONS = [
   'pg_replication_origin_progress(text, boolean)',
 ];
 
+/** 13 asks for a superuser in C, which no managed service gives. */
+function moveOrigins(server: ServerFacts): Pick<Report, 'fix' | 'detail'> {
+  const { role, identity } = server;
+  if (majorVersion(server) >= 14)
+    return {
+      fix: ORIGIN_FUNCTIONS.map((one) => grant(`EXECUTE ON FUNCTION pg_catalog.${one}`, role)).join('\n'),
+    };
+  if (identity.platform === 'plain') return { fix: alter(role, 'SUPERUSER') };
+  return {
+    detail:
+      'PostgreSQL 13 lets superusers only: there is no way back to it (cutover.reverseReplication: false).',
+  };
+}
+
 const originFunctions: Rule = {
   id: 'PGG176',
   title: 'our roles may move a replication origin',
   severity: 'blocker',
   background: `At the switch pgglide tells the new subscription where to start by advancing its replication origin, so that what the old link
-brought is never sent back. The functions for that are for superusers unless granted.`,
+brought is never sent back. The functions for that are for superusers unless granted; before 14 a grant does not help.`,
   check: (facts, { wantsReverse }) =>
     SIDES.flatMap((side): Report[] => {
-      const { role } = serverOf(facts, side);
+      const server = serverOf(facts, side);
+      const { role } = server;
       if (role.mayAdvanceOrigins || !wantsReverse) return [];
       return [
         {
           title: `role ${role.name} may not advance replication origins on the ${side}`,
           object: `role ${role.name}`,
-          fix: ORIGIN_FUNCTIONS.map((one) => grant(`EXECUTE ON FUNCTION pg_catalog.${one}`, role)).join('\n'),
+          ...moveOrigins(server),
           fixOn: side,
           blocks: 'the way back',
         },

@@ -23,8 +23,9 @@ const roleSql = sql`
     isin.create_subscription AS "mayCreateSubscriptions",
     isin.all_stats AS "seesAllActivity",
     isin.all_settings AS "seesAllSettings",
-    has_function_privilege('pg_replication_origin_advance(text, pg_lsn)', 'EXECUTE')
-      AND has_function_privilege('pg_replication_origin_progress(text, boolean)', 'EXECUTE') AS "mayAdvanceOrigins"
+    r.rolsuper OR (current_setting('server_version_num')::int >= 140000
+      AND has_function_privilege('pg_replication_origin_advance(text, pg_lsn)', 'EXECUTE')
+      AND has_function_privilege('pg_replication_origin_progress(text, boolean)', 'EXECUTE')) AS "mayAdvanceOrigins"
   FROM pg_roles r CROSS JOIN (
     SELECT
       coalesce(bool_or(rolname = 'rds_replication'), false) AS rds_replication,

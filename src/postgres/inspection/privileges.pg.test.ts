@@ -208,6 +208,21 @@ test('row-level security that is not forced does not bind who is a member of the
   expect(await troubles(asRole, 'PGG137')).toEqual([]);
 });
 
+test('before 14 no grant lets a role move a replication origin', async ({ ownServers, target }) => {
+  const [old] = await ownServers([13]);
+  if (old === undefined) throw new Error('no server');
+  const asAdmin = { source: { address: old.address() }, target };
+  await run(asAdmin.source, `CREATE ROLE mig LOGIN PASSWORD 'm'`);
+  for (const text of ['advance(text, pg_lsn)', 'progress(text, boolean)'])
+    await run(asAdmin.source, `GRANT EXECUTE ON FUNCTION pg_replication_origin_${text} TO mig`);
+  const pair = { source: { address: { ...old.address(), user: 'mig', password: 'm' } }, target };
+  const [finding, ...more] = await troubles(pair, 'PGG176');
+  expect(more).toEqual([]);
+  expect(finding).toMatchObject({ fixOn: 'source', fix: 'ALTER ROLE mig SUPERUSER;' });
+  await mend(asAdmin, finding);
+  expect(await troubles(pair, 'PGG176')).toEqual([]);
+});
+
 test('what may not be seen is said, never guessed', async ({ source, target }) => {
   const asRole = { source: await poorRole(source), target: await poorRole(target) };
   const [blind] = await troubles(asRole, 'PGG151');
