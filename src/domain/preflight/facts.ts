@@ -164,6 +164,8 @@ export interface ServerFacts {
   readonly ownSchemaTables: readonly string[];
   /** Synchronous standbys that are connected. */
   readonly synchronousStandbys: number;
+  /** Undefined: this role sees only its own sessions. */
+  readonly activity: Activity | undefined;
 }
 
 export interface IndexFact {
@@ -300,8 +302,6 @@ export interface Activity {
 
 export interface SourceFacts extends ServerFacts {
   readonly objects: SourceObjects;
-  /** Undefined: this role sees only its own sessions. */
-  readonly activity: Activity | undefined;
   /** Undefined: pg_authid is not readable (managed services). */
   readonly passwords: readonly RolePassword[] | undefined;
 }

@@ -234,7 +234,7 @@ function moveOrigins(server: ServerFacts): Pick<Report, 'fix' | 'detail'> {
   if (identity.platform === 'plain') return { fix: alter(role, 'SUPERUSER') };
   return {
     detail:
-      'PostgreSQL 13 lets superusers only: there is no way back to it (cutover.reverseReplication: false).',
+      'PostgreSQL 13 lets only superusers do it, and pgglide makes no switch without a way back: bring that server to 14 first.',
   };
 }
 

@@ -15,6 +15,7 @@ import type {
 import type { Connection } from '../connection.ts';
 import { belongsToExtension } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
+import { readActivity } from './activity.ts';
 import { ifAllowed } from './attempt.ts';
 import { readIdentity, readSettings } from './identity.ts';
 import { mayActAs, readOwnRole } from './own-role.ts';
@@ -38,6 +39,7 @@ export async function inspectServer(connection: Connection): Promise<ServerFacts
     eventTriggers: await connection.query<EventTrigger>(eventTriggersSql),
     ownSchemaTables: await names(connection, ownSchemaSql),
     synchronousStandbys: await readSynchronousStandbys(connection),
+    activity: await readActivity(connection, role.seesAllActivity),
   };
 }
 
