@@ -621,6 +621,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Make the same change on the other side, then run `pgglide verify`: it records that they agree again.',
   ),
   switchover(
+    'role_drift',
+    'Roles, passwords, memberships or stored settings of the source changed since the sync.',
+    'Run `pgglide sync`: it brings them to the target. Then try again.',
+  ),
+  switchover(
     'sequences_differ',
     'Sequences read back from the new side are not what was set.',
     'Somebody else uses the new side: stop that, then try again.',

@@ -15,6 +15,7 @@ import { carrySequences } from '../steps/carry-sequences.ts';
 import { checkDrift } from '../steps/check-drift.ts';
 import { checkLargeObjects } from '../steps/check-large-objects.ts';
 import { checkReadiness } from '../steps/check-readiness.ts';
+import { checkRoles } from '../steps/check-roles.ts';
 import { commitSwitch } from '../steps/commit-switch.ts';
 import { completeFence } from '../steps/complete-fence.ts';
 import { drainReplication } from '../steps/drain-replication.ts';
@@ -45,6 +46,7 @@ type StepGroup = SwitchoverStep | readonly SwitchoverStep[];
 export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   checkReadiness,
   checkDrift,
+  checkRoles,
   hangFenceStep,
   renewAsideRows,
   renewViews,
@@ -77,6 +79,7 @@ export const AFTER_COMMIT: readonly SwitchoverStep[] = [
 const REHEARSED_BEFORE: readonly SwitchoverStep[] = [
   checkReadiness,
   checkDrift,
+  checkRoles,
   openSessions,
   rehearseQueries,
   prepareTraffic,

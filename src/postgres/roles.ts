@@ -1,5 +1,6 @@
 /** Roles and what belongs to the database rather than to its schema: memberships, settings, grants. */
 
+import { UNLISTED_SETTINGS } from '../domain/unlisted-settings.ts';
 import type { Connection } from './connection.ts';
 import { sql } from './sql.ts';
 
@@ -14,6 +15,7 @@ export interface Role {
   readonly bypassesRowSecurity: boolean;
   /** -1: no limit. */
   readonly connectionLimit: number;
+  /** ISO 8601, which no DateStyle reads otherwise. */
   readonly validUntil: string | null;
   readonly comment: string | null;
   /** A secret: SCRAM-SHA-256$... or md5...; null when there is none or it may not be read. */
@@ -69,7 +71,7 @@ export interface ClusterRoles {
   readonly memberships: readonly Membership[];
   readonly settings: readonly RoleSetting[];
   readonly parameterGrants: readonly ParameterGrant[];
-  /** Names in pg_settings: what this version does not know cannot be set. */
+  /** What this version does not know cannot be set. */
   readonly knownSettings: readonly string[];
   /** In lower case: what our role may set, and store, without being a superuser. A custom name that no library has defined is not among them. */
   readonly settableSettings: readonly string[];
@@ -93,6 +95,7 @@ export async function readRoles(connection: Connection): Promise<ClusterRoles> {
       ARRAY(SELECT name FROM pg_settings) AS "knownSettings"`);
   return {
     ...facts,
+    knownSettings: [...facts.knownSettings, ...UNLISTED_SETTINGS],
     database: await readDatabase(connection),
     roles: await readRoleRows(connection, facts.readsVerifiers),
     memberships: await readMemberships(connection, facts.majorVersion),
@@ -133,7 +136,7 @@ async function readRoleRows(connection: Connection, readsVerifiers: boolean): Pr
     SELECT r.rolname AS name, r.rolsuper AS "isSuperuser", r.rolinherit AS inherits,
       r.rolcreaterole AS "mayCreateRoles", r.rolcreatedb AS "mayCreateDatabases", r.rolcanlogin AS "mayLogin",
       r.rolreplication AS "mayReplicate", r.rolbypassrls AS "bypassesRowSecurity",
-      r.rolconnlimit AS "connectionLimit", r.rolvaliduntil::text AS "validUntil",
+      r.rolconnlimit AS "connectionLimit", to_json(r.rolvaliduntil) #>> '{}' AS "validUntil",
       shobj_description(r.oid, 'pg_authid') AS comment, ${verifier} AS verifier,
       r.oid IN (SELECT oid FROM used) AS "isUsed"
     FROM pg_roles r WHERE r.rolname !~ '^pg_'
@@ -171,7 +174,7 @@ async function readSettableSettings(connection: Connection, majorVersion: number
   const rows = await connection.query<{ name: string }>(
     sql`SELECT lower(name) AS name FROM pg_settings WHERE context = 'user' ${granted}`,
   );
-  return rows.map(({ name }) => name);
+  return [...rows.map(({ name }) => name), ...UNLISTED_SETTINGS];
 }
 
 async function readParameterGrants(connection: Connection): Promise<ParameterGrant[]> {

@@ -37,11 +37,27 @@ export async function createSubscription(
   await quietLog(subscriber);
   const version = await serverVersion(subscriber);
   const streaming = trusted(version >= 140000 ? ', streaming = on' : '');
+  const asOurself = trusted((await mustApplyAsOurself(subscriber, version)) ? ', run_as_owner = true' : '');
   await subscriber.script(sql`
     CREATE SUBSCRIPTION ${ident(lane.subscription)} CONNECTION ${literal(publisherConninfo)}
     PUBLICATION ${ident(lane.publication)}
     WITH (copy_data = false, create_slot = false, slot_name = ${literal(lane.slot)},
-          enabled = ${trusted(options.enabled ? 'true' : 'false')}${streaming})`);
+          enabled = ${trusted(options.enabled ? 'true' : 'false')}${streaming}${asOurself})`);
+}
+
+/**
+ * From 16 on a worker acts as the owner of each table, and refuses one whose forced row level security binds its owner.
+ * Where our role is not bound it applies as that role, as before 16; only where it must, for triggers then act as ours, too.
+ */
+async function mustApplyAsOurself(subscriber: Connection, version: number): Promise<boolean> {
+  if (version < 160000) return false;
+  const { must } = await subscriber.one<{ must: boolean }>(sql`
+    SELECT EXISTS (
+      SELECT FROM pg_class c JOIN pg_roles owner ON owner.oid = c.relowner
+      WHERE c.relkind IN ('r', 'p') AND c.relrowsecurity AND c.relforcerowsecurity
+        AND NOT (owner.rolsuper OR owner.rolbypassrls))
+      AND (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS must`);
+  return must;
 }
 
 /** Its worker begins anew where that is another connection string than it has. */

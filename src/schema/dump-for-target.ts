@@ -3,6 +3,7 @@
 import type { ServerAddress } from '../config/server-address.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
+import { asMember } from './as-grantor.ts';
 import { type DumpOptions, dumpSchema } from './dump-schema.ts';
 import { countLabels, missingProviders } from './security-labels.ts';
 import type { SchemaStatement } from './statement.ts';
@@ -10,6 +11,7 @@ import type { SchemaStatement } from './statement.ts';
 /**
  * Tables and indexes go to the tablespace of the same name where the target has one that our role may use, and to the
  * default one otherwise; labels of providers that the target has not loaded are left out. Both are listed as not carried.
+ * A role that is no superuser there gives other grantors' grants as their member.
  *
  * @throws what dumpSchema() does
  */
@@ -19,11 +21,19 @@ export async function dumpForTarget(
   options: DumpOptions,
 ): Promise<SchemaStatement[]> {
   const [labels, names] = await Promise.all([countLabels(ends.source), usableTablespaces(ends.target)]);
-  return dumpSchema(source, {
+  const statements = await dumpSchema(source, {
     ...options,
     tablespaces: Object.fromEntries([...names].map((name) => [name, name])),
     withoutLabelsOf: await missingProviders(ends.target, labels),
   });
+  return (await isSuperuser(ends.target)) ? statements : statements.map(asMember);
+}
+
+async function isSuperuser(target: Connection): Promise<boolean> {
+  const { yes } = await target.one<{ yes: boolean }>(
+    sql`SELECT rolsuper AS yes FROM pg_roles WHERE rolname = current_user`,
+  );
+  return yes;
 }
 
 export async function usableTablespaces(target: Connection): Promise<Set<string>> {

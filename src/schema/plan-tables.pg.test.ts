@@ -43,6 +43,14 @@ const IDENTITIES = [
   ['CREATE TABLE t (id int PRIMARY KEY DEFERRABLE)', 'none'],
   ['CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t REPLICA IDENTITY NOTHING', 'none'],
   ['CREATE TABLE t (id int); ALTER TABLE t REPLICA IDENTITY FULL', 'full'],
+  // The publisher takes it; the subscriber, which is not sent the column, finds no row by it.
+  ['CREATE TABLE t (id int, g int GENERATED ALWAYS AS (id) STORED PRIMARY KEY)', 'none', true],
+  [
+    'CREATE TABLE t (id int, g int GENERATED ALWAYS AS (id) STORED PRIMARY KEY); ALTER TABLE t REPLICA IDENTITY FULL',
+    'none',
+    true,
+  ],
+  ['CREATE TABLE t (id int, g int GENERATED ALWAYS AS (id) STORED, PRIMARY KEY (id) INCLUDE (g))', 'default'],
   [
     'CREATE TABLE t (id int NOT NULL); CREATE UNIQUE INDEX i ON t (id); ALTER TABLE t REPLICA IDENTITY USING INDEX i',
     'index',

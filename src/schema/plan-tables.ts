@@ -75,17 +75,28 @@ function weakest(identities: readonly ReplicaIdentity[]): ReplicaIdentity {
   return order.find((identity) => identities.includes(identity)) ?? 'none';
 }
 
-/** A deferrable or invalid index, or a dropped one, identifies no row: UPDATE fails as soon as the table is published. */
+const holdsGeneratedColumn = sql`EXISTS (
+  SELECT FROM pg_attribute a
+  WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]) AND a.attgenerated <> '')`;
+
+/**
+ * A deferrable or invalid index, or a dropped one, identifies no row: UPDATE fails as soon as the table is published.
+ * One over a generated column does not on the subscriber, which with FULL looks at the primary key, too.
+ */
 const identityOf = (relation: Sql): Sql => sql`
   CASE ${relation}.relreplident
-    WHEN 'f' THEN 'full'
+    WHEN 'f' THEN CASE WHEN EXISTS (
+      SELECT FROM pg_index i WHERE i.indrelid = ${relation}.oid AND i.indisprimary AND ${holdsGeneratedColumn})
+      THEN 'none' ELSE 'full' END
     WHEN 'd' THEN CASE WHEN EXISTS (
       SELECT FROM pg_index i
-      WHERE i.indrelid = ${relation}.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate)
+      WHERE i.indrelid = ${relation}.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate
+        AND NOT ${holdsGeneratedColumn})
       THEN 'default' ELSE 'none' END
     WHEN 'i' THEN CASE WHEN EXISTS (
       SELECT FROM pg_index i
-      WHERE i.indrelid = ${relation}.oid AND i.indisreplident AND i.indisvalid AND i.indimmediate)
+      WHERE i.indrelid = ${relation}.oid AND i.indisreplident AND i.indisvalid AND i.indimmediate
+        AND NOT ${holdsGeneratedColumn})
       THEN 'index' ELSE 'none' END
     ELSE 'none'
   END`;

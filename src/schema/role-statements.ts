@@ -10,6 +10,7 @@ import {
   unknownSettings,
 } from './database-statements.ts';
 import { mayAlter, membershipOf } from './may-alter.ts';
+import { isOfProvider } from './provider-roles.ts';
 
 export interface RoleStatement {
   /** Tells it without secrets. */
@@ -29,9 +30,13 @@ export interface RolePlan {
 }
 
 export interface RoleOptions {
-  /** `used`: those this database needs. `login` (default): those and every role that may log in. */
-  readonly include?: 'used' | 'login';
+  /**
+   * `used`: those this database needs. `members`: those, and who may log in as a member of one. `login` (default): those, and
+   * every role that may log in.
+   */
+  readonly include?: Include;
 }
+type Include = 'used' | 'members' | 'login';
 
 /**
  * The difference only: empty once applied. Roles that the target has already are kept as they are, but for the
@@ -48,7 +53,7 @@ export function roleStatements(
   const wantedNames = new Set(wanted.map(({ name }) => name));
   const existing = new Map(target.roles.map((role) => [role.name, role]));
   const executor = existing.get(target.currentRole);
-  const carried = wanted.filter((role) => existing.has(role.name) || !isManaged(role.name));
+  const carried = wanted.filter((role) => existing.has(role.name) || !isOfProvider(role.name));
   const names = new Set(carried.map((role) => role.name));
   return {
     roles: [
@@ -88,12 +93,13 @@ export function roleStatements(
   };
 }
 
-function wantedRoles(source: ClusterRoles, include: 'used' | 'login'): Role[] {
+function wantedRoles(source: ClusterRoles, include: Include): Role[] {
   const wanted = new Set(
     source.roles
       .filter((role) => role.isUsed || (include === 'login' && role.mayLogin))
       .map(({ name }) => name),
   );
+  if (include === 'members') addMembers(wanted, source);
   // Groups of groups: until nothing is added.
   for (let size = -1; size !== wanted.size; ) {
     size = wanted.size;
@@ -102,8 +108,15 @@ function wantedRoles(source: ClusterRoles, include: 'used' | 'login'): Role[] {
   return source.roles.filter((role) => wanted.has(role.name));
 }
 
-/** Roles that Amazon, Google and Microsoft keep for themselves. */
-const isManaged = (name: string): boolean => /^(rds|cloudsql|azure|alloydb)/.test(name);
+/** Who may log in and has the rights of one of them, directly or through groups. */
+function addMembers(wanted: Set<string>, { roles, memberships }: ClusterRoles): void {
+  const below = new Set(wanted);
+  for (let size = -1; size !== below.size; ) {
+    size = below.size;
+    for (const { role, member } of memberships) if (below.has(role)) below.add(member);
+  }
+  for (const { name, mayLogin } of roles) if (mayLogin && below.has(name)) wanted.add(name);
+}
 
 function createRole(role: Role, executor: Role | undefined): RoleStatement[] {
   const attributes = list(attributesOf(role, executor), ' ');

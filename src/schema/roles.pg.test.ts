@@ -133,6 +133,37 @@ test('cases 13 and 34: settings, owner, grants, limit and comment of the databas
   });
 });
 
+test("a role's stored role is carried, though no list of settings shows it; what it expires at is no matter of date style", async ({
+  source,
+  target,
+}) => {
+  const n = source.name;
+  await withoutRolesAfter({ source, target }, async () => {
+    await source.exec(`CREATE ROLE ${n}_owner;
+      CREATE ROLE ${n}_app LOGIN PASSWORD 'a' IN ROLE ${n}_owner VALID UNTIL '2040-02-01 00:00:00+00';
+      CREATE TABLE t (); ALTER TABLE t OWNER TO ${n}_app; ALTER ROLE ${n}_app SET role = ${n}_owner;
+      ALTER DATABASE ${n} SET datestyle = 'German, DMY'; ALTER DATABASE ${n} SET timezone = 'Asia/Tokyo'`);
+    await target.exec(`CREATE ROLE ${n}_mover LOGIN CREATEROLE PASSWORD 'm'`);
+    const address = { ...target.address, user: `${n}_mover`, password: 'm' };
+    await using mover = await Connection.open(address, { purpose: 'test' });
+    await using fresh = await Connection.open(source.address, { purpose: 'test' });
+    const read = async () =>
+      roleStatements(await readRoles(fresh), await readRoles(mover), { include: 'used' });
+    const { roles, database, notCarried } = await read();
+    expect(notCarried.filter(({ object }) => object.includes('setting'))).toEqual([]);
+    await applyRoles(mover, roles);
+    await applyRoles(mover, database);
+    expect((await read()).database).toEqual([]);
+    const [row] = await target.rows(
+      `SELECT rolvaliduntil = '2040-02-01 00:00:00+00' AS valid FROM pg_roles WHERE rolname = '${n}_app'`,
+    );
+    expect(row).toEqual({ valid: true });
+    const app = { ...target.address, user: `${n}_app`, password: 'a' };
+    await using session = await Connection.open(app, { purpose: 'test' });
+    expect(await session.one(sql`SELECT current_user AS role`)).toEqual({ role: `${n}_owner` });
+  });
+});
+
 test('case 39: without pg_authid the roles come without passwords, and it is said', async ({
   source,
   target,

@@ -35,6 +35,42 @@ test('case 14: DDL on the source stops the cutover with what changed; the same o
   });
 });
 
+test('a password, role, membership or setting of the source that came after the sync stops the cutover, and no rollback', async ({
+  source,
+  target,
+}) => {
+  const n = source.name;
+  await source.exec(`CREATE TABLE t (id int PRIMARY KEY); CREATE ROLE ${n}_rw; CREATE ROLE ${n}_app LOGIN PASSWORD 'a';
+    GRANT ALL ON t TO ${n}_rw; GRANT ${n}_rw TO ${n}_app`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    await source.exec(`ALTER ROLE ${n}_app PASSWORD 'rotated'; ALTER ROLE ${n}_app SET work_mem = '5MB';
+      CREATE ROLE ${n}_late LOGIN IN ROLE ${n}_rw; CREATE ROLE ${n}_stranger LOGIN`);
+    const refused = await scene.run((migration) => migration.cutover()).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'role_drift', exitCode: 6 });
+    const text = JSON.stringify(refused) + String(refused);
+    for (const told of [
+      `CREATE ROLE ${n}_late`,
+      `ALTER ROLE ${n}_app PASSWORD`,
+      `GRANT ${n}_rw TO ${n}_late`,
+      `ALTER ROLE ${n}_app SET work_mem`,
+    ])
+      expect(text).toContain(told);
+    expect(text).not.toMatch(/SCRAM-SHA-256|_stranger/);
+
+    await scene.run((migration) => migration.sync());
+    await scene.run((migration) => migration.cutover());
+    await target.exec(`ALTER ROLE ${n}_app PASSWORD 'rotated again'`);
+    await scene.run((migration) => migration.rollback());
+    const warnings = scene.events.filter((event) => event.type === 'warning').map(({ data }) => data);
+    expect(warnings).toMatchObject([
+      { code: 'role_drift', message: expect.stringContaining(`ALTER ROLE ${n}_app`) },
+    ]);
+    expect(JSON.stringify(scene.events)).not.toContain('SCRAM-SHA-256$');
+    await scene.run((migration) => migration.abort());
+  });
+});
+
 test('a view that both versions print differently is no drift', async ({ source, target }) => {
   await source.exec(
     `CREATE TABLE a (id int PRIMARY KEY, b int); CREATE VIEW v AS SELECT a.id, (SELECT max(b) FROM a) FROM a`,

@@ -11,8 +11,12 @@ const MOVER = "CREATE ROLE mover LOGIN REPLICATION CREATEROLE PASSWORD 'm'";
 const SUBSCRIBER = `GRANT pg_create_subscription TO mover; GRANT CREATE ON DATABASE shop TO mover;
   GRANT EXECUTE ON FUNCTION pg_replication_origin_advance(text, pg_lsn) TO mover;
   GRANT EXECUTE ON FUNCTION pg_replication_origin_progress(text, boolean) TO mover`;
+const ROLES = "CREATE ROLE app LOGIN PASSWORD 'a'; CREATE ROLE deputy; CREATE ROLE reader";
+/** One grant is somebody's who was only allowed to pass it on. */
 const SHOP = `CREATE EXTENSION citext; SET ROLE app; CREATE SCHEMA s;
   CREATE TABLE s.item (id serial PRIMARY KEY, name text); CREATE UNLOGGED TABLE s.cache (id int PRIMARY KEY);
+  GRANT USAGE ON SCHEMA s TO deputy; GRANT SELECT ON s.item TO deputy WITH GRANT OPTION;
+  SET ROLE deputy; GRANT SELECT ON s.item TO reader; SET ROLE app;
   CREATE VIEW s.named AS SELECT * FROM s.item; CREATE MATERIALIZED VIEW s.counted AS SELECT count(*) FROM s.item;
   INSERT INTO s.item (name) SELECT 'i' || n FROM generate_series(1, 100) n; INSERT INTO s.cache VALUES (1)`;
 
@@ -26,7 +30,7 @@ test('check, sync, verify and abort, with the owner of all still to be made on t
 }) => {
   const [old, fresh] = await ownServers([16, 17]);
   if (old === undefined || fresh === undefined) throw new Error('no servers');
-  await asAdmin(old, 'postgres', MOVER, 'CREATE ROLE app LOGIN', 'CREATE DATABASE shop OWNER app');
+  await asAdmin(old, 'postgres', MOVER, ROLES, 'CREATE DATABASE shop OWNER app');
   await asAdmin(old, 'shop', SUBSCRIBER, 'GRANT app, pg_read_all_data TO mover', SHOP);
   await asAdmin(fresh, 'postgres', MOVER, 'CREATE DATABASE shop');
   await asAdmin(fresh, 'shop', SUBSCRIBER);
@@ -40,11 +44,21 @@ test('check, sync, verify and abort, with the owner of all still to be made on t
     await scene.run((migration) => migration.sync());
     await asAdmin(old, 'shop', "INSERT INTO s.item (name) VALUES ('late')");
     expect((await scene.run((migration) => migration.verify())).summary).toMatchObject({ equal: true });
+    for (const server of [old, fresh])
+      expect(await grantorOf(server, 'reader')).toEqual([{ grantor: 'deputy' }]);
     expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
   });
   await using session = await Connection.open(fresh.address('shop'), { purpose: 'test' });
   expect(await session.query(trusted("SELECT FROM pg_roles WHERE rolname = 'app'"))).toEqual([]);
 });
+
+async function grantorOf(server: EmbeddedServer, grantee: string): Promise<unknown[]> {
+  await using session = await Connection.open(server.address('shop'), { purpose: 'test' });
+  return await session.query(
+    trusted(`SELECT pg_get_userbyid(a.grantor) AS grantor FROM pg_class, aclexplode(relacl) AS a
+      WHERE a.grantee = '${grantee}'::regrole`),
+  );
+}
 
 /** A superuser of each side says what `check` asks for, until it asks for nothing more. */
 async function mendBlockers(scene: Scene, servers: Readonly<Record<'source' | 'target', EmbeddedServer>>) {
@@ -78,13 +92,7 @@ test('there, back, there again and complete, with nothing but the fixes of check
   const [source, target] = await ownServers([16, 17]);
   if (source === undefined || target === undefined) throw new Error('no servers');
   const mover = "CREATE ROLE mover LOGIN CREATEROLE CREATEDB PASSWORD 'm'";
-  await asAdmin(
-    source,
-    'postgres',
-    mover,
-    "CREATE ROLE app LOGIN PASSWORD 'a'",
-    'CREATE DATABASE shop OWNER app',
-  );
+  await asAdmin(source, 'postgres', mover, ROLES, 'CREATE DATABASE shop OWNER app');
   await asAdmin(source, 'shop', SHOP, "RESET ROLE; ALTER ROLE app SET log_min_duration_statement = '5s'");
   await asAdmin(target, 'postgres', mover, 'CREATE DATABASE shop');
   // Without it the application's role would come without its password (PGG177).

@@ -1,10 +1,9 @@
 /** PGG151 to 154: what runs now and stands in the way. */
 
-import { qualified } from '../names.ts';
-import type { TransactionFact } from './facts.ts';
-import { numberOf } from './facts.ts';
+import { qualified, type Side } from '../names.ts';
+import { numberOf, serverOf, type TransactionFact } from './facts.ts';
 import { quoteName, quoteTable, quoteText } from './quote.ts';
-import { couldNotLook, type Report, type Rule } from './rule.ts';
+import { couldNotLook, type Report, type Rule, SIDES } from './rule.ts';
 import type { Thresholds } from './thresholds.ts';
 import { inWords } from './words.ts';
 
@@ -12,11 +11,13 @@ const isIdle = (transaction: TransactionFact): boolean => transaction.state.star
 
 const said = (one: TransactionFact): string =>
   `(pid ${one.pid}, "${one.application || one.user || one.kind}", ${one.state})`;
-const ending = (one: TransactionFact): Pick<Report, 'fix' | 'fixOn' | 'object'> => ({
+const ending = (one: TransactionFact, fixOn: Side): Pick<Report, 'fix' | 'fixOn' | 'object'> => ({
   object: `pid ${one.pid}`,
   fix: `SELECT pg_terminate_backend(${one.pid});`,
-  fixOn: 'source',
+  fixOn,
 });
+const inDatabase = ({ database }: TransactionFact): Pick<Report, 'detail'> =>
+  database === undefined ? {} : { detail: `in database ${database}` };
 
 function judgeOpen(one: TransactionFact, { openTransactionMs, longTransactionMs }: Thresholds): Report[] {
   const limitMs = one.hasWritten ? openTransactionMs : longTransactionMs;
@@ -27,11 +28,25 @@ function judgeOpen(one: TransactionFact, { openTransactionMs, longTransactionMs 
       severity: one.hasWritten && one.ageMs >= longTransactionMs ? 'blocker' : 'warning',
       title: `transaction open for ${inWords(one.ageMs)} ${said(one)}`,
       blocks,
-      ...(one.database === undefined ? {} : { detail: `in database ${one.database}` }),
-      ...ending(one),
+      ...inDatabase(one),
+      ...ending(one, 'source'),
     },
   ];
 }
+
+/** Until the cutover nobody waits for them. */
+const judgeOpenOnTarget = (one: TransactionFact, { openTransactionMs }: Thresholds): Report[] =>
+  one.hasWritten && one.ageMs >= openTransactionMs
+    ? [
+        {
+          severity: 'warning',
+          title: `transaction open on the target for ${inWords(one.ageMs)} ${said(one)}`,
+          blocks: 'the slot of the way back, which the cutover makes first',
+          ...inDatabase(one),
+          ...ending(one, 'target'),
+        },
+      ]
+    : [];
 
 const openTransactions: Rule = {
   id: 'PGG151',
@@ -39,13 +54,15 @@ const openTransactions: Rule = {
   severity: 'blocker',
   background: `A logical slot gets its consistent snapshot only when every transaction that had written something when it was asked for has
 ended, in any database of the cluster. A transaction that stays open keeps sync waiting (a second one, started meanwhile, too),
-holds back vacuum and, at the cutover, the drain. One minute is reported, five minutes block.`,
-  check({ source }, thresholds) {
-    if (source.activity === undefined) {
-      return [couldNotLook('open transactions', 'source', grantMonitor(source.role.name))];
-    }
-    return source.activity.transactions.flatMap((one) => judgeOpen(one, thresholds));
-  },
+holds back vacuum and, at the cutover, the drain. One minute is reported, five minutes block. On the target it is the slot of the way back
+that waits, made just before each cutover; that is reported and blocks nothing yet.`,
+  check: (facts, thresholds) =>
+    SIDES.filter((side) => side === 'source' || thresholds.wantsReverse).flatMap((side) => {
+      const { activity, role } = serverOf(facts, side);
+      if (activity === undefined) return [couldNotLook('open transactions', side, grantMonitor(role.name))];
+      const judge = side === 'source' ? judgeOpen : judgeOpenOnTarget;
+      return activity.transactions.flatMap((one) => judge(one, thresholds));
+    }),
 };
 
 const grantMonitor = (role: string): string => `GRANT pg_monitor TO ${quoteName(role)};`;
@@ -63,7 +80,7 @@ idle_in_transaction_session_timeout for the application's role is a good guard.`
       .map((one) => ({
         title: `idle in a transaction for ${inWords(one.ageMs)} ${said(one)}`,
         blocks: 'draining at the cutover',
-        ...ending(one),
+        ...ending(one, 'source'),
       })),
 };
 
@@ -72,17 +89,25 @@ const preparedTransactions: Rule = {
   title: 'no prepared transaction waits for its second phase',
   severity: 'blocker',
   background: `A transaction of PREPARE TRANSACTION lives until someone ends it, across restarts. The slot's snapshot waits for it for ever, and so
-does the barrier. If its coordinator is gone, decide: ROLLBACK PREPARED or COMMIT PREPARED, in the database it was prepared in.`,
-  check: ({ source }, { preparedTransactionMs }) =>
-    (source.activity?.prepared ?? []).map((one) => ({
-      severity: one.ageMs >= preparedTransactionMs ? ('blocker' as const) : ('warning' as const),
-      object: one.gid,
-      title: `transaction "${one.gid}" has been prepared for ${inWords(one.ageMs)}`,
-      detail: `Run it in database ${one.database}, as ${one.owner} or a superuser; COMMIT PREPARED if its coordinator says so.`,
-      fix: `ROLLBACK PREPARED ${quoteText(one.gid)};`,
-      fixOn: 'source' as const,
-      blocks: 'the consistent snapshot',
-    })),
+does the barrier. If its coordinator is gone, decide: ROLLBACK PREPARED or COMMIT PREPARED, in the database it was prepared in. On the
+target the slot of the way back waits for it: the cutover ends there, before its pause, so that it is reported and blocks nothing yet.`,
+  check: (facts, { preparedTransactionMs, wantsReverse }) =>
+    SIDES.filter((side) => side === 'source' || wantsReverse).flatMap((side) =>
+      (serverOf(facts, side).activity?.prepared ?? []).map(
+        (one): Report => ({
+          severity: side === 'source' && one.ageMs >= preparedTransactionMs ? 'blocker' : 'warning',
+          object: one.gid,
+          title: `transaction "${one.gid}" has been prepared for ${inWords(one.ageMs)}${side === 'target' ? ' on the target' : ''}`,
+          detail: `Run it in database ${one.database}, as ${one.owner} or a superuser; COMMIT PREPARED if its coordinator says so.`,
+          fix: `ROLLBACK PREPARED ${quoteText(one.gid)};`,
+          fixOn: side,
+          blocks:
+            side === 'source'
+              ? 'the consistent snapshot'
+              : 'the slot of the way back, which the cutover makes first',
+        }),
+      ),
+    ),
 };
 
 const wraparound: Rule = {

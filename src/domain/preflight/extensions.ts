@@ -1,7 +1,9 @@
-/** PGG110 to 112, 169: extensions. */
+/** PGG110 to 112, 147, 169: extensions. */
 
 import { ROWS_NOT_FOR_US } from '../aside.ts';
 import type { Severity } from '../finding.ts';
+import { settingOf } from './facts.ts';
+import { changeSetting } from './fix.ts';
 import type { Report, Rule } from './rule.ts';
 import { some } from './words.ts';
 
@@ -115,4 +117,29 @@ extensions that act on such rows at once (${Object.keys(ROWS_NOT_FOR_US).join(',
     ),
 };
 
-export const extensionRules: readonly Rule[] = [available, versions, dangerous, configuration];
+/** Those that the server takes in one database only, and the schema that each fills: no scratch database can try them. */
+export const OF_ONE_DATABASE: ReadonlyMap<string, string> = new Map([['pg_cron', 'cron']]);
+
+const cronDatabase: Rule = {
+  id: 'PGG147',
+  title: "pg_cron may be made in the target's database",
+  severity: 'blocker',
+  background: `CREATE EXTENSION pg_cron works in one database of a server only, the one that cron.database_name names. It can be read by who may
+read all settings, and only once pg_cron is preloaded (PGG115). The scratch load leaves the extension out, and what is built on it.`,
+  check({ source, target }) {
+    const { database } = target.identity;
+    const only = settingOf(target, 'cron.database_name');
+    const isWanted = source.extensions.some((one) => one.name === 'pg_cron');
+    if (!isWanted || only === undefined || only === database) return [];
+    return [
+      {
+        title: `pg_cron works only in database ${only} of the target, not in ${database}`,
+        object: 'cron.database_name',
+        ...changeSetting(target, 'target', 'cron.database_name', database),
+        blocks: 'loading the schema',
+      },
+    ];
+  },
+};
+
+export const extensionRules: readonly Rule[] = [available, versions, dangerous, configuration, cronDatabase];

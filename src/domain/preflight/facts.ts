@@ -60,6 +60,8 @@ export interface OwnRole {
   /** REPLICATION, or the managed service's role for it. */
   readonly mayReplicate: boolean;
   readonly bypassesRowSecurity: boolean;
+  /** Before 16 a role without INHERIT has the rights of none of the roles it is a member of. */
+  readonly inherits: boolean;
   readonly mayCreateRoles: boolean;
   readonly mayCreateDatabases: boolean;
   readonly mayCreateInDatabase: boolean;
@@ -100,7 +102,7 @@ export interface AvailableExtension {
 export interface Role {
   readonly name: string;
   readonly canLogin: boolean;
-  /** We are a member of it, or a superuser. */
+  /** What it owns we may make and write, or may give ourselves the right to. */
   readonly mayActAs: boolean;
 }
 /** How a login role proves itself; `none` has no password at all. */
@@ -162,6 +164,8 @@ export interface ServerFacts {
   readonly ownSchemaTables: readonly string[];
   /** Synchronous standbys that are connected. */
   readonly synchronousStandbys: number;
+  /** Undefined: this role sees only its own sessions. */
+  readonly activity: Activity | undefined;
 }
 
 export interface IndexFact {
@@ -176,6 +180,8 @@ export interface IndexFact {
   readonly isPartial: boolean;
   readonly hasExpressions: boolean;
   readonly columnsNotNull: boolean;
+  /** Such columns are not sent to subscribers. */
+  readonly hasGeneratedColumn: boolean;
   readonly isBtree: boolean;
   readonly leadsWithColumn: boolean;
   readonly columns: readonly string[];
@@ -189,6 +195,7 @@ export interface TableFact extends TableName {
   readonly isUnlogged: boolean;
   readonly replicaIdentity: 'default' | 'nothing' | 'full' | 'index';
   readonly owner: string;
+  /** We inherit the owner's rights and, from 16 on, may SET ROLE to it. */
   readonly mayActAsOwner: boolean;
   readonly isReadable: boolean;
   readonly hasRowSecurity: boolean;
@@ -244,6 +251,10 @@ export interface TriggerFact {
   readonly name: string;
   readonly firing: 'always' | 'replica';
 }
+export interface SequenceFact extends TableName {
+  readonly owner: string;
+  readonly isReadable: boolean;
+}
 /** A function that the apply worker or an index build runs on the user's behalf. */
 export interface RoutineFact {
   /** schema.name(argument types), quoted by the server: ready for ALTER FUNCTION. */
@@ -278,7 +289,9 @@ export interface SourceObjects {
   readonly knownNames: readonly KnownName[];
   /** Collations whose library changed since they were created. */
   readonly staleCollations: readonly TableName[];
-  /** Roles that own something in scope or were granted something. */
+  /** Sequences of owners whose rights we have not. */
+  readonly strangeSequences: readonly SequenceFact[];
+  /** Roles that own something in scope, or have passed a grant on it on. */
   readonly ownerRoles: readonly string[];
 }
 
@@ -289,8 +302,6 @@ export interface Activity {
 
 export interface SourceFacts extends ServerFacts {
   readonly objects: SourceObjects;
-  /** Undefined: this role sees only its own sessions. */
-  readonly activity: Activity | undefined;
   /** Undefined: pg_authid is not readable (managed services). */
   readonly passwords: readonly RolePassword[] | undefined;
 }

@@ -108,16 +108,21 @@ const isOurs = (name: string): boolean => name.startsWith('pgglide_');
 
 const publications: Rule = {
   id: 'PGG165',
-  title: 'nobody else publishes from the source',
+  title: 'nobody else publishes from either database',
   severity: 'note',
   background: `Publications of others (Debezium, other replicas) are part of no dump of ours: their subscribers follow the source, which nobody
-writes to after the switch. Make the publications on the target and hand their consumers over at the cutover.`,
-  check({ source }) {
-    const others = source.publications.filter((name) => !isOurs(name));
-    if (others.length === 0) return [];
-    return [{ title: `publications that are not carried over: ${some(others)}`, detail: others.join(', ') }];
-  },
+writes to after the switch. Make the publications on the target and hand their consumers over at the cutover. Those that the target
+has already send on what arrives there, the rows of the copy included.`,
+  check: ({ source, target }) => [
+    ...othersOf(source, (names) => `publications that are not carried over: ${names}`),
+    ...othersOf(target, (names) => `publications of the target, which send on what arrives: ${names}`),
+  ],
 };
+
+function othersOf({ publications }: ServerFacts, title: (names: string) => string): Report[] {
+  const others = publications.filter((name) => !isOurs(name));
+  return others.length === 0 ? [] : [{ title: title(some(others)), detail: others.join(', ') }];
+}
 
 /** Its publisher is the other side of the migration: the slot that it reads from is there. */
 const readsFrom = (one: SubscriptionFact, publisher: ServerFacts): boolean =>

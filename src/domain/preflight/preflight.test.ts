@@ -84,6 +84,15 @@ describe('managed services take no ALTER SYSTEM and no SUPERUSER', () => {
     ).not.toMatch(/ALTER SYSTEM|SUPERUSER;/);
   });
 
+  test('the stand-in for a superuser is no member of the owners', () => {
+    const role = { ...powerlessRole, isManagedSuperuser: true, mayCreateInDatabase: true };
+    const { objects } = withObjects({ ownerRoles: ['app', 'absent'] }).source;
+    const roles = [{ name: 'app', canLogin: true, mayActAs: false }];
+    expect(troubles(healthy({ source: { objects }, target: { role, roles } }), 'PGG175')).toMatchObject([
+      { fix: 'GRANT app TO mig WITH INHERIT TRUE, SET TRUE;' },
+    ]);
+  });
+
   test('the stand-in for a superuser may subscribe', () => {
     const role = { ...powerlessRole, isManagedSuperuser: true };
     expect(troubles(healthy({ source: { role } }), 'PGG173')).toEqual([]);
@@ -227,6 +236,57 @@ describe('one way only', () => {
         .map(({ id }) => id),
     ).toEqual(['PGG101', 'PGG120']);
   });
+});
+
+test('what other roles have stored hides no difference; all is set before the one reload', () => {
+  const stored = (role: string | undefined, database: string | undefined, name: string) => ({
+    role,
+    database,
+    name,
+    value: 'x',
+  });
+  const from = settings({
+    TimeZone: 'Asia/Tokyo',
+    max_slot_wal_keep_size: '-1',
+    work_mem: '64MB',
+    wal_compression: 'on',
+    max_wal_size: '4GB',
+  });
+  const to = settings({ work_mem: '4MB', wal_compression: 'off', max_wal_size: '1GB' });
+  const facts = (...storedSettings: ReturnType<typeof stored>[]) =>
+    healthy({ source: { settings: from, storedSettings }, target: { settings: to } });
+  const foreign = [stored('someone', undefined, 'timezone'), stored(undefined, undefined, 'timezone')];
+  expect(troubles(facts(...foreign), 'PGG109')).toHaveLength(1);
+  for (const own of [stored(undefined, 'shop', 'timezone'), stored('mig', 'shop', 'timezone')])
+    expect(troubles(facts(own), 'PGG109')).toEqual([]);
+  const [finding] = troubles(facts(), 'PGG114');
+  expect(finding?.fix?.split('\n')).toEqual([
+    "ALTER SYSTEM SET work_mem = '64MB';",
+    "ALTER SYSTEM SET max_wal_size = '4GB';",
+    "ALTER SYSTEM SET wal_compression = 'on';",
+    'SELECT pg_reload_conf();',
+  ]);
+  expect(finding?.detail).toMatch(/the server must be restarted for max_wal_size$/);
+});
+
+test('a REPLICA trigger is not made to fire for the application', () => {
+  const on = (firing: 'always' | 'replica') =>
+    troubles(withObjects({ triggers: [{ table, name: 'audit', firing }] }), 'PGG145')[0]?.fix;
+  expect(on('always')).toBe('ALTER TABLE public.orders ENABLE TRIGGER audit;');
+  expect(on('replica')).toBe('ALTER TABLE public.orders DISABLE TRIGGER audit;');
+});
+
+test('pg_cron can be made in the one database that the target says', () => {
+  const extensions = [{ name: 'pg_cron', version: '1.6', schema: 'pg_catalog', configurationTables: [] }];
+  const naming = (name: string | undefined) =>
+    healthy({
+      source: { extensions },
+      target: { settings: settings(name === undefined ? {} : { 'cron.database_name': name }) },
+    });
+  expect(troubles(naming('postgres'), 'PGG147')).toMatchObject([
+    { severity: 'blocker', fixOn: 'target', fix: expect.stringContaining(`"cron.database_name" = 'shop'`) },
+  ]);
+  for (const fine of ['shop', undefined]) expect(troubles(naming(fine), 'PGG147')).toEqual([]);
 });
 
 test('extensions that work against replication', () => {

@@ -18,6 +18,20 @@ const grant = (what: string, role: OwnRole): string => `GRANT ${what} TO ${quote
 const alter = (role: OwnRole, attribute: string): string =>
   `ALTER ROLE ${quoteName(role.name)} ${attribute};`;
 
+/** What an owner may do, and from 16 on the right to act as it: there a membership alone may give neither. */
+function actAs(server: ServerFacts, owners: readonly string[]): string[] {
+  const { role } = server;
+  if (owners.length === 0) return [];
+  if (majorVersion(server) >= 16)
+    return owners.map(
+      (owner) => `GRANT ${quoteName(owner)} TO ${quoteName(role.name)} WITH INHERIT TRUE, SET TRUE;`,
+    );
+  return [
+    ...(role.inherits ? [] : [alter(role, 'INHERIT')]),
+    ...owners.map((owner) => grant(quoteName(owner), role)),
+  ];
+}
+
 const becomeReplicator = ({ identity, role }: ServerFacts): string =>
   identity.platform === 'rds' ? grant('rds_replication', role) : alter(role, 'REPLICATION');
 
@@ -47,24 +61,27 @@ const publishing: Rule = {
   id: 'PGG171',
   title: 'our role may publish the tables of the source',
   severity: 'blocker',
-  background: `A publication is made by a role that may CREATE in the database and owns each table that it lists, or is a member of the owner.
-The same rights make the schema "pgglide" with the marker, the barrier's locks and the fence's triggers. FOR ALL TABLES would need
-a superuser; pgglide never uses it. (On RDS, Cloud SQL and Azure the administrator's role gives these.)`,
-  check({ source }) {
+  background: `A publication is made by a role that may CREATE in the database and owns each table that it lists, or inherits the owner's
+rights: before 16 a member that is NOINHERIT does not, and from 16 on neither does who merely created the role (ADMIN without INHERIT
+and SET). The same rights make the schema "pgglide" with the marker, the barrier's locks and the fence's triggers, and set sequences on
+the way back. FOR ALL TABLES would need a superuser; pgglide never uses it.`,
+  check({ source }, { wantsReverse }) {
     const { role, identity, objects } = source;
-    const owners = [
-      ...new Set(objects.tables.filter((table) => !table.mayActAsOwner).map((one) => one.owner)),
+    const strange = [
+      ...objects.tables.filter((table) => !table.mayActAsOwner),
+      ...objects.strangeSequences.filter((sequence) => wantsReverse || !sequence.isReadable),
     ];
+    const owners = [...new Set(strange.map(({ owner }) => owner))];
     const lines = [
       ...(role.mayCreateInDatabase
         ? []
         : [grant(`CREATE ON DATABASE ${quoteName(identity.database)}`, role)]),
-      ...owners.map((owner) => grant(quoteName(owner), role)),
+      ...actAs(source, owners),
     ];
     if (lines.length === 0) return [];
     const missing = [
       ...(role.mayCreateInDatabase ? [] : ['CREATE on the database']),
-      ...(owners.length === 0 ? [] : [`membership in ${some(owners)}`]),
+      ...(owners.length === 0 ? [] : [`the rights of ${some(owners)}`]),
     ];
     return [
       {
@@ -172,11 +189,11 @@ const targetRights: Rule = {
   title: 'our role may build the schema on the target',
   severity: 'blocker',
   background: `Loading the schema needs CREATE on the target's database, the right to create the roles that are missing (CREATEROLE), and
-membership in each owner that exists there already: objects are given to their owners, and the apply worker (16 on) switches to the
-owner of the table: "role mig cannot SET ROLE to app" otherwise, and no row arrives.`,
+the rights of each owner that exists there already (inherited and, from 16 on, with SET; or the right to grant it, which sync then uses):
+objects are given to their owners, rows are copied and compared, and the apply worker (16 on) switches to the owner of the table:
+"role mig cannot SET ROLE to app" otherwise, and no row arrives. A managed service's administrator needs that like others.`,
   check({ source, target }) {
     const { role, identity } = target;
-    if (isAllPowerful(role) && role.mayCreateInDatabase) return [];
     const there = new Map(target.roles.map((one) => [one.name, one.mayActAs]));
     const absent = source.objects.ownerRoles.filter((owner) => !there.has(owner));
     const strangers = source.objects.ownerRoles.filter((owner) => there.get(owner) === false);
@@ -184,8 +201,10 @@ owner of the table: "role mig cannot SET ROLE to app" otherwise, and no row arri
       ...(role.mayCreateInDatabase
         ? []
         : [grant(`CREATE ON DATABASE ${quoteName(identity.database)}`, role)]),
-      ...(absent.length === 0 || role.mayCreateRoles ? [] : [alter(role, 'CREATEROLE')]),
-      ...strangers.map((owner) => grant(quoteName(owner), role)),
+      ...(absent.length === 0 || role.mayCreateRoles || isAllPowerful(role)
+        ? []
+        : [alter(role, 'CREATEROLE')]),
+      ...actAs(target, strangers),
     ];
     if (lines.length === 0) return [];
     return [
@@ -205,21 +224,36 @@ const ORIGIN_FUNCTIONS = [
   'pg_replication_origin_progress(text, boolean)',
 ];
 
+/** 13 asks for a superuser in C, which no managed service gives. */
+function moveOrigins(server: ServerFacts): Pick<Report, 'fix' | 'detail'> {
+  const { role, identity } = server;
+  if (majorVersion(server) >= 14)
+    return {
+      fix: ORIGIN_FUNCTIONS.map((one) => grant(`EXECUTE ON FUNCTION pg_catalog.${one}`, role)).join('\n'),
+    };
+  if (identity.platform === 'plain') return { fix: alter(role, 'SUPERUSER') };
+  return {
+    detail:
+      'PostgreSQL 13 lets only superusers do it, and pgglide makes no switch without a way back: bring that server to 14 first.',
+  };
+}
+
 const originFunctions: Rule = {
   id: 'PGG176',
   title: 'our roles may move a replication origin',
   severity: 'blocker',
   background: `At the switch pgglide tells the new subscription where to start by advancing its replication origin, so that what the old link
-brought is never sent back. The functions for that are for superusers unless granted.`,
+brought is never sent back. The functions for that are for superusers unless granted; before 14 a grant does not help.`,
   check: (facts, { wantsReverse }) =>
     SIDES.flatMap((side): Report[] => {
-      const { role } = serverOf(facts, side);
+      const server = serverOf(facts, side);
+      const { role } = server;
       if (role.mayAdvanceOrigins || !wantsReverse) return [];
       return [
         {
           title: `role ${role.name} may not advance replication origins on the ${side}`,
           object: `role ${role.name}`,
-          fix: ORIGIN_FUNCTIONS.map((one) => grant(`EXECUTE ON FUNCTION pg_catalog.${one}`, role)).join('\n'),
+          ...moveOrigins(server),
           fixOn: side,
           blocks: 'the way back',
         },
@@ -231,28 +265,42 @@ const rowSecurity: Rule = {
   id: 'PGG137',
   title: 'no row is hidden from us by row-level security',
   severity: 'blocker',
-  background: `A table with row-level security shows a role without BYPASSRLS only the rows its policies allow. A copy made that way is
-incomplete and looks healthy. pgglide sets row_security = off, so that the server refuses instead of hiding, and the apply worker
-refuses to write such a table. Give our roles BYPASSRLS for the time of the migration.`,
+  background: `A table with row-level security shows a role without BYPASSRLS only the rows its policies allow, unless the role is (or
+inherits) the table's owner and the table does not FORCE it. A copy made that way is incomplete and looks healthy. pgglide sets
+row_security = off, so that the server refuses instead of hiding, and the apply worker refuses to write such a table. Give our roles
+BYPASSRLS for the time of the migration (never the owner: the application would see every row). On the target our role
+inherits each owner (PGG175), so there only forced tables count. From 16 on the apply worker acts as the owner of a table, which a
+forced one binds: where our role has BYPASSRLS the subscription is made WITH (run_as_owner = true).`,
   check: (facts) =>
     SIDES.flatMap((side): Report[] => {
-      const { role } = serverOf(facts, side);
+      const server = serverOf(facts, side);
       const hidden = facts.source.objects.tables.filter(
         (table) =>
-          table.hasRowSecurity && (table.forcesRowSecurity || side === 'target' || !table.mayActAsOwner),
+          table.hasRowSecurity && (table.forcesRowSecurity || (side === 'source' && !table.mayActAsOwner)),
       );
-      if (role.bypassesRowSecurity || hidden.length === 0) return [];
+      if (server.role.bypassesRowSecurity || hidden.length === 0) return [];
       return [
         {
-          title: `row-level security hides rows of ${some(hidden.map(qualified))} from role ${role.name} on the ${side}`,
-          object: `role ${role.name}`,
-          fix: alter(role, 'BYPASSRLS'),
+          title: `row-level security hides rows of ${some(hidden.map(qualified))} from role ${server.role.name} on the ${side}`,
+          object: `role ${server.role.name}`,
+          ...seeEveryRow(server),
           fixOn: side,
           blocks: side === 'source' ? 'a complete copy' : 'applying changes',
         },
       ];
     }),
 };
+
+/** Managed services let few roles give BYPASSRLS, or none. */
+const seeEveryRow = ({ identity, role }: ServerFacts): Pick<Report, 'fix' | 'detail'> => ({
+  fix: alter(role, 'BYPASSRLS'),
+  ...(identity.platform === 'plain'
+    ? {}
+    : {
+        detail:
+          'Where the service does not let you: membership in the owner does for tables that do not FORCE it.',
+      }),
+});
 
 export const privilegeRules: readonly Rule[] = [
   rowSecurity,

@@ -1,7 +1,7 @@
 /** PGG138 to 142, 144, 145: parts of the schema that behave differently under replication. */
 
 import { OWN_SCHEMA, qualified } from '../names.ts';
-import { serverOf } from './facts.ts';
+import { serverOf, type TriggerFact } from './facts.ts';
 import { quoteName, quoteTable } from './quote.ts';
 import { type Report, type Rule, SIDES } from './rule.ts';
 import { unqualifiedNames } from './unqualified.ts';
@@ -125,15 +125,27 @@ const alwaysTriggers: Rule = {
   severity: 'warning',
   background: `Triggers fire where the application writes; what they write is replicated as rows. A trigger that is ENABLE ALWAYS or ENABLE
 REPLICA fires for the apply worker too: an audit row is written twice, a notification sent twice. Ordinary triggers (the default) do
-not. Make it an ordinary one, unless it is meant to run on every copy of the row.`,
-  check: ({ source }) =>
-    source.objects.triggers.map(({ table, name, firing }) => ({
-      title: `trigger ${name} on ${qualified(table)} is ENABLE ${firing.toUpperCase()}: it fires for replicated rows too`,
-      object: qualified(table),
-      fix: `ALTER TABLE ${quoteTable(table)} ENABLE TRIGGER ${quoteName(name)};`,
-      fixOn: 'source' as const,
-    })),
+not. Make an ALWAYS one an ordinary one, unless it is meant to run on every copy of the row. A REPLICA one never fires for the
+application's writes and must not begin to: disable it, if the rows that arrive need it not.`,
+  check: ({ source }) => source.objects.triggers.map(judgeTrigger),
 };
+
+function judgeTrigger({ table, name, firing }: TriggerFact): Report {
+  const set = (state: string) => `ALTER TABLE ${quoteTable(table)} ${state} TRIGGER ${quoteName(name)};`;
+  const common = { object: qualified(table), fixOn: 'source' } as const;
+  return firing === 'always'
+    ? {
+        ...common,
+        title: `trigger ${name} on ${qualified(table)} is ENABLE ALWAYS: it fires for replicated rows too`,
+        fix: set('ENABLE'),
+      }
+    : {
+        ...common,
+        title: `trigger ${name} on ${qualified(table)} is ENABLE REPLICA: it fires for replicated rows, and only for those`,
+        detail: 'Only if the rows that arrive need it not. Afterwards, as it was: ENABLE REPLICA TRIGGER.',
+        fix: set('DISABLE'),
+      };
+}
 
 export const schemaRules: readonly Rule[] = [
   unvalidated,

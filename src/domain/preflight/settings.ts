@@ -1,5 +1,6 @@
 /** PGG107 to 109, 114, 115: settings that our sessions, or the application's after the switch, would stumble over. */
 
+import { UNLISTED_SETTINGS } from '../unlisted-settings.ts';
 import {
   majorVersion,
   type PreflightFacts,
@@ -8,7 +9,7 @@ import {
   serverOf,
   settingOf,
 } from './facts.ts';
-import { changeSetting, setForDatabase, setForOurRole } from './fix.ts';
+import { changeSetting, RELOAD, setForDatabase, setForOurRole } from './fix.ts';
 import { quoteName } from './quote.ts';
 import { type Report, type Rule, SIDES } from './rule.ts';
 import { some } from './words.ts';
@@ -70,8 +71,13 @@ function isGone(name: string, target: ServerFacts): boolean {
 }
 const knows = (server: ServerFacts, name: string): boolean =>
   [...server.settings.keys()].some((known) => known.toLowerCase() === name.toLowerCase());
-/** Old names that the server still takes. */
-const ALIASES = new Set(['sort_mem', 'vacuum_mem', 'ssl_ecdh_curve']);
+/** What the server takes and does not list: old names, and what it shows to nobody. */
+const ALIASES: ReadonlySet<string> = new Set([
+  'sort_mem',
+  'vacuum_mem',
+  'ssl_ecdh_curve',
+  ...UNLISTED_SETTINGS,
+]);
 
 function resetStored({ role, database, name }: StoredSetting): string {
   const inDatabase = database === undefined ? '' : ` IN DATABASE ${quoteName(database)}`;
@@ -181,10 +187,16 @@ const normal = (value: string): string =>
     .replaceAll('-', '')
     .replace(/^(etc\/)?(utc|gmt|uct|zulu)$/, 'utc');
 
-function differing(facts: PreflightFacts, names: readonly string[]): Difference[] {
-  const carried = new Set(facts.source.storedSettings.map((stored) => stored.name.toLowerCase()));
+/** What we see came from our role's own entry, or goes to the target with the database. What other roles have stored is theirs alone. */
+const isOurOwn = ({ role, database }: StoredSetting, server: ServerFacts): boolean =>
+  role === server.role.name || (role === undefined && database !== undefined);
+
+function differing({ source, target }: PreflightFacts, names: readonly string[]): Difference[] {
+  const carried = new Set(
+    source.storedSettings.filter((one) => isOurOwn(one, source)).map(({ name }) => name.toLowerCase()),
+  );
   return names.flatMap((name) => {
-    const [from, to] = [settingOf(facts.source, name), settingOf(facts.target, name)];
+    const [from, to] = [settingOf(source, name), settingOf(target, name)];
     if (from === undefined || to === undefined || sameMeaning(from, to)) return [];
     return carried.has(name.toLowerCase()) ? [] : [{ name, from, to }];
   });
@@ -221,18 +233,31 @@ machine, another version's defaults); look once before the cutover, not after it
   check: (facts) => {
     const found = differing(facts, OPERATIONAL);
     if (found.length === 0) return [];
-    const fixes = found
+    const remedies = found
       .filter(({ name }) => facts.target.settings.get(name)?.context !== FIXED_AT_INIT)
-      .flatMap(({ name, from }) => changeSetting(facts.target, 'target', name, from).fix?.split('\n') ?? []);
+      .map(({ name, from }) => ({ name, ...changeSetting(facts.target, 'target', name, from) }));
+    const lines = remedies.flatMap(({ fix }) => fix?.split('\n') ?? []);
+    const restarted = remedies.filter(({ fix, detail }) => fix !== undefined && detail !== undefined);
     return [
       {
         title: `${found.length} settings differ between the servers`,
-        detail: found.map(({ name, from, to }) => `${name}: ${from}, target ${to}`).join('; '),
-        ...(fixes.length === 0 ? {} : { fix: [...new Set(fixes)].join('\n'), fixOn: 'target' as const }),
+        detail: [
+          ...found.map(({ name, from, to }) => `${name}: ${from}, target ${to}`),
+          ...(restarted.length === 0
+            ? []
+            : [`the server must be restarted for ${restarted.map(({ name }) => name).join(', ')}`]),
+        ].join('; '),
+        ...(lines.length === 0 ? {} : { fix: reloadedOnce(lines).join('\n'), fixOn: 'target' as const }),
       },
     ];
   },
 };
+
+/** When all is set. */
+const reloadedOnce = (lines: readonly string[]): string[] => [
+  ...lines.filter((line) => line !== RELOAD),
+  ...(lines.includes(RELOAD) ? [RELOAD] : []),
+];
 
 const libraries = (server: ServerFacts): string[] =>
   (settingOf(server, 'shared_preload_libraries') ?? '')

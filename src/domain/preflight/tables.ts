@@ -1,4 +1,4 @@
-/** PGG130 to 136: can each table's UPDATE and DELETE be replicated, and found again on the other side? */
+/** PGG130 to 136, 146: can each table's UPDATE and DELETE be replicated, and found again on the other side? */
 
 import { qualified } from '../names.ts';
 import { majorVersion, type PreflightFacts, type TableFact } from './facts.ts';
@@ -95,6 +95,32 @@ treats the table as one without any identity.`,
     each(facts, identityBroken, (table) => ({
       title: `the replica identity index of ${qualified(table)} was dropped or is not valid`,
       blocks: STOPS_THE_APPLICATION,
+      ...giveIdentity(table),
+    })),
+};
+
+/** With FULL a subscriber still looks for the row by the primary key. */
+const identifiedByGenerated = (table: TableFact): boolean =>
+  table.indexes.some(
+    (index) =>
+      index.hasGeneratedColumn &&
+      (table.replicaIdentity === 'index'
+        ? index.isReplicaIdentity
+        : table.replicaIdentity !== 'nothing' && index.isPrimary),
+  );
+
+const generated: Rule = {
+  id: 'PGG146',
+  title: 'no replica identity holds a generated column',
+  severity: 'blocker',
+  background: `Generated columns are not replicated: each side computes its own. A primary key or replica identity index over one so tells a
+subscriber nothing, and its apply worker stops at the first UPDATE or DELETE: "publisher did not send replica identity column
+expected by the logical replication target relation". REPLICA IDENTITY FULL does not help while the primary key holds such a column:
+the subscriber looks at that first. A publisher of 18 refuses the application's own UPDATE. Name another unique index over NOT NULL columns.`,
+  check: (facts) =>
+    each(facts, identifiedByGenerated, (table) => ({
+      title: `rows of ${qualified(table)} are identified by a generated column, which is not replicated`,
+      blocks: 'applying its UPDATE and DELETE',
       ...giveIdentity(table),
     })),
 };
@@ -198,4 +224,5 @@ export const tableRules: readonly Rule[] = [
   broken,
   fullWithoutIndex,
   fullIncomparable,
+  generated,
 ];

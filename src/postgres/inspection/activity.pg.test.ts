@@ -7,8 +7,8 @@ import { until } from '../../base/async.ts';
 import { Connection } from '../connection.ts';
 import { sql } from '../sql.ts';
 
-const openSession = async (pair: Pair): Promise<Connection> =>
-  Connection.open(pair.source.address, { purpose: 'x' }).then(async (session) => {
+const openSession = async (pair: Pair, side: 'source' | 'target' = 'source'): Promise<Connection> =>
+  Connection.open(pair[side].address, { purpose: 'x' }).then(async (session) => {
     await session.script(sql`SET application_name = 'psql'`);
     return session;
   });
@@ -65,6 +65,25 @@ test('case 15: transactions that hold up the snapshot or the drain', async ({ ow
   await mend(pair, prepared);
   expect(await troubles(pair, 'PGG153')).toEqual([]);
   await preparer.close();
+});
+
+test('on the target they hold up the way back, and block nothing yet', async ({ ownServers }) => {
+  const [old, next] = await ownServers([15, 16]);
+  if (!old || !next) throw new Error('two servers');
+  const pair = { source: { address: old.address() }, target: { address: next.address() } };
+  const longAgo = { openTransactionMs: 0, longTransactionMs: 0, preparedTransactionMs: 0 };
+  await using writer = await openSession(pair, 'target');
+  await writer.script(sql`BEGIN; CREATE TABLE public.p ()`);
+  const found = { severity: 'warning', fixOn: 'target', blocks: expect.stringContaining('the way back') };
+  expect(await troubles(pair, 'PGG151', { thresholds: longAgo })).toMatchObject([found]);
+  expect(await troubles(pair, 'PGG151', { thresholds: { ...longAgo, wantsReverse: false } })).toEqual([]);
+  await writer.script(sql`PREPARE TRANSACTION 'theirs'`);
+  const [prepared, ...more] = await troubles(pair, 'PGG153', { thresholds: longAgo });
+  expect(more).toEqual([]);
+  expect(prepared).toMatchObject(found);
+  await mend(pair, prepared);
+  for (const id of ['PGG151', 'PGG153'] as const)
+    expect(await troubles(pair, id, { thresholds: longAgo })).toEqual([]);
 });
 
 test('a table near its anti-wraparound vacuum is frozen', async ({ ownServers }) => {

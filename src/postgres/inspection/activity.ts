@@ -1,4 +1,4 @@
-/** Transactions that are open now, in every database of the source: a slot's snapshot waits for all of them. */
+/** Transactions that are open now, in every database of a server: a slot's snapshot waits for all of them. */
 
 import type { Activity, PreparedTransaction, TransactionFact } from '../../domain/preflight/facts.ts';
 import type { Connection } from '../connection.ts';

@@ -2,7 +2,6 @@
 
 import type { PreflightFacts, Scope, SourceFacts, TargetFacts } from '../../domain/preflight/facts.ts';
 import type { Connection } from '../connection.ts';
-import { readActivity } from './activity.ts';
 import { readSourceObjects } from './objects.ts';
 import { readPasswords } from './passwords.ts';
 import { inspectServer } from './server.ts';
@@ -37,7 +36,6 @@ async function inspectSource(connection: Connection, scope: Scope): Promise<Sour
   return {
     ...server,
     objects: await readSourceObjects(connection, scope),
-    activity: await readActivity(connection, server.role.seesAllActivity),
     passwords: await readPasswords(connection),
   };
 }

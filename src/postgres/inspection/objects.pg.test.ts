@@ -61,7 +61,11 @@ test('case 38: publications, subscriptions and slots of others are listed', asyn
   await source.exec('CREATE PUBLICATION debezium; CREATE PUBLICATION pgglide_x_fwd_1');
   await source.exec(`CREATE SUBSCRIPTION ${name} CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p
     WITH (connect = false, slot_name = NONE)`);
-  expect(await troubles(pair, 'PGG165')).toMatchObject([{ severity: 'note', detail: 'debezium' }]);
+  await target.exec('CREATE PUBLICATION theirs');
+  expect(await troubles(pair, 'PGG165')).toMatchObject([
+    { severity: 'note', detail: 'debezium' },
+    { severity: 'note', detail: 'theirs' },
+  ]);
   expect(await troubles(pair, 'PGG166')).toEqual([]);
   await source.exec(`ALTER SUBSCRIPTION ${name} SET (slot_name = '${name}')`);
   await source.exec(`ALTER SUBSCRIPTION ${name} ENABLE`);

@@ -5,12 +5,14 @@ import type {
   ConstraintFact,
   ForeignKeyFact,
   Scope,
+  SequenceFact,
   SourceObjects,
   TriggerFact,
 } from '../../domain/preflight/facts.ts';
 import type { Connection } from '../connection.ts';
 import { belongsToExtension, relationInScope, schemaInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
+import { mayActAs } from './own-role.ts';
 import { readRoutines } from './routines.ts';
 import { readTables } from './tables.ts';
 
@@ -33,6 +35,7 @@ export async function readSourceObjects(connection: Connection, scope: Scope): P
     foreignTables: await ask<TableName>(foreignTablesSql(scope)),
     usedTablespaces: (await ask<{ name: string }>(usedTablespacesSql(scope))).map((row) => row.name),
     staleCollations: await ask<TableName>(staleCollationsSql),
+    strangeSequences: await ask<SequenceFact>(strangeSequencesSql(scope)),
     ownerRoles: (await ask<{ name: string }>(ownerRolesSql(scope))).map((row) => row.name),
     routines,
     knownNames,
@@ -163,5 +166,40 @@ const ownerRolesSql = (scope: Scope): Sql => sql`
     WHERE ${schemaInScope(scope)} AND NOT ${belongsToExtension(sql`'pg_proc'::regclass`, sql`p.oid`)}
     UNION SELECT n.nspowner FROM pg_namespace n
     WHERE ${schemaInScope(scope)} AND NOT ${belongsToExtension(sql`'pg_namespace'::regclass`, sql`n.oid`)}
-      AND NOT (n.nspname = 'public' AND n.nspowner = 10))
+      AND NOT (n.nspname = 'public' AND n.nspowner = 10)
+    UNION ${otherOwners(scope)}
+    UNION ${grantors(scope)})
   ORDER BY 1`;
+
+/** Who has passed a grant on: it is given in their name on the target, too. */
+const grantors = (scope: Scope): Sql => sql`
+  SELECT given.grantor
+  FROM (
+    SELECT relnamespace AS schema, relowner AS owner, relacl AS acl FROM pg_class
+    UNION ALL SELECT c.relnamespace, c.relowner, a.attacl FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    UNION ALL SELECT pronamespace, proowner, proacl FROM pg_proc
+    UNION ALL SELECT typnamespace, typowner, typacl FROM pg_type
+    UNION ALL SELECT oid, nspowner, nspacl FROM pg_namespace) AS object
+  JOIN pg_namespace n ON n.oid = object.schema CROSS JOIN LATERAL aclexplode(object.acl) AS given
+  WHERE object.acl IS NOT NULL AND given.grantor <> object.owner AND ${schemaInScope(scope)}`;
+
+/** Types, operators, text search, foreign servers, large objects ...: of the latter there may be millions. */
+const otherOwners = (scope: Scope): Sql => sql`
+  SELECT d.refobjid FROM pg_shdepend d
+  WHERE d.deptype = 'o' AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND d.refclassid = 'pg_authid'::regclass
+    AND d.classid NOT IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_namespace'::regclass,
+      'pg_extension'::regclass, 'pg_publication'::regclass, 'pg_subscription'::regclass)
+    AND CASE WHEN d.classid = 'pg_largeobject'::regclass THEN ${scope.schemas ?? null}::text[] IS NULL
+      ELSE NOT ${belongsToExtension(sql`d.classid`, sql`d.objid`)} AND (
+        SELECT CASE WHEN o.schema IS NULL THEN ${scope.schemas ?? null}::text[] IS NULL
+          ELSE EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = o.schema AND ${schemaInScope(scope)}) END
+        FROM (SELECT (pg_identify_object(d.classid, d.objid, 0)).schema) AS o(schema)) END`;
+
+/** An extension's own are not read; what a table's columns own has the table's owner. */
+const strangeSequencesSql = (scope: Scope): Sql => sql`
+  SELECT n.nspname AS schema, c.relname AS name, owner.rolname AS owner,
+    has_sequence_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AS "isReadable"
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles owner ON owner.oid = c.relowner
+  WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND ${relationInScope(scope)} AND NOT ${mayActAs(sql`c.relowner`)}
+  ORDER BY 1, 2`;

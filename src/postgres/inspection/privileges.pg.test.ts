@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Database } from '../../../test/support/database.ts';
 import { test } from '../../../test/support/fixture.ts';
-import { check, mend, type Pair, run, troubles } from '../../../test/support/preflight.ts';
+import { check, factsOf, mend, type Pair, run, troubles } from '../../../test/support/preflight.ts';
 import { until } from '../../base/async.ts';
 import type { RuleId } from '../../domain/finding.ts';
 import { Connection } from '../connection.ts';
@@ -95,7 +95,7 @@ test('case 22: an owner that the target has and we are no member of', async ({ s
   try {
     const pair = { source, target: await poorRole(target) };
     const [finding] = await troubles(pair, 'PGG175');
-    expect(finding?.fix).toContain(`GRANT ${owner} TO ${target.name}_mig;`);
+    expect(finding?.fix).toContain(`GRANT ${owner} TO ${target.name}_mig WITH INHERIT TRUE, SET TRUE;`);
     await mend({ source, target }, finding);
     expect(await troubles(pair, 'PGG175')).toEqual([]);
   } finally {
@@ -103,9 +103,81 @@ test('case 22: an owner that the target has and we are no member of', async ({ s
   }
 });
 
+test('from 16 on who has made a role may grant it and no more: enough for the target, not for the source', async ({
+  target: server,
+}) => {
+  const [owner, mover] = [`${server.name}_app`, `${server.name}_mig`];
+  const asRole = await poorRole(server);
+  await server.exec(`ALTER ROLE ${mover} CREATEROLE; SET ROLE ${mover}; CREATE ROLE ${owner}; RESET ROLE;
+    GRANT CREATE ON DATABASE ${server.name} TO ${mover}; CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t OWNER TO ${owner}`);
+  const pair = { source: asRole, target: asRole };
+  expect(await troubles(pair, 'PGG175')).toEqual([]);
+  const [finding] = await troubles(pair, 'PGG171');
+  const publish = async () => {
+    await using publisher = await Connection.open(asRole.address, { purpose: 'publish' });
+    await publisher.script(sql`CREATE PUBLICATION p FOR TABLE public.t`);
+  };
+  await expect(publish()).rejects.toThrow('must be owner of table t');
+  await mend(pair, finding);
+  await publish();
+  expect(await troubles(pair, 'PGG171')).toEqual([]);
+  await server.exec(
+    `REVOKE ${owner} FROM ${mover} GRANTED BY ${mover}; REVOKE ADMIN OPTION FOR ${owner} FROM ${mover}`,
+  );
+  expect(await troubles(pair, 'PGG175')).toHaveLength(1);
+});
+
+test('before 16 a member that does not inherit has nothing of the owner; nor of the owner of a lone sequence', async ({
+  source,
+  target,
+}) => {
+  const [owner, mover] = [`${source.name}_app`, `${source.name}_mig`];
+  const pair = { source: await poorRole(source), target };
+  await source.exec(`CREATE ROLE ${owner}; CREATE SEQUENCE s; ALTER SEQUENCE s OWNER TO ${owner}`);
+  expect(await troubles(pair, 'PGG171')).toMatchObject([{ title: expect.stringContaining(owner) }]);
+  await source.exec(
+    `GRANT CREATE ON DATABASE ${source.name} TO ${mover}; GRANT ${owner} TO ${mover}; ALTER ROLE ${mover} NOINHERIT`,
+  );
+  const [finding] = await troubles(pair, 'PGG171');
+  expect(finding?.fix).toContain(`ALTER ROLE ${mover} INHERIT;`);
+  await mend({ source, target }, finding);
+  expect(await troubles(pair, 'PGG171')).toEqual([]);
+});
+
+test('who owns only a type, an operator, a foreign server or a large object is an owner, and who passed a grant on is as good', async ({
+  source,
+  target,
+}) => {
+  const role = (what: string) => `${source.name}_${what}`;
+  const kinds = ['domain', 'enum', 'operator', 'server', 'lo'];
+  await source.exec(`${kinds.map((kind) => `CREATE ROLE ${role(kind)};`).join(' ')}
+    CREATE ROLE ${role('publication')} SUPERUSER; CREATE ROLE ${role('hidden')};
+    CREATE DOMAIN d AS int; ALTER DOMAIN d OWNER TO ${role('domain')};
+    CREATE TYPE e AS ENUM ('a'); ALTER TYPE e OWNER TO ${role('enum')};
+    CREATE OPERATOR === (leftarg = int, rightarg = int, function = int4eq);
+    ALTER OPERATOR === (int, int) OWNER TO ${role('operator')};
+    CREATE FOREIGN DATA WRAPPER w; GRANT USAGE ON FOREIGN DATA WRAPPER w TO ${role('server')};
+    CREATE SERVER s FOREIGN DATA WRAPPER w; ALTER SERVER s OWNER TO ${role('server')};
+    SELECT lo_create(4711); ALTER LARGE OBJECT 4711 OWNER TO ${role('lo')};
+    CREATE PUBLICATION p; ALTER PUBLICATION p OWNER TO ${role('publication')};
+    CREATE ROLE ${role('deputy')}; CREATE TABLE t (a int); GRANT SELECT (a) ON t TO ${role('deputy')} WITH GRANT OPTION;
+    SET ROLE ${role('deputy')}; GRANT SELECT (a) ON t TO ${role('enum')}; RESET ROLE;
+    CREATE SCHEMA hidden; CREATE DOMAIN hidden.d AS int; ALTER DOMAIN hidden.d OWNER TO ${role('hidden')}`);
+  const owners = async (scope = {}) =>
+    (await factsOf({ source, target }, scope)).source.objects.ownerRoles.filter((name) =>
+      name.startsWith(source.name),
+    );
+  expect(await owners()).toEqual([...kinds, 'deputy', 'hidden'].map(role).sort());
+  expect(await owners({ schemas: ['public'] })).toEqual(
+    ['deputy', 'domain', 'enum', 'operator'].map(role).sort(),
+  );
+  await source.exec('SELECT lo_unlink(4711)');
+});
+
 test('case 1: row-level security would hide rows', async ({ source, target }) => {
   await source.exec(`CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 10);
-    ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t FOR SELECT USING (id <= 3);
+    ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    CREATE POLICY p ON t FOR SELECT USING (id <= 3);
     GRANT SELECT ON t TO public`);
   const asRole = { source: await poorRole(source), target: await poorRole(target) };
   const found = await troubles(asRole, 'PGG137');
@@ -123,11 +195,42 @@ test('case 1: row-level security would hide rows', async ({ source, target }) =>
   expect(await count()).toEqual([{ n: 10 }]);
 });
 
+test('row-level security that is not forced does not bind who is a member of the owner', async ({
+  source,
+  target,
+}) => {
+  const owner = `${source.name}_app`;
+  await source.exec(`CREATE ROLE ${owner}; CREATE TABLE t (id int PRIMARY KEY);
+    ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t OWNER TO ${owner}`);
+  const asRole = { source: await poorRole(source), target: await poorRole(target) };
+  expect((await troubles(asRole, 'PGG137')).map(({ fixOn }) => fixOn)).toEqual(['source']);
+  await source.exec(`GRANT ${owner} TO ${source.name}_mig`);
+  expect(await troubles(asRole, 'PGG137')).toEqual([]);
+});
+
+test('before 14 no grant lets a role move a replication origin', async ({ ownServers, target }) => {
+  const [old] = await ownServers([13]);
+  if (old === undefined) throw new Error('no server');
+  const asAdmin = { source: { address: old.address() }, target };
+  await run(asAdmin.source, `CREATE ROLE mig LOGIN PASSWORD 'm'`);
+  for (const text of ['advance(text, pg_lsn)', 'progress(text, boolean)'])
+    await run(asAdmin.source, `GRANT EXECUTE ON FUNCTION pg_replication_origin_${text} TO mig`);
+  const pair = { source: { address: { ...old.address(), user: 'mig', password: 'm' } }, target };
+  const [finding, ...more] = await troubles(pair, 'PGG176');
+  expect(more).toEqual([]);
+  expect(finding).toMatchObject({ fixOn: 'source', fix: 'ALTER ROLE mig SUPERUSER;' });
+  await mend(asAdmin, finding);
+  expect(await troubles(pair, 'PGG176')).toEqual([]);
+});
+
 test('what may not be seen is said, never guessed', async ({ source, target }) => {
   const asRole = { source: await poorRole(source), target: await poorRole(target) };
-  const [blind] = await troubles(asRole, 'PGG151');
-  expect(blind).toMatchObject({ severity: 'warning', title: expect.stringContaining('could not look') });
-  await mend({ source, target }, blind);
+  const blind = await troubles(asRole, 'PGG151');
+  expect(blind.map(({ fixOn }) => fixOn)).toEqual(['source', 'target']);
+  for (const finding of blind) {
+    expect(finding).toMatchObject({ severity: 'warning', title: expect.stringContaining('could not look') });
+    await mend({ source, target }, finding);
+  }
   expect(await troubles(asRole, 'PGG151')).toEqual([]);
 });
 

@@ -42,6 +42,21 @@ test('what does not load is named, the rest loads, and nothing is left', async (
   expect(await tryInScratchDatabase(source.address, STATEMENTS.slice(0, 1))).toEqual([]);
 });
 
+test('an extension that only one database may have is not tried, nor is what is built on it', async ({
+  target,
+}) => {
+  const found = await tryInScratchDatabase(target.address, [
+    {
+      kind: 'EXTENSION',
+      name: 'pg_cron',
+      sql: 'CREATE EXTENSION IF NOT EXISTS pg_cron WITH SCHEMA pg_catalog;',
+    },
+    { kind: 'VIEW', name: 'jobs', sql: 'CREATE VIEW public.jobs AS SELECT jobid FROM cron.job;' },
+    { kind: 'EXTENSION', name: 'no_such', sql: 'CREATE EXTENSION no_such;' },
+  ]);
+  expect(found).toMatchObject([{ id: 'PGG190', object: 'EXTENSION no_such' }]);
+});
+
 test('a role that may not make a database is told how it may', async ({ source, target }) => {
   await target.exec(`CREATE ROLE ${target.name}_poor LOGIN PASSWORD 'x'`);
   const address = { ...target.address, user: `${target.name}_poor`, password: 'x' };

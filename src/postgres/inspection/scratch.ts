@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { describeAddress, type ServerAddress } from '../../config/server-address.ts';
 import type { Finding } from '../../domain/finding.ts';
+import { OF_ONE_DATABASE } from '../../domain/preflight/extensions.ts';
 import { doesNotLoad, noScratchDatabase, partlyTried } from '../../domain/preflight/scratch.ts';
 import { Connection, sqlState } from '../connection.ts';
 import { ownDatabaseOptions } from '../databases.ts';
@@ -85,23 +86,35 @@ async function load(
   all: readonly NamedStatement[],
   { budgetMs = Number.POSITIVE_INFINITY, signal }: ScratchOptions,
 ): Promise<Finding[]> {
-  const statements = all.filter((statement) => !HARMLESS.has(statement.kind));
+  const statements = all.filter((statement) => !HARMLESS.has(statement.kind) && !isOfOneDatabase(statement));
+  const missing = all.flatMap((one) => (isOfOneDatabase(one) ? (OF_ONE_DATABASE.get(one.name) ?? []) : []));
   const started = performance.now();
   const found: Finding[] = [];
   for (let first = 0; first < statements.length; first += BATCH) {
     signal?.throwIfAborted();
     if (performance.now() - started > budgetMs) return [...found, unfinished(first, statements.length)];
     const batch = statements.slice(first, first + BATCH);
-    if ((await attempt(inside, batch)) !== undefined) found.push(...(await oneByOne(inside, batch)));
+    if ((await attempt(inside, batch)) !== undefined) found.push(...(await oneByOne(inside, batch, missing)));
   }
   return found;
 }
 
-async function oneByOne(inside: Connection, batch: readonly NamedStatement[]): Promise<Finding[]> {
+/** PGG147 says whether the target's own database may have it. */
+const isOfOneDatabase = ({ kind, name }: NamedStatement): boolean =>
+  kind === 'EXTENSION' && OF_ONE_DATABASE.has(name);
+
+/** `missing`: schemas of extensions that were left out. */
+async function oneByOne(
+  inside: Connection,
+  batch: readonly NamedStatement[],
+  missing: readonly string[],
+): Promise<Finding[]> {
   const found: Finding[] = [];
   for (const statement of batch) {
     const error = await attempt(inside, [statement]);
-    if (error !== undefined && !NEEDS_A_ROLE.has(error.routine ?? '')) found.push(failed(statement, error));
+    if (error === undefined || NEEDS_A_ROLE.has(error.routine ?? '')) continue;
+    if (missing.some((schema) => statement.sql.includes(`${schema}.`))) continue;
+    found.push(failed(statement, error));
   }
   return found;
 }

@@ -15,9 +15,10 @@ import type {
 import type { Connection } from '../connection.ts';
 import { belongsToExtension } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
+import { readActivity } from './activity.ts';
 import { ifAllowed } from './attempt.ts';
 import { readIdentity, readSettings } from './identity.ts';
-import { readOwnRole } from './own-role.ts';
+import { mayActAs, readOwnRole } from './own-role.ts';
 
 export async function inspectServer(connection: Connection): Promise<ServerFacts> {
   const identity = await readIdentity(connection);
@@ -38,6 +39,7 @@ export async function inspectServer(connection: Connection): Promise<ServerFacts
     eventTriggers: await connection.query<EventTrigger>(eventTriggersSql),
     ownSchemaTables: await names(connection, ownSchemaSql),
     synchronousStandbys: await readSynchronousStandbys(connection),
+    activity: await readActivity(connection, role.seesAllActivity),
   };
 }
 
@@ -80,9 +82,14 @@ const extensionsSql = sql`
   FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace
   ORDER BY x.extname`;
 
+/** Who may grant a role may grant it to itself: sync does. */
 const rolesSql = sql`
-  SELECT rolname AS name, rolcanlogin AS "canLogin", pg_has_role(oid, 'MEMBER') AS "mayActAs"
-  FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname`;
+  SELECT r.rolname AS name, r.rolcanlogin AS "canLogin",
+    ${mayActAs(sql`r.oid`)} OR EXISTS (
+      SELECT FROM pg_auth_members m JOIN pg_roles own ON own.oid = m.member
+      WHERE m.roleid = r.oid AND m.admin_option AND own.rolname = current_user
+        AND current_setting('server_version_num')::int >= 160000) AS "mayActAs"
+  FROM pg_roles r WHERE r.rolname !~ '^pg_' ORDER BY r.rolname`;
 
 async function readStoredSettings(connection: Connection): Promise<StoredSetting[]> {
   const rows = await connection.query<{

@@ -131,6 +131,15 @@ test('what is stored with the database is carried over, and so no difference', a
 });
 
 describe('case 34: removed settings', () => {
+  test('what no list of settings shows is not gone', async ({ source, target }) => {
+    const app = `${source.name}_app`;
+    await source.exec(
+      `CREATE ROLE ${app}; ALTER ROLE ${app} SET role = ${app}; ALTER ROLE ${app} SET seed = 0.5`,
+    );
+    const found = await troubles({ source, target }, 'PGG108');
+    expect(found.filter(({ object }) => object === `role ${app}`)).toEqual([]);
+  });
+
   test('of 15: in its file, and renamed', async ({ ownServers }) => {
     const pair = await pairOf(ownServers, { vacuum_defer_cleanup_age: '10' }, {});
     await run(pair.source, 'ALTER DATABASE postgres SET force_parallel_mode = off');

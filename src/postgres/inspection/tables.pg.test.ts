@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest';
 import { test } from '../../../test/support/fixture.ts';
-import { mend, troubles } from '../../../test/support/preflight.ts';
+import { Link } from '../../../test/support/link-by-hand.ts';
+import { check, mend, troubles } from '../../../test/support/preflight.ts';
 import type { RuleId } from '../../domain/finding.ts';
 
 interface Case {
@@ -83,6 +84,57 @@ const UNPUBLISHABLE: readonly Case[] = [
     write: `UPDATE "Foo"".Bar"."Select ""x"".$1:\\\\" SET a = 2`,
   },
 ];
+
+/** Generated columns are not sent: a subscriber that looks for its row by one finds none, and stops. */
+describe('an identity that holds a generated column', () => {
+  const TABLE = `CREATE TABLE doc (data jsonb, other int NOT NULL UNIQUE,
+      id int NOT NULL GENERATED ALWAYS AS ((data ->> 'id')::int) STORED)`;
+  for (const [name, setup, fix] of [
+    [
+      'a primary key',
+      `ALTER TABLE doc ADD PRIMARY KEY (id)`,
+      /^ALTER TABLE public\.doc REPLICA IDENTITY USING INDEX doc_other_key;$/,
+    ],
+    [
+      'a primary key, and nothing else is unique',
+      `ALTER TABLE doc DROP other, ADD PRIMARY KEY (id)`,
+      /ADD COLUMN pgglide_key .* UNIQUE;\nALTER TABLE public\.doc REPLICA IDENTITY USING INDEX pgglide_key_of_doc;$/,
+    ],
+    [
+      'a primary key, which a subscriber looks at with FULL, too',
+      `ALTER TABLE doc DROP other, ADD PRIMARY KEY (id), REPLICA IDENTITY FULL`,
+      /ADD COLUMN pgglide_key/,
+    ],
+    [
+      'a named index',
+      `CREATE UNIQUE INDEX i ON doc (id); ALTER TABLE doc DROP other, REPLICA IDENTITY USING INDEX i`,
+      /REPLICA IDENTITY FULL;$/,
+    ],
+  ] as const) {
+    test(name, async ({ source, target }) => {
+      await source.exec(`${TABLE}; ${setup}`);
+      const [finding, ...more] = await troubles({ source, target }, 'PGG146');
+      expect(more).toEqual([]);
+      expect(finding).toMatchObject({ severity: 'blocker', object: 'public.doc', fixOn: 'source' });
+      expect(finding?.fix).toMatch(fix);
+      await mend({ source, target }, finding);
+      const found = await check({ source, target });
+      expect(found.filter(({ severity }) => severity === 'blocker')).toEqual([]);
+
+      await target.exec(`${TABLE}; ${setup}`);
+      await mend({ source: target, target }, finding);
+      await using link = await Link.start(source, target);
+      const other = setup.includes('DROP other') ? '' : ', other';
+      await source.exec(`INSERT INTO doc (data${other}) SELECT jsonb_build_object('id', n)${other && ', n'} FROM generate_series(1, 3) n;
+        UPDATE doc SET data = data || '{"seen": 1}' WHERE id = 1; DELETE FROM doc WHERE id = 2`);
+      await link.waitForArrival();
+      expect(await target.rows('SELECT data FROM doc ORDER BY id')).toEqual([
+        { data: { id: 1, seen: 1 } },
+        { data: { id: 3 } },
+      ]);
+    });
+  }
+});
 
 describe('tables that cannot be published', () => {
   for (const { name, rule, setup, object, fix, write } of UNPUBLISHABLE) {

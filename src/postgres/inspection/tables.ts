@@ -5,6 +5,7 @@ import type { IndexFact, Scope, TableFact } from '../../domain/preflight/facts.t
 import type { Connection } from '../connection.ts';
 import { relationInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
+import { mayActAs } from './own-role.ts';
 
 type TableRow = Omit<TableFact, 'indexes' | 'incomparableColumns' | 'root' | 'tablespace'> & {
   readonly oid: number;
@@ -53,7 +54,7 @@ const tablesSql = (scope: Scope): Sql => sql`
     c.relpersistence = 'u' AS "isUnlogged",
     CASE c.relreplident WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' WHEN 'i' THEN 'index' ELSE 'default' END
       AS "replicaIdentity",
-    owner.rolname AS owner, pg_has_role(c.relowner, 'MEMBER') AS "mayActAsOwner",
+    owner.rolname AS owner, ${mayActAs(sql`c.relowner`)} AS "mayActAsOwner",
     has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AS "isReadable",
     c.relrowsecurity AS "hasRowSecurity", c.relforcerowsecurity AS "forcesRowSecurity",
     greatest(c.reltuples, 0)::float8 AS "estimatedRows",
@@ -75,13 +76,14 @@ const indexesSql = (scope: Scope): Sql => sql`
     i.indisvalid AND i.indisready AND i.indislive AS "isValid", i.indisreplident AS "isReplicaIdentity",
     i.indpred IS NOT NULL AS "isPartial", i.indexprs IS NOT NULL AS "hasExpressions",
     keys.not_null AS "columnsNotNull", am.amname = 'btree' AS "isBtree", i.indkey[0] <> 0 AS "leadsWithColumn",
-    keys.columns AS columns
+    keys.columns AS columns, keys.generated AS "hasGeneratedColumn"
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_namespace xn ON xn.oid = x.relnamespace
   JOIN pg_am am ON am.oid = x.relam
   CROSS JOIN LATERAL (
     SELECT coalesce(bool_and(a.attnotnull), false) AS not_null,
+      coalesce(bool_or(a.attgenerated <> ''), false) AS generated,
       coalesce(array_agg(a.attname::text ORDER BY k.n), '{}') AS columns
     FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
     LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum

@@ -1,0 +1,52 @@
+import { allEnded } from '../base/async.ts';
+import { SwitchoverAbortedError } from '../domain/errors.ts';
+import type { SwitchoverStep } from '../engine/switchover-step.ts';
+import { type ClusterRoles, readRoles } from '../postgres/roles.ts';
+import { type RoleStatement, roleStatements } from '../schema/role-statements.ts';
+
+/**
+ * Refuses a cutover when roles, passwords, memberships or stored settings of this database came to the source after sync
+ * carried them: clients that connect anew after the switch would be refused. A way back is not refused for it, only
+ * warned of: nothing brings roles to the source, and who goes back is in a hurry. Reads only.
+ *
+ * @throws {SwitchoverAbortedError} `role_drift`, with what is missing, without secrets
+ */
+export const checkRoles: SwitchoverStep = {
+  id: 'check-roles',
+  title: 'Guardrails: roles and passwords are on the new side',
+  describe: ({ from, to }) => [`compare the roles of this database on the ${from} with those on the ${to}`],
+
+  async run({ oldSide, newSide, to, events }) {
+    const [old, fresh] = await allEnded([readRoles(oldSide), readRoles(newSide)]);
+    if (to === 'source') {
+      const missing = roleStatements(withoutOurs(old), fresh, { include: 'members' }).roles;
+      if (missing.length > 0)
+        await events.emit('warning', {
+          code: 'role_drift',
+          message: `The source's roles are not what they are on the target: ${listed(missing)}`,
+          hint: 'Make the same changes there: clients that connect anew may be refused.',
+        });
+      return;
+    }
+    const { roles, database } = roleStatements(old, fresh, { include: 'members' });
+    const missing = [...roles, ...database];
+    if (missing.length === 0) return;
+    throw new SwitchoverAbortedError(
+      'role_drift',
+      `Roles or settings of the source changed since the sync. Not on the target: ${listed(missing)}`,
+      {
+        hint: 'Run pgglide sync: it brings them to the target. Then try again.',
+        facts: { missing: missing.map(({ description }) => description) },
+      },
+    );
+  },
+};
+
+const listed = (statements: readonly RoleStatement[]): string =>
+  statements.map(({ description }) => description).join('; ');
+
+/** The role that pgglide logs in with on the target needs not be on the source. */
+const withoutOurs = (roles: ClusterRoles): ClusterRoles => ({
+  ...roles,
+  roles: roles.roles.filter(({ name }) => name !== roles.currentRole),
+});
