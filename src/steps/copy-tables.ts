@@ -21,6 +21,7 @@ import { indexTuning, tableSizes } from '../schema/index-builds.ts';
 import { IndexesAhead } from '../schema/indexes-ahead.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
+import { areReferenced } from '../schema/table-ties.ts';
 import { beginCopy, isCopied, readCopyProgress, recordParts } from '../state/copy-progress.ts';
 import { readPaceSettings } from '../state/pace-settings.ts';
 import { countStatements, markStatementsDone, readOpenStatements } from '../state/schema-progress.ts';
@@ -123,7 +124,18 @@ async function leaveToNewLane(
     else if (leaving.length > 0) await withBriefLock(source, dropTablesSql(lane.publication, leaving));
   }
   if (missing.length === 0) return;
-  await withBriefLock(target, sql`TRUNCATE ${list(missing.map((table) => ident(table.schema, table.name)))}`);
+  await emptyTables(target, missing);
+}
+
+/** By TRUNCATE, but where others refer to them: tables that were made anew when the foreign keys stood already. */
+async function emptyTables(target: Connection, tables: readonly TableName[]): Promise<void> {
+  const names = tables.map(({ schema, name }) => ident(schema, name));
+  if (!(await areReferenced(target, tables))) return withBriefLock(target, sql`TRUNCATE ${list(names)}`);
+  await target.transaction(async () => {
+    // Or the rows that refer to them would go with them.
+    await target.script(sql`SET LOCAL session_replication_role = replica`);
+    for (const name of names) await target.script(sql`DELETE FROM ${name}`);
+  });
 }
 
 async function copyInLanes(context: StepContext, lanes: readonly NewLane[]): Promise<void> {
