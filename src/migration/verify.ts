@@ -17,6 +17,7 @@ import { freshPlan } from './fresh-plan.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
+import { schemaAgreement } from './schema-agreement.ts';
 import type { Session } from './session.ts';
 
 const ARRIVAL_TIMEOUT_MS = 60_000;
@@ -46,7 +47,9 @@ async function verifyDatabase(session: Session): Promise<Verification> {
   const row = await requirePlan(session);
   await reviveLink(session, row);
   const { tables } = await agreedPlan(session, row.plan);
-  return verifyOnline(await comparisonOptions(session, row.activeSide, tables));
+  const schema = await schemaAgreement(session, tables);
+  const verification = await verifyOnline(await comparisonOptions(session, row.activeSide, tables));
+  return { ...verification, summary: { ...verification.summary, schema } };
 }
 
 /** Rows are compared and overwritten only where both sides have the same columns: those that they have now. */

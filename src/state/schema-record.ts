@@ -42,6 +42,30 @@ export async function readRecordedClass<Objects extends object>(
   return { source: of('source'), target: of('target') };
 }
 
+/** Of each class what is not written alike on both sides, the record's alone. */
+export async function readUnlikeObjects(
+  target: Connection,
+  migration: string,
+): Promise<ReadonlyMap<string, Readonly<Record<Side, Record<string, string>>>>> {
+  const objectsOf = (side: Side) => sql`
+    SELECT c.class, o.key, o.value FROM pgglide.schema_class c CROSS JOIN LATERAL jsonb_each_text(c.objects) AS o
+    WHERE c.migration = ${migration} AND c.side = ${side}`;
+  const rows = await target.query<{ class: string; key: string } & Record<Side, string | null>>(sql`
+    SELECT class, key, s.value AS source, t.value AS target
+    FROM (${objectsOf('source')}) AS s FULL JOIN (${objectsOf('target')}) AS t USING (class, key)
+    WHERE s.value IS DISTINCT FROM t.value ORDER BY class, key`);
+  const classes = new Map<string, Record<Side, Record<string, string>>>();
+  for (const row of rows) {
+    const objects = classes.get(row.class) ?? { source: {}, target: {} };
+    for (const side of ['source', 'target'] as const) {
+      const definition = row[side];
+      if (definition !== null) objects[side][row.key] = definition;
+    }
+    classes.set(row.class, objects);
+  }
+  return classes;
+}
+
 /** The source's as it was when its schema was dumped; undefined where an older version of the tool has dumped it. */
 export async function readDumpedClass<Objects extends object>(
   target: Connection,
