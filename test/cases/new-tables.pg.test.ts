@@ -59,13 +59,19 @@ describe('case 14: a table created after the sync', () => {
     source,
     target,
   }) => {
-    await source.exec('CREATE TABLE old (id serial PRIMARY KEY)');
+    const app = `${source.name}_app`;
+    const grant = (table: string) => `GRANT ALL ON ${table}, ${table}_id_seq TO ${app}`;
+    await source.exec(
+      `CREATE ROLE ${app} LOGIN PASSWORD 'app'; CREATE TABLE old (id serial PRIMARY KEY); ${grant('old')}`,
+    );
     await withScene({ source, target }, async (scene) => {
       const run = (command: 'sync' | 'verify' | 'cutover' | 'rollback') =>
         scene.run(async (migration) => void (await migration[command]()));
       await run('sync');
-      const client = await openSession({ ...source.address, ...scene.proxy });
-      await client.query('CREATE TABLE late (id serial PRIMARY KEY, old int REFERENCES old)');
+      await source.exec(
+        `CREATE TABLE late (id serial PRIMARY KEY, old int REFERENCES old); ${grant('late')}`,
+      );
+      const client = await openSession({ ...source.address, ...scene.proxy, user: app, password: 'app' });
       const written = { late: [] as number[], old: [] as number[] };
       let isOver = false;
       const write = async (table: 'late' | 'old') => {
