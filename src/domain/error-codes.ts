@@ -438,6 +438,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Mend what it says on either server, then run the same command again; what is done is not repeated.',
   ),
   prerequisite(
+    'table_renamed',
+    'A replicated table has another name (or schema) on each side, or one that the plan does not know.',
+    'Rename it on the other side too, or back; on both sides alike it stays in the migration.',
+  ),
+  prerequisite(
     'new_table_without_identity',
     'A table that was created on the source after the sync has no replica identity.',
     'Give it a primary key, or ALTER TABLE ... REPLICA IDENTITY FULL; then run `pgglide sync` again.',

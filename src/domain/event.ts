@@ -76,12 +76,26 @@ export interface VerificationTable {
   readonly ms: number;
 }
 
+/** What the comparison of rows does not tell. */
+export interface SchemaAgreement {
+  /** Differences that were there at the first comparison of the schemas, and are known since. New ones end a verification. */
+  readonly differences: readonly {
+    readonly class: string;
+    readonly object: string;
+    readonly change: 'added' | 'dropped' | 'changed';
+  }[];
+  /** Stored generated columns, "schema.table.column": each server computes its own. */
+  readonly generatedColumns: readonly string[];
+}
+
 export interface VerificationSummary {
   /** `pinned`: both sides in snapshots of one instant. `online`: under load, differences confirmed by re-reading. */
   readonly mode: 'pinned' | 'online';
   readonly equal: boolean;
   readonly tables: readonly VerificationTable[];
   readonly sequencesEqual: boolean | undefined;
+  /** Of `online` ones, since this is looked at. */
+  readonly schema?: SchemaAgreement;
   readonly seconds: number;
 }
 

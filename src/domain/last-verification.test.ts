@@ -24,6 +24,16 @@ test.each(['copied_anew', 'transaction_skipped'])('none counts that is older tha
   expect(lastVerification([verified, warned(code), verified])).toBe(verified);
 });
 
+test('none counts that is older than a copy: a table that joined has not been compared', () => {
+  const copied: MigrationEvent = {
+    type: 'copy-finished',
+    at: verified.at,
+    data: { tables: 1, rows: 0, bytes: 0, seconds: 0 },
+  };
+  expect(lastVerification([verified, copied])).toBeUndefined();
+  expect(lastVerification([copied, verified])).toBe(verified);
+});
+
 test.each([
   ['never', undefined],
   ['differences', { at: verified.at, equal: false }],

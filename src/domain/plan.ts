@@ -1,6 +1,6 @@
-/** What a migration moves: decided once, at the first sync, from the source's catalog. */
+/** What a migration moves: decided at the first sync from the source's catalog, and held against it by what follows. */
 
-import type { TableName } from './names.ts';
+import type { Side, TableName } from './names.ts';
 
 /** A heap that holds rows: the table itself, or one leaf of a partition tree. */
 export interface Heap extends TableName {
@@ -26,6 +26,8 @@ export interface PlannedTable extends LinkedTable {
   readonly writeCount?: number;
   /** What stays in one lane with it: a TRUNCATE ... CASCADE, or a trigger that fires for the apply worker, may touch both. */
   readonly tiedTo?: readonly TableName[];
+  /** By which it is known again under another name. Undefined until both sides have it, and in plans of before this was read. */
+  readonly oids?: Readonly<Record<Side, number>>;
 }
 
 export interface Plan {

@@ -8,6 +8,8 @@ const READY: ReadinessFacts = {
   preparedTransactions: [],
   vacuums: [],
   feeds: [],
+  unlinked: [],
+  from: 'source',
 };
 const blockers = (change: Partial<ReadinessFacts>) =>
   blocking(readiness({ ...READY, ...change }, { maxLagMs: 1000 })).map((guardrail) => guardrail.id);
@@ -26,6 +28,7 @@ test.each([
   ],
   ['prepared-transactions', { preparedTransactions: ['gid'] }],
   ['feeds', { feeds: ['sub on the source'] }],
+  ['tables', { unlinked: ['public.t'] }],
 ] as const)('%s blocks, with a hint', (id, change) => {
   expect(blockers(change)).toEqual([id]);
   const [guardrail] = blocking(readiness({ ...READY, ...change }, { maxLagMs: 1000 }));

@@ -1,5 +1,7 @@
 /** May we switch now? Pure: facts and thresholds in, one line per guardrail out. */
 
+import type { Side } from './names.ts';
+
 export interface LongTransaction {
   readonly pid: number;
   readonly user: string;
@@ -19,10 +21,14 @@ export interface ReadinessFacts {
   readonly vacuums: readonly string[];
   /** Subscriptions of others that write into replicated tables: "name on the source". No fence stops their workers. */
   readonly feeds: readonly string[];
+  /** Tables that both sides have and the link does not carry. */
+  readonly unlinked: readonly string[];
+  /** The side that takes the writes. */
+  readonly from: Side;
 }
 
 export interface Guardrail {
-  readonly id: 'link' | 'lag' | 'long-transactions' | 'prepared-transactions' | 'vacuum' | 'feeds';
+  readonly id: 'link' | 'lag' | 'long-transactions' | 'prepared-transactions' | 'vacuum' | 'feeds' | 'tables';
   readonly isOk: boolean;
   readonly text: string;
   readonly hint: string;
@@ -32,7 +38,14 @@ export const blocking = (guardrails: readonly Guardrail[]): Guardrail[] =>
   guardrails.filter((guardrail) => !guardrail.isOk);
 
 export function readiness(facts: ReadinessFacts, limits: { readonly maxLagMs: number }): Guardrail[] {
-  return [link(facts), lag(facts, limits.maxLagMs), ...transactions(facts), vacuum(facts), feeds(facts)];
+  return [
+    link(facts),
+    lag(facts, limits.maxLagMs),
+    ...transactions(facts),
+    vacuum(facts),
+    feeds(facts),
+    tables(facts),
+  ];
 }
 
 function link({ linkRuns }: ReadinessFacts): Guardrail {
@@ -91,5 +104,23 @@ function feeds({ feeds: names }: ReadinessFacts): Guardrail {
     isOk,
     text: isOk ? 'nobody else feeds the tables' : `subscriptions of others are enabled: ${names.join(', ')}`,
     hint: 'ALTER SUBSCRIPTION ... DISABLE, and hand it over after the switch (pgglide explain PGG166 tells how): its rows would be on one side only.',
+  };
+}
+
+/** Sync may add tables while the source is active; the way back takes those that are in it. */
+const JOIN: Readonly<Record<Side, string>> = {
+  source:
+    'Created, or dropped and created again, since the sync: pgglide sync copies them and lets the link follow.',
+  target:
+    'Created, or dropped and created again, since the cutover: their rows would stay on the target. Leave them out with scope.exclude if they may, or pgglide complete.',
+};
+
+function tables({ unlinked, from }: ReadinessFacts): Guardrail {
+  const isOk = unlinked.length === 0;
+  return {
+    id: 'tables',
+    isOk,
+    text: isOk ? 'every table is replicated' : `not replicated: ${unlinked.join(', ')}`,
+    hint: JOIN[from],
   };
 }

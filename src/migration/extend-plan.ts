@@ -3,75 +3,84 @@
 import { PrerequisiteError } from '../domain/errors.ts';
 import { qualified, type TableName } from '../domain/names.ts';
 import type { Plan, PlannedTable } from '../domain/plan.ts';
-import type { Connection } from '../postgres/connection.ts';
 import { dropFence } from '../postgres/fence.ts';
+import { isLinked } from '../postgres/linked-tables.ts';
 import { dumpForTarget } from '../schema/dump-for-target.ts';
-import {
-  type NewRelation,
-  newRelations,
-  presentObjects,
-  presentOn,
-  publishedByUs,
-} from '../schema/new-relations.ts';
+import { type NewRelation, newRelations, presentObjects } from '../schema/new-relations.ts';
 import { isNeeded, statementsOfNew, unknownStatements } from '../schema/new-statements.ts';
-import { planMigration } from '../schema/plan-migration.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
-import { savePlan } from '../state/migration-row.ts';
+import { forgetTables, isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { countStatements, readStatements, saveStatements } from '../state/schema-progress.ts';
+import { keepPlan, type PlanNow, planNow } from './fresh-plan.ts';
 import type { Session } from './session.ts';
 
 /**
- * Adds what is new to the plan and its DDL to the statements that sync executes; the steps of sync do the rest (a table
- * is copied in a lane of its own, a partition's rows come through its root). Tables that were dropped on both sides
- * leave the plan. Before the schema is loaded there is nothing to add.
+ * Brings the plan up to date, adds what is new to it and its DDL to the statements that sync executes; the steps of sync
+ * do the rest (a table is copied in a lane of its own, a partition's rows come through its root). Tables that were
+ * dropped on both sides leave the plan; those that were made anew under their name, which no link carries, are copied
+ * anew. Before the schema is loaded there is nothing to add.
  *
  * @returns the plan as it is now, and whether anything has to be made
- * @throws {PrerequisiteError} `new_table_without_identity`
+ * @throws {PrerequisiteError} `new_table_without_identity`, `table_renamed`
  */
 export async function extendPlan(
   session: Session,
-  plan: Plan,
+  saved: Plan,
 ): Promise<{ readonly plan: Plan; readonly isExtended: boolean }> {
   const { source, target, migration, settings } = session;
-  const known = await countStatements(target, migration);
-  if (known.all === 0 || known.openPreData > 0) return { plan, isExtended: false };
+  const counted = await countStatements(target, migration);
+  if (counted.all === 0 || counted.openPreData > 0) return { plan: saved, isExtended: false };
   const [relations, now] = await Promise.all([
     newRelations(source, target, settings.scope),
-    planMigration(source, target, settings.scope),
+    planNow(session, saved),
   ]);
-  const [kept, added] = await Promise.all([stillThere(session, plan), notYetPlanned(source, plan, now)]);
-  if (relations.length + added.length === 0 && kept.length === plan.tables.length)
-    return { plan, isExtended: false };
-  assertIdentified(now, [...relations, ...added]);
+  const { renamed, unknown: added } = now;
+  assertIdentified([...now.plan.tables, ...added], [...relations, ...added]);
   const statements = relations.length === 0 ? [] : await newStatements(session, relations);
-  const isExtended = added.length + statements.length > 0;
+  const unlinked = await unlinkedTables(session, now);
+  const isExtended = added.length + statements.length + unlinked.length > 0;
   // No cutover may begin before what is added is copied, also when this run is killed in between.
-  if (isExtended) await session.changePhase('following', 'syncing');
+  if (isExtended) await enterSyncing(session);
   // A detached partition keeps the fence that would refuse its copy; sync raises it again at its end.
-  await dropFence(target, added);
-  const extended = session.withOthers({ ...now, tables: [...kept, ...added] });
+  await dropFence(target, [...added, ...unlinked]);
+  const plan = { ...now.plan, tables: [...now.plan.tables, ...added] };
   await target.transaction(async () => {
     await saveStatements(target, migration, statements);
-    await savePlan(target, migration, extended);
+    await keepPlan(session, plan, renamed);
+    await forgetTables(target, migration, unlinked);
   });
-  return { plan: extended, isExtended };
+  if (unlinked.length > 0) await tellCopiedAnew(session, unlinked);
+  return { plan, isExtended };
 }
 
-async function stillThere({ source, target }: Session, { tables }: Plan): Promise<PlannedTable[]> {
-  const [onSource, onTarget] = await Promise.all([presentOn(source, tables), presentOn(target, tables)]);
-  return tables.filter((table) => onSource.has(qualified(table)) || onTarget.has(qualified(table)));
+async function enterSyncing(session: Session): Promise<void> {
+  if ((await session.row())?.phase === 'following') await session.changePhase('following', 'syncing');
 }
 
-/** Also those whose DDL somebody has run on both sides by hand. */
-async function notYetPlanned(source: Connection, plan: Plan, now: Plan): Promise<PlannedTable[]> {
-  const known = new Set([...plan.tables.map(qualified), ...(await publishedByUs(source))]);
-  return now.tables.filter((table) => !known.has(qualified(table)));
+/** Copied once, and made anew on a side since: its rows are those of a table that is gone. */
+async function unlinkedTables(
+  { target, migration }: Session,
+  { whole, renamed, link }: PlanNow,
+): Promise<PlannedTable[]> {
+  const newNames = new Map(renamed.map(({ from, to }) => [qualified(from), qualified(to)]));
+  const progress = (await readCopyProgress(target, migration)).filter(isCopied).map(qualified);
+  const copied = new Set(progress.map((name) => newNames.get(name) ?? name));
+  // In a sync that was killed a lane may have no subscription yet.
+  const isCarried = (table: TableName) =>
+    link.isSubscribed ? isLinked(link, table) : link.published.has(qualified(table));
+  return whole.filter((table) => copied.has(qualified(table)) && !isCarried(table));
 }
+
+const tellCopiedAnew = ({ databaseEvents }: Session, tables: readonly TableName[]): Promise<void> =>
+  databaseEvents.emit('warning', {
+    code: 'copied_anew',
+    message: `Dropped and created again on one side since the copy, so that no link carries it: ${tables.map(qualified).join(', ')}. Its rows on the target are replaced by those of the source`,
+  });
 
 /** Published without one, the application's own UPDATE would fail at once. */
-function assertIdentified(now: Plan, relations: readonly TableName[]): void {
+function assertIdentified(tables: readonly PlannedTable[], relations: readonly TableName[]): void {
   const names = new Set(relations.map(qualified));
-  const nameless = now.tables.filter(
+  const nameless = tables.filter(
     (table) =>
       table.replicaIdentity === 'none' &&
       [table, ...table.heaps].some((relation) => names.has(qualified(relation))),

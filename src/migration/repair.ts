@@ -7,9 +7,11 @@ import { takeRunnerLock } from '../state/runner-lock.ts';
 import { repairRows } from '../verify/repair-rows.ts';
 import type { DifferingRow, Verification } from '../verify/verification.ts';
 import { verifyOnline } from '../verify/verify-online.ts';
+import { naming } from './each-database.ts';
+import { updateOwnSchema } from './own-schema.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
-import { comparisonOptions, verify } from './verify.ts';
+import { agreedPlan, comparisonOptions, verify } from './verify.ts';
 
 /** Asked with the rows that are about to be overwritten on `side`; throws to leave them. */
 export type ConfirmRepair = (question: {
@@ -28,6 +30,7 @@ const MOST_ROWS = 1_000;
 
 /**
  * @throws {UsageError} `table_not_in_plan`
+ * @throws {DifferenceError} `schema_differs`: a row written anew would lose what only one side has a column for
  * @throws {RefusedError} `too_many_rows_to_repair`, `rows_busy`; whatever `confirm` throws: nothing was changed
  */
 export async function repair(
@@ -38,6 +41,7 @@ export async function repair(
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
   const { activeSide } = await requireRow(session, 'verify');
+  await updateOwnSchema(session);
   const { database, table } = await findTable(session, tableName);
   const options = await comparisonOptions(database, activeSide, [table]);
   const { differingRows: rows } = await verifyOnline({ ...options, maxRowsShown: MOST_ROWS + 1 });
@@ -58,7 +62,8 @@ async function findTable(
 ): Promise<{ readonly database: Session; readonly table: PlannedTable }> {
   const found: { database: Session; table: PlannedTable }[] = [];
   for (const database of session.databases) {
-    const { tables } = (await requirePlan(database)).plan;
+    const { plan } = await requirePlan(database);
+    const { tables } = await naming(database.prefix, () => agreedPlan(database, plan));
     const table = tables.find((each) => namesOf(each, database.database).includes(name));
     if (table !== undefined) found.push({ database, table });
   }

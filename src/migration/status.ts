@@ -2,7 +2,7 @@
 
 import type { MigrationEvent } from '../domain/event.ts';
 import { lastVerification } from '../domain/last-verification.ts';
-import { type LaneNames, linkFrom, otherSide, type Side } from '../domain/names.ts';
+import { type LaneNames, linkFrom, otherSide, qualified, type Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
 import { tableBytes } from '../domain/plan.ts';
 import type { TrafficRequests } from '../domain/traffic-requests.ts';
@@ -16,6 +16,7 @@ import { laneLagMs } from '../postgres/lane-lag.ts';
 import { publishedTables } from '../postgres/publication.ts';
 import { type SlotState, slotState } from '../postgres/replication-slot.ts';
 import { type SubscriptionState, subscriptionState } from '../postgres/subscription.ts';
+import { unlinkedTables } from '../schema/unlinked-tables.ts';
 import { isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { tableExists } from '../state/install.ts';
 import { readJournal } from '../state/journal.ts';
@@ -206,6 +207,16 @@ async function readyItems(databases: readonly DatabaseState[], activeSide: Side)
     inAll(databases, ({ session }) => longTransactions(session.side(activeSide), LONG_TRANSACTION_MS)),
     inAll(databases, ({ session }) => preparedTransactions(session.side(activeSide))),
   ]);
+  const unlinked = await inAll(databases, ({ session, row }) =>
+    unlinkedTables({
+      migration: session.migration,
+      from: activeSide,
+      oldSide: session.side(activeSide),
+      newSide: session.side(otherSide(activeSide)),
+      settings: session.settings,
+      tables: row?.plan?.tables ?? [],
+    }),
+  );
   const linkRuns = databases.every(
     ({ lanes }) => lanes.length > 0 && lanes.every((lane) => lane.subscription?.isRunning ?? false),
   );
@@ -217,6 +228,11 @@ async function readyItems(databases: readonly DatabaseState[], activeSide: Side)
       ...(long.length > 0 ? { detail: `${long.length}` } : {}),
     },
     { name: 'prepared transactions', ok: prepared.length === 0 },
+    {
+      name: 'tables replicated',
+      ok: unlinked.length === 0,
+      ...(unlinked.length > 0 ? { detail: `not ${unlinked.map(qualified).join(', ')}` } : {}),
+    },
   ];
 }
 

@@ -4,6 +4,7 @@ import { PgglideError, RefusedError } from '../domain/errors.ts';
 import type { SwitchoverDirection, SwitchoverSummary, VerificationSummary } from '../domain/event.ts';
 import { lastVerification, type Trust, trustIn } from '../domain/last-verification.ts';
 import type { Phase } from '../domain/phase.ts';
+import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { Switchover } from '../engine/switchover-step.ts';
 import { readJournal } from '../state/journal.ts';
@@ -12,12 +13,13 @@ import { takeRunnerLock, takeSwitchLocks } from '../state/runner-lock.ts';
 import { openSessions } from '../steps/open-sessions.ts';
 import { putProxyIn } from '../steps/put-proxy-in.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
-import { undoStep } from './each-database.ts';
+import { naming, undoStep } from './each-database.ts';
+import { freshPlan } from './fresh-plan.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
 import { reviveLink } from './revive-link.ts';
-import { requireRow } from './rows.ts';
+import { requirePlan, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
 import { summarize } from './summary.ts';
 import { rehearse, switchOver } from './switchover.ts';
@@ -60,7 +62,8 @@ export async function runSwitch(
   }
   for (const database of session.databases) await reviveLink(database, row);
   const epoch = await epochBefore(session, row, traffic);
-  const context = await switchoverContext(session, { ...row, epoch }, direction, traffic);
+  const plan = await freshPlans(session, row.plan);
+  const context = await switchoverContext(session, { ...row, plan, epoch }, direction, traffic);
   const run = runWithSessions(session, context, row.phase);
   await run.then(
     () => session.events.release(),
@@ -68,6 +71,14 @@ export async function runSwitch(
     () => session.events.release().catch(() => undefined),
   );
   return run;
+}
+
+/** What was saved may be older than DDL that was run on both sides since. @returns the lead's */
+async function freshPlans(session: Session, saved: Plan): Promise<Plan> {
+  const plan = await freshPlan(session, saved);
+  for (const other of session.others)
+    await naming(other.prefix, async () => freshPlan(other, (await requirePlan(other)).plan));
+  return plan;
 }
 
 async function runWithSessions(session: Session, context: Switchover, phase: Phase): Promise<SwitchResult> {

@@ -9,8 +9,11 @@ import type { StepContext } from '../engine/step.ts';
 import { planMigration } from '../schema/plan-migration.ts';
 import { createMigration, type MigrationRow, savePlan } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
+import { readSchemaHashes } from '../state/schema-record.ts';
 import { discardStaleCopy } from '../steps/discard-stale-copy.ts';
+import { recordSchema } from '../steps/record-schema.ts';
 import { skipTransaction } from '../steps/skip-transaction.ts';
+import { subscribe } from '../steps/subscribe.ts';
 import { withWalGovernor } from '../steps/wal-governor.ts';
 import { check } from './check.ts';
 import { naming } from './each-database.ts';
@@ -49,16 +52,38 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
   const contexts = await planned(session);
   await enterSyncing(session, (await readRow(session)).phase);
   await withGovernors(contexts, async (signal) => {
-    for (const [place, { prefix }] of session.databases.entries()) {
+    for (const [place, database] of session.databases.entries()) {
+      const { prefix } = database;
       const context = contexts[place];
-      if (context !== undefined) await naming(prefix, () => syncDatabase({ ...context, signal }));
+      if (context !== undefined) await naming(prefix, () => syncDatabase(database, { ...context, signal }));
     }
   });
   await session.changePhase((await readRow(session)).phase, 'following');
 }
 
-async function syncDatabase(context: StepContext): Promise<void> {
-  for (const step of SYNC_STEPS) await reconcile(step, context);
+/** Before these the first sync looks what came to the source meanwhile: a partition would stop the link, a table is no drift. */
+const LOOKS_BEFORE: ReadonlySet<string> = new Set([subscribe.id, recordSchema.id]);
+
+async function syncDatabase(database: Session, context: StepContext): Promise<void> {
+  const isFirst = (await readSchemaHashes(database.target, database.migration)) === undefined;
+  let current = context;
+  for (const [place, step] of SYNC_STEPS.entries()) {
+    if (isFirst && LOOKS_BEFORE.has(step.id))
+      current = await withNewcomers(database, current, SYNC_STEPS.slice(0, place));
+    await reconcile(step, current);
+  }
+}
+
+/** Once each time: what comes in these moments, too, is the next sync's. */
+async function withNewcomers(
+  database: Session,
+  context: StepContext,
+  steps: typeof SYNC_STEPS,
+): Promise<StepContext> {
+  const { plan, isExtended } = await extendPlan(database, context.plan);
+  const current = { ...context, plan };
+  if (isExtended) for (const step of steps) await reconcile(step, current);
+  return current;
 }
 
 /** One database after the other, but the slots of all are watched, also of those that are waiting or through. */

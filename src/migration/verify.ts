@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { ReplicationError } from '../domain/errors.ts';
 import { linkFrom, otherSide, type Side } from '../domain/names.ts';
-import type { PlannedTable } from '../domain/plan.ts';
+import type { Plan, PlannedTable } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
@@ -13,15 +13,18 @@ import { mergeVerifications, type OwnVerification } from '../verify/merge-verifi
 import type { Verification } from '../verify/verification.ts';
 import { type VerifyOnlineOptions, verifyOnline } from '../verify/verify-online.ts';
 import { naming } from './each-database.ts';
+import { freshPlan } from './fresh-plan.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
+import { schemaAgreement } from './schema-agreement.ts';
 import type { Session } from './session.ts';
 
 const ARRIVAL_TIMEOUT_MS = 60_000;
 
 /**
  * @throws {DifferenceError} `schema_differs`
+ * @throws {PrerequisiteError} `table_renamed`
  * @throws {ReplicationError} `link_too_slow` when a marker does not arrive: there is nothing to compare with
  */
 export async function verify(session: Session): Promise<Verification> {
@@ -43,8 +46,16 @@ export async function verify(session: Session): Promise<Verification> {
 async function verifyDatabase(session: Session): Promise<Verification> {
   const row = await requirePlan(session);
   await reviveLink(session, row);
-  await reconcile(recordSchema, session.context(row.plan));
-  return verifyOnline(await comparisonOptions(session, row.activeSide, row.plan.tables));
+  const { tables } = await agreedPlan(session, row.plan);
+  const schema = await schemaAgreement(session, tables);
+  const verification = await verifyOnline(await comparisonOptions(session, row.activeSide, tables));
+  return { ...verification, summary: { ...verification.summary, schema } };
+}
+
+/** Rows are compared and overwritten only where both sides have the same columns: those that they have now. */
+export async function agreedPlan(session: Session, saved: Plan): Promise<Plan> {
+  await reconcile(recordSchema, session.context(saved));
+  return freshPlan(session, saved);
 }
 
 export async function comparisonOptions(

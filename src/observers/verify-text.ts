@@ -1,6 +1,6 @@
 /** The outcome of `verify`: what is equal in one line, what differs row by row. Pure. */
 
-import type { VerificationSummary } from '../domain/event.ts';
+import type { SchemaAgreement, VerificationSummary } from '../domain/event.ts';
 import type { TableName } from '../domain/names.ts';
 import { qualified } from '../domain/names.ts';
 import { printable } from './printable.ts';
@@ -38,6 +38,7 @@ export function verifyText(result: VerifyResult, style: Style): string {
   const different = summary.tables.filter((table) => !table.equal);
   const hidden = differingRows.length - MOST_ROWS;
   const lines = [
+    ...schemaLines(summary.schema, paint),
     rowsLine(summary, different.length, paint),
     ...different.map(
       ({ table, sourceRows, targetRows }) =>
@@ -50,10 +51,50 @@ export function verifyText(result: VerifyResult, style: Style): string {
           `${INDENT}${paint.warning} ${formatCount(unsettledRows)} rows changed faster than they could be compared`,
         ]
       : []),
+    ...generatedLines(summary.schema, paint),
     `sequences   ${sequences(summary.sequencesEqual, paint)}`,
-    lastLine(summary.equal, different.length),
+    lastLine(summary, different.length),
   ];
   return lines.join('\n');
+}
+
+function schemaLines(schema: SchemaAgreement | undefined, paint: Painter): string[] {
+  if (schema === undefined) return [];
+  const { differences } = schema;
+  if (differences.length === 0) return [`schema      ${paint.ok} the same on both sides`];
+  const known = `${formatCount(differences.length)} ${differences.length === 1 ? 'difference' : 'differences'} that were there after the sync and are taken for meant`;
+  return [
+    `schema      ${paint.warning} ${known}`,
+    ...shortened(
+      differences.map(
+        ({ class: kind, object, change }) => `${kind}: ${printable(object)} ${ON_TARGET[change]}`,
+      ),
+      paint,
+    ),
+  ];
+}
+
+/** From the source to the target. */
+const ON_TARGET: Readonly<Record<SchemaAgreement['differences'][number]['change'], string>> = {
+  added: 'is on the target alone',
+  dropped: 'is on the source alone',
+  changed: 'is not the same on the target',
+};
+
+function generatedLines(schema: SchemaAgreement | undefined, paint: Painter): string[] {
+  if (schema === undefined || schema.generatedColumns.length === 0) return [];
+  return [
+    `${INDENT}${paint.note} not compared: stored generated columns, which each server computes by itself`,
+    ...shortened(schema.generatedColumns.map(printable), paint),
+  ];
+}
+
+function shortened(lines: readonly string[], paint: Painter): string[] {
+  const hidden = lines.length - MOST_ROWS;
+  return [
+    ...lines.slice(0, MOST_ROWS).map((line) => `${INDENT}  ${line}`),
+    ...(hidden > 0 ? [`${INDENT}  ${paint.ellipsis} and ${hidden} more (all of them: -o json)`] : []),
+  ];
 }
 
 function rowsLine(summary: VerificationSummary, different: number, paint: Painter): string {
@@ -90,8 +131,9 @@ const shorten = (value: string): string => {
   return text.length <= MOST_LETTERS ? text : `${text.slice(0, MOST_LETTERS)}...`;
 };
 
-function lastLine(equal: boolean, different: number): string {
-  if (equal) return 'Both sides are equal.   Next: pgglide cutover --dry-run';
+function lastLine({ equal, schema }: VerificationSummary, different: number): string {
+  const what = (schema?.differences.length ?? 0) > 0 ? 'The rows of both sides' : 'Both sides';
+  if (equal) return `${what} are equal.   Next: pgglide cutover --dry-run`;
   if (different === 0) return 'The sides differ.';
   return `${different} ${different === 1 ? 'table differs' : 'tables differ'}.`;
 }

@@ -30,6 +30,13 @@ export async function planTables(connection: Connection, scope: Scope = {}): Pro
   };
 }
 
+/** Names of the tables that a migration of this scope moves. */
+export const carriedTables = (connection: Connection, scope: Scope): Promise<TableName[]> =>
+  connection.query<TableName>(sql`
+    SELECT n.nspname AS schema, c.relname AS name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE ${carriedRoots(scope)}`);
+
 type ReplicaIdentity = PlannedTable['replicaIdentity'];
 
 interface TableRow extends TableName {

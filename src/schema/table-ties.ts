@@ -32,3 +32,17 @@ export async function readTies(
   for (const { oid, schema, name } of rows) ties.set(oid, [...(ties.get(oid) ?? []), { schema, name }]);
   return ties;
 }
+
+/** Whether a foreign key of another table refers to one of these. */
+export async function areReferenced(connection: Connection, tables: readonly TableName[]): Promise<boolean> {
+  const names = tables.map(({ schema, name }) => ({ schema, name }));
+  const { referenced } = await connection.one<{ referenced: boolean }>(sql`
+    WITH these AS MATERIALIZED (
+      SELECT c.oid FROM json_to_recordset(${JSON.stringify(names)}::json) AS t(schema text, name text)
+      JOIN pg_namespace n ON n.nspname = t.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name)
+    SELECT EXISTS (
+      SELECT FROM pg_constraint k
+      WHERE k.contype = 'f' AND ${rootOf(sql`k.confrelid`)} IN (SELECT oid FROM these)
+        AND ${rootOf(sql`k.conrelid`)} NOT IN (SELECT oid FROM these)) AS referenced`);
+  return referenced;
+}

@@ -1,5 +1,6 @@
 /** Which tables have been copied, in which lane. A table is copied when all its parts are. */
 
+import type { Renaming } from '../domain/follow-tables.ts';
 import type { TableName } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal, type Sql, sql } from '../postgres/sql.ts';
@@ -29,6 +30,7 @@ export async function forgetCopy(target: Connection, migration: string): Promise
     await target.execute(sql`DELETE FROM pgglide.schema_statement WHERE migration = ${migration}`);
     await target.execute(sql`DELETE FROM pgglide.copy_table WHERE migration = ${migration}`);
     await target.execute(sql`DELETE FROM pgglide.schema_record WHERE migration = ${migration}`);
+    await target.execute(sql`DELETE FROM pgglide.schema_class WHERE migration = ${migration}`);
     await target.execute(sql`UPDATE pgglide.migration SET plan = NULL WHERE name = ${migration}`);
   });
 }
@@ -77,4 +79,43 @@ export async function recordParts(
     INSERT INTO pgglide.copied_part (migration, schema_name, table_name, part, row_count, bytes)
     SELECT ${migration}, n.s, n.t, n.p, n.r, n.b
     FROM json_to_recordset(${JSON.stringify(rows)}::json) AS n(s text, t text, p text, r bigint, b bigint)`);
+}
+
+/** What is noted of these tables, so that they are copied again. In a transaction of the caller's. */
+export async function forgetTables(
+  target: Connection,
+  migration: string,
+  tables: readonly TableName[],
+): Promise<void> {
+  const names = tables.map(({ schema, name }) => ({ schema, name }));
+  await target.execute(sql`
+    DELETE FROM pgglide.copy_table t USING json_to_recordset(${JSON.stringify(names)}::json) AS n(schema text, name text)
+    WHERE t.migration = ${migration} AND t.schema_name = n.schema AND t.table_name = n.name`);
+}
+
+/** Taken out and put in again: two tables may have changed names with each other. In a transaction of the caller's. */
+export async function renameTables(
+  target: Connection,
+  migration: string,
+  renamed: readonly Renaming[],
+): Promise<void> {
+  const names = sql`json_to_recordset(${JSON.stringify(renamed)}::json) AS r("from" json, "to" json)`;
+  const isRenamed = sql`t.migration = ${migration} AND t.schema_name = r."from"->>'schema' AND t.table_name = r."from"->>'name'`;
+  const noted = await target.one<{ tables: unknown; parts: unknown }>(sql`
+    SELECT
+      (SELECT coalesce(json_agg(to_jsonb(t) || jsonb_build_object('schema_name', r."to"->>'schema', 'table_name', r."to"->>'name')), '[]')
+        FROM pgglide.copy_table t JOIN ${names} ON ${isRenamed}) AS tables,
+      (SELECT coalesce(json_agg(to_jsonb(t) || jsonb_build_object('schema_name', r."to"->>'schema', 'table_name', r."to"->>'name')), '[]')
+        FROM pgglide.copied_part t JOIN ${names} ON ${isRenamed}) AS parts`);
+  await forgetTables(
+    target,
+    migration,
+    renamed.map(({ from }) => from),
+  );
+  await target.execute(sql`
+    INSERT INTO pgglide.copy_table
+    SELECT * FROM json_populate_recordset(NULL::pgglide.copy_table, ${JSON.stringify(noted.tables)}::json)`);
+  await target.execute(sql`
+    INSERT INTO pgglide.copied_part
+    SELECT * FROM json_populate_recordset(NULL::pgglide.copied_part, ${JSON.stringify(noted.parts)}::json)`);
 }

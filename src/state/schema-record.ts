@@ -1,4 +1,7 @@
-/** The schema of each side as it was when both were last found to agree, a row for each class of objects. */
+/**
+ * The schema of each side as it was when both were last found to agree, a row for each class of objects. Before that
+ * there are the source's classes alone, as they were when its schema was dumped.
+ */
 
 import type { Side } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
@@ -39,6 +42,41 @@ export async function readRecordedClass<Objects extends object>(
   return { source: of('source'), target: of('target') };
 }
 
+/** Of each class what is not written alike on both sides, the record's alone. */
+export async function readUnlikeObjects(
+  target: Connection,
+  migration: string,
+): Promise<ReadonlyMap<string, Readonly<Record<Side, Record<string, string>>>>> {
+  const objectsOf = (side: Side) => sql`
+    SELECT c.class, o.key, o.value FROM pgglide.schema_class c CROSS JOIN LATERAL jsonb_each_text(c.objects) AS o
+    WHERE c.migration = ${migration} AND c.side = ${side}`;
+  const rows = await target.query<{ class: string; key: string } & Record<Side, string | null>>(sql`
+    SELECT class, key, s.value AS source, t.value AS target
+    FROM (${objectsOf('source')}) AS s FULL JOIN (${objectsOf('target')}) AS t USING (class, key)
+    WHERE s.value IS DISTINCT FROM t.value ORDER BY class, key`);
+  const classes = new Map<string, Record<Side, Record<string, string>>>();
+  for (const row of rows) {
+    const objects = classes.get(row.class) ?? { source: {}, target: {} };
+    for (const side of ['source', 'target'] as const) {
+      const definition = row[side];
+      if (definition !== null) objects[side][row.key] = definition;
+    }
+    classes.set(row.class, objects);
+  }
+  return classes;
+}
+
+/** The source's as it was when its schema was dumped; undefined where an older version of the tool has dumped it. */
+export async function readDumpedClass<Objects extends object>(
+  target: Connection,
+  migration: string,
+  name: string,
+): Promise<Objects | undefined> {
+  const [row] = await target.query<{ objects: Objects }>(sql`
+    SELECT objects FROM pgglide.schema_class WHERE migration = ${migration} AND class = ${name} AND side = 'source'`);
+  return row?.objects;
+}
+
 /** Both sides, one after the other through memory. */
 export async function saveRecordedClass<Objects extends object>(
   target: Connection,
@@ -46,10 +84,19 @@ export async function saveRecordedClass<Objects extends object>(
   name: string,
   objects: Readonly<Record<Side, Objects>>,
 ): Promise<void> {
-  for (const side of ['source', 'target'] as const) {
-    await target.execute(sql`
-      INSERT INTO pgglide.schema_class (migration, side, class, objects)
-      VALUES (${migration}, ${side}, ${name}, ${JSON.stringify(objects[side])}::jsonb)
-      ON CONFLICT (migration, side, class) DO UPDATE SET objects = excluded.objects`);
-  }
+  for (const side of ['source', 'target'] as const)
+    await saveClassOf(target, migration, side, name, objects[side]);
+}
+
+export async function saveClassOf(
+  target: Connection,
+  migration: string,
+  side: Side,
+  name: string,
+  objects: object,
+): Promise<void> {
+  await target.execute(sql`
+    INSERT INTO pgglide.schema_class (migration, side, class, objects)
+    VALUES (${migration}, ${side}, ${name}, ${JSON.stringify(objects)}::jsonb)
+    ON CONFLICT (migration, side, class) DO UPDATE SET objects = excluded.objects`);
 }

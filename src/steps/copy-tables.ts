@@ -22,6 +22,7 @@ import { buildTuning, tableSizes } from '../schema/index-builds.ts';
 import { IndexesAhead } from '../schema/indexes-ahead.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
+import { areReferenced } from '../schema/table-ties.ts';
 import {
   beginCopy,
   forgetTablesSql,
@@ -142,17 +143,23 @@ async function leaveToNewLane(
   }
 }
 
+/** By TRUNCATE, but where others refer to them: tables that were made anew when the foreign keys stood already. */
 async function empty(context: StepContext, tables: readonly PlannedTable[]): Promise<void> {
   const { target, migration, signal } = context;
   if (tables.length === 0) return;
-  await withBriefLock(
-    target,
-    sql`${forgetTablesSql(migration, tables)}; TRUNCATE ${list(tables.map(tableAlone))}`,
-    {
-      signal,
-      onWaiting: () => tellWaiting(context, 'a lock on a table of the target that another session holds'),
-    },
-  );
+  const forget = forgetTablesSql(migration, tables);
+  if (await areReferenced(target, tables)) {
+    await target.transaction(async () => {
+      // Or the rows that refer to them would go with them.
+      await target.script(sql`SET LOCAL session_replication_role = replica; ${forget}`);
+      for (const table of tables) await target.script(sql`DELETE FROM ${tableAlone(table)}`);
+    });
+    return;
+  }
+  await withBriefLock(target, sql`${forget}; TRUNCATE ${list(tables.map(tableAlone))}`, {
+    signal,
+    onWaiting: () => tellWaiting(context, 'a lock on a table of the target that another session holds'),
+  });
 }
 
 async function copyInLanes(context: StepContext, lanes: readonly NewLane[]): Promise<void> {

@@ -1,7 +1,8 @@
 import { PrerequisiteError } from '../domain/errors.ts';
-import type { Step } from '../engine/step.ts';
+import type { Step, StepContext } from '../engine/step.ts';
 import { classifyRestore, type RestoreStage } from '../schema/classify-restore.ts';
 import { dumpForTarget } from '../schema/dump-for-target.ts';
+import { readSchema } from '../schema/fingerprint/schema-fingerprint.ts';
 import { restoreStage } from '../schema/restore-stage.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
 import {
@@ -10,6 +11,7 @@ import {
   readOpenStatements,
   saveStatements,
 } from '../state/schema-progress.ts';
+import { saveClassOf } from '../state/schema-record.ts';
 
 interface Facts {
   readonly isDumped: boolean;
@@ -49,6 +51,7 @@ export const loadSchema: Step<Facts> = {
           on: 'source',
           does: 'pg_dump --schema-only, split into statements',
           run: async () => {
+            await rememberSource(context);
             const statements = await dumpForTarget(context, settings.source, {
               ...settings.scope,
               signal,
@@ -78,6 +81,13 @@ export const loadSchema: Step<Facts> = {
     ];
   },
 };
+
+/** Before the dump, so that what changes from here on is seen when both schemas are first compared, hours later. */
+async function rememberSource({ source, target, migration, settings }: StepContext): Promise<void> {
+  await readSchema(source, settings.scope, (name, objects) =>
+    saveClassOf(target, migration, 'source', name, objects),
+  );
+}
 
 /** Materialized views are filled when the target has caught up, not before it follows. */
 const isDefinition = (statement: SchemaStatement): boolean => statement.kind !== 'MATERIALIZED VIEW DATA';

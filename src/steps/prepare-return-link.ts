@@ -4,6 +4,7 @@ import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-ste
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { linkedTables } from '../postgres/linked-tables.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
 import { addTablesSql, createPublicationSql, publishedTables } from '../postgres/publication.ts';
 import { copySlot, createSlot, dropSlot } from '../postgres/replication-slot.ts';
@@ -41,6 +42,7 @@ export const prepareReturnLink: SwitchoverStep = {
   async run(context) {
     const lanes = await publishLanes(context);
     await freshSlots(context, lanes);
+    await dropStaleSubscriptions(context, lanes);
     const origins: string[] = [];
     for (const lane of lanes) origins.push(await subscribeDisabled(context, lane));
     context.facts.returnLanes = lanes;
@@ -109,6 +111,16 @@ async function freshSlots(
   if (first === undefined) return;
   await createSlot(newSide, first, { timeoutMs: SLOT_TIMEOUT_MS, signal });
   for (const name of others) await copySlot(newSide, first, name);
+}
+
+/** Of an earlier switch: what was made anew on the old side since, they would skip without a word. */
+async function dropStaleSubscriptions(
+  { newSide, oldSide, migration, to }: SwitchoverContext,
+  lanes: readonly LaneNames[],
+): Promise<void> {
+  const { published, followed } = await linkedTables(newSide, oldSide, migration, linkFrom(to));
+  if ([...published].every((table) => followed.has(table))) return;
+  for (const { subscription } of lanes) await dropSubscription(oldSide, subscription);
 }
 
 /** @returns the name of its replication origin on the old side */

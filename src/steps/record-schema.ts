@@ -11,6 +11,7 @@ import {
   schemaHash,
 } from '../schema/fingerprint/schema-fingerprint.ts';
 import {
+  readDumpedClass,
   readRecordedClass,
   readSchemaHashes,
   saveRecordedClass,
@@ -19,7 +20,8 @@ import {
 
 /**
  * Records both schemas when they agree, as what drift is measured against: DDL is not replicated. Differences that were
- * there at the first record (what the newer version or the scope makes differ) are told once and then known.
+ * there at the first record (what the newer version or the scope makes differ) are told once and then known; not those that
+ * DDL on the source has made since its schema was dumped.
  * Locks nothing but catalogs.
  *
  * @throws {DifferenceError} `schema_differs`: DDL was run on one side since
@@ -48,35 +50,49 @@ export const recordSchema: Step<undefined> = {
 async function compareAndRecord(context: StepContext): Promise<void> {
   const { source, target, migration, settings, events, open } = context;
   await using saving = await open('target', 'schema record');
-  const { differences } = await saving.transaction(async () => {
+  const { known } = await saving.transaction(async () => {
     const isFirst = (await readSchemaHashes(saving, migration)) === undefined;
     const found = new Found();
     const hashes = await readBothSchemas({ source, target }, settings.scope, async (now) => {
       const { name, objects } = now;
-      const record = isFirst ? undefined : await readRecordedClass<ObjectsOfClass>(saving, migration, name);
-      found.add(record, now);
+      if (isFirst) found.addFirst(await readDumpedClass<ObjectsOfClass>(saving, migration, name), now);
+      else found.add(await readRecordedClass<ObjectsOfClass>(saving, migration, name), now);
       await saveRecordedClass(saving, migration, name, objects);
     });
-    if (!isFirst && found.differences.length > 0) throw differ(found);
+    if (found.differences.length > 0) throw differ(found);
     await saveSchemaHashes(saving, migration, hashes);
     return found;
   });
-  if (differences.length === 0) return;
+  if (known.length === 0) return;
   await events.emit('warning', {
     code: 'schema_parity',
-    message: `The target's schema is not exactly the source's: ${describeDifferences(differences)}`,
+    message: `The target's schema is not exactly the source's: ${describeDifferences(known)}`,
     hint: 'Look whether you expect this; the migration goes on.',
   });
 }
 
 /** What the classes read so far show. */
 class Found {
+  /** By DDL since. */
   readonly differences: SchemaDifference[] = [];
+  /** By what the dump, the restore or the newer version made of the source's schema. */
+  readonly known: SchemaDifference[] = [];
   readonly changed = new Set<Side>();
 
-  add(record: BothClasses | undefined, { name, objects, acrossVersions }: ClassOfBoth): void {
+  /** The copy in between may have taken hours: what the source changed in them is nobody's to expect. */
+  addFirst(dumped: ObjectsOfClass | undefined, { name, objects, acrossVersions }: ClassOfBoth): void {
+    const late = new Set(
+      (dumped === undefined ? [] : driftOf(name, dumped, objects.source)).map(({ object }) => object),
+    );
+    for (const difference of newDifferences(name, undefined, objects, { acrossVersions })) {
+      if (late.has(difference.object)) this.differences.push(difference);
+      else this.known.push(difference);
+    }
+    if (this.differences.length > 0) this.changed.add('source');
+  }
+
+  add(record: BothClasses, { name, objects, acrossVersions }: ClassOfBoth): void {
     this.differences.push(...newDifferences(name, record, objects, { acrossVersions }));
-    if (record === undefined) return;
     for (const side of ['source', 'target'] as const)
       if (driftOf(name, record[side], objects[side]).length > 0) this.changed.add(side);
   }

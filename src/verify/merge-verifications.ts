@@ -1,5 +1,6 @@
 /** One verification of several databases that move together. Pure. */
 
+import type { SchemaAgreement } from '../domain/event.ts';
 import type { Verification } from './verification.ts';
 
 export interface OwnVerification {
@@ -24,11 +25,29 @@ export function mergeVerifications(all: readonly OwnVerification[]): Verificatio
       sequencesEqual: summaries.some(({ sequencesEqual }) => sequencesEqual === undefined)
         ? undefined
         : summaries.every(({ sequencesEqual }) => sequencesEqual),
+      ...mergedSchemas(all),
       seconds: summaries.reduce((sum, { seconds }) => sum + seconds, 0),
     },
     differingRows: all.flatMap(({ database, verification }) =>
       verification.differingRows.map((row) => ({ ...row, database })),
     ),
     unsettledRows: all.reduce((sum, { verification }) => sum + verification.unsettledRows, 0),
+  };
+}
+
+function mergedSchemas(all: readonly OwnVerification[]): { readonly schema?: SchemaAgreement } {
+  const own = all.flatMap(({ database, verification: { summary } }) =>
+    summary.schema === undefined ? [] : [{ database, ...summary.schema }],
+  );
+  if (own.length < all.length) return {};
+  return {
+    schema: {
+      differences: own.flatMap(({ database, differences }) =>
+        differences.map((one) => ({ ...one, object: `${database}.${one.object}` })),
+      ),
+      generatedColumns: own.flatMap(({ database, generatedColumns }) =>
+        generatedColumns.map((column) => `${database}.${column}`),
+      ),
+    },
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest';
+import { until } from '../../src/base/async.ts';
 import type { Database } from '../support/database.ts';
-import { type Scene, withScene } from '../support/migration.ts';
+import { openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
 const equal = async (scene: Scene) =>
@@ -8,6 +9,9 @@ const equal = async (scene: Scene) =>
 
 const count = (side: Database, table: string) =>
   side.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table}`).then(([row]) => row?.n);
+
+const ids = async (side: Database, table: string) =>
+  (await side.rows<{ id: number }>(`SELECT id FROM ${table} ORDER BY id`)).map(({ id }) => id);
 
 describe('case 14: a table created after the sync', () => {
   test('blocks the cutover; sync again brings it over, with its type, function, sequence, keys and rows, and back', async ({
@@ -48,6 +52,67 @@ describe('case 14: a table created after the sync', () => {
         scene.events.filter((event) => event.type === 'step-finished' && event.data.outcome === 'changed'),
       ).toEqual([]);
       expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+    });
+  });
+
+  test('the application writes to it before, while and after it joins, and through the cutover: no row is lost', async ({
+    source,
+    target,
+  }) => {
+    const app = `${source.name}_app`;
+    const grant = (table: string) => `GRANT ALL ON ${table}, ${table}_id_seq TO ${app}`;
+    await source.exec(
+      `CREATE ROLE ${app} LOGIN PASSWORD 'app'; CREATE TABLE old (id serial PRIMARY KEY); ${grant('old')}`,
+    );
+    await withScene({ source, target }, async (scene) => {
+      const run = (command: 'sync' | 'verify' | 'cutover' | 'rollback') =>
+        scene.run(async (migration) => void (await migration[command]()));
+      await run('sync');
+      await source.exec(
+        `CREATE TABLE late (id serial PRIMARY KEY, old int REFERENCES old); ${grant('late')}`,
+      );
+      const client = await openSession({ ...source.address, ...scene.proxy, user: app, password: 'app' });
+      const written = { late: [] as number[], old: [] as number[] };
+      let isOver = false;
+      const write = async (table: 'late' | 'old') => {
+        const { rows } = await client.query<{ id: number }>(
+          `INSERT INTO ${table} DEFAULT VALUES RETURNING id`,
+        );
+        written[table].push(...rows.map(({ id }) => id));
+      };
+      const writing = (async () => {
+        while (!isOver) {
+          await write('late');
+          await write('old');
+        }
+      })();
+      const more = async () => {
+        const before = written.late.length;
+        const grown = async () => (written.late.length > before + 20 ? true : undefined);
+        await until('more rows', grown, { timeoutMs: 30_000 });
+      };
+      try {
+        await more();
+        await expect(run('cutover')).rejects.toMatchObject({
+          code: 'schema_drift',
+          message: expect.stringContaining('late'),
+          hint: expect.stringContaining('pgglide sync adds'),
+        });
+        await run('sync');
+        await more();
+        await run('verify');
+        await run('cutover');
+        await more();
+        await run('rollback');
+        await more();
+      } finally {
+        isOver = true;
+        await writing.finally(() => client.end());
+      }
+      await equal(scene);
+      for (const side of [source, target])
+        for (const table of ['late', 'old'] as const) expect(await ids(side, table)).toEqual(written[table]);
+      await scene.run((migration) => migration.abort());
     });
   });
 

@@ -140,6 +140,14 @@ describe('sync', () => {
       await expect(stopped).rejects.toThrow('stopped');
       await source.exec(`${partition}; INSERT INTO tree SELECT generate_series(100, 149)`);
       await target.exec(partition);
+      // Made by hand before its root has a key there: it has none.
+      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+        code: 'schema_differs',
+        message: expect.stringContaining('part_b_pkey'),
+      });
+      await target.exec(
+        'ALTER TABLE part_b ADD PRIMARY KEY (id); ALTER INDEX tree_pkey ATTACH PARTITION part_b_pkey',
+      );
       await scene.run((migration) => migration.sync());
       expect(await target.rows('SELECT count(*) FROM tree')).toEqual([{ count: 150 }]);
       await scene.run((migration) => migration.abort());

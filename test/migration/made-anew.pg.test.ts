@@ -1,0 +1,85 @@
+import { describe, expect } from 'vitest';
+import { type Scene, withScene } from '../support/migration.ts';
+import { test } from '../support/pair.ts';
+
+const sync = (scene: Scene) => scene.run((migration) => migration.sync());
+const cutover = (scene: Scene) => scene.run((migration) => migration.cutover());
+const rollback = (scene: Scene) => scene.run((migration) => migration.rollback());
+
+const notReplicated = (table: string, hint: string) => ({
+  code: 'not_ready',
+  exitCode: 6,
+  message: expect.stringContaining(`not replicated: ${table}`),
+  hint: expect.stringContaining(hint),
+});
+
+const MAKE = 'CREATE TABLE t (id int PRIMARY KEY, note text)';
+
+describe('a table under an old name that no link carries refuses the switch', () => {
+  for (const [side, how] of [
+    ['source', 'dropped and created again'],
+    ['target', 'dropped and created again'],
+    ['source', 'put in the place of another by its name'],
+  ] as const)
+    test(`on the ${side}, ${how}: sync copies it anew, and it goes there and back`, async ({
+      source,
+      target,
+    }) => {
+      await source.exec(`${MAKE}; INSERT INTO t VALUES (1, 'old');
+        CREATE TABLE child (t int REFERENCES t, id int PRIMARY KEY); INSERT INTO child VALUES (1, 1)`);
+      await withScene({ source, target }, async (scene) => {
+        await sync(scene);
+        await cutover(scene);
+        await rollback(scene);
+        const anew = `ALTER TABLE child DROP CONSTRAINT child_t_fkey; DROP TABLE t; ${MAKE};
+          INSERT INTO t VALUES (1, 'new'), (2, 'new');
+          ALTER TABLE child ADD CONSTRAINT child_t_fkey FOREIGN KEY (t) REFERENCES t`;
+        const swap = `CREATE TABLE t_new (LIKE t INCLUDING ALL); INSERT INTO t_new VALUES (1, 'new');
+          ALTER TABLE child DROP CONSTRAINT child_t_fkey; DROP TABLE t; ALTER TABLE t_new RENAME TO t;
+          ALTER INDEX t_new_pkey RENAME TO t_pkey;
+          ALTER TABLE child ADD CONSTRAINT child_t_fkey FOREIGN KEY (t) REFERENCES t`;
+        const where = side === 'source' ? source : target;
+        await where.exec('SET session_replication_role = replica');
+        await where.exec(how.startsWith('put') ? swap : anew);
+        await where.exec('SET session_replication_role = origin');
+        await source.exec(`INSERT INTO t VALUES (3, 'late')`);
+        await expect(cutover(scene)).rejects.toMatchObject(notReplicated('public.t', 'pgglide sync'));
+        const { ready } = await scene.run((migration) => migration.status());
+        expect(ready).toContainEqual({ name: 'tables replicated', ok: false, detail: 'not public.t' });
+        await sync(scene);
+        await source.exec(`INSERT INTO t VALUES (4, 'later')`);
+        expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+        await cutover(scene);
+        await target.exec(`UPDATE t SET note = 'back' WHERE id = 1`);
+        const { verification } = await rollback(scene);
+        expect(verification?.equal).toBe(true);
+        expect(await source.rows('SELECT note FROM t WHERE id = 1')).toEqual([{ note: 'back' }]);
+        await scene.run((migration) => migration.abort());
+      });
+    });
+
+  test('a table that was created on both sides by hand joins with a sync, not before it', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(MAKE);
+    await withScene({ source, target }, async (scene) => {
+      await sync(scene);
+      for (const side of [source, target]) await side.exec('CREATE TABLE hand (id int PRIMARY KEY)');
+      await source.exec('INSERT INTO hand VALUES (1)');
+      await scene.run((migration) => migration.verify());
+      await expect(cutover(scene)).rejects.toMatchObject(notReplicated('public.hand', 'pgglide sync'));
+      await sync(scene);
+      await cutover(scene);
+      expect(await target.rows('SELECT * FROM hand')).toEqual([{ id: 1 }]);
+      for (const side of [source, target]) await side.exec('CREATE TABLE later (id int PRIMARY KEY)');
+      await target.exec('INSERT INTO later VALUES (1)');
+      await scene.run((migration) => migration.verify());
+      await expect(rollback(scene)).rejects.toMatchObject(notReplicated('public.later', 'scope.exclude'));
+      scene.settings = { ...scene.settings, scope: { schemas: undefined, exclude: ['public.later'] } };
+      await scene.run((migration) => migration.verify());
+      await rollback(scene);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+});
