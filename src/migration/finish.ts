@@ -10,12 +10,13 @@ import { dropHelperIndexes } from '../postgres/helper-index.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { unlinkLargeObjects } from '../postgres/large-object.ts';
 import { sql } from '../postgres/sql.ts';
-import { dropLoadedSchema } from '../schema/drop-loaded.ts';
+import { dropLoaded, findLoaded } from '../schema/drop-loaded.ts';
 import { createdRoles, dropOwned, dropRoles } from '../state/created-role.ts';
 import { dropOwnSchema, tableExists } from '../state/install.ts';
 import { sharedLargeObjects } from '../state/large-object.ts';
 import { readMigration } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
+import { broughtObjects } from '../state/schema-progress.ts';
 import { takeProxyOut } from '../steps/take-proxy-out.ts';
 import { recover } from './recover.ts';
 import { requirePlan, requireRow } from './rows.ts';
@@ -158,9 +159,19 @@ async function dropCopy(session: Session, plan: Plan): Promise<string[]> {
   await dropFence(source, plan.tables);
   await unlinkLargeObjects(target, [...(await sharedLargeObjects(target, migration))]);
   // The fence of a table goes with it: one by one they would take as long as the tables again.
-  const kept = await dropLoadedSchema(target);
+  const { droppable, heldBack, others } = await findLoaded(target, await broughtObjects(target, migration));
+  const kept = await dropLoaded(target, droppable);
   await dropFence(target, plan.tables);
-  return kept;
+  return [...kept, ...heldBack.map((what) => `target: ${what}`), ...notOurs(others)];
+}
+
+const NAMED = 10;
+
+/** They stay; one line, because they may be a whole database of another migration. */
+function notOurs(others: readonly string[]): string[] {
+  if (others.length === 0) return [];
+  const more = others.length > NAMED ? ` and ${others.length - NAMED} more` : '';
+  return [`target: left, not ours: ${others.slice(0, NAMED).join(', ')}${more}`];
 }
 
 async function lookForLeftovers(session: Session): Promise<string[]> {
