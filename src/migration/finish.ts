@@ -5,16 +5,16 @@ import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
-import { dropFence } from '../postgres/fence.ts';
+import { countRaisedFences, dropFence } from '../postgres/fence.ts';
 import { dropHelperIndexes } from '../postgres/helper-index.ts';
-import { existingLanes } from '../postgres/lane.ts';
+import { existingLanes, hasOtherLinks } from '../postgres/lane.ts';
 import { unlinkLargeObjects } from '../postgres/large-object.ts';
 import { sql } from '../postgres/sql.ts';
 import { dropLoaded, findLoaded } from '../schema/drop-loaded.ts';
 import { createdRoles, dropOwned, dropRoles } from '../state/created-role.ts';
 import { dropOwnSchema, tableExists } from '../state/install.ts';
 import { sharedLargeObjects } from '../state/large-object.ts';
-import { readMigration } from '../state/migration-row.ts';
+import { deleteMigration, otherMigrations, readMigration } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { broughtObjects } from '../state/schema-progress.ts';
 import { takeProxyOut } from '../steps/take-proxy-out.ts';
@@ -103,17 +103,27 @@ export async function abort(session: Session): Promise<AbortResult> {
   for (const database of session.others) await dropOwned(database.target, [...roles]);
   kept.push(...(await dropRoles(session.target, [...roles])));
   for (const database of all) {
-    await dropOwnSchema(database.source);
-    await dropOwnSchema(database.target);
+    if (!(await servesOthers('source', database))) await dropOwnSchema(database.source);
+    if (await servesOthers('target', database)) await deleteMigration(database.target, database.migration);
+    else await dropOwnSchema(database.target);
   }
   return { leftovers: [...kept, ...(await lookForLeftovers(session))] };
+}
+
+/** Another migration has a link or its history here, or has left its fence, raised, on tables of the source that are not ours. */
+async function servesOthers(side: Side, session: Session): Promise<boolean> {
+  const { migration } = session;
+  const connection = session.side(side);
+  if (await hasOtherLinks(connection, migration)) return true;
+  return side === 'target'
+    ? (await otherMigrations(connection, migration)).length > 0
+    : (await tableExists(connection, 'installed')) && (await countRaisedFences(connection)) > 0;
 }
 
 /** A sync that was stopped at its very beginning has left our schema. Another migration may have its state in it. */
 async function dropUnusedSchema({ source, target, migration }: Session): Promise<void> {
   if (await tableExists(target, 'migration')) {
-    const others = await target.query(sql`SELECT FROM pgglide.migration WHERE name <> ${migration}`);
-    if (others.length > 0) return;
+    if ((await otherMigrations(target, migration)).length > 0) return;
   }
   for (const side of [target, source])
     if ((await tableExists(side, 'installed')) && (await isUnused(side))) await dropOwnSchema(side);

@@ -64,11 +64,45 @@ test('the tables of a completed migration stay when another one into the same da
     await scene.run((migration) => migration.sync());
     await scene.run((migration) => migration.verify());
     await scene.run((migration) => migration.cutover());
+    await scene.run((migration) => migration.complete({ dropFence: false }));
+    scene.settings = { ...settings, migration: 'second', scope: { schemas: ['b'], exclude: [] } };
+    const fenced = { code: 'preflight_failed', message: expect.stringContaining('PGG185') };
+    await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject(fenced);
+    scene.settings = settings;
     await scene.run((migration) => migration.complete({ dropFence: true }));
     scene.settings = { ...settings, migration: 'second', scope: { schemas: ['b'], exclude: [] } };
     await scene.run((migration) => migration.sync());
     await scene.run((migration) => migration.abort());
+    expect(await target.rows('SELECT name FROM pgglide.migration')).toEqual([{ name: settings.migration }]);
     expect(await target.rows('SELECT id FROM a.t')).toEqual([{ id: 1 }]);
     expect(await target.rows("SELECT to_regnamespace('b') AS b")).toEqual([{ b: null }]);
+  });
+});
+
+test('a source takes part in one migration at a time, and abort of the refused one leaves the other be', async ({
+  source,
+  target,
+  ownServers,
+}) => {
+  await source.exec(TABLE);
+  const [staging] = await ownServers([16]);
+  if (staging === undefined) throw new Error('no server');
+  await withScene({ source, target }, async (scene) => {
+    const { settings } = scene;
+    await scene.run((migration) => migration.sync());
+    const other = { target: staging.address(), targetForSource: staging.address() };
+    for (const elsewhere of [other, {}]) {
+      scene.settings = { ...settings, ...elsewhere, migration: 'rehearsal' };
+      const used = {
+        code: 'preflight_failed',
+        message: expect.stringContaining('another migration uses the source'),
+      };
+      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject(used);
+      await scene.run((migration) => migration.abort());
+    }
+    scene.settings = settings;
+    await source.exec('INSERT INTO t VALUES (1000, 1)');
+    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+    expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
   });
 });
