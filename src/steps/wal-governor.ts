@@ -4,9 +4,10 @@ import { sleep } from '../base/async.ts';
 import { ReplicationError } from '../domain/errors.ts';
 import type { LaneNames } from '../domain/names.ts';
 import {
-  isComingNearer,
   judgeWal,
   type LagSample,
+  type Pace,
+  paceOf,
   recent,
   type WalLimits,
   type WalVerdict,
@@ -29,7 +30,8 @@ const PROGRESS_WINDOW_MS = 60_000;
 /**
  * Runs `work` and looks once a second at what our slots keep on the source, in sessions of its own. At 70 % of the limit it
  * warns; at the limit, where copy and index build cannot lower it any more, it ends the work and drops the slot.
- * While the target follows and comes nearer, it only warns.
+ * While the target follows and comes nearer, or applies one large
+ * transaction, it only warns.
  *
  * SQL does not tell how much disk is free, so the limit is throttle.maxWalRetained, or max_slot_wal_keep_size if nearer.
  *
@@ -115,17 +117,20 @@ class Watch {
       const slot = await slotState(source, lane.slot);
       if (slot === undefined || isBeingCreated(slot)) continue;
       const isFollowing = await follows(target, lane);
-      const verdict = judgeWal(slot, this.#limits, isFollowing && this.#comesNearer(slot));
+      const verdict = judgeWal(slot, this.#limits, isFollowing ? this.#pace(slot) : 'none');
       watched.push({ lane, slot, isFollowing, verdict });
     }
     return watched;
   }
 
-  #comesNearer({ name, lagBytes }: SlotState): boolean {
+  #pace({ name, lagBytes, activePid }: SlotState): Pace {
     const atMs = performance.now();
-    const samples = [...recent(this.#lag.get(name) ?? [], PROGRESS_WINDOW_MS, atMs), { atMs, lagBytes }];
+    const samples = [
+      ...recent(this.#lag.get(name) ?? [], PROGRESS_WINDOW_MS, atMs),
+      { atMs, lagBytes, activePid },
+    ];
     this.#lag.set(name, samples);
-    return isComingNearer(samples, PROGRESS_WINDOW_MS);
+    return paceOf(samples, PROGRESS_WINDOW_MS);
   }
 
   async #warn({ name, retainedBytes }: SlotState, limitBytes: number): Promise<void> {
