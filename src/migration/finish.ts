@@ -11,6 +11,7 @@ import { existingLanes, hasOtherLinks } from '../postgres/lane.ts';
 import { unlinkLargeObjects } from '../postgres/large-object.ts';
 import { sql } from '../postgres/sql.ts';
 import { dropLoaded, findLoaded } from '../schema/drop-loaded.ts';
+import { type ClusterChange, readClusterChanges } from '../state/cluster-change.ts';
 import { createdRoles, dropOwned, dropRoles } from '../state/created-role.ts';
 import { dropOwnSchema, tableExists } from '../state/install.ts';
 import { sharedLargeObjects } from '../state/large-object.ts';
@@ -98,16 +99,27 @@ export async function abort(session: Session): Promise<AbortResult> {
   const all = [...session.others, session];
   const kept: string[] = [];
   const roles = new Set<string>();
-  for (const database of all) kept.push(...(await abortDatabase(database, roles)));
+  const changes: ClusterChange[] = [];
+  for (const database of all) {
+    changes.push(...(await readClusterChanges(database.target, database.migration)));
+    kept.push(...(await abortDatabase(database, roles)));
+  }
   // Roles belong to the server: each may own something in every database.
   for (const database of session.others) await dropOwned(database.target, [...roles]);
   kept.push(...(await dropRoles(session.target, [...roles])));
+  kept.push(...notTakenBack(changes, roles));
   for (const database of all) {
     if (!(await servesOthers('source', database))) await dropOwnSchema(database.source);
     if (await servesOthers('target', database)) await deleteMigration(database.target, database.migration);
     else await dropOwnSchema(database.target);
   }
   return { leftovers: [...kept, ...(await lookForLeftovers(session))] };
+}
+
+/** What was there before us and was made like the source's: what it was is not known any more. */
+function notTakenBack(changes: readonly ClusterChange[], dropped: ReadonlySet<string>): string[] {
+  const lasting = changes.filter(({ roles }) => !roles.some((role) => dropped.has(role)));
+  return [...new Set(lasting.map(({ description }) => `target: not taken back: ${description}`))];
 }
 
 /** Another migration has a link or its history here, or has left its fence, raised, on tables of the source that are not ours. */
@@ -147,9 +159,9 @@ async function leave(session: Session, activeSide: Side): Promise<void> {
 /** @returns what could not be dropped */
 async function abortDatabase(session: Session, roles: Set<string>): Promise<string[]> {
   await dropLinks(session);
+  for (const role of await createdRoles(session.target, session.migration)) roles.add(role);
   const plan = (await readMigration(session.target, session.migration))?.plan;
   if (plan === undefined) return [];
-  for (const role of await createdRoles(session.target, session.migration)) roles.add(role);
   return (await dropCopy(session, plan)).map((what) => session.prefix + what);
 }
 

@@ -1,6 +1,7 @@
 /** What somebody else keeps on the target is theirs, whatever we throw away there. */
 
 import { expect } from 'vitest';
+import { forgetCopy } from '../../src/state/copy-progress.ts';
 import type { Database } from '../support/database.ts';
 import { withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
@@ -105,4 +106,32 @@ test('a source takes part in one migration at a time, and abort of the refused o
     expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
     expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
   });
+});
+
+test('abort says what it does not take back, and drops the roles it made also when the copy was just thrown away', async ({
+  source,
+  target,
+}) => {
+  const [old, young] = [`${source.name}_old`, `${source.name}_young`];
+  await source.exec(`${TABLE}; CREATE ROLE ${old} LOGIN PASSWORD 'one'; CREATE ROLE ${young} LOGIN PASSWORD 'two';
+    GRANT ${old} TO ${young}; ALTER ROLE ${old} SET work_mem = '5MB'; ALTER ROLE ${young} SET work_mem = '5MB';
+    ALTER DATABASE ${source.name} SET statement_timeout = '1h'`);
+  await target.exec(`CREATE ROLE ${old} LOGIN PASSWORD 'three'`);
+  try {
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      // As a sync leaves it that was killed right after it had thrown the copy away.
+      await target.exec('DROP TABLE t');
+      await forgetCopy(target.connection, scene.settings.migration);
+      const { leftovers } = await scene.run((migration) => migration.abort());
+      expect(leftovers).toEqual([
+        'target: not taken back: ALTER DATABASE SET statement_timeout',
+        `target: not taken back: ALTER ROLE ${old} PASSWORD (verifier)`,
+        `target: not taken back: ALTER ROLE ${old} SET work_mem`,
+      ]);
+      expect(await target.rows(`SELECT FROM pg_roles WHERE rolname = '${young}'`)).toEqual([]);
+    });
+  } finally {
+    await target.exec(`DROP ROLE ${old}`);
+  }
 });
