@@ -13,10 +13,10 @@ import { formatBytes } from '../observers/quantity.ts';
 import { Connection } from '../postgres/connection.ts';
 import { giveUpSlot, slotNotDropped } from '../postgres/give-up-slot.ts';
 import { LooseSession } from '../postgres/loose-session.ts';
+import { SlotWatch, slotsToDrop, type WatchedSlot } from '../postgres/slot-watch.ts';
 import { appendEvent } from '../state/journal.ts';
 import { type MigrationRow, readMigration } from '../state/migration-row.ts';
 import { readTuning } from '../state/tuning.ts';
-import { SlotWatch, slotsToDrop, type WatchedSlot } from '../steps/slot-watch.ts';
 import { settingsOf } from './session.ts';
 
 const POLL_MS = 2_000;

@@ -9,9 +9,9 @@ import { formatBytes } from '../observers/quantity.ts';
 import { giveUpSlot, slotNotDropped } from '../postgres/give-up-slot.ts';
 import { LooseSession } from '../postgres/loose-session.ts';
 import type { SlotState } from '../postgres/replication-slot.ts';
+import { SlotWatch, slotsToDrop } from '../postgres/slot-watch.ts';
 import { enabledSubscriptions } from '../postgres/subscription.ts';
 import { readTuning } from '../state/tuning.ts';
-import { SlotWatch, slotsToDrop } from './slot-watch.ts';
 
 const POLL_MS = 1_000;
 const WARN_AT = 0.7;

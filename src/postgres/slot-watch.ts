@@ -10,9 +10,9 @@ import {
   type WalLimits,
   type WalVerdict,
 } from '../domain/wal-budget.ts';
-import type { Connection } from '../postgres/connection.ts';
-import { existingLanes } from '../postgres/lane.ts';
-import { type SlotState, slotState } from '../postgres/replication-slot.ts';
+import type { Connection } from './connection.ts';
+import { existingLanes } from './lane.ts';
+import { type SlotState, slotState } from './replication-slot.ts';
 
 /** A subscriber confirms at most every 10 s, and nothing while it applies one large transaction. */
 const PROGRESS_WINDOW_MS = 60_000;
