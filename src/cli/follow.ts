@@ -1,9 +1,12 @@
 /** `sync --follow`: stays while the migration lives, tells what goes wrong meanwhile, and syncs again when the link has stopped. */
 
 import { sleep } from '../base/async.ts';
+import type { Settings } from '../config/settings.ts';
 import { LockedError, RefusedError, UnreachableError } from '../domain/errors.ts';
 import type { Phase } from '../domain/phase.ts';
+import type { Listen } from '../engine/event-stream.ts';
 import { type Migration, openMigration } from '../migration/migration.ts';
+import { withWalGuard } from '../migration/wal-guard.ts';
 import type { MigrationStatus } from '../observers/status.ts';
 import type { CommandContext } from './command.ts';
 import { Eye } from './eye.ts';
@@ -34,8 +37,18 @@ const START_PATIENCE_MS = 120_000;
 /** A worker that starts again is away for a moment, too. */
 const LOOKS_BEFORE_RESYNC = 3;
 
-/** Again and again while a server does not answer; a login that is refused is told at once. */
+/**
+ * Again and again while a server does not answer; a login that is refused is told at once. The disk of the active side is
+ * guarded meanwhile, too.
+ */
 export async function onceReachable<T>(context: CommandContext, work: () => Promise<T>): Promise<T> {
+  const emit: Listen = (event) => {
+    if (event.type === 'warning') context.output.warn(event.data.message);
+  };
+  return withWalGuard(await settingsFor(context), { emit }, () => patiently(context, work));
+}
+
+async function patiently<T>(context: CommandContext, work: () => Promise<T>): Promise<T> {
   const startedMs = performance.now();
   let told: string | undefined;
   for (;;) {
@@ -60,36 +73,43 @@ export async function follow(
   resync: () => Promise<unknown>,
 ): Promise<MigrationStatus> {
   const settings = await settingsFor(context);
-  return observed(context, settings, async (emit) => {
-    await using eye = new Eye(() => openMigration(settings, { signal: context.signal }));
-    let known: readonly string[] = [];
-    let phase: Phase | undefined;
-    let looksWithoutLink = 0;
-    for (;;) {
-      const seen = await eye
-        .look((migration) => migration.status())
-        .then((status) => ({ status }), problemOf);
-      if ('status' in seen && seen.status.phase !== phase) {
-        phase = seen.status.phase;
-        context.output.note(`${seen.status.migration}: ${phase}. Next: ${seen.status.next ?? 'nothing'}`);
-        if (OVER.includes(phase)) {
-          await sleep(LINGER_MS, context.signal);
-          return seen.status;
-        }
+  return observed(context, settings, (emit) =>
+    withWalGuard(settings, { emit }, () => watch(context, settings, emit, resync)),
+  );
+}
+
+async function watch(
+  context: CommandContext,
+  settings: Settings,
+  emit: Listen,
+  resync: () => Promise<unknown>,
+): Promise<MigrationStatus> {
+  await using eye = new Eye(() => openMigration(settings, { signal: context.signal }));
+  let known: readonly string[] = [];
+  let phase: Phase | undefined;
+  let looksWithoutLink = 0;
+  for (;;) {
+    const seen = await eye.look((migration) => migration.status()).then((status) => ({ status }), problemOf);
+    if ('status' in seen && seen.status.phase !== phase) {
+      phase = seen.status.phase;
+      context.output.note(`${seen.status.migration}: ${phase}. Next: ${seen.status.next ?? 'nothing'}`);
+      if (OVER.includes(phase)) {
+        await sleep(LINGER_MS, context.signal);
+        return seen.status;
       }
-      const problems = 'status' in seen ? seen.status.problems : [seen.problem];
-      for (const message of problems.filter((problem) => !known.includes(problem))) {
-        emit({ type: 'warning', at: new Date().toISOString(), data: { code: 'following', message } });
-      }
-      known = problems;
-      looksWithoutLink = 'status' in seen && isStopped(seen.status) ? looksWithoutLink + 1 : 0;
-      if (looksWithoutLink >= LOOKS_BEFORE_RESYNC) {
-        looksWithoutLink = 0;
-        await resync().catch(whileAway);
-      }
-      await sleep(LOOK_EVERY_MS, context.signal);
     }
-  });
+    const problems = 'status' in seen ? seen.status.problems : [seen.problem];
+    for (const message of problems.filter((problem) => !known.includes(problem))) {
+      emit({ type: 'warning', at: new Date().toISOString(), data: { code: 'following', message } });
+    }
+    known = problems;
+    looksWithoutLink = 'status' in seen && isStopped(seen.status) ? looksWithoutLink + 1 : 0;
+    if (looksWithoutLink >= LOOKS_BEFORE_RESYNC) {
+      looksWithoutLink = 0;
+      await resync().catch(whileAway);
+    }
+    await sleep(LOOK_EVERY_MS, context.signal);
+  }
 }
 
 const problemOf = (error: unknown): { readonly problem: string } => ({

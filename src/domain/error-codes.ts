@@ -413,6 +413,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Name all of them under databases; to move fewer, `pgglide abort` with all of them and begin anew.',
   ),
   prerequisite(
+    'copy_in_use',
+    'The copy on the target is stale and must be made anew, but somebody has built views, keys or the like on it there.',
+    'On the target, drop what the message names, or move it elsewhere; then run the same command again.',
+  ),
+  prerequisite(
     'slot_waits_for_transaction',
     'The replication slot must wait for transactions that were open before it.',
     'The message names them, with what ends them. Then run the same command again.',

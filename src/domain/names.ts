@@ -67,3 +67,7 @@ export function laneNames(migration: string, link: LinkName, lane: number): Lane
   const marker = { schema: OWN_SCHEMA, name: `marker_${link}_${lane}` };
   return { link, lane, publication: name, slot: name, subscription: name, marker };
 }
+
+/** "pgglide_shop_1a2b3c4d_": how all names of a migration's links begin, and no other's do. */
+export const linkPrefix = (migration: string): string =>
+  laneNames(migration, 'forward', 0).slot.slice(0, -'fwd_0'.length);

@@ -24,20 +24,42 @@ export function walLimitBytes(slot: SlotWal, { maxRetainedBytes }: WalLimits): n
   return Math.min(maxRetainedBytes, slot.retainedBytes + slot.safeWalBytes);
 }
 
+/** How the subscriber does: it comes nearer; it works on something large without having ended it; or neither, nobody follows. */
+export type Pace = 'nearer' | 'steady' | 'none';
+
+/** A slot whose subscriber is steady is given up only past so many times our own limit. */
+const STEADY_FACTOR = 2;
+
 /**
- * @param isShrinking the subscriber takes over what is behind: a slot past its limit is then not given up, since a drop
- *   would throw the copy away for WAL that is about to go anyway. While rows are copied nothing can shrink.
+ * A slot past its limit is not given up while the subscriber takes over what is behind: a drop would throw the copy away
+ * for WAL that is about to go anyway. One large transaction lets nothing go until it is applied: a steady subscriber has
+ * twice our own limit, and never more than the server's. While rows are copied nothing can shrink.
  */
-export function judgeWal(slot: SlotWal, limits: WalLimits, isShrinking: boolean): WalVerdict {
+export function judgeWal(slot: SlotWal, limits: WalLimits, pace: Pace): WalVerdict {
   if (slot.walStatus === 'lost') return 'give-up';
   const limit = walLimitBytes(slot, limits);
-  if (slot.retainedBytes >= limit) return isShrinking ? 'warn' : 'give-up';
+  if (slot.retainedBytes >= limit)
+    return pace === 'nearer' || isBelowCap(slot, limits, pace) ? 'warn' : 'give-up';
   return slot.retainedBytes >= limit * limits.warnAt ? 'warn' : 'go';
 }
+
+const isBelowCap = (slot: SlotWal, { maxRetainedBytes, warnAt }: WalLimits, pace: Pace): boolean =>
+  pace === 'steady' &&
+  slot.retainedBytes < walLimitBytes(slot, { maxRetainedBytes: STEADY_FACTOR * maxRetainedBytes, warnAt });
 
 export interface LagSample {
   readonly atMs: number;
   readonly lagBytes: number;
+  /** The walsender that serves the slot: it ends with its apply worker. */
+  readonly activePid: number | undefined;
+}
+
+export function paceOf(samples: readonly LagSample[], windowMs: number): Pace {
+  if (isComingNearer(samples, windowMs)) return 'nearer';
+  const [first] = samples;
+  const isSteady =
+    first?.activePid !== undefined && samples.every(({ activePid }) => activePid === first.activePid);
+  return isSteady ? 'steady' : 'none';
 }
 
 /** Samples of the last `windowMs`, oldest first. */
@@ -48,7 +70,7 @@ export const recent = (samples: readonly LagSample[], windowMs: number, nowMs: n
  * Whether the subscriber has come nearer within the window. One large transaction does not move the position until it is
  * applied, so a short history is given the benefit of the doubt.
  */
-export function isComingNearer(samples: readonly LagSample[], windowMs: number): boolean {
+function isComingNearer(samples: readonly LagSample[], windowMs: number): boolean {
   const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined) return true;
   if (last.atMs - first.atMs < windowMs * 0.8) return true;

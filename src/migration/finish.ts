@@ -5,17 +5,19 @@ import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
-import { dropFence } from '../postgres/fence.ts';
+import { countRaisedFences, dropFence } from '../postgres/fence.ts';
 import { dropHelperIndexes } from '../postgres/helper-index.ts';
-import { existingLanes } from '../postgres/lane.ts';
+import { existingLanes, hasOtherLinks } from '../postgres/lane.ts';
 import { unlinkLargeObjects } from '../postgres/large-object.ts';
 import { sql } from '../postgres/sql.ts';
-import { dropLoadedSchema } from '../schema/drop-loaded.ts';
+import { dropLoaded, findLoaded } from '../schema/drop-loaded.ts';
+import { type ClusterChange, readClusterChanges } from '../state/cluster-change.ts';
 import { createdRoles, dropOwned, dropRoles } from '../state/created-role.ts';
 import { dropOwnSchema, tableExists } from '../state/install.ts';
 import { sharedLargeObjects } from '../state/large-object.ts';
-import { readMigration } from '../state/migration-row.ts';
+import { deleteMigration, otherMigrations, readMigration } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
+import { broughtObjects } from '../state/schema-progress.ts';
 import { takeProxyOut } from '../steps/take-proxy-out.ts';
 import { recover } from './recover.ts';
 import { requirePlan, requireRow } from './rows.ts';
@@ -97,22 +99,43 @@ export async function abort(session: Session): Promise<AbortResult> {
   const all = [...session.others, session];
   const kept: string[] = [];
   const roles = new Set<string>();
-  for (const database of all) kept.push(...(await abortDatabase(database, roles)));
+  const changes: ClusterChange[] = [];
+  for (const database of all) {
+    changes.push(...(await readClusterChanges(database.target, database.migration)));
+    kept.push(...(await abortDatabase(database, roles)));
+  }
   // Roles belong to the server: each may own something in every database.
   for (const database of session.others) await dropOwned(database.target, [...roles]);
   kept.push(...(await dropRoles(session.target, [...roles])));
+  kept.push(...notTakenBack(changes, roles));
   for (const database of all) {
-    await dropOwnSchema(database.source);
-    await dropOwnSchema(database.target);
+    if (!(await servesOthers('source', database))) await dropOwnSchema(database.source);
+    if (await servesOthers('target', database)) await deleteMigration(database.target, database.migration);
+    else await dropOwnSchema(database.target);
   }
   return { leftovers: [...kept, ...(await lookForLeftovers(session))] };
+}
+
+/** What was there before us and was made like the source's: what it was is not known any more. */
+function notTakenBack(changes: readonly ClusterChange[], dropped: ReadonlySet<string>): string[] {
+  const lasting = changes.filter(({ roles }) => !roles.some((role) => dropped.has(role)));
+  return [...new Set(lasting.map(({ description }) => `target: not taken back: ${description}`))];
+}
+
+/** Another migration has a link or its history here, or has left its fence, raised, on tables of the source that are not ours. */
+async function servesOthers(side: Side, session: Session): Promise<boolean> {
+  const { migration } = session;
+  const connection = session.side(side);
+  if (await hasOtherLinks(connection, migration)) return true;
+  return side === 'target'
+    ? (await otherMigrations(connection, migration)).length > 0
+    : (await tableExists(connection, 'installed')) && (await countRaisedFences(connection)) > 0;
 }
 
 /** A sync that was stopped at its very beginning has left our schema. Another migration may have its state in it. */
 async function dropUnusedSchema({ source, target, migration }: Session): Promise<void> {
   if (await tableExists(target, 'migration')) {
-    const others = await target.query(sql`SELECT FROM pgglide.migration WHERE name <> ${migration}`);
-    if (others.length > 0) return;
+    if ((await otherMigrations(target, migration)).length > 0) return;
   }
   for (const side of [target, source])
     if ((await tableExists(side, 'installed')) && (await isUnused(side))) await dropOwnSchema(side);
@@ -136,9 +159,9 @@ async function leave(session: Session, activeSide: Side): Promise<void> {
 /** @returns what could not be dropped */
 async function abortDatabase(session: Session, roles: Set<string>): Promise<string[]> {
   await dropLinks(session);
+  for (const role of await createdRoles(session.target, session.migration)) roles.add(role);
   const plan = (await readMigration(session.target, session.migration))?.plan;
   if (plan === undefined) return [];
-  for (const role of await createdRoles(session.target, session.migration)) roles.add(role);
   return (await dropCopy(session, plan)).map((what) => session.prefix + what);
 }
 
@@ -158,9 +181,19 @@ async function dropCopy(session: Session, plan: Plan): Promise<string[]> {
   await dropFence(source, plan.tables);
   await unlinkLargeObjects(target, [...(await sharedLargeObjects(target, migration))]);
   // The fence of a table goes with it: one by one they would take as long as the tables again.
-  const kept = await dropLoadedSchema(target);
+  const { droppable, heldBack, others } = await findLoaded(target, await broughtObjects(target, migration));
+  const kept = await dropLoaded(target, droppable);
   await dropFence(target, plan.tables);
-  return kept;
+  return [...kept, ...heldBack.map((what) => `target: ${what}`), ...notOurs(others)];
+}
+
+const NAMED = 10;
+
+/** They stay; one line, because they may be a whole database of another migration. */
+function notOurs(others: readonly string[]): string[] {
+  if (others.length === 0) return [];
+  const more = others.length > NAMED ? ` and ${others.length - NAMED} more` : '';
+  return [`target: left, not ours: ${others.slice(0, NAMED).join(', ')}${more}`];
 }
 
 async function lookForLeftovers(session: Session): Promise<string[]> {

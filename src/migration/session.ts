@@ -238,7 +238,7 @@ export class Session implements AsyncDisposable {
 }
 
 /** The servers are the same, the database is another, and so are the names of all that is made in it. */
-function settingsOf(settings: Settings, database: string): Settings {
+export function settingsOf(settings: Settings, database: string): Settings {
   const { migration, source, target, sourceForTarget, targetForSource } = settings;
   return {
     ...settings,

@@ -197,7 +197,7 @@ async function applyProblems(session: Session, publisher: Side, lane: LaneNames)
 
 function walProblems({ settings }: Session, slot: SlotState): string[] {
   const limits = { maxRetainedBytes: settings.throttle.maxWalRetainedBytes, warnAt: 0.7 };
-  if (judgeWal(slot, limits, true) === 'go') return [];
+  if (judgeWal(slot, limits, 'nearer') === 'go') return [];
   const kept = `${formatBytes(slot.retainedBytes)} of ${formatBytes(walLimitBytes(slot, limits))}`;
   return [`slot ${slot.name} keeps ${kept} of WAL that it may keep; see docs/throttling.md`];
 }

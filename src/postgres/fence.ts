@@ -83,6 +83,16 @@ export async function isFenceRaised(connection: Connection): Promise<boolean> {
   return raised;
 }
 
+/** Tables whose writes it refuses: NULL, of a state that was never set or may not be read, counts as raised. */
+export async function countRaisedFences(connection: Connection): Promise<number> {
+  const { count } = await connection.one<{ count: number }>(sql`
+    SELECT count(*) FROM pg_trigger
+    WHERE tgname = ${FENCE_TRIGGER} AND NOT tgisinternal AND NOT EXISTS (
+      SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = 'pgglide' AND c.relname = 'fence_state' AND pg_sequence_last_value(c.oid) = 0)`);
+  return count;
+}
+
 /** Holds for every transaction from this moment, and is durable once its own transaction has committed; ROLLBACK does not take it back. */
 export const raiseFenceSql = (): Sql => setState(RAISED);
 

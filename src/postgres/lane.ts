@@ -1,6 +1,6 @@
 /** The lanes of a link as they exist on its publisher. */
 
-import { type LaneNames, type LinkName, laneNames } from '../domain/names.ts';
+import { type LaneNames, type LinkName, laneNames, linkPrefix } from '../domain/names.ts';
 import type { Connection } from './connection.ts';
 import { sql } from './sql.ts';
 
@@ -16,4 +16,15 @@ export async function existingLanes(
     FROM pg_publication WHERE starts_with(pubname, ${prefix}) AND substr(pubname, ${prefix.length + 1}::int) ~ '^[0-9]+$'
     ORDER BY 1`);
   return rows.map(({ lane }) => laneNames(migration, link, lane));
+}
+
+/** Whether another migration publishes from this database or subscribes in it. */
+export async function hasOtherLinks(connection: Connection, migration: string): Promise<boolean> {
+  const found = await connection.query(sql`
+    SELECT FROM (
+      SELECT pubname FROM pg_publication UNION ALL
+      SELECT subname FROM pg_subscription
+      WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) AS link(name)
+    WHERE starts_with(name, 'pgglide_') AND NOT starts_with(name, ${linkPrefix(migration)})`);
+  return found.length > 0;
 }

@@ -125,6 +125,14 @@ export async function subscriptionState(
   };
 }
 
+/** Names of those in this database. */
+export async function enabledSubscriptions(connection: Connection): Promise<Set<string>> {
+  const rows = await connection.query<{ name: string }>(sql`
+    SELECT subname AS name FROM pg_subscription
+    WHERE subenabled AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`);
+  return new Set(rows.map(({ name }) => name));
+}
+
 /** Enabled ones that write into any of these tables, or into their partitions. */
 export async function subscriptionsOfOthers(
   connection: Connection,

@@ -6,14 +6,14 @@ import { sql } from '../postgres/sql.ts';
 import type { RoleStatement } from './role-statements.ts';
 
 /**
- * All in one transaction, with `record` (the names of the roles created) in it.
+ * All in one transaction, with `record` in it.
  *
  * @throws {PrerequisiteError} `role_statement_failed`; its message never holds a verifier.
  */
 export async function applyRoles(
   connection: Connection,
   statements: readonly RoleStatement[],
-  record: (connection: Connection, createdRoles: readonly string[]) => Promise<void> = async () => undefined,
+  record: (connection: Connection) => Promise<void> = async () => undefined,
 ): Promise<void> {
   if (statements.length === 0) return;
   await connection.transaction(async () => {
@@ -23,8 +23,7 @@ export async function applyRoles(
         throw sqlState(error) === undefined ? error : failure(description, error as Error);
       });
     }
-    const created = statements.flatMap(({ createsRole }) => createsRole ?? []);
-    await record(connection, created);
+    await record(connection);
   });
 }
 

@@ -84,6 +84,7 @@ function settings(
       return {
         isOfDatabase: setting.role === null,
         refusal: refusalOf(setting, target),
+        roles: setting.role === null ? [] : [setting.role],
         description: `ALTER ${setting.role === null ? 'DATABASE' : `ROLE ${setting.role}`} SET ${setting.name}`,
         statement: sql`ALTER ${whose} SET ${ident(...setting.name.split('.'))} TO ${settingValue(setting)}`,
       };
@@ -136,9 +137,12 @@ function parameterGrants(
     .filter((grant) => (grant.grantee === null || names.has(grant.grantee)) && !there.has(key(grant)))
     .map((grant) => ({
       description: `GRANT ${grant.privilege} ON PARAMETER ${grant.parameter} TO ${grant.grantee ?? 'PUBLIC'}`,
+      roles: rolesOf(grant),
       statement: sql`GRANT ${privilegeOf(grant)} ON PARAMETER ${ident(...grant.parameter.split('.'))} TO ${granteeOf(grant)}`,
     }));
 }
+
+const rolesOf = ({ grantee }: Grant): string[] => (grantee === null ? [] : [grantee]);
 
 const granteeOf = (grant: Grant): Sql =>
   sql`${grant.grantee === null ? trusted('PUBLIC') : ident(grant.grantee)}${trusted(grant.isGrantable ? ' WITH GRANT OPTION' : '')}`;
@@ -153,18 +157,21 @@ function ownStatements(
 ): RoleStatement[] {
   const database = ident(target.database.name);
   const statements: RoleStatement[] = [];
-  const say = (description: string, statement: Sql) => statements.push({ description, statement });
+  const say = (description: string, statement: Sql, roles: readonly string[] = []) =>
+    statements.push({ description, statement, roles });
   const { comment, connectionLimit } = source.database;
   for (const grant of missingGrants(target, source, names)) {
     say(
-      `REVOKE ${grant.privilege} ON DATABASE`,
+      `REVOKE ${grant.privilege} ON DATABASE FROM ${grant.grantee ?? 'PUBLIC'}`,
       sql`REVOKE ${privilegeOf(grant)} ON DATABASE ${database} FROM ${granteeOf({ ...grant, isGrantable: false })}`,
+      rolesOf(grant),
     );
   }
   for (const grant of missingGrants(source, target, names)) {
     say(
-      `GRANT ${grant.privilege} ON DATABASE`,
+      `GRANT ${grant.privilege} ON DATABASE TO ${grant.grantee ?? 'PUBLIC'}`,
       sql`GRANT ${privilegeOf(grant)} ON DATABASE ${database} TO ${granteeOf(grant)}`,
+      rolesOf(grant),
     );
   }
   if (comment !== target.database.comment && comment !== null)
@@ -187,6 +194,7 @@ const newOwner = (
     : [
         {
           description: `ALTER DATABASE OWNER TO ${owner}`,
+          roles: [owner],
           statement: sql`ALTER DATABASE ${ident(database.name)} OWNER TO ${ident(owner)}`,
         },
       ];

@@ -10,7 +10,10 @@ export type BothClasses = Readonly<Record<Side, ObjectsOfClass>>;
 export const driftOf = (name: string, was: ObjectsOfClass, now: ObjectsOfClass): SchemaDifference[] =>
   compareClass(name, was, now, { acrossVersions: false });
 
-/** Differences between the sides that were not there when they were recorded. */
+/**
+ * Differences between the sides that were not there when they were recorded. Where versions print alike what is not the
+ * same (`a AND (b OR c)`, `(a AND b) OR c`), an object that agreed then and changed on one side only differs now.
+ */
 export function newDifferences(
   name: string,
   record: BothClasses | undefined,
@@ -19,7 +22,28 @@ export function newDifferences(
 ): SchemaDifference[] {
   const between = ({ source, target }: BothClasses) => compareClass(name, source, target, versions);
   const known = new Set(record === undefined ? [] : between(record).map(differenceKey));
-  return between(now).filter((difference) => !known.has(differenceKey(difference)));
+  const found = between(now).filter((difference) => !known.has(differenceKey(difference)));
+  return record === undefined ? found : [...found, ...changedAlone(name, record, now, versions)];
+}
+
+function changedAlone(
+  name: string,
+  record: BothClasses,
+  now: BothClasses,
+  versions: { readonly acrossVersions: boolean },
+): SchemaDifference[] {
+  const differing = ({ source, target }: BothClasses) =>
+    new Set(compareClass(name, source, target, versions).map(({ object }) => object));
+  const [differedThen, differNow] = [differing(record), differing(now)];
+  return compareClass(name, now.source, now.target, { acrossVersions: false }).filter(({ object }) => {
+    if (differedThen.has(object) || differNow.has(object)) return false;
+    const [onSource, onTarget] = [hasChanged('source', object), hasChanged('target', object)];
+    return onSource !== onTarget;
+  });
+
+  function hasChanged(side: Side, object: string): boolean {
+    return record[side][object] !== now[side][object];
+  }
 }
 
 const differenceKey = (difference: SchemaDifference): string => JSON.stringify(difference);

@@ -17,6 +17,8 @@ export interface RoleStatement {
   readonly description: string;
   /** May hold a password's verifier: never to be shown or logged. */
   readonly statement: Sql;
+  /** Dropping one of them undoes it. */
+  readonly roles: readonly string[];
   /** Set on CREATE ROLE, so that abort can drop it. */
   readonly createsRole?: string;
 }
@@ -126,12 +128,14 @@ function createRole(role: Role, executor: Role | undefined): RoleStatement[] {
       : [
           {
             description: `COMMENT ON ROLE ${role.name}`,
+            roles: [role.name],
             statement: sql`COMMENT ON ROLE ${ident(role.name)} IS ${literal(role.comment)}`,
           },
         ];
   return [
     {
       description: `CREATE ROLE ${role.name}`,
+      roles: [role.name],
       statement: sql`CREATE ROLE ${ident(role.name)} WITH ${attributes}`,
       createsRole: role.name,
     },
@@ -206,6 +210,7 @@ function equalPassword(
   return [
     {
       description: `ALTER ROLE ${role.name} PASSWORD (verifier)`,
+      roles: [role.name],
       statement: sql`ALTER ROLE ${ident(role.name)} PASSWORD ${literal(role.verifier)}`,
     },
   ];
@@ -233,6 +238,7 @@ function mayGrant({ role }: Membership, target: ClusterRoles, executor: Role | u
 
 const membershipStatement = (wanted: Membership, target: ClusterRoles): RoleStatement => ({
   description: `GRANT ${wanted.role} TO ${wanted.member}`,
+  roles: [wanted.role, wanted.member],
   statement: sql`GRANT ${ident(wanted.role)} TO ${ident(wanted.member)}${membershipOptions(wanted, target.majorVersion)}`,
 });
 

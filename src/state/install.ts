@@ -16,6 +16,7 @@ const FILES: Readonly<Record<Side, readonly string[]>> = {
     'state-002.sql',
     'state-003.sql',
     'state-004.sql',
+    'state-005.sql',
   ],
 };
 

@@ -76,6 +76,19 @@ export async function createMigration(
     ON CONFLICT DO NOTHING`);
 }
 
+/** Names of those that have their state in the same place. */
+export async function otherMigrations(target: Connection, name: string): Promise<string[]> {
+  if (!(await tableExists(target, 'migration'))) return [];
+  const rows = await target.query<{ name: string }>(sql`
+    SELECT name FROM pgglide.migration WHERE name <> ${name} ORDER BY 1`);
+  return rows.map((row) => row.name);
+}
+
+/** With all its state. */
+export async function deleteMigration(target: Connection, name: string): Promise<void> {
+  await target.execute(sql`DELETE FROM pgglide.migration WHERE name = ${name}`);
+}
+
 export async function savePlan(target: Connection, name: string, plan: Plan): Promise<void> {
   await target.execute(
     sql`UPDATE pgglide.migration SET plan = ${JSON.stringify(plan)}::jsonb WHERE name = ${name}`,

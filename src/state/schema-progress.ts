@@ -27,6 +27,18 @@ export async function readStatements<S>(target: Connection, migration: string): 
   return rows.map(({ statement }) => statement);
 }
 
+/** What this migration has brought to the target, as a dump names it; tables that were made by hand and then copied, too. */
+export async function broughtObjects(
+  target: Connection,
+  migration: string,
+): Promise<{ kind: string; schema?: string; name: string }[]> {
+  const rows = await target.query<{ kind: string; schema: string | null; name: string }>(sql`
+    SELECT statement->>'kind' AS kind, statement->>'schema' AS schema, statement->>'name' AS name
+    FROM pgglide.schema_statement WHERE migration = ${migration} AND done_at IS NOT NULL
+    UNION SELECT 'TABLE', schema_name, table_name FROM pgglide.copy_table WHERE migration = ${migration}`);
+  return rows.map(({ schema, ...rest }) => (schema === null ? rest : { ...rest, schema }));
+}
+
 export interface StatementCounts {
   /** 0: nothing has been dumped yet. */
   readonly all: number;

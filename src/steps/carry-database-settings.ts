@@ -2,6 +2,7 @@ import type { Step } from '../engine/step.ts';
 import { readRoles } from '../postgres/roles.ts';
 import { applyRoles } from '../schema/apply-roles.ts';
 import { type RoleStatement, roleStatements } from '../schema/role-statements.ts';
+import { recordClusterChanges } from '../state/cluster-change.ts';
 
 /**
  * ALTER DATABASE ... SET, ALTER ROLE ... SET, the database's owner, grants and comment, which a schema dump leaves out.
@@ -23,11 +24,12 @@ export const carryDatabaseSettings: Step<readonly RoleStatement[]> = {
     return { satisfied: database.length === 0, facts: database };
   },
 
-  actions: ({ target }, statements) => [
+  actions: ({ target, migration }, statements) => [
     {
       on: 'target',
       does: statements.map((statement) => statement.description).join('; '),
-      run: () => applyRoles(target, statements),
+      run: () =>
+        applyRoles(target, statements, (session) => recordClusterChanges(session, migration, statements)),
     },
   ],
 };

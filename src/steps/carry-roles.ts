@@ -2,6 +2,7 @@ import type { Step } from '../engine/step.ts';
 import { readRoles } from '../postgres/roles.ts';
 import { applyRoles } from '../schema/apply-roles.ts';
 import { type RoleStatement, roleStatements } from '../schema/role-statements.ts';
+import { recordClusterChanges } from '../state/cluster-change.ts';
 import { recordCreatedRoles } from '../state/created-role.ts';
 
 /**
@@ -29,7 +30,11 @@ export const carryRoles: Step<readonly RoleStatement[]> = {
       on: 'target',
       does: statements.map((statement) => statement.description).join('; '),
       run: () =>
-        applyRoles(target, statements, (session, created) => recordCreatedRoles(session, migration, created)),
+        applyRoles(target, statements, async (session) => {
+          const created = statements.flatMap(({ createsRole }) => createsRole ?? []);
+          await recordCreatedRoles(session, migration, created);
+          await recordClusterChanges(session, migration, statements);
+        }),
     },
   ],
 };

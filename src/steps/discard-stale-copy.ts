@@ -1,19 +1,23 @@
+import { PrerequisiteError } from '../domain/errors.ts';
 import type { LaneNames } from '../domain/names.ts';
 import { qualified } from '../domain/names.ts';
 import type { Step, StepContext } from '../engine/step.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { lostLanes } from '../postgres/lost-lane.ts';
-import { dropLoadedSchema } from '../schema/drop-loaded.ts';
+import { dropLoaded, findLoaded } from '../schema/drop-loaded.ts';
 import { forgetCopy, isCopied, readCopyProgress } from '../state/copy-progress.ts';
-import { hasBegunPostData } from '../state/schema-progress.ts';
+import { broughtObjects, hasBegunPostData } from '../state/schema-progress.ts';
 
 /**
  * A copy whose slot is gone can never be followed: it is stale. Once keys and indexes stand on it, rows are not simply
  * copied over it (that would be slow, and foreign keys forbid it); everything that was loaded goes, on the target only, and
- * sync begins with the schema. Both links go with it: a publication on the target would lose its tables.
+ * sync begins with the schema. Both links go with it: a publication on the target would lose its tables. What somebody else
+ * has made on the target stays.
  *
  * Before the indexes are begun, `copy-tables` keeps what other slots still hold, and this step finds nothing to do.
+ *
+ * @throws {PrerequisiteError} `copy_in_use`, before anything is dropped
  */
 export const discardStaleCopy: Step<readonly string[]> = {
   id: 'discard-stale-copy',
@@ -42,6 +46,9 @@ export const discardStaleCopy: Step<readonly string[]> = {
 
 async function discard(context: StepContext, stale: readonly string[]): Promise<void> {
   const { source, target, migration, events } = context;
+  const brought = await broughtObjects(target, migration);
+  const { droppable, heldBack } = await findLoaded(target, brought);
+  if (heldBack.length > 0) throw copyInUse(heldBack);
   await events.emit('warning', {
     code: 'copied_anew',
     message: `The slot that ${stale.length} copied table(s) were to be followed from is gone: the target is stale, everything is copied anew`,
@@ -53,7 +60,7 @@ async function discard(context: StepContext, stale: readonly string[]): Promise<
   ]);
   await each(forward, (lane) => dropLane(source, target, lane));
   await each(reverse, (lane) => dropLane(target, source, lane));
-  const kept = await dropLoadedSchema(target);
+  const kept = await dropLoaded(target, droppable);
   for (const message of kept) await events.emit('warning', { code: 'not_dropped', message });
   await forgetCopy(target, migration);
 }
@@ -61,3 +68,13 @@ async function discard(context: StepContext, stale: readonly string[]): Promise<
 async function each(lanes: readonly LaneNames[], work: (lane: LaneNames) => Promise<void>): Promise<void> {
   for (const lane of lanes) await work(lane);
 }
+
+const copyInUse = (heldBack: readonly string[]): PrerequisiteError =>
+  new PrerequisiteError(
+    'copy_in_use',
+    `The copy on the target is stale and must be made anew, but somebody has built on it there: ${heldBack.join('; ')}`,
+    {
+      hint: 'On the target, drop what is named, or move it elsewhere; then run the same command again. Nothing was dropped.',
+      facts: { heldBack },
+    },
+  );

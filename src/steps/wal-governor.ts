@@ -3,33 +3,24 @@
 import { sleep } from '../base/async.ts';
 import { ReplicationError } from '../domain/errors.ts';
 import type { LaneNames } from '../domain/names.ts';
-import {
-  isComingNearer,
-  judgeWal,
-  type LagSample,
-  recent,
-  type WalLimits,
-  type WalVerdict,
-  walLimitBytes,
-} from '../domain/wal-budget.ts';
+import { type WalLimits, walLimitBytes } from '../domain/wal-budget.ts';
 import type { StepContext } from '../engine/step.ts';
 import { formatBytes } from '../observers/quantity.ts';
-import type { Connection } from '../postgres/connection.ts';
-import { giveUpSlot } from '../postgres/drop-lane.ts';
-import { existingLanes } from '../postgres/lane.ts';
-import { type SlotState, slotState } from '../postgres/replication-slot.ts';
-import { subscriptionState } from '../postgres/subscription.ts';
+import { giveUpSlot, slotNotDropped } from '../postgres/give-up-slot.ts';
+import { LooseSession } from '../postgres/loose-session.ts';
+import type { SlotState } from '../postgres/replication-slot.ts';
+import { SlotWatch, slotsToDrop } from '../postgres/slot-watch.ts';
+import { enabledSubscriptions } from '../postgres/subscription.ts';
 import { readTuning } from '../state/tuning.ts';
 
 const POLL_MS = 1_000;
 const WARN_AT = 0.7;
-/** A subscriber confirms at most every 10 s, and nothing while it applies one large transaction. */
-const PROGRESS_WINDOW_MS = 60_000;
 
 /**
  * Runs `work` and looks once a second at what our slots keep on the source, in sessions of its own. At 70 % of the limit it
  * warns; at the limit, where copy and index build cannot lower it any more, it ends the work and drops the slot.
- * While the target follows and comes nearer, it only warns.
+ * While the target follows and comes nearer, or applies one large
+ * transaction, it only warns.
  *
  * SQL does not tell how much disk is free, so the limit is throttle.maxWalRetained, or max_slot_wal_keep_size if nearer.
  *
@@ -55,77 +46,65 @@ export async function withWalGovernor<T>(
   }
 }
 
-interface Watched {
-  readonly lane: LaneNames;
-  readonly slot: SlotState;
-  readonly isFollowing: boolean;
-  readonly verdict: WalVerdict;
-}
-
 class Watch {
   readonly #context: StepContext;
   readonly #givenUp: AbortController;
-  readonly #lag = new Map<string, readonly LagSample[]>();
-  #sessions: { readonly source: Connection; readonly target: Connection } | undefined;
+  readonly #slots: SlotWatch;
+  readonly #source: LooseSession;
+  readonly #target: LooseSession;
+  /** Names of enabled subscriptions. */
+  #following: ReadonlySet<string> = new Set();
   #hasWarned = false;
   #maxRetainedBytes: number;
 
   constructor(context: StepContext, givenUp: AbortController) {
     this.#context = context;
     this.#givenUp = givenUp;
+    this.#slots = new SlotWatch(context.migration, 'forward');
+    this.#source = new LooseSession(() => context.open('source', 'wal governor'));
+    this.#target = new LooseSession(() => context.open('target', 'wal governor'));
     this.#maxRetainedBytes = context.settings.throttle.maxWalRetainedBytes;
   }
 
   /** Until `stop`, or until it has given up. Never rejects: servers that cannot be reached are the work's to report. */
   async run(stop: AbortSignal): Promise<void> {
     while (!stop.aborted && !this.#givenUp.signal.aborted) {
-      await this.#look().catch(() => this.#closeSessions());
+      await this.#look().catch(() => undefined);
       await sleep(POLL_MS, stop).catch(() => undefined);
     }
-    await this.#closeSessions();
+    await this.#source[Symbol.asyncDispose]();
+    await this.#target[Symbol.asyncDispose]();
   }
 
   async #look(): Promise<void> {
-    this.#sessions ??= await this.#openSessions();
-    const { source, target } = this.#sessions;
-    const { migration, events, settings } = this.#context;
-    const tuning = await readTuning(target, migration).catch(() => undefined);
-    this.#maxRetainedBytes = tuning?.maxWalRetainedBytes ?? settings.throttle.maxWalRetainedBytes;
-    const watched = await this.#watched(source, target);
-    const over = watched.filter(({ verdict }) => verdict === 'give-up');
-    const near = watched.filter(({ verdict }) => verdict === 'warn');
-    for (const { slot } of near) await this.#warn(slot, walLimitBytes(slot, this.#limits));
-    // Lanes keep the same WAL: dropping one slot frees nothing while another keeps almost as much, which nobody would watch then.
-    const dropped = over.length === 0 ? [] : [...over, ...near.filter(({ isFollowing }) => !isFollowing)];
-    for (const { lane, slot } of dropped) await this.#giveUp(lane, slot, walLimitBytes(slot, this.#limits));
+    await this.#askTarget().catch(() => undefined);
+    const watched = await this.#source.ask((source) =>
+      this.#slots.look(source, this.#limits, ({ subscription }) => this.#following.has(subscription)),
+    );
+    for (const { slot, verdict } of watched)
+      if (verdict === 'warn') await this.#warn(slot, walLimitBytes(slot, this.#limits));
+    for (const { lane, slot } of slotsToDrop(watched))
+      await this.#giveUp(lane, slot, walLimitBytes(slot, this.#limits));
     const copied = watched.filter(({ isFollowing }) => !isFollowing).map(({ slot }) => slot);
     if (copied.length === 0) return;
     const lagBytes = Math.max(...copied.map((slot) => slot.lagBytes));
     const retainedWalBytes = Math.max(...copied.map((slot) => slot.retainedBytes));
-    await events.emit('lag-sampled', { lagBytes, lagMs: undefined, retainedWalBytes });
+    await this.#context.events.emit('lag-sampled', { lagBytes, lagMs: undefined, retainedWalBytes });
   }
 
   get #limits(): WalLimits {
     return { maxRetainedBytes: this.#maxRetainedBytes, warnAt: WARN_AT };
   }
 
-  async #watched(source: Connection, target: Connection): Promise<Watched[]> {
-    const watched: Watched[] = [];
-    for (const lane of await existingLanes(source, this.#context.migration, 'forward')) {
-      const slot = await slotState(source, lane.slot);
-      if (slot === undefined || isBeingCreated(slot)) continue;
-      const isFollowing = await follows(target, lane);
-      const verdict = judgeWal(slot, this.#limits, isFollowing && this.#comesNearer(slot));
-      watched.push({ lane, slot, isFollowing, verdict });
-    }
-    return watched;
-  }
-
-  #comesNearer({ name, lagBytes }: SlotState): boolean {
-    const atMs = performance.now();
-    const samples = [...recent(this.#lag.get(name) ?? [], PROGRESS_WINDOW_MS, atMs), { atMs, lagBytes }];
-    this.#lag.set(name, samples);
-    return isComingNearer(samples, PROGRESS_WINDOW_MS);
+  /** What was heard last counts while the target does not answer: the source is judged all the same. */
+  async #askTarget(): Promise<void> {
+    const { migration, settings } = this.#context;
+    const [tuning, following] = await this.#target.ask(async (target) => [
+      await readTuning(target, migration),
+      await enabledSubscriptions(target),
+    ]);
+    this.#maxRetainedBytes = tuning?.maxWalRetainedBytes ?? settings.throttle.maxWalRetainedBytes;
+    this.#following = following;
   }
 
   async #warn({ name, retainedBytes }: SlotState, limitBytes: number): Promise<void> {
@@ -141,40 +120,12 @@ class Watch {
   async #giveUp(lane: LaneNames, slot: SlotState, limitBytes: number): Promise<void> {
     const error = slot.walStatus === 'lost' ? slotLost(slot) : limitReached(slot, limitBytes);
     this.#givenUp.abort(error);
-    if (this.#sessions === undefined) return;
     try {
-      await giveUpSlot(this.#sessions.source, this.#sessions.target, lane);
+      await giveUpSlot(this.#source, this.#target, lane);
     } catch (cause) {
-      await this.#context.events.emit('warning', {
-        code: 'slot_not_dropped',
-        message: `Slot ${slot.name} could not be dropped and keeps its WAL: ${cause instanceof Error ? cause.message : cause}`,
-        hint: `On the source: SELECT pg_drop_replication_slot('${slot.name}');`,
-      });
+      await this.#context.events.emit('warning', slotNotDropped(slot, 'source', cause));
     }
   }
-
-  async #openSessions(): Promise<{ source: Connection; target: Connection }> {
-    const source = await this.#context.open('source', 'wal governor');
-    try {
-      return { source, target: await this.#context.open('target', 'wal governor') };
-    } catch (error) {
-      await source.close();
-      throw error;
-    }
-  }
-
-  async #closeSessions(): Promise<void> {
-    const sessions = this.#sessions;
-    this.#sessions = undefined;
-    await Promise.all([sessions?.source.close(), sessions?.target.close()]);
-  }
-}
-
-/** A slot that is being created has no WAL yet, which is how a lost one looks too; but only the former is in use. */
-const isBeingCreated = (slot: SlotState): boolean => slot.restartLsn === undefined && slot.isActive;
-
-async function follows(target: Connection, lane: LaneNames): Promise<boolean> {
-  return (await subscriptionState(target, lane.subscription))?.isEnabled ?? false;
 }
 
 const COPIED_ANEW = 'Tables that were copied with this slot are copied anew by the next pgglide sync.';

@@ -69,6 +69,33 @@ test('rows are made as the publisher has them, under load, and nothing else is t
   expect(writer.writes).toBeGreaterThan(0);
 });
 
+test('a row that appears on the publisher meanwhile is not taken away from the subscriber', async ({
+  source,
+  target,
+}) => {
+  const schema = 'CREATE TABLE keyed (id int PRIMARY KEY, n int); INSERT INTO keyed VALUES (1, 1)';
+  await Promise.all([source.exec(schema), target.exec(schema)]);
+  await using link = await Link.start(source, target);
+  await tamper(target, 'INSERT INTO keyed VALUES (2, 2)');
+  const tables = await tablesOf(source);
+  const [table] = tables;
+  if (table === undefined) throw new Error('no table');
+  const { differingRows: rows } = await verifyOnline({ ...pair(source, target, link), tables });
+  await tamper(target, 'DELETE FROM keyed WHERE id = 2');
+  const waitForArrival = async () => {
+    // After the publisher's rows were read, before the subscriber's are deleted.
+    await source.exec('INSERT INTO keyed VALUES (2, 3) ON CONFLICT DO NOTHING');
+    await link.waitForArrival();
+  };
+  const repair = () => repairRows({ ...pair(source, target, link), waitForArrival, table, rows });
+  await expect(repair()).rejects.toMatchObject({ code: 'rows_busy' });
+  expect(await target.rows('SELECT * FROM keyed ORDER BY id')).toEqual([
+    { id: 1, n: 1 },
+    { id: 2, n: 3 },
+  ]);
+  expect(await repair()).toEqual({ repaired: 1, stillDiffering: [] });
+});
+
 test('no repair without a key, nor of a whole table, nor of rows that the application holds', async ({
   source,
   target,

@@ -120,13 +120,32 @@ async function repairSome(
     });
     // Only then is what the subscriber will be given newer than all that the link still carries.
     await withDeadline('the arrival of earlier changes', MAX_HELD_MS, link.waitForArrival());
-    await link.subscriber.transaction(() => writeRows(link.subscriber, table, subscriberSide, keys, rows));
+    await link.subscriber.transaction(async () => {
+      await writeRows(link.subscriber, table, subscriberSide, keys, rows);
+      await assertStillAbsent(link, table, keys, rows);
+    });
   };
   try {
     await link.publisher.transaction(rewrite);
   } catch (error) {
     throw explained(error, table);
   }
+}
+
+/**
+ * No lock holds a row back that is not there yet. One that was inserted after we looked may have arrived, and be deleted
+ * by us; one that shows only later arrives after our DELETE, and waits for our end.
+ */
+async function assertStillAbsent(
+  { publisher, method }: LinkReading,
+  table: ComparedTable,
+  keys: readonly (readonly string[])[],
+  rows: readonly (ReadRow | undefined)[],
+): Promise<void> {
+  const absent = keys.filter((_, place) => rows[place] === undefined);
+  if (absent.length === 0) return;
+  const now = await readRowsByKey(publisher, table, method, { keys: absent, values: 'none' });
+  if (now.some((row) => row !== undefined)) throw rowsBusy(table);
 }
 
 const limitWaits = (connection: Connection): Promise<void> =>
@@ -161,11 +180,7 @@ async function writeRows(
 function explained(error: unknown, table: ComparedTable): unknown {
   const facts = { table: qualified(table) };
   if (error instanceof DeadlineError || sqlState(error) === LOCK_NOT_AVAILABLE) {
-    return new RefusedError('rows_busy', `Rows of ${qualified(table)} could not be held still`, {
-      hint: 'The application holds them, or replication is behind. Nothing was changed in them; try again.',
-      facts,
-      cause: error,
-    });
+    return rowsBusy(table, error);
   }
   if (sqlState(error) === INSUFFICIENT_PRIVILEGE) {
     return new PrerequisiteError(
@@ -180,3 +195,10 @@ function explained(error: unknown, table: ComparedTable): unknown {
   }
   return error;
 }
+
+const rowsBusy = (table: ComparedTable, cause?: unknown): RefusedError =>
+  new RefusedError('rows_busy', `Rows of ${qualified(table)} could not be held still`, {
+    hint: 'The application holds or writes them, or replication is behind. Nothing was changed in them; try again.',
+    facts: { table: qualified(table) },
+    cause,
+  });

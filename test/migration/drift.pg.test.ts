@@ -82,3 +82,32 @@ test('a view that both versions print differently is no drift', async ({ source,
     await scene.run((migration) => migration.abort());
   });
 });
+
+test('what only the parentheses tell apart is no agreement when one side has changed', async ({
+  source,
+  target,
+}) => {
+  const policy = (condition: string) =>
+    `DROP POLICY IF EXISTS p ON t; CREATE POLICY p ON t USING (${condition})`;
+  const log = (schema: string) => `CREATE OR REPLACE FUNCTION log() RETURNS void LANGUAGE plpgsql
+    AS 'BEGIN INSERT INTO "${schema}"."log" DEFAULT VALUES; END'`;
+  await source.exec(`CREATE TABLE t (id int PRIMARY KEY, a bool, b bool, c bool); ${log('audit')};
+    ${policy('a AND (b OR c)')}`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    const differ = (message: string) => ({
+      code: 'schema_differs',
+      message: expect.stringContaining(message),
+    });
+    for (const [statement, named] of [
+      [policy('(a AND b) OR c'), 'policies'],
+      [log('audit2'), 'functions'],
+    ] as const) {
+      await source.exec(statement);
+      await expect(scene.run((migration) => migration.verify())).rejects.toMatchObject(differ(named));
+      await target.exec(statement);
+      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+    }
+    await scene.run((migration) => migration.abort());
+  });
+});

@@ -304,6 +304,8 @@ export interface SourceFacts extends ServerFacts {
   readonly objects: SourceObjects;
   /** Undefined: pg_authid is not readable (managed services). */
   readonly passwords: readonly RolePassword[] | undefined;
+  /** Tables that a fence of ours refuses writes to. */
+  readonly fencedTables: number;
 }
 
 export interface TargetObject {
@@ -315,6 +317,8 @@ export interface TargetFacts extends ServerFacts {
   readonly availableExtensions: readonly AvailableExtension[];
   /** Where this migration stands by its own row; undefined: it has none here. */
   readonly migrationPhase: string | undefined;
+  /** Of other names, by their rows: begun and neither completed nor aborted. */
+  readonly otherMigrations: readonly string[];
   /** User objects in scope that are there already (the first hundred). */
   readonly objects: readonly TargetObject[];
 }

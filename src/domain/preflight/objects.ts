@@ -1,7 +1,8 @@
-/** PGG160 to 168: what logical replication does not carry, or what others have set up. */
+/** PGG160 to 168, 185: what logical replication does not carry, or what others have set up. */
 
-import { laneNames, otherSide, qualified, type Side } from '../names.ts';
+import { linkPrefix, otherSide, qualified, type Side } from '../names.ts';
 import {
+  isUnderWay,
   type PreflightFacts,
   type ReplicationSlot,
   type ServerFacts,
@@ -178,12 +179,8 @@ subscribe to the other but through pgglide.`,
     ),
 };
 
-/** "pgglide_shop_1a2b3c4d_": of all our slots of this migration. */
-const ownPrefix = (migration: string): string =>
-  laneNames(migration, 'forward', 1).slot.replace(/fwd_1$/, '');
-
 function judgeSlot(slot: ReplicationSlot, migration: string): Report[] {
-  if (slot.isTemporary || slot.name.startsWith(ownPrefix(migration))) return [];
+  if (slot.isTemporary || slot.name.startsWith(linkPrefix(migration))) return [];
   const held = slot.retainedBytes === undefined ? '' : `, holding ${bytesInWords(slot.retainedBytes)} of WAL`;
   const drop = { fix: `SELECT pg_drop_replication_slot(${quoteText(slot.name)});`, object: slot.name };
   if (!slot.isActive) {
@@ -233,6 +230,53 @@ tablespace. To keep them apart, make the directory there and run CREATE TABLESPA
   },
 };
 
+const isOfAnother = (name: string, migration: string): boolean =>
+  isOurs(name) && !name.startsWith(linkPrefix(migration));
+
+function linksOfOthers(side: Side, facts: PreflightFacts): Report[] {
+  const { publications: published, subscriptions: subscribed } = serverOf(facts, side);
+  const names = [...published, ...subscribed.map(({ name }) => name)];
+  const found = [...new Set(names)].filter((name) => isOfAnother(name, facts.migration));
+  if (found.length === 0) return [];
+  return [
+    {
+      title: `another migration uses the ${side}: its link${found.length === 1 ? '' : 's'} ${some(found)}`,
+      object: `database ${serverOf(facts, side).identity.database}`,
+      detail:
+        'End that one first, with its own configuration: pgglide complete, or pgglide abort. If its other server is gone, drop what is named here, and its slots.',
+    },
+  ];
+}
+
+const otherMigrations: Rule = {
+  id: 'PGG185',
+  title: 'no other migration uses these databases',
+  severity: 'blocker',
+  background: `Two migrations of one database would share what pgglide keeps in its schema there: the markers that tell when everything has
+arrived, and the fence. One would overwrite the other's, and abort of one would take them away from both. So a database takes part in one
+migration at a time: a rehearsal into another target comes before or after. A source that an earlier migration has left with its fence
+raised (pgglide complete keeps it) gives it up with pgglide complete --drop-fence: a switch of the next migration would lift it.`,
+  check(facts) {
+    const { source, target } = facts;
+    const reports = SIDES.flatMap((side) => linksOfOthers(side, facts));
+    if (target.otherMigrations.length > 0)
+      reports.push({
+        title: `the target holds a migration that is not over: ${some(target.otherMigrations)}`,
+        object: `database ${target.identity.database}`,
+        detail:
+          'End it first, with its own configuration: pgglide complete, or pgglide abort. Or name it: --migration.',
+      });
+    if (source.fencedTables > 0 && !isUnderWay(target))
+      reports.push({
+        title: `an earlier migration has left its fence on ${source.fencedTables} tables of the source, which refuse writes`,
+        object: `database ${source.identity.database}`,
+        detail:
+          'If nobody writes to them any more: pgglide complete --drop-fence, with the configuration of that migration.',
+      });
+    return reports;
+  },
+};
+
 export const objectRules: readonly Rule[] = [
   unlogged,
   largeObjects,
@@ -243,4 +287,5 @@ export const objectRules: readonly Rule[] = [
   subscriptions,
   slots,
   tablespaces,
+  otherMigrations,
 ];

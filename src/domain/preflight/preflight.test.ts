@@ -333,6 +333,20 @@ test('our own slots and publications of this migration are not others', () => {
   ]);
 });
 
+test('a database takes part in one migration at a time', () => {
+  const own = laneNames('shop', 'forward', 1).publication;
+  const other = laneNames('shop 2', 'reverse', 1).subscription;
+  const subscriptions = [other, own].map((name) => ({ name, isEnabled: true, slotName: name }));
+  const found = (facts: Parameters<typeof healthy>[0]) => troubles(healthy(facts), 'PGG185');
+  expect(found({ source: { publications: [own, 'debezium'] } })).toEqual([]);
+  expect(found({ source: { subscriptions } })).toMatchObject([
+    { severity: 'blocker', title: expect.stringContaining(other) },
+  ]);
+  expect(found({ target: { otherMigrations: ['shop 2'] } })).toHaveLength(1);
+  expect(found({ source: { fencedTables: 3 } })).toHaveLength(1);
+  expect(found({ source: { fencedTables: 3 }, target: { migrationPhase: 'switched' } })).toEqual([]);
+});
+
 test('databases that move together need a link each, and the barrier locks the tables of all', () => {
   const of = (thresholds: Parameters<typeof preflight>[1]) =>
     preflight(healthy(), thresholds)

@@ -35,23 +35,36 @@ cloudsql.logical_decoding = on (Cloud SQL), wal_level (Azure).`,
     }),
 };
 
+/** A size to begin with, where the WAL of a copy is not known. */
+const suggestedKeep = '20GB';
+
 const slotWalKeep: Rule = {
   id: 'PGG124',
-  title: 'a slot is not given up before the copy is done',
+  title: 'what slots may keep is limited, and not too little',
   severity: 'warning',
   background: `max_slot_wal_keep_size limits the WAL that slots may hold back. When a slot needs more, the server drops its WAL
-(wal_status = lost) and the migration starts anew. Give it room for all WAL written during the copy, or -1 for no limit and
-an eye on the disk: pgglide status shows the WAL held against throttle.maxWalRetained, and pgglide abort lets go of it at once.`,
+(wal_status = lost) and the migration starts anew. -1 is no limit: then a slot whose reader is gone fills the disk and stops the
+server, unless somebody looks; pgglide does so (throttle.maxWalRetained) while sync runs, and as long as sync --follow stays. Better a
+size that is above all WAL written during the copy and above throttle.maxWalRetained, and below what the disk has free: then the server
+itself gives a slot up before it stops. That goes for the way back, too: an old server that died must not take the new one with it.`,
   check: (facts, thresholds) =>
     publishers(thresholds).flatMap((side): Report[] => {
       const server = serverOf(facts, side);
       const keepMb = numberOf(server, 'max_slot_wal_keep_size') ?? -1;
-      if (keepMb < 0 || keepMb * MEGABYTE >= thresholds.slotWalKeepBytes) return [];
+      if (keepMb >= 0 && keepMb * MEGABYTE >= thresholds.slotWalKeepBytes) return [];
+      const mend = changeSetting(server, side, 'max_slot_wal_keep_size', suggestedKeep);
+      const isUnlimited = keepMb < 0;
       return [
         {
-          title: `slots on the ${side} are given up after ${bytesInWords(keepMb * MEGABYTE)} of WAL`,
-          object: `max_slot_wal_keep_size = ${keepMb}MB`,
-          ...changeSetting(server, side, 'max_slot_wal_keep_size', '-1'),
+          ...(isUnlimited ? { severity: 'note' as const } : {}),
+          title: isUnlimited
+            ? `slots on the ${side} may keep WAL until its disk is full`
+            : `slots on the ${side} are given up after ${bytesInWords(keepMb * MEGABYTE)} of WAL`,
+          object: `max_slot_wal_keep_size = ${isUnlimited ? keepMb : `${keepMb}MB`}`,
+          ...mend,
+          detail: [mend.detail, 'Choose a size below what the disk of the WAL has free.']
+            .filter(Boolean)
+            .join(' '),
         },
       ];
     }),

@@ -2,10 +2,16 @@
 
 import type { PreflightFacts, Scope, SourceFacts, TargetFacts } from '../../domain/preflight/facts.ts';
 import type { Connection } from '../connection.ts';
+import { countRaisedFences } from '../fence.ts';
 import { readSourceObjects } from './objects.ts';
 import { readPasswords } from './passwords.ts';
 import { inspectServer } from './server.ts';
-import { readAvailableExtensions, readMigrationPhase, readTargetObjects } from './target.ts';
+import {
+  readAvailableExtensions,
+  readMigrationPhase,
+  readOtherMigrations,
+  readTargetObjects,
+} from './target.ts';
 
 export interface InspectOptions {
   readonly source: Connection;
@@ -37,17 +43,18 @@ async function inspectSource(connection: Connection, scope: Scope): Promise<Sour
     ...server,
     objects: await readSourceObjects(connection, scope),
     passwords: await readPasswords(connection),
+    fencedTables: server.ownSchemaTables.includes('installed') ? await countRaisedFences(connection) : 0,
   };
 }
 
 async function inspectTarget(connection: Connection, scope: Scope, migration: string): Promise<TargetFacts> {
   const server = await inspectServer(connection);
+  const hasState = server.ownSchemaTables.includes('migration');
   return {
     ...server,
     availableExtensions: await readAvailableExtensions(connection),
-    migrationPhase: server.ownSchemaTables.includes('migration')
-      ? await readMigrationPhase(connection, migration)
-      : undefined,
+    migrationPhase: hasState ? await readMigrationPhase(connection, migration) : undefined,
+    otherMigrations: hasState ? await readOtherMigrations(connection, migration) : [],
     objects: await readTargetObjects(connection, scope),
   };
 }

@@ -18,6 +18,15 @@ export async function readMigrationPhase(connection: Connection, name: string): 
   return rows?.[0]?.phase;
 }
 
+export async function readOtherMigrations(connection: Connection, name: string): Promise<string[]> {
+  const rows = await ifAllowed(() =>
+    connection.query<{ name: string }>(sql`
+      SELECT name FROM pgglide.migration
+      WHERE name <> ${name} AND phase IN ('syncing', 'following', 'switched') ORDER BY 1`),
+  );
+  return rows?.map((row) => row.name) ?? [];
+}
+
 /** Enough of them to name; a sequence or index that goes with its table is not listed. */
 export const readTargetObjects = (connection: Connection, scope: Scope): Promise<TargetObject[]> =>
   connection.query(sql`

@@ -29,7 +29,7 @@ export function compareClass(
   is: ObjectsOfClass,
   { acrossVersions }: { readonly acrossVersions: boolean },
 ): SchemaDifference[] {
-  const form = acrossVersions && DEPARSED.has(name) ? withoutQualifiers : (text: string) => text;
+  const form = acrossVersions && DEPARSED.has(name) ? asPrintedAnywhere : (text: string) => text;
   const keys = [...new Set([...Object.keys(was), ...Object.keys(is)])];
   return keys.flatMap((object): SchemaDifference[] => {
     const before = Object.hasOwn(was, object) ? was[object] : undefined;
@@ -40,6 +40,14 @@ export function compareClass(
     if (form(before) === form(now)) return [];
     return [{ class: name, object, change: 'changed', was: before, is: now }];
   });
+}
+
+/** The body of a function that is a text, and all after it: no version prints that in its own way. */
+const BODY = /\nAS (?=[$'])/;
+
+function asPrintedAnywhere(definition: string): string {
+  const body = BODY.exec(definition)?.index ?? definition.length;
+  return withoutQualifiers(definition.slice(0, body)) + definition.slice(body);
 }
 
 /** "public"."orders"."id" -> "id"; white space and parentheses are the printer's too. */

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { type BothClasses, newDifferences } from './drift.ts';
+
+const policies = (record: BothClasses, now: BothClasses) =>
+  newDifferences('policies', record, now, { acrossVersions: true });
+const both = (source: string, target: string): BothClasses => ({
+  source: { p: source },
+  target: { p: target },
+});
+
+test('what agreed and changed on one side only differs, also where another version might print it so', () => {
+  const then = both('("t"."a" AND ("t"."b" OR "t"."c"))', '(a AND (b OR c))'.replaceAll(/[abc]/g, '"$&"'));
+  const changed = '(("t"."a" AND "t"."b") OR "t"."c")';
+  expect(policies(then, { ...then, source: { p: changed } })).toMatchObject([
+    { object: 'p', change: 'changed' },
+  ]);
+  expect(policies(then, both(changed, '(("a" AND "b") OR "c")'))).toEqual([]);
+  expect(policies(then, then)).toEqual([]);
+});
+
+test('a difference that was there, and is mended on one side, is none', () => {
+  const then = both('("t"."a" > 1)', '"a" > 2');
+  expect(policies(then, both('("t"."a" > 1)', '"a" > 1'))).toEqual([]);
+});
+
+test('each difference is told once', () => {
+  const then = both('("t"."a" > 1)', '"a" > 1');
+  expect(policies(then, both('("t"."a" > 2)', '"a" > 1'))).toHaveLength(1);
+});

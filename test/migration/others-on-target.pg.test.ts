@@ -1,0 +1,137 @@
+/** What somebody else keeps on the target is theirs, whatever we throw away there. */
+
+import { expect } from 'vitest';
+import { forgetCopy } from '../../src/state/copy-progress.ts';
+import type { Database } from '../support/database.ts';
+import { withScene } from '../support/migration.ts';
+import { test } from '../support/pair.ts';
+
+const TABLE = `CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t SELECT g, g FROM generate_series(1, 100) g`;
+
+/** What was copied cannot be followed any more. */
+async function loseSlot(source: Database, target: Database): Promise<void> {
+  const [{ subname } = { subname: '' }] = await target.rows<{ subname: string }>(
+    'SELECT subname FROM pg_subscription',
+  );
+  await target.exec(`ALTER SUBSCRIPTION ${subname} DISABLE`);
+  await expect
+    .poll(() =>
+      source
+        .exec('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots')
+        .then(() => 'gone', String),
+    )
+    .toBe('gone');
+}
+
+test('a copy that is made anew, and abort, leave alone what others have made on the target', async ({
+  source,
+  target,
+}) => {
+  await source.exec(TABLE);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    await target.exec(`CREATE SCHEMA mon; CREATE TABLE mon.sample (n int); INSERT INTO mon.sample VALUES (7);
+      CREATE VIEW mon.total AS SELECT sum(n) FROM t`);
+    await loseSlot(source, target);
+    const inUse = { code: 'copy_in_use', exitCode: 3, message: expect.stringContaining('view mon.total') };
+    await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject(inUse);
+    expect(await target.rows('SELECT count(*) FROM t')).toEqual([{ count: 100 }]);
+
+    await target.exec('DROP VIEW mon.total');
+    await scene.run((migration) => migration.sync());
+    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+    expect(await target.rows('SELECT n FROM mon.sample')).toEqual([{ n: 7 }]);
+
+    await target.exec('CREATE VIEW mon.total AS SELECT sum(n) FROM t');
+    const { leftovers } = await scene.run((migration) => migration.abort());
+    expect(leftovers).toEqual([
+      'target: TABLE public.t: rule _RETURN on view mon.total needs it, and is not ours',
+      'target: left, not ours: VIEW mon.total, TABLE mon.sample, SCHEMA mon',
+    ]);
+    expect(await target.rows('SELECT n FROM mon.sample')).toEqual([{ n: 7 }]);
+    await target.exec('DROP TABLE t CASCADE');
+  });
+});
+
+test('the tables of a completed migration stay when another one into the same database is aborted', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE a.t (id int PRIMARY KEY); INSERT INTO a.t VALUES (1);
+    CREATE TABLE b.t (id int PRIMARY KEY); INSERT INTO b.t VALUES (1)`);
+  await withScene({ source, target }, async (scene) => {
+    const { settings } = scene;
+    scene.settings = { ...settings, scope: { schemas: ['a'], exclude: [] } };
+    await scene.run((migration) => migration.sync());
+    await scene.run((migration) => migration.verify());
+    await scene.run((migration) => migration.cutover());
+    await scene.run((migration) => migration.complete({ dropFence: false }));
+    scene.settings = { ...settings, migration: 'second', scope: { schemas: ['b'], exclude: [] } };
+    const fenced = { code: 'preflight_failed', message: expect.stringContaining('PGG185') };
+    await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject(fenced);
+    scene.settings = settings;
+    await scene.run((migration) => migration.complete({ dropFence: true }));
+    scene.settings = { ...settings, migration: 'second', scope: { schemas: ['b'], exclude: [] } };
+    await scene.run((migration) => migration.sync());
+    await scene.run((migration) => migration.abort());
+    expect(await target.rows('SELECT name FROM pgglide.migration')).toEqual([{ name: settings.migration }]);
+    expect(await target.rows('SELECT id FROM a.t')).toEqual([{ id: 1 }]);
+    expect(await target.rows("SELECT to_regnamespace('b') AS b")).toEqual([{ b: null }]);
+  });
+});
+
+test('a source takes part in one migration at a time, and abort of the refused one leaves the other be', async ({
+  source,
+  target,
+  ownServers,
+}) => {
+  await source.exec(TABLE);
+  const [staging] = await ownServers([16]);
+  if (staging === undefined) throw new Error('no server');
+  await withScene({ source, target }, async (scene) => {
+    const { settings } = scene;
+    await scene.run((migration) => migration.sync());
+    const other = { target: staging.address(), targetForSource: staging.address() };
+    for (const elsewhere of [other, {}]) {
+      scene.settings = { ...settings, ...elsewhere, migration: 'rehearsal' };
+      const used = {
+        code: 'preflight_failed',
+        message: expect.stringContaining('another migration uses the source'),
+      };
+      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject(used);
+      await scene.run((migration) => migration.abort());
+    }
+    scene.settings = settings;
+    await source.exec('INSERT INTO t VALUES (1000, 1)');
+    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+    expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+  });
+});
+
+test('abort says what it does not take back, and drops the roles it made also when the copy was just thrown away', async ({
+  source,
+  target,
+}) => {
+  const [old, young] = [`${source.name}_old`, `${source.name}_young`];
+  await source.exec(`${TABLE}; CREATE ROLE ${old} LOGIN PASSWORD 'one'; CREATE ROLE ${young} LOGIN PASSWORD 'two';
+    GRANT ${old} TO ${young}; ALTER ROLE ${old} SET work_mem = '5MB'; ALTER ROLE ${young} SET work_mem = '5MB';
+    ALTER DATABASE ${source.name} SET statement_timeout = '1h'`);
+  await target.exec(`CREATE ROLE ${old} LOGIN PASSWORD 'three'`);
+  try {
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      // As a sync leaves it that was killed right after it had thrown the copy away.
+      await target.exec('DROP TABLE t');
+      await forgetCopy(target.connection, scene.settings.migration);
+      const { leftovers } = await scene.run((migration) => migration.abort());
+      expect(leftovers).toEqual([
+        'target: not taken back: ALTER DATABASE SET statement_timeout',
+        `target: not taken back: ALTER ROLE ${old} PASSWORD (verifier)`,
+        `target: not taken back: ALTER ROLE ${old} SET work_mem`,
+      ]);
+      expect(await target.rows(`SELECT FROM pg_roles WHERE rolname = '${young}'`)).toEqual([]);
+    });
+  } finally {
+    await target.exec(`DROP ROLE ${old}`);
+  }
+});

@@ -1,0 +1,105 @@
+/** Case 17, for the days in which nobody syncs: a slot whose other server is gone must not fill the active side's disk. */
+
+import { expect } from 'vitest';
+import { until } from '../../src/base/async.ts';
+import type { MigrationEvent } from '../../src/domain/event.ts';
+import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
+import { withWalGuard } from '../../src/migration/wal-guard.ts';
+import { Connection } from '../../src/postgres/connection.ts';
+import { sql } from '../../src/postgres/sql.ts';
+import { type Scene, withScene } from '../support/migration.ts';
+import { test } from '../support/pair.ts';
+
+const MB = 2 ** 20;
+
+async function ask<Row extends object>(
+  server: EmbeddedServer,
+  statement: ReturnType<typeof sql>,
+): Promise<Row[]> {
+  await using session = await Connection.open(server.address(), { purpose: 'test' });
+  return await session.query<Row>(statement);
+}
+
+/** Moves the WAL position on by 16 MB a time; hardly anything is written. */
+async function writeWal(server: EmbeddedServer, segments: number): Promise<void> {
+  for (let segment = 0; segment < segments; segment += 1)
+    await ask(server, sql`SELECT pg_switch_wal() FROM pg_logical_emit_message(true, 'test', 'x')`);
+}
+
+const slots = (server: EmbeddedServer) =>
+  ask<{ name: string }>(server, sql`SELECT slot_name AS name FROM pg_replication_slots`);
+
+/** Guards until the slot of `active` is gone. */
+async function guarded(scene: Scene, active: EmbeddedServer): Promise<MigrationEvent[]> {
+  const told: MigrationEvent[] = [];
+  const throttle = { ...scene.settings.throttle, maxWalRetainedBytes: 100 * MB };
+  const options = { emit: (event: MigrationEvent) => told.push(event), windowMs: 4_500 };
+  await withWalGuard({ ...scene.settings, throttle }, options, async () => {
+    await until('the end of the slot', async () => ((await slots(active)).length === 0 ? true : undefined), {
+      timeoutMs: 60_000,
+      intervalMs: 200,
+    });
+    await until('a word about it', () => Promise.resolve(told[0]), { timeoutMs: 10_000 });
+  });
+  return told;
+}
+
+const warning = (code: string, message: string) => ({
+  type: 'warning',
+  data: { code, message: expect.stringContaining(message) },
+});
+
+test('the old server dies after the cutover: the way back is given up, loudly, before the new disk is full', async ({
+  ownServers,
+}) => {
+  const [source, target] = await ownServers([15, 16]);
+  if (source === undefined || target === undefined) throw new Error('no servers');
+  const ends = { source: { address: source.address() }, target: { address: target.address() } };
+  await withScene(ends, async (scene) => {
+    await ask(source, sql`CREATE TABLE public.t (id int PRIMARY KEY)`);
+    await scene.run((migration) => migration.sync());
+    await scene.run((migration) => migration.verify());
+    await scene.run((migration) => migration.cutover());
+    await source.stop();
+    await writeWal(target, 3);
+    expect(await slots(target)).toHaveLength(1);
+    await writeWal(target, 5);
+    expect(await guarded(scene, target)).toMatchObject([warning('way_back_given_up', 'NO WAY BACK')]);
+    const journaled = sql`SELECT data->>'code' AS code FROM pgglide.event WHERE type = 'warning'`;
+    expect(await ask(target, journaled)).toContainEqual({ code: 'way_back_given_up' });
+  });
+});
+
+test('the target dies while it follows: the source gets rid of the slot without asking it', async ({
+  ownServers,
+}) => {
+  const [source, target] = await ownServers([15, 16]);
+  if (source === undefined || target === undefined) throw new Error('no servers');
+  const ends = { source: { address: source.address() }, target: { address: target.address() } };
+  await withScene(ends, async (scene) => {
+    await ask(source, sql`CREATE TABLE public.t (id int PRIMARY KEY)`);
+    await scene.run((migration) => migration.sync());
+    const told: MigrationEvent[] = [];
+    const throttle = { ...scene.settings.throttle, maxWalRetainedBytes: 100 * MB };
+    const options = { emit: (event: MigrationEvent) => told.push(event), windowMs: 4_500 };
+    await withWalGuard({ ...scene.settings, throttle }, options, async () => {
+      const guards = sql`SELECT FROM pg_stat_activity WHERE application_name = 'pgglide: wal guard'`;
+      // It has read the migration's row once it looks at the source.
+      await until('the guard', async () => ((await ask(source, guards)).length > 0 ? true : undefined), {
+        timeoutMs: 30_000,
+      });
+      await target.stop();
+      await writeWal(source, 8);
+      await until(
+        'the end of the slot',
+        async () => ((await slots(source)).length === 0 ? true : undefined),
+        {
+          timeoutMs: 60_000,
+          intervalMs: 200,
+        },
+      );
+      await until('a word about it', () => Promise.resolve(told[0]), { timeoutMs: 10_000 });
+    });
+    expect(told).toMatchObject([warning('wal_limit_reached', 'copied is stale')]);
+  });
+});
