@@ -2,12 +2,15 @@
 
 import { sleep } from '../base/async.ts';
 import { LockedError, RefusedError, UnreachableError } from '../domain/errors.ts';
+import type { MigrationEvent } from '../domain/event.ts';
 import type { Phase } from '../domain/phase.ts';
 import { type Migration, openMigration } from '../migration/migration.ts';
+import { schemaProblem } from '../migration/status.ts';
 import type { MigrationStatus } from '../observers/status.ts';
 import type { CommandContext } from './command.ts';
 import { Eye } from './eye.ts';
 import { observed } from './observed.ts';
+import { openHooks } from './open-hooks.ts';
 import { settingsFor } from './settings.ts';
 
 const LOOK_EVERY_MS = 3000;
@@ -61,7 +64,12 @@ export async function follow(
 ): Promise<MigrationStatus> {
   const settings = await settingsFor(context);
   return observed(context, settings, async (emit) => {
-    await using eye = new Eye(() => openMigration(settings, { signal: context.signal }));
+    const hooks = openHooks(context, settings);
+    const tell = (event: MigrationEvent) => {
+      emit(event);
+      hooks?.onEvent(event);
+    };
+    await using eye = new Eye(() => openMigration(settings, { signal: context.signal, emit: tell }));
     let known: readonly string[] = [];
     let phase: Phase | undefined;
     let looksWithoutLink = 0;
@@ -77,7 +85,16 @@ export async function follow(
           return seen.status;
         }
       }
-      const problems = 'status' in seen ? seen.status.problems : [seen.problem];
+      if ('status' in seen) hooks?.knowSide(seen.status.activeSide);
+      const changes = ('status' in seen && seen.status.schemaChanges) || [];
+      if (changes.length > 0) {
+        // What could not be written down is told by the next look.
+        await eye.look((migration) => migration.tellSchemaChanges(changes)).catch(() => undefined);
+        await hooks?.finish();
+      }
+      const told = new Set(changes.map(schemaProblem));
+      const problems =
+        'status' in seen ? seen.status.problems.filter((problem) => !told.has(problem)) : [seen.problem];
       for (const message of problems.filter((problem) => !known.includes(problem))) {
         emit({ type: 'warning', at: new Date().toISOString(), data: { code: 'following', message } });
       }

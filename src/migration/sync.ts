@@ -10,6 +10,7 @@ import { planMigration } from '../schema/plan-migration.ts';
 import { createMigration, type MigrationRow, savePlan } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { discardStaleCopy } from '../steps/discard-stale-copy.ts';
+import { recordSchema } from '../steps/record-schema.ts';
 import { skipTransaction } from '../steps/skip-transaction.ts';
 import { withWalGovernor } from '../steps/wal-governor.ts';
 import { check } from './check.ts';
@@ -19,6 +20,7 @@ import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
 import { recover } from './recover.ts';
 import { reviveLink } from './revive-link.ts';
 import { mayRun, type Session } from './session.ts';
+import { settleSchema } from './settle-schema.ts';
 
 export interface SyncOptions {
   /** Leave out the transaction that the target stopped at; it must be the one that finishes there. */
@@ -58,7 +60,8 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
 }
 
 async function syncDatabase(context: StepContext): Promise<void> {
-  for (const step of SYNC_STEPS) await reconcile(step, context);
+  for (const step of SYNC_STEPS)
+    await (step === recordSchema ? settleSchema(context) : reconcile(step, context));
 }
 
 /** One database after the other, but the slots of all are watched, also of those that are waiting or through. */

@@ -8,7 +8,7 @@ import { reconcile } from '../engine/reconcile.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
-import { recordSchema } from '../steps/record-schema.ts';
+import { noteDdl } from '../steps/note-ddl.ts';
 import { mergeVerifications, type OwnVerification } from '../verify/merge-verifications.ts';
 import type { Verification } from '../verify/verification.ts';
 import { type VerifyOnlineOptions, verifyOnline } from '../verify/verify-online.ts';
@@ -17,6 +17,7 @@ import { updateOwnSchema } from './own-schema.ts';
 import { reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
+import { settleSchema } from './settle-schema.ts';
 
 const ARRIVAL_TIMEOUT_MS = 60_000;
 
@@ -43,7 +44,8 @@ export async function verify(session: Session): Promise<Verification> {
 async function verifyDatabase(session: Session): Promise<Verification> {
   const row = await requirePlan(session);
   await reviveLink(session, row);
-  await reconcile(recordSchema, session.context(row.plan));
+  await reconcile(noteDdl, session.context(row.plan));
+  await settleSchema(session.context(row.plan));
   return verifyOnline(await comparisonOptions(session, row.activeSide, row.plan.tables));
 }
 

@@ -1,0 +1,108 @@
+/**
+ * Whether the schema of either side has changed since both were recorded, for those who look again and again: compared when
+ * DDL was noted, and every minute anyway, in the background and in sessions of its own. The fingerprint judges: a table that
+ * was made and dropped again is no change.
+ */
+
+import { allEnded, sleep } from '../base/async.ts';
+import type { Side } from '../domain/names.ts';
+import { type Comparison, isComparisonDue, type SchemaChange } from '../domain/schema-change.ts';
+import type { StepContext } from '../engine/step.ts';
+import { type NotedDdl, readNotedDdl } from '../postgres/noted-ddl.ts';
+import { sql } from '../postgres/sql.ts';
+import { describeDifferences } from '../schema/drift.ts';
+import { tableExists } from '../state/install.ts';
+import { readSchemaHashes } from '../state/schema-record.ts';
+import { findDrift } from '../steps/check-drift.ts';
+
+type Context = Pick<StepContext, 'source' | 'target' | 'migration' | 'settings' | 'open'>;
+type Found = Awaited<ReturnType<typeof findDrift>>;
+
+/** A look waits this long for a comparison; of thousands of tables, the next look has it. */
+const PATIENCE_MS = 5000;
+/** Of a definition whose table somebody holds: the comparison is given up and made again. */
+const LOCK_TIMEOUT_MS = 1000;
+
+export class DriftWatch implements AsyncDisposable {
+  readonly #context: Context;
+  /** The last that came to its end, and what it compared. */
+  #last:
+    | (Comparison & { readonly key: string; readonly recorded: string; readonly found?: Found })
+    | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** Undefined: not known, nothing is recorded yet or the comparison is still under way. */
+  async look(): Promise<readonly SchemaChange[] | undefined> {
+    const { source, target, migration } = this.#context;
+    if (!(await tableExists(target, 'schema_class'))) return undefined;
+    const hashes = await readSchemaHashes(target, migration);
+    if (hashes === undefined) return undefined;
+    const noted = { source: await this.#noted(source), target: await this.#noted(target) };
+    const recorded = JSON.stringify(hashes);
+    const key = JSON.stringify([hashes, seenOf(noted.source), seenOf(noted.target)]);
+    if (
+      this.#running === undefined &&
+      isComparisonDue(this.#last, key !== this.#last?.key, performance.now())
+    )
+      this.#running = this.#compare(key, recorded).finally(() => {
+        this.#running = undefined;
+      });
+    await this.#patiently();
+    const last = this.#last;
+    if (last?.found === undefined || last.recorded !== recorded) return undefined;
+    return changesOf(last.found, noted);
+  }
+
+  #noted(connection: Context['source']): Promise<NotedDdl | undefined> {
+    return tableExists(connection, 'noted_ddl').then((exists) =>
+      exists ? readNotedDdl(connection, this.#context.settings.scope) : undefined,
+    );
+  }
+
+  async #patiently(): Promise<void> {
+    if (this.#running === undefined) return;
+    const done = new AbortController();
+    const patience = sleep(PATIENCE_MS, done.signal).catch(() => undefined);
+    await Promise.race([this.#running, patience]);
+    done.abort();
+  }
+
+  /** Never fails: what stands in its way is the cutover's to say. The next look tries again. */
+  async #compare(key: string, recorded: string): Promise<void> {
+    const startedMs = performance.now();
+    const found = await this.#find().catch(() => undefined);
+    const endedMs = performance.now();
+    this.#last = { endedMs, tookMs: endedMs - startedMs, key, recorded, ...(found && { found }) };
+  }
+
+  async #find(): Promise<Found> {
+    const { migration, settings, open } = this.#context;
+    await using source = await open('source', 'schema watch');
+    await using target = await open('target', 'schema watch');
+    const limit = sql`SELECT set_config('lock_timeout', ${`${LOCK_TIMEOUT_MS}ms`}, false)`;
+    await allEnded([source.execute(limit), target.execute(limit)]);
+    return findDrift({ source, target, migration, scope: settings.scope });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#running;
+  }
+}
+
+const seenOf = (noted: NotedDdl | undefined): unknown => noted && [noted.total, noted.until];
+
+const changesOf = (
+  { drifts, hashes }: Found,
+  noted: Readonly<Record<Side, NotedDdl | undefined>>,
+): SchemaChange[] =>
+  drifts.map(({ side, differences }) => ({
+    side,
+    fingerprint: hashes?.[side] ?? '',
+    changes: describeDifferences(differences),
+    statements: noted[side]?.statements ?? [],
+    statementCount: noted[side]?.total ?? 0,
+  }));
