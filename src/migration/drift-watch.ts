@@ -5,9 +5,11 @@
  */
 
 import { allEnded, sleep } from '../base/async.ts';
+import { PgglideError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import { type Comparison, isComparisonDue, type SchemaChange } from '../domain/schema-change.ts';
 import type { StepContext } from '../engine/step.ts';
+import { sqlState } from '../postgres/connection.ts';
 import { type NotedDdl, readNotedDdl } from '../postgres/noted-ddl.ts';
 import { sql } from '../postgres/sql.ts';
 import { describeDifferences } from '../schema/drift.ts';
@@ -48,9 +50,7 @@ export class DriftWatch implements AsyncDisposable {
       this.#running === undefined &&
       isComparisonDue(this.#last, key !== this.#last?.key, performance.now())
     )
-      this.#running = this.#compare(key, recorded).finally(() => {
-        this.#running = undefined;
-      });
+      this.#start(key, recorded);
     await this.#patiently();
     const last = this.#last;
     if (last?.found === undefined || last.recorded !== recorded) return undefined;
@@ -63,6 +63,14 @@ export class DriftWatch implements AsyncDisposable {
     );
   }
 
+  #start(key: string, recorded: string): void {
+    this.#running = this.#compare(key, recorded).finally(() => {
+      this.#running = undefined;
+    });
+    // Where no look waits for it any more, nobody else does.
+    this.#running.catch(() => undefined);
+  }
+
   async #patiently(): Promise<void> {
     if (this.#running === undefined) return;
     const done = new AbortController();
@@ -71,26 +79,30 @@ export class DriftWatch implements AsyncDisposable {
     done.abort();
   }
 
-  /** Never fails: what stands in its way is the cutover's to say. The next look tries again. */
+  /** What a server refuses is the cutover's to say: the next look tries again. */
   async #compare(key: string, recorded: string): Promise<void> {
     const startedMs = performance.now();
-    const found = await this.#find().catch(() => undefined);
+    const found = await this.#find().catch(unknownIfRefused);
     const endedMs = performance.now();
     this.#last = { endedMs, tookMs: endedMs - startedMs, key, recorded, ...(found && { found }) };
   }
 
   async #find(): Promise<Found> {
-    const { migration, settings, open } = this.#context;
-    await using source = await open('source', 'schema watch');
-    await using target = await open('target', 'schema watch');
+    const { migration, settings } = this.#context;
+    await using source = await this.#context.open('source', 'schema watch');
+    await using target = await this.#context.open('target', 'schema watch');
     const limit = sql`SELECT set_config('lock_timeout', ${`${LOCK_TIMEOUT_MS}ms`}, false)`;
     await allEnded([source.execute(limit), target.execute(limit)]);
-    return findDrift({ source, target, migration, scope: settings.scope });
+    return await findDrift({ source, target, migration, scope: settings.scope });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#running;
+    await this.#running?.catch(() => undefined);
   }
+}
+
+function unknownIfRefused(error: unknown): undefined {
+  if (!(error instanceof PgglideError) && sqlState(error) === undefined) throw error;
 }
 
 const seenOf = (noted: NotedDdl | undefined): unknown => noted && [noted.total, noted.until];
