@@ -20,8 +20,9 @@ import { findDrift } from '../steps/check-drift.ts';
 type Context = Pick<StepContext, 'source' | 'target' | 'migration' | 'settings' | 'open'>;
 type Found = Awaited<ReturnType<typeof findDrift>>;
 
-/** A look waits this long for a comparison; of thousands of tables, the next look has it. */
-const PATIENCE_MS = 5000;
+/** A look waits this long for a comparison; of thousands of tables, a later look has it. */
+const FIRST_PATIENCE_MS = 5000;
+const PATIENCE_MS = 1000;
 /** Of a definition whose table somebody holds: the comparison is given up and made again. */
 const LOCK_TIMEOUT_MS = 1000;
 
@@ -74,17 +75,19 @@ export class DriftWatch implements AsyncDisposable {
   async #patiently(): Promise<void> {
     if (this.#running === undefined) return;
     const done = new AbortController();
-    const patience = sleep(PATIENCE_MS, done.signal).catch(() => undefined);
+    const limitMs = this.#last === undefined ? FIRST_PATIENCE_MS : PATIENCE_MS;
+    const patience = sleep(limitMs, done.signal).catch(() => undefined);
     await Promise.race([this.#running, patience]);
     done.abort();
   }
 
-  /** What a server refuses is the cutover's to say: the next look tries again. */
+  /** What a server refuses is the cutover's to say; here it is tried again as if something had been noted. */
   async #compare(key: string, recorded: string): Promise<void> {
     const startedMs = performance.now();
     const found = await this.#find().catch(unknownIfRefused);
     const endedMs = performance.now();
-    this.#last = { endedMs, tookMs: endedMs - startedMs, key, recorded, ...(found && { found }) };
+    const tookMs = endedMs - startedMs;
+    this.#last = { endedMs, tookMs, recorded, ...(found ? { key, found } : { key: '' }) };
   }
 
   async #find(): Promise<Found> {
