@@ -1,4 +1,4 @@
-/** `sync --follow`: stays while the migration lives, tells what goes wrong meanwhile, and syncs again when the link has stopped. */
+/** `sync --follow`: stays while the migration lives, tells what goes wrong meanwhile and what DDL changed, and syncs again when the link has stopped. */
 
 import { sleep } from '../base/async.ts';
 import { LockedError, RefusedError, UnreachableError } from '../domain/errors.ts';

@@ -1,4 +1,4 @@
-/** Where the migration stands, read from the servers. Changes nothing and takes no lock. */
+/** Where the migration stands, read from the servers. Changes nothing, and takes no lock but those of the schemas' comparison. */
 
 import { databasePrefix, type MigrationEvent } from '../domain/event.ts';
 import { lastVerification } from '../domain/last-verification.ts';
