@@ -9,6 +9,7 @@ import { dumpSchema } from '../../src/schema/dump-schema.ts';
 import type { Database } from '../support/database.ts';
 import { openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
+import { withSameDatabases } from '../support/several.ts';
 
 const TABLE = 'CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)';
 const OURS = "SELECT evtname AS name FROM pg_event_trigger WHERE evtname ~ '^pgglide_' ORDER BY 1";
@@ -166,6 +167,35 @@ test('sync puts them back that somebody dropped, and verify brings them to what 
     await scene.run((migration) => migration.verify());
     for (const side of [source, target]) expect(await side.rows(OURS)).toEqual(BOTH);
     await scene.run((migration) => migration.abort());
+  });
+});
+
+test('of several databases it is told which one changed, once as well', { timeout: 180_000 }, async ({
+  source,
+  target,
+}) => {
+  await withSameDatabases({ source, target }, async (billing) => {
+    await source.exec(TABLE);
+    await billing.source.exec(TABLE);
+    await withScene({ source, target }, async (scene) => {
+      scene.settings = { ...scene.settings, otherDatabases: [billing.name] };
+      await scene.run((migration) => migration.sync());
+      await billing.source.exec('ALTER TABLE t ADD note text');
+      const tell = () =>
+        scene.run(async (migration) => migration.tellSchemaChanges(await changesNow(migration)));
+      await tell();
+      await tell();
+      expect(told(scene)).toMatchObject([
+        { database: billing.name, side: 'source', statements: [{ object: 'public.t' }] },
+      ]);
+      const { problems } = await scene.run((migration) => migration.status());
+      expect(problems.join()).toContain(`${billing.name}: The schema of the source changed`);
+      await billing.target.exec('ALTER TABLE t ADD note text');
+      await scene.run((migration) => migration.verify());
+      expect(await scene.run(changesNow)).toEqual([]);
+      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+    });
+    for (const side of [billing.source, billing.target]) expect(await side.rows(OURS)).toEqual([]);
   });
 });
 
