@@ -1,16 +1,19 @@
-/** `sync --follow`: stays while the migration lives, tells what goes wrong meanwhile, and syncs again when the link has stopped. */
+/** `sync --follow`: stays while the migration lives, tells what goes wrong meanwhile and what DDL changed, and syncs again when the link has stopped. */
 
 import { sleep } from '../base/async.ts';
 import type { Settings } from '../config/settings.ts';
 import { LockedError, RefusedError, UnreachableError } from '../domain/errors.ts';
+import type { MigrationEvent } from '../domain/event.ts';
 import type { Phase } from '../domain/phase.ts';
 import type { Listen } from '../engine/event-stream.ts';
 import { type Migration, openMigration } from '../migration/migration.ts';
+import { schemaProblem } from '../migration/status.ts';
 import { withWalGuard } from '../migration/wal-guard.ts';
 import type { MigrationStatus } from '../observers/status.ts';
 import type { CommandContext } from './command.ts';
 import { Eye } from './eye.ts';
 import { observed } from './observed.ts';
+import { openHooks } from './open-hooks.ts';
 import { settingsFor } from './settings.ts';
 
 const LOOK_EVERY_MS = 3000;
@@ -73,18 +76,33 @@ export async function follow(
   resync: () => Promise<unknown>,
 ): Promise<MigrationStatus> {
   const settings = await settingsFor(context);
-  return observed(context, settings, (emit) =>
-    withWalGuard(settings, { emit }, () => watch(context, settings, emit, resync)),
-  );
+  return observed(context, settings, (emit) => {
+    const hooks = openHooks(context, settings);
+    const tell = (event: MigrationEvent) => {
+      emit(event);
+      hooks?.onEvent(event);
+    };
+    return withWalGuard(settings, { emit: tell }, () =>
+      watch(context, settings, { emit, tell, hooks }, resync),
+    );
+  });
+}
+
+interface Listeners {
+  /** The observers. */
+  readonly emit: Listen;
+  /** The observers and the hooks. */
+  readonly tell: Listen;
+  readonly hooks: ReturnType<typeof openHooks>;
 }
 
 async function watch(
   context: CommandContext,
   settings: Settings,
-  emit: Listen,
+  { emit, tell, hooks }: Listeners,
   resync: () => Promise<unknown>,
 ): Promise<MigrationStatus> {
-  await using eye = new Eye(() => openMigration(settings, { signal: context.signal }));
+  await using eye = new Eye(() => openMigration(settings, { signal: context.signal, emit: tell }));
   let known: readonly string[] = [];
   let phase: Phase | undefined;
   let looksWithoutLink = 0;
@@ -98,7 +116,16 @@ async function watch(
         return seen.status;
       }
     }
-    const problems = 'status' in seen ? seen.status.problems : [seen.problem];
+    if ('status' in seen) hooks?.knowSide(seen.status.activeSide);
+    const changes = ('status' in seen && seen.status.schemaChanges) || [];
+    if (changes.length > 0) {
+      // What could not be written down is told by the next look.
+      await eye.look((migration) => migration.tellSchemaChanges(changes)).catch(() => undefined);
+      await hooks?.finish();
+    }
+    const told = new Set(changes.map(schemaProblem));
+    const problems =
+      'status' in seen ? seen.status.problems.filter((problem) => !told.has(problem)) : [seen.problem];
     for (const message of problems.filter((problem) => !known.includes(problem))) {
       emit({ type: 'warning', at: new Date().toISOString(), data: { code: 'following', message } });
     }

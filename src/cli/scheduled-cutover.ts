@@ -34,12 +34,13 @@ export async function scheduledCutover(
     staleAfterMs: settings.verify.staleAfterMs,
     maxLagMs: settings.cutover.pauseBudgetMs / 2,
   };
-  const look = async (): Promise<MigrationStatus> => {
+  /** Each opens the migration anew: only the first compares the schemas. */
+  const look = async (withSchema = false): Promise<MigrationStatus> => {
     await using migration = await openMigration(settings, { signal });
-    return await migration.status();
+    return await migration.status({ withSchema });
   };
   if (atMs !== undefined) {
-    output.note(scheduleText(atMs, missingFor(await look(), limits)));
+    output.note(scheduleText(atMs, missingFor(await look(true), limits)));
     await untilMoment(atMs, signal);
   }
   for (;;) {

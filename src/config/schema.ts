@@ -488,7 +488,7 @@ export const configSchema = z.strictObject({
       dir: optional(text, {
         kind: 'text',
         description:
-          'The folder with the programs: on-following, on-validated, before-cutover, on-switched, on-failure. None is run when not given.',
+          'The folder with the programs: on-following, on-validated, on-schema-changed, before-cutover, on-switched, on-failure. None is run when not given.',
         example: './hooks',
       }),
       timeout: withDefault(duration, {

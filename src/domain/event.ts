@@ -2,6 +2,7 @@
 
 import type { Side } from './names.ts';
 import type { Phase } from './phase.ts';
+import type { SchemaChange } from './schema-change.ts';
 
 export type SwitchoverDirection = 'cutover' | 'rollback' | 'rehearsal';
 
@@ -155,6 +156,8 @@ export interface EventMap {
     readonly message: string;
     readonly pauseMs: number;
   };
+  /** Once a change, by `sync --follow`: DDL is not replicated. */
+  'schema-changed': SchemaChange;
   warning: { readonly code: string; readonly message: string; readonly hint?: string };
 }
 

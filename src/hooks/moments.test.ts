@@ -51,6 +51,18 @@ describe('moments', () => {
     expect(momentOf(phase('new', 'syncing'))).toBeUndefined();
   });
 
+  test('a schema that changed, as it is told', () => {
+    const data = {
+      side: 'source',
+      fingerprint: 'ab',
+      changes: 'c',
+      statements: [],
+      statementCount: 0,
+    } as const;
+    const facts = { schemaChange: data };
+    expect(momentOf({ type: 'schema-changed', at, data })).toEqual({ hook: 'on-schema-changed', at, facts });
+  });
+
   test('validated: only when both sides were equal, in few words', () => {
     expect(momentOf(verified(true))).toEqual({
       hook: 'on-validated',

@@ -28,6 +28,8 @@ export function momentOf({ type, at, data }: MigrationEvent): Moment | undefined
       return data.direction === 'rehearsal'
         ? undefined
         : { hook: 'on-switched', at, facts: { switchover: switched(data) } };
+    case 'schema-changed':
+      return { hook: 'on-schema-changed', at, facts: { schemaChange: data } };
     default:
       return undefined;
   }

@@ -1,6 +1,7 @@
 /** What happened in a migration, as a Kubernetes Event says it. Pure. */
 
 import type { MigrationEvent } from '../domain/event.ts';
+import { schemaChangeText } from '../domain/schema-change.ts';
 
 export interface EventText {
   readonly type: 'Normal' | 'Warning';
@@ -59,6 +60,8 @@ function told(event: MigrationEvent): EventText | undefined {
       );
     case 'step-failed':
       return warning('StepFailed', `${event.data.title}: ${event.data.code}: ${event.data.message}`);
+    case 'schema-changed':
+      return warning('SchemaChanged', schemaChangeText(event.data));
     case 'warning':
       return warning(camelCase(event.data.code), event.data.message);
     default:

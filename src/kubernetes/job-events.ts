@@ -20,6 +20,9 @@ const RENEW_EVERY_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 10_000;
 const COMPONENT = 'pgglide';
 
+/** Told by those who only look. */
+const LOOKED_AT: ReadonlySet<MigrationEvent['type']> = new Set(['warning', 'schema-changed']);
+
 export class JobEvents {
   readonly #cluster: Cluster;
   readonly #job: OwnJob;
@@ -44,7 +47,7 @@ export class JobEvents {
     const text = eventText(event);
     if (text !== undefined) this.#enqueue(() => this.#post(text));
     // Something is being done, not only looked at.
-    if (!isSample(event.type) && event.type !== 'warning') this.#hold();
+    if (!isSample(event.type) && !LOOKED_AT.has(event.type)) this.#hold();
   }
 
   /** What the process is about to end with. */

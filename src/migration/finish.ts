@@ -9,6 +9,7 @@ import { countRaisedFences, dropFence } from '../postgres/fence.ts';
 import { dropHelperIndexes } from '../postgres/helper-index.ts';
 import { existingLanes, hasOtherLinks } from '../postgres/lane.ts';
 import { unlinkLargeObjects } from '../postgres/large-object.ts';
+import { dropEventTriggers } from '../postgres/noted-ddl.ts';
 import { sql } from '../postgres/sql.ts';
 import { dropLoaded, findLoaded } from '../schema/drop-loaded.ts';
 import { type ClusterChange, readClusterChanges } from '../state/cluster-change.ts';
@@ -67,6 +68,7 @@ async function dropSourceFences(session: Session): Promise<void> {
 async function completeDatabase(session: Session): Promise<void> {
   const { plan } = await requirePlan(session);
   await dropLinks(session);
+  for (const side of [session.source, session.target]) await dropEventTriggers(side);
   await dropHelperIndexes(session.target);
   await dropHelperIndexes(session.source);
   await dropFence(session.target, plan.tables);
@@ -214,6 +216,7 @@ async function leftoversOn(side: Side, connection: Connection): Promise<string[]
       WHERE starts_with(slot_name, 'pgglide_') AND database = current_database()
     UNION ALL SELECT 'trigger pgglide_fence on ' || tgrelid::regclass FROM pg_trigger WHERE tgname = 'pgglide_fence'
     UNION ALL SELECT 'index ' || oid::regclass FROM pg_class WHERE relkind = 'i' AND starts_with(relname, 'pgglide_helper_')
+    UNION ALL SELECT 'event trigger ' || evtname FROM pg_event_trigger WHERE starts_with(evtname, 'pgglide_')
     UNION ALL SELECT 'schema pgglide' FROM pg_namespace WHERE nspname = 'pgglide'`);
   return rows.map(({ what }) => `${side}: ${what}`);
 }

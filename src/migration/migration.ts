@@ -7,7 +7,7 @@ import type { Side } from '../domain/names.ts';
 import type { Listen } from '../engine/event-stream.ts';
 import type { PlanText } from '../observers/plan-text.ts';
 import type { ReportData } from '../observers/report.ts';
-import type { MigrationStatus } from '../observers/status.ts';
+import type { MigrationStatus, SchemaChangeOf } from '../observers/status.ts';
 import type { TableState } from '../observers/table-state.ts';
 import type { ServerIdentity } from '../postgres/server-identity.ts';
 import { type JournalEntry, readJournal } from '../state/journal.ts';
@@ -26,6 +26,7 @@ import { type StatusOptions, status } from './status.ts';
 import { runSwitch, type SwitchOptions, type SwitchResult } from './switch.ts';
 import { type SyncOptions, sync } from './sync.ts';
 import { tables } from './tables.ts';
+import { tellSchemaChanges } from './tell-schema-changes.ts';
 import { tune } from './tune.ts';
 import { verify } from './verify.ts';
 
@@ -84,6 +85,11 @@ export class Migration implements AsyncDisposable {
 
   status(options: StatusOptions = {}): Promise<MigrationStatus> {
     return status(this.#session, options);
+  }
+
+  /** Writes each into the journal that does not stand there yet. */
+  tellSchemaChanges(changes: readonly SchemaChangeOf[]): Promise<void> {
+    return tellSchemaChanges(this.#session, changes);
   }
 
   /** Every table of the plan with how far it is. */

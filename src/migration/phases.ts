@@ -20,6 +20,7 @@ import { copyTables } from '../steps/copy-tables.ts';
 import { fenceTarget } from '../steps/fence-target.ts';
 import { installOwnSchema } from '../steps/install-own-schema.ts';
 import { loadSchema } from '../steps/load-schema.ts';
+import { noteDdl } from '../steps/note-ddl.ts';
 import { recordSchema } from '../steps/record-schema.ts';
 import { refreshViews } from '../steps/refresh-views.ts';
 import { subscribe } from '../steps/subscribe.ts';
@@ -40,6 +41,7 @@ export const SYNC_STEPS: readonly Step<never>[] = [
   carryAsideRows, // unlogged tables, extensions' own: what no link carries
   refreshViews, // materialized ones, once the rows are there
   carryLargeObjectsStep,
+  noteDdl, // event triggers, where our role may
   recordSchema, // what drift is measured against
   fenceTarget, // the target takes no other writes
   analyzeTarget,

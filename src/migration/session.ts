@@ -22,6 +22,7 @@ import { changePhase, type MigrationRow, readMigration } from '../state/migratio
 import { openPlacement, openTraffic } from '../traffic/open-traffic.ts';
 import type { TrafficPlacement } from '../traffic/traffic-placement.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
+import { DriftWatch } from './drift-watch.ts';
 
 const EMPTY_PLAN: Plan = { tables: [], sequences: [], notCarried: [] };
 
@@ -45,6 +46,7 @@ export class Session implements AsyncDisposable {
   readonly events: EventStream;
   readonly signal: AbortSignal;
   readonly lead: Session;
+  readonly drift: DriftWatch;
   readonly beforeSwitch: BeforeSwitch | undefined;
   readonly #listen: Listen;
   readonly #openTraffic: (() => TrafficSwitch) | undefined;
@@ -70,6 +72,7 @@ export class Session implements AsyncDisposable {
     this.#openTraffic = parts.options.openTraffic;
     this.#databases = parts.lead === undefined ? [] : parts.lead.#databases;
     this.#databases.push(this);
+    this.drift = new DriftWatch(this);
     this.events = parts.lead?.events ?? new EventStream(this.#listen);
   }
 
@@ -202,6 +205,7 @@ export class Session implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#databases.map(({ drift }) => drift[Symbol.asyncDispose]()));
     await Promise.all(this.#databases.flatMap(({ source, target }) => [source.close(), target.close()]));
   }
 

@@ -1,14 +1,15 @@
-/** Where the migration stands, read from the servers. Changes nothing and takes no lock. */
+/** Where the migration stands, read from the servers. Changes nothing, and takes no lock but those of the schemas' comparison. */
 
-import type { MigrationEvent } from '../domain/event.ts';
+import { databasePrefix, type MigrationEvent } from '../domain/event.ts';
 import { lastVerification } from '../domain/last-verification.ts';
 import { type LaneNames, linkFrom, otherSide, qualified, type Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
 import { tableBytes } from '../domain/plan.ts';
+import { SCHEMA_CHANGE_HINT, schemaChangeText } from '../domain/schema-change.ts';
 import type { TrafficRequests } from '../domain/traffic-requests.ts';
 import { judgeWal, walLimitBytes } from '../domain/wal-budget.ts';
 import { formatBytes } from '../observers/quantity.ts';
-import type { LaneStatus, MigrationStatus, ReadinessItem } from '../observers/status.ts';
+import type { LaneStatus, MigrationStatus, ReadinessItem, SchemaChangeOf } from '../observers/status.ts';
 import { longTransactions, preparedTransactions } from '../postgres/activity.ts';
 import { glanceAtApply } from '../postgres/apply-stop.ts';
 import { existingLanes } from '../postgres/lane.ts';
@@ -37,11 +38,13 @@ const LONG_TRANSACTION_MS = 1000;
 export interface StatusOptions {
   /** Without: the traffic switch is not asked. For those who cannot reach it from where they are. */
   readonly withTraffic?: boolean;
+  /** Without: the schemas are not compared, which takes seconds where there are thousands of tables. */
+  readonly withSchema?: boolean;
 }
 
 export async function status(
   session: Session,
-  { withTraffic = true }: StatusOptions = {},
+  { withTraffic = true, withSchema = true }: StatusOptions = {},
 ): Promise<MigrationStatus> {
   const row = await session.row();
   const phase = row?.phase ?? 'new';
@@ -59,6 +62,7 @@ export async function status(
   const lanes = databases.flatMap((database) => database.lanes);
   const traffic: Traffic = withTraffic ? await trafficState(session) : { problems: [] };
   const verified = verifiedStatus(events);
+  const schemaChanges = withSchema && mayCompare(row, events) ? await seenChanges(session) : undefined;
   return {
     migration: session.migration,
     phase,
@@ -73,11 +77,49 @@ export async function status(
     requests: traffic.requests,
     copy: row?.plan === undefined || phase !== 'syncing' ? undefined : await copyStatus(databases),
     verified,
-    ready: phase === 'following' || phase === 'switched' ? await readyItems(databases, activeSide) : [],
-    problems: [...(await problems(row, databases)), ...traffic.problems],
+    ready:
+      phase === 'following' || phase === 'switched'
+        ? await readyItems(databases, activeSide, schemaChanges)
+        : [],
+    problems: [
+      ...(await problems(row, databases)),
+      ...(schemaChanges ?? []).map(schemaProblem),
+      ...traffic.problems,
+    ],
+    schemaChanges,
     next: row?.switchover === undefined ? NEXT[phase] : `pgglide ${row.switchover.direction}`,
   };
 }
+
+/** Nobody's requests wait for our comparison: none while a switch is under way. */
+const SWITCH_TAKES_AT_MOST_MS = 300_000;
+
+function mayCompare(row: MigrationRow | undefined, events: readonly MigrationEvent[]): boolean {
+  if (row?.phase !== 'following' && row?.phase !== 'switched') return false;
+  if (row.switchover !== undefined) return false;
+  const last = events.findLast(({ type }) => SWITCH_EVENTS.has(type));
+  return last?.type !== 'switchover-started' || Date.now() - Date.parse(last.at) > SWITCH_TAKES_AT_MOST_MS;
+}
+
+const SWITCH_EVENTS: ReadonlySet<MigrationEvent['type']> = new Set([
+  'switchover-started',
+  'switchover-finished',
+  'switchover-aborted',
+]);
+
+/** Undefined as long as one database's are not known. */
+async function seenChanges({ databases }: Session): Promise<SchemaChangeOf[] | undefined> {
+  const seen = await Promise.all(
+    databases.map(async ({ drift, database }) =>
+      (await drift.look())?.map((change) => (databases.length === 1 ? change : { ...change, database })),
+    ),
+  );
+  return seen.includes(undefined) ? undefined : seen.flatMap((changes) => changes ?? []);
+}
+
+/** As `follow` knows it again among the problems. */
+export const schemaProblem = (change: SchemaChangeOf): string =>
+  `${databasePrefix(change)}${schemaChangeText(change)}. ${SCHEMA_CHANGE_HINT}`;
 
 interface DatabaseState {
   readonly session: Session;
@@ -202,7 +244,11 @@ function walProblems({ settings }: Session, slot: SlotState): string[] {
   return [`slot ${slot.name} keeps ${kept} of WAL that it may keep; see docs/throttling.md`];
 }
 
-async function readyItems(databases: readonly DatabaseState[], activeSide: Side): Promise<ReadinessItem[]> {
+async function readyItems(
+  databases: readonly DatabaseState[],
+  activeSide: Side,
+  schemaChanges: MigrationStatus['schemaChanges'],
+): Promise<ReadinessItem[]> {
   const [long, prepared] = await Promise.all([
     inAll(databases, ({ session }) => longTransactions(session.side(activeSide), LONG_TRANSACTION_MS)),
     inAll(databases, ({ session }) => preparedTransactions(session.side(activeSide))),
@@ -233,6 +279,7 @@ async function readyItems(databases: readonly DatabaseState[], activeSide: Side)
       ok: unlinked.length === 0,
       ...(unlinked.length > 0 ? { detail: `not ${unlinked.map(qualified).join(', ')}` } : {}),
     },
+    ...(schemaChanges === undefined ? [] : [{ name: 'schema as synced', ok: schemaChanges.length === 0 }]),
   ];
 }
 

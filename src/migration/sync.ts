@@ -22,6 +22,7 @@ import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
 import { recover } from './recover.ts';
 import { reviveLink } from './revive-link.ts';
 import { mayRun, type Session } from './session.ts';
+import { settleSchema } from './settle-schema.ts';
 
 export interface SyncOptions {
   /** Leave out the transaction that the target stopped at; it must be the one that finishes there. */
@@ -70,7 +71,7 @@ async function syncDatabase(database: Session, context: StepContext): Promise<vo
   for (const [place, step] of SYNC_STEPS.entries()) {
     if (isFirst && LOOKS_BEFORE.has(step.id))
       current = await withNewcomers(database, current, SYNC_STEPS.slice(0, place));
-    await reconcile(step, current);
+    await (step === recordSchema ? settleSchema(current) : reconcile(step, current));
   }
 }
 

@@ -8,7 +8,7 @@ import { reconcile } from '../engine/reconcile.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
-import { recordSchema } from '../steps/record-schema.ts';
+import { noteDdl } from '../steps/note-ddl.ts';
 import { mergeVerifications, type OwnVerification } from '../verify/merge-verifications.ts';
 import type { Verification } from '../verify/verification.ts';
 import { type VerifyOnlineOptions, verifyOnline } from '../verify/verify-online.ts';
@@ -19,6 +19,7 @@ import { reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import { schemaAgreement } from './schema-agreement.ts';
 import type { Session } from './session.ts';
+import { settleSchema } from './settle-schema.ts';
 
 const ARRIVAL_TIMEOUT_MS = 60_000;
 
@@ -46,6 +47,7 @@ export async function verify(session: Session): Promise<Verification> {
 async function verifyDatabase(session: Session): Promise<Verification> {
   const row = await requirePlan(session);
   await reviveLink(session, row);
+  await reconcile(noteDdl, session.context(row.plan));
   const { tables } = await agreedPlan(session, row.plan);
   const schema = await schemaAgreement(session, tables);
   const verification = await verifyOnline(await comparisonOptions(session, row.activeSide, tables));
@@ -54,7 +56,7 @@ async function verifyDatabase(session: Session): Promise<Verification> {
 
 /** Rows are compared and overwritten only where both sides have the same columns: those that they have now. */
 export async function agreedPlan(session: Session, saved: Plan): Promise<Plan> {
-  await reconcile(recordSchema, session.context(saved));
+  await settleSchema(session.context(saved));
   return freshPlan(session, saved);
 }
 

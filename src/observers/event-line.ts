@@ -1,6 +1,7 @@
 /** One event as one line for people; samples have none. Pure. */
 
 import { databasePrefix, type EventType, type MigrationEvent } from '../domain/event.ts';
+import { SCHEMA_CHANGE_HINT, schemaChangeText } from '../domain/schema-change.ts';
 import { addHeldStep, type HeldSteps, NO_STEPS } from './held-steps.ts';
 import { printable } from './printable.ts';
 import { formatBytes, formatCount, formatDuration } from './quantity.ts';
@@ -54,6 +55,11 @@ export function eventLines(event: MigrationEvent, before: View, paint: Painter):
       return [
         `${paint.warning} ${printable(databasePrefix(event.data) + event.data.message)}   ${paint.dim(event.data.code)}`,
         ...(event.data.hint === undefined ? [] : [`    ${printable(event.data.hint)}`]),
+      ];
+    case 'schema-changed':
+      return [
+        `${paint.warning} ${printable(databasePrefix(event.data) + schemaChangeText(event.data))}`,
+        `    ${SCHEMA_CHANGE_HINT}`,
       ];
     case 'switchover-step':
       return [lastStepLine(addHeldStep(before.switchover?.held ?? NO_STEPS, event), paint)];

@@ -10,6 +10,7 @@ import {
 } from '../domain/event.ts';
 import type { Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
+import { schemaChangeText } from '../domain/schema-change.ts';
 import { addHeldStep, type HeldStep, NO_STEPS } from './held-steps.ts';
 import type { ServerStatus } from './status.ts';
 
@@ -149,6 +150,8 @@ function milestone(event: MigrationEvent): string | undefined {
       return event.data.outcome === 'changed' ? databasePrefix(event.data) + event.data.title : undefined;
     case 'step-failed':
       return `${databasePrefix(event.data)}${event.data.title}: failed (${event.data.code})`;
+    case 'schema-changed':
+      return `${databasePrefix(event.data)}${schemaChangeText(event.data)}`;
     case 'copy-finished':
       return `${databasePrefix(event.data)}copied ${event.data.tables} tables, ${event.data.rows} rows`;
     case 'verification-finished':

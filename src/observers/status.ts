@@ -4,6 +4,7 @@ import type { CopyProgress } from '../domain/event.ts';
 import type { Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
 import { fractionDone } from '../domain/progress.ts';
+import type { SchemaChange } from '../domain/schema-change.ts';
 import type { TrafficRequests } from '../domain/traffic-requests.ts';
 import { printable } from './printable.ts';
 import { formatBytes, formatBytesOf, formatCount, formatDuration, formatPercent } from './quantity.ts';
@@ -32,6 +33,11 @@ export interface LaneStatus {
   /** Undefined where the server does not tell: nothing is sent, or our role may not see pg_stat_replication. */
   readonly lagMs: number | undefined;
   readonly retainedWalBytes: number | undefined;
+}
+
+export interface SchemaChangeOf extends SchemaChange {
+  /** Which, where several databases move together. */
+  readonly database?: string;
 }
 
 export interface MigrationStatus {
@@ -66,6 +72,8 @@ export interface MigrationStatus {
   /** What the next switchover asks for; empty when none is near. */
   readonly ready: readonly ReadinessItem[];
   readonly problems: readonly string[];
+  /** DDL since both schemas were found to agree, each of them in `problems`, too; undefined: not looked at, or not known yet. */
+  readonly schemaChanges?: readonly SchemaChangeOf[] | undefined;
   /** The command to run now: "pgglide cutover --dry-run". */
   readonly next: string | undefined;
 }

@@ -97,6 +97,7 @@ export function foldView(view: View, event: MigrationEvent): View {
     case 'switchover-finished':
     case 'switchover-aborted':
       return { ...started, switchover: undefined };
+    case 'schema-changed':
     case 'warning':
       return started;
   }

@@ -5,6 +5,7 @@ import { PrerequisiteError, UsageError } from '../domain/errors.ts';
 import { OWN_SCHEMA } from '../domain/names.ts';
 import { Connection, sqlState } from '../postgres/connection.ts';
 import { FENCE_TRIGGER } from '../postgres/fence.ts';
+import { isOwnEventTrigger } from '../postgres/noted-ddl.ts';
 import { excludedRelations, type Scope, schemaInScope } from '../postgres/scope.ts';
 import { sql } from '../postgres/sql.ts';
 import { cancelledOnAbort } from './cancel.ts';
@@ -188,6 +189,8 @@ function isWanted(entry: Entry, outside: ReadonlySet<string>): boolean {
       return ownName('TRIGGER', entry.sql) !== FENCE_TRIGGER;
     case 'INDEX':
       return !ownName('INDEX', entry.sql)?.startsWith(`${OWN_SCHEMA}_`);
+    case 'EVENT TRIGGER':
+      return !isOwnEventTrigger(entry.name);
     case 'FK CONSTRAINT':
       return !outside.has(referencedTable(entry.sql) ?? '');
     // Come with CREATE EXTENSION and CREATE DATABASE; to say them again would need the ownership.

@@ -1,6 +1,10 @@
 import { allEnded } from '../base/async.ts';
 import { SwitchoverAbortedError } from '../domain/errors.ts';
+import type { Side } from '../domain/names.ts';
+import { SCHEMA_CHANGE_HINT } from '../domain/schema-change.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
+import type { Connection } from '../postgres/connection.ts';
+import type { Scope } from '../postgres/scope.ts';
 import { describeDifferences, driftOf } from '../schema/drift.ts';
 import type { SchemaDifference } from '../schema/fingerprint/compare-schemas.ts';
 import { type ObjectsOfClass, readSchema, schemaHash } from '../schema/fingerprint/schema-fingerprint.ts';
@@ -16,28 +20,46 @@ export const checkDrift: SwitchoverStep = {
   title: 'Guardrails: no DDL since the sync',
   describe: () => ['compare both schemas with what was recorded when they agreed'],
 
-  async run({ source, target, migration, settings: { scope } }) {
-    const recorded = await readSchemaHashes(target, migration);
-    if (recorded === undefined) return;
-    const [onSource, onTarget] = await allEnded([schemaHash(source, scope), schemaHash(target, scope)]);
-    const hashes = { source: onSource, target: onTarget };
-    const changed = (['source', 'target'] as const).filter((side) => hashes[side] !== recorded[side]);
-    if (changed.length === 0) return;
-    for (const side of changed) {
-      const drift: SchemaDifference[] = [];
-      await readSchema(side === 'source' ? source : target, scope, async (name, now) => {
-        const record = await readRecordedClass<ObjectsOfClass>(target, migration, name);
-        drift.push(...driftOf(name, record[side], now));
-      });
-      if (drift.length === 0) continue;
-      throw new SwitchoverAbortedError(
-        'schema_drift',
-        `The schema of the ${side} changed since the sync: ${describeDifferences(drift)}`,
-        {
-          hint: 'New tables and partitions of the source: pgglide sync adds them. Else make the same change on the other side, then run pgglide verify: it records that they agree again.',
-          facts: { side, drift },
-        },
-      );
-    }
+  async run(context) {
+    const [drift] = (await findDrift({ ...context, scope: context.settings.scope })).drifts;
+    if (drift === undefined) return;
+    const { side, differences } = drift;
+    throw new SwitchoverAbortedError(
+      'schema_drift',
+      `The schema of the ${side} changed since the sync: ${describeDifferences(differences)}`,
+      { hint: SCHEMA_CHANGE_HINT, facts: { side, drift: differences } },
+    );
   },
 };
+
+interface Ends extends Readonly<Record<Side, Connection>> {
+  readonly migration: string;
+  readonly scope: Scope;
+}
+
+export interface Drift {
+  readonly side: Side;
+  readonly differences: readonly SchemaDifference[];
+}
+
+/** What changed since both were recorded, and the hashes of both as they are; without a record none. Reads only. */
+export async function findDrift({ source, target, migration, scope }: Ends): Promise<{
+  readonly drifts: readonly Drift[];
+  readonly hashes?: Readonly<Record<Side, string>>;
+}> {
+  const recorded = await readSchemaHashes(target, migration);
+  if (recorded === undefined) return { drifts: [] };
+  const [onSource, onTarget] = await allEnded([schemaHash(source, scope), schemaHash(target, scope)]);
+  const hashes = { source: onSource, target: onTarget };
+  const drifts: Drift[] = [];
+  for (const side of ['source', 'target'] as const) {
+    if (hashes[side] === recorded[side]) continue;
+    const differences: SchemaDifference[] = [];
+    await readSchema(side === 'source' ? source : target, scope, async (name, now) => {
+      const record = await readRecordedClass<ObjectsOfClass>(target, migration, name);
+      differences.push(...driftOf(name, record[side], now));
+    });
+    if (differences.length > 0) drifts.push({ side, differences });
+  }
+  return { drifts, hashes };
+}

@@ -7,7 +7,8 @@ export const status: CommandDefinition = {
   name: 'status',
   group: 'Migrate',
   summary: 'phase, per-table progress, lag, WAL held, what to do next',
-  description: 'Shows where the migration stands, read from the servers. Changes nothing and takes no lock.',
+  description:
+    'Shows where the migration stands, read from the servers, and whether DDL has changed a schema since the sync. Changes nothing.',
   options: [
     {
       flags: '-w, --watch [interval]',

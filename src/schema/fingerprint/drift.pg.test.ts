@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { test } from '../../../test/support/fixture.ts';
 import { schemaChanges, schemaDifferences, wholeSchema } from '../../../test/support/whole-schema.ts';
-import { schemaHash } from './schema-fingerprint.ts';
+import { readSchema, schemaHash } from './schema-fingerprint.ts';
 
 const BASE = `
   CREATE SCHEMA s;
@@ -132,4 +132,15 @@ test('objects outside the scope do not count', async ({ source }) => {
   expect((await wholeSchema(source.connection, scope)).hash).toBe(before.hash);
   await source.exec('ALTER TABLE a.t ADD y int');
   expect((await wholeSchema(source.connection, scope)).hash).not.toBe(before.hash);
+});
+
+test('once the views are read, DDL on their tables waits for us no more', async ({ source }) => {
+  await source.exec('CREATE TABLE a (id int PRIMARY KEY); CREATE VIEW v AS SELECT * FROM a');
+  const change = "SET lock_timeout = '2s'; ALTER TABLE a ADD note text";
+  await readSchema(source.connection, {}, async (name) => {
+    if (name === 'comments') await source.exec(change);
+  });
+  expect(
+    await source.rows("SELECT FROM pg_attribute WHERE attname = 'note' AND attrelid = 'a'::regclass"),
+  ).toEqual([{}]);
 });

@@ -103,10 +103,27 @@ const reading = <T>(connection: Connection, work: () => Promise<T>): Promise<T> 
     return work();
   }, sql`BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY`);
 
+/**
+ * The definition of a view locks its tables (ACCESS SHARE): let go with its class, so that DDL of the application, and all
+ * that stands behind it, waits for as little as can be. The snapshot stays.
+ */
+async function brieflyLocking<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+  await connection.script(sql`SAVEPOINT one_class`);
+  const result = await work();
+  await connection.script(sql`ROLLBACK TO SAVEPOINT one_class; RELEASE SAVEPOINT one_class`);
+  return result;
+}
+
 async function hashOf(connection: Connection, scope: Scope): Promise<string> {
   const hash = createHash('sha256');
   for (const one of wantedClasses(scope))
-    addTo(hash, one, await connection.one<ClassHash>(sql`WITH ${objectsOf(one, scope)} ${CLASS_HASH}`));
+    addTo(
+      hash,
+      one,
+      await brieflyLocking(connection, () =>
+        connection.one<ClassHash>(sql`WITH ${objectsOf(one, scope)} ${CLASS_HASH}`),
+      ),
+    );
   return hash.digest('hex');
 }
 
@@ -136,12 +153,13 @@ async function readClass(
   one: ObjectClass,
   scope: Scope,
 ): Promise<{ readonly objects: Record<string, string>; readonly classHash: ClassHash }> {
-  const rows = await connection.query<ClassRow>(sql`
+  const statement = sql`
     WITH ${objectsOf(one, scope)}, hashed AS (${CLASS_HASH})
     SELECT key, definition, count, sums FROM (
       SELECT key, definition, NULL::bigint AS count, NULL::text[] AS sums FROM objects
       UNION ALL SELECT NULL, NULL, count, sums FROM hashed) AS everything
-    ORDER BY key COLLATE "C"`);
+    ORDER BY key COLLATE "C"`;
+  const rows = await brieflyLocking(connection, () => connection.query<ClassRow>(statement));
   // Thousands of tables share their definitions: each text is kept once.
   const texts = new Map<string, string>();
   const shared = (text: string): string => {

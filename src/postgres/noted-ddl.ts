@@ -1,0 +1,107 @@
+/**
+ * DDL that somebody ran, noted at once by event triggers of ours where the role may create them: superusers, and on
+ * managed services those who stand in for them. They only tell earlier; whether the schema has changed is the fingerprint's
+ * to say. pg_dump writes event triggers, so ours are taken out of a dump by their names.
+ * https://www.postgresql.org/docs/current/event-triggers.html
+ */
+
+import { OWN_SCHEMA } from '../domain/names.ts';
+import type { Statement } from '../domain/schema-change.ts';
+import { type Connection, sqlState } from './connection.ts';
+import type { Scope } from './scope.ts';
+import { ident, type Sql, sql, trusted } from './sql.ts';
+
+const EVENTS: Readonly<Record<string, string>> = {
+  pgglide_ddl: 'ddl_command_end',
+  pgglide_drop: 'sql_drop',
+};
+
+/** Whether an event trigger, by its name, is one of ours. */
+export const isOwnEventTrigger = (name: string): boolean => name.startsWith(`${OWN_SCHEMA}_`);
+
+const INSUFFICIENT_PRIVILEGE = '42501';
+
+/** Both are there, also where somebody has disabled them. */
+export async function isDdlNoted(connection: Connection): Promise<boolean> {
+  const { count } = await connection.one<{ count: number }>(
+    sql`SELECT count(*) AS count FROM pg_event_trigger WHERE evtname = ANY (${Object.keys(EVENTS)}::text[])`,
+  );
+  return count === Object.keys(EVENTS).length;
+}
+
+/** Locks nothing that others wait for. @returns false where our role may not */
+export async function createEventTriggers(connection: Connection): Promise<boolean> {
+  const statements = Object.entries(EVENTS).map(
+    ([name, event]) => sql`
+      DROP EVENT TRIGGER IF EXISTS ${ident(name)};
+      CREATE EVENT TRIGGER ${ident(name)} ON ${trusted(event)} EXECUTE FUNCTION pgglide.note_ddl();
+      ALTER EVENT TRIGGER ${ident(name)} ENABLE ALWAYS;`,
+  );
+  try {
+    await connection.script(sql`${statements[0]} ${statements[1]}`);
+    return true;
+  } catch (error) {
+    if (sqlState(error) === INSUFFICIENT_PRIVILEGE) return false;
+    throw error;
+  }
+}
+
+export async function dropEventTriggers(connection: Connection): Promise<void> {
+  for (const name of Object.keys(EVENTS))
+    await connection.script(sql`DROP EVENT TRIGGER IF EXISTS ${ident(name)}`);
+}
+
+/** Of the refusal to our role, as it is kept among what was installed: it is told once, and another role is asked again. */
+const REFUSED = sql`'no event trigger: ' || current_user`;
+
+/** A role that has become a superuser since is asked again. */
+export async function isRefused(connection: Connection): Promise<boolean> {
+  const { refused } = await connection.one<{ refused: boolean }>(sql`
+    SELECT current_setting('is_superuser') = 'off'
+      AND EXISTS (SELECT FROM pgglide.installed WHERE file = ${REFUSED}) AS refused`);
+  return refused;
+}
+
+export const recordRefusal = (connection: Connection): Promise<number> =>
+  connection.execute(sql`INSERT INTO pgglide.installed (file) VALUES (${REFUSED}) ON CONFLICT DO NOTHING`);
+
+export interface NotedDdl {
+  /** The latest, in the scope. */
+  readonly statements: readonly Statement[];
+  readonly total: number;
+  /** When the latest of all was noted, by the server's clock and exact; undefined: nothing was. */
+  readonly until: string | undefined;
+}
+
+/** As many as people read. */
+const SHOWN = 5;
+
+/** What was noted since both schemas were last recorded. Statements without a schema (GRANT, CREATE SCHEMA, ...) count as in the scope. */
+export async function readNotedDdl(connection: Connection, scope: Scope): Promise<NotedDdl> {
+  const rows = await connection.query<Statement & { total: number; until: string }>(sql`
+    SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at, command, coalesce(object, '') AS object, role,
+      count(*) OVER () AS total, (max(at) OVER ())::text AS until
+    FROM pgglide.noted_ddl WHERE ${inScope(scope)}
+    ORDER BY noted_ddl.at DESC LIMIT ${SHOWN}`);
+  const statements = rows.map(({ total: _, until: __, ...statement }) => statement).reverse();
+  return { statements, total: rows[0]?.total ?? 0, until: rows[0]?.until };
+}
+
+const inScope = ({ schemas, exclude }: Scope): Sql => sql`
+  (${schemas ?? null}::text[] IS NULL OR schemas = '{}' OR schemas && ${schemas ?? null}::text[])
+  AND (object IS NULL OR object <> ALL (${exclude ?? []}::text[]))`;
+
+/** The moment up to which everything that has been noted is seen now, by the server's own clock. */
+export async function notedUntil(connection: Connection): Promise<string | undefined> {
+  const { until } = await connection.one<{ until: string | null }>(
+    sql`SELECT max(at)::text AS until FROM pgglide.noted_ddl`,
+  );
+  return until ?? undefined;
+}
+
+/** It is settled: both schemas were recorded since. */
+export async function forgetNotedDdl(connection: Connection, until: string | undefined): Promise<void> {
+  if (until === undefined) return;
+  await connection.execute(sql`DELETE FROM pgglide.noted_ddl WHERE at <= ${until}::timestamptz`);
+  await connection.script(sql`SELECT pg_catalog.setval('pgglide.noted_ddl_count', 1, false)`);
+}
