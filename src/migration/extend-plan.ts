@@ -16,6 +16,7 @@ import {
 import { isNeeded, statementsOfNew, unknownStatements } from '../schema/new-statements.ts';
 import { planMigration } from '../schema/plan-migration.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
+import { forgetTablesSql } from '../state/copy-progress.ts';
 import { savePlan } from '../state/migration-row.ts';
 import { countStatements, readStatements, saveStatements } from '../state/schema-progress.ts';
 import type { Session } from './session.ts';
@@ -52,6 +53,8 @@ export async function extendPlan(
   const extended = session.withOthers({ ...now, tables: [...kept, ...added] });
   await target.transaction(async () => {
     await saveStatements(target, migration, statements);
+    // One of that name may have been copied before it was dropped.
+    await target.script(forgetTablesSql(migration, added));
     await savePlan(target, migration, extended);
   });
   return { plan: extended, isExtended };
