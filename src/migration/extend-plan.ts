@@ -9,7 +9,7 @@ import { dumpForTarget } from '../schema/dump-for-target.ts';
 import { type NewRelation, newRelations, presentObjects } from '../schema/new-relations.ts';
 import { isNeeded, statementsOfNew, unknownStatements } from '../schema/new-statements.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
-import { forgetTables, isCopied, readCopyProgress } from '../state/copy-progress.ts';
+import { forgetTablesSql, isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { countStatements, readStatements, saveStatements } from '../state/schema-progress.ts';
 import { keepPlan, type PlanNow, planNow } from './fresh-plan.ts';
 import type { Session } from './session.ts';
@@ -47,7 +47,8 @@ export async function extendPlan(
   await target.transaction(async () => {
     await saveStatements(target, migration, statements);
     await keepPlan(session, plan, renamed);
-    await forgetTables(target, migration, unlinked);
+    // One of that name may have been copied before it was dropped.
+    await target.script(forgetTablesSql(migration, [...added, ...unlinked]));
   });
   if (unlinked.length > 0) await tellCopiedAnew(session, unlinked);
   return { plan, isExtended };

@@ -81,18 +81,6 @@ export async function recordParts(
     FROM json_to_recordset(${JSON.stringify(rows)}::json) AS n(s text, t text, p text, r bigint, b bigint)`);
 }
 
-/** What is noted of these tables, so that they are copied again. In a transaction of the caller's. */
-export async function forgetTables(
-  target: Connection,
-  migration: string,
-  tables: readonly TableName[],
-): Promise<void> {
-  const names = tables.map(({ schema, name }) => ({ schema, name }));
-  await target.execute(sql`
-    DELETE FROM pgglide.copy_table t USING json_to_recordset(${JSON.stringify(names)}::json) AS n(schema text, name text)
-    WHERE t.migration = ${migration} AND t.schema_name = n.schema AND t.table_name = n.name`);
-}
-
 /** Taken out and put in again: two tables may have changed names with each other. In a transaction of the caller's. */
 export async function renameTables(
   target: Connection,
@@ -107,10 +95,11 @@ export async function renameTables(
         FROM pgglide.copy_table t JOIN ${names} ON ${isRenamed}) AS tables,
       (SELECT coalesce(json_agg(to_jsonb(t) || jsonb_build_object('schema_name', r."to"->>'schema', 'table_name', r."to"->>'name')), '[]')
         FROM pgglide.copied_part t JOIN ${names} ON ${isRenamed}) AS parts`);
-  await forgetTables(
-    target,
-    migration,
-    renamed.map(({ from }) => from),
+  await target.script(
+    forgetTablesSql(
+      migration,
+      renamed.map(({ from }) => from),
+    ),
   );
   await target.execute(sql`
     INSERT INTO pgglide.copy_table

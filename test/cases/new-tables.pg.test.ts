@@ -145,6 +145,26 @@ describe('case 14: a table created after the sync', () => {
     });
   });
 
+  test('under the name of one that was dropped on both sides, it is copied like any other', async ({
+    source,
+    target,
+  }) => {
+    const late = 'CREATE TABLE late (id int PRIMARY KEY)';
+    await source.exec(`CREATE TABLE old (id int PRIMARY KEY); ${late}; INSERT INTO late VALUES (1)`);
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      for (const side of [source, target]) await side.exec('DROP TABLE late');
+      await scene.run((migration) => migration.sync());
+      for (const side of [source, target]) await side.exec(late);
+      await source.exec('INSERT INTO late SELECT generate_series(1, 10)');
+      await scene.run((migration) => migration.sync());
+      await source.exec('INSERT INTO late VALUES (11)');
+      await equal(scene);
+      expect(await count(target, 'late')).toBe(11);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+
   test('without a replica identity it is refused before it is published, and joins once it has one', async ({
     source,
     target,
