@@ -333,6 +333,17 @@ test('our own slots and publications of this migration are not others', () => {
   ]);
 });
 
+test('slots that may fill the disk are noted, and the remedy is a size', () => {
+  const limit = (max_slot_wal_keep_size: string) =>
+    troubles(healthy({ source: { settings: settings({ max_slot_wal_keep_size }) } }), 'PGG124');
+  for (const [value, severity] of [
+    ['-1', 'note'],
+    ['100', 'warning'],
+  ] as const)
+    expect(limit(value)).toMatchObject([{ severity, fix: expect.stringContaining("'20GB'") }]);
+  expect(limit('30000')).toEqual([]);
+});
+
 test('a database takes part in one migration at a time', () => {
   const own = laneNames('shop', 'forward', 1).publication;
   const other = laneNames('shop 2', 'reverse', 1).subscription;
