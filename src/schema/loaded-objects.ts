@@ -60,8 +60,8 @@ const otherObjects: Sql = list(
 );
 
 /**
- * And, marked as not ours, what else is younger than our schema. In an order in which CASCADE takes the rest. Schemas come after the tables in them: all at once they would need more
- * locks than a server has. What a dump creates only where it is missing (schemas, extensions, languages) counts only if it
+ * And, marked as not ours, what else is younger than our schema. In an order in which CASCADE takes the rest. Schemas come
+ * after the tables in them: all at once they would need more locks than a server has. What a dump creates only where it is missing (schemas, extensions, languages) counts only if it
  * is younger than our own schema.
  */
 export function loadedObjects(target: Connection, dumped: readonly DumpedObject[]): Promise<LoadedObject[]> {
@@ -81,7 +81,7 @@ export function loadedObjects(target: Connection, dumped: readonly DumpedObject[
       -- First, or they would fire on what follows.
       SELECT 0 AS place, 'pg_event_trigger'::regclass AS class, oid, 'EVENT TRIGGER' AS kind, NULL AS schema, evtname AS name,
         format('EVENT TRIGGER IF EXISTS %I', evtname) AS what
-      FROM pg_event_trigger
+      FROM pg_event_trigger WHERE NOT starts_with(evtname, 'pgglide_')
       UNION ALL
       -- Tables take the sequences that they own with them.
       SELECT CASE c.relkind WHEN 'S' THEN 2 ELSE 1 END, 'pg_class'::regclass, c.oid, k.kind, home.nspname, c.relname,
