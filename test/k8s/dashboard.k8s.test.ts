@@ -12,7 +12,7 @@ import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
 const NAME = 'pgglide-dashboard-test-dashboard';
 const PATIENCE_MS = 120_000;
 
-/** Asks the Service from inside the cluster, as a pod of its own, and prints what it answers. */
+/** Asks the Service from inside the cluster, as a pod of its own, and prints what it answers when it has looked once. */
 const ASK = `
 const url = 'http://${NAME}:8433';
 const ask = async (path, headers = {}) => {
@@ -20,7 +20,10 @@ const ask = async (path, headers = {}) => {
   return { status: response.status, body: await response.text() };
 };
 const authorization = 'Bearer ' + process.env.TOKEN;
-const state = await ask('/api/state', { authorization });
+const until = Date.now() + 60_000;
+let state;
+do state = await ask('/api/state', { authorization });
+while (!JSON.parse(state.body).status && Date.now() < until);
 console.log(JSON.stringify({
   healthz: (await ask('/healthz')).status,
   page: (await ask('/')).body.includes('pgglide'),
