@@ -1,6 +1,6 @@
 /**
  * The source sends a CopyData frame for each row, and a server that gets them takes each one apart by itself, which costs
- * it a seventh of the whole COPY. Where a frame ends means nothing to it: all frames of a chunk become one.
+ * it about an eighth of the whole COPY. Where a frame ends means nothing to it: all frames of a chunk become one.
  * @see https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
  */
 

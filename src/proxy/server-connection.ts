@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { ServerAddress } from '../config/server-address.ts';
 import { tlsAttempts } from '../config/tls-attempts.ts';
 import type { Side } from '../domain/names.ts';
-import { readError, readParameterStatus } from '../wire/backend.ts';
+import { readDataRow, readError, readParameterStatus } from '../wire/backend.ts';
 import { frame } from '../wire/bytes.ts';
 import { cancelRequest, startupMessage, terminate } from '../wire/frontend.ts';
 import { type Message, MessageReader } from '../wire/message-reader.ts';
@@ -156,6 +156,13 @@ export class ServerConnection {
     } finally {
       this.#asks -= 1;
     }
+  }
+
+  /** The rows of one query. @throws with the server's words when it refuses */
+  async rowsOf(query: Buffer, timeoutMs: number): Promise<readonly (readonly (string | null)[])[]> {
+    const [answer] = await this.ask(query, 1, timeoutMs);
+    if (answer?.error !== undefined) throw new Error(answer.error.message);
+    return (answer?.rows ?? []).map(readDataRow);
   }
 
   async #exchange(

@@ -7,7 +7,7 @@ import postgres from 'postgres';
 import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
-import { rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
+import { type RawConnection, rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
 import { until } from '../base/async.ts';
 import { ident, sql, trusted } from '../postgres/sql.ts';
 import { ControlClient } from '../traffic/control-client.ts';
@@ -89,6 +89,16 @@ async function startSplitter({ host, port }: { readonly host: string; readonly p
       await new Promise((resolve) => relay.close(resolve));
     },
   };
+}
+
+/** Parses an unnamed statement, and nothing more. */
+async function unnamed(client: pg.Client, text: string): Promise<RawConnection> {
+  const connection = rawConnection(client);
+  const parsed = ready(connection);
+  connection.parse({ name: '', text });
+  connection.sync();
+  await parsed;
+  return connection;
 }
 
 describe('a session that is moved', () => {
@@ -655,11 +665,7 @@ describe('a session that is moved', () => {
   test('keeps an unnamed statement that it executes again later', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     const client = await bed.connect();
-    const connection = rawConnection(client);
-    const parsed = ready(connection);
-    connection.parse({ name: '', text: "SELECT 'unnamed ' || $1" });
-    connection.sync();
-    await parsed;
+    const connection = await unnamed(client, "SELECT 'unnamed ' || $1");
     await bed.switchSides();
     const row = new Promise((resolve) => connection.once('dataRow', resolve));
     const done = ready(connection);
@@ -677,11 +683,7 @@ describe('a session that is moved', () => {
   }) => {
     await using bed = await startProxyBed(source, target);
     const client = await bed.connect();
-    const connection = rawConnection(client);
-    const parsed = ready(connection);
-    connection.parse({ name: '', text: 'SELECT pg_advisory_lock($1)' });
-    connection.sync();
-    await parsed;
+    const connection = await unnamed(client, 'SELECT pg_advisory_lock($1)');
     await bed.traffic.prepare('target');
     const done = ready(connection);
     connection.bind({ values: ['4711'] });
@@ -703,11 +705,7 @@ describe('a session that is moved', () => {
   }) => {
     await using bed = await startProxyBed(source, target);
     const client = await bed.connect();
-    const connection = rawConnection(client);
-    const parsed = ready(connection);
-    connection.parse({ name: '', text: "SELECT 'unnamed ' || $1" });
-    connection.sync();
-    await parsed;
+    const connection = await unnamed(client, "SELECT 'unnamed ' || $1");
     await bed.switchSides();
     const row = new Promise((resolve) => connection.once('dataRow', resolve));
     const { stream } = connection as unknown as { stream: net.Socket };

@@ -3,7 +3,6 @@
  * a function, where nothing in its own words tells (a tenant for row-level security, say).
  */
 
-import { readDataRow } from '../wire/backend.ts';
 import { query } from '../wire/frontend.ts';
 import type { ServerConnection } from './server-connection.ts';
 
@@ -11,7 +10,6 @@ const PLAIN_NAME = '[a-z_][a-z0-9_$]*(?:\\.[a-z_][a-z0-9_$]*)+';
 const CALL = `(?:set_config|current_setting)\\s*\\(\\s*''(${PLAIN_NAME})''`;
 const STATEMENT = `\\mset\\s+(?:session\\s+)?(${PLAIN_NAME})\\s*(?:=|to\\M)`;
 
-/** The operators are found behind pg_catalog whatever the session's search_path is: names of its own are qualified. */
 const NAMES = query(`SELECT DISTINCT pg_catalog.lower(COALESCE(m[1], m[2]))
 FROM (SELECT prosrc FROM pg_catalog.pg_proc
   UNION ALL SELECT pg_catalog.pg_get_expr(polqual, polrelid) FROM pg_catalog.pg_policy
@@ -20,7 +18,6 @@ CROSS JOIN LATERAL pg_catalog.regexp_matches(words, '${CALL}|${STATEMENT}', 'gi'
 const TIMEOUT_MS = 10_000;
 
 export async function readSettingNames(connection: ServerConnection): Promise<readonly string[]> {
-  const [answer] = await connection.ask(NAMES, 1, TIMEOUT_MS);
-  if (answer?.error !== undefined) throw new Error(answer.error.message);
-  return (answer?.rows ?? []).flatMap((row) => readDataRow(row)[0] ?? []);
+  const rows = await connection.rowsOf(NAMES, TIMEOUT_MS);
+  return rows.flatMap(([name]) => name ?? []);
 }

@@ -3,7 +3,6 @@
  * goes on with those it knows: both sides' types are matched by name.
  */
 
-import { readDataRow } from '../wire/backend.ts';
 import { query } from '../wire/frontend.ts';
 import type { OidMap } from '../wire/type-oids.ts';
 import type { ServerConnection } from './server-connection.ts';
@@ -24,11 +23,8 @@ const TYPES = query(
 const TIMEOUT_MS = 10_000;
 
 export async function readTypeNames(connection: ServerConnection): Promise<TypeNames> {
-  const [answer] = await connection.ask(TYPES, 1, TIMEOUT_MS);
-  if (answer?.error !== undefined) throw new Error(answer.error.message);
   const names = new Map<string, number>();
-  for (const row of answer?.rows ?? []) {
-    const [name, oid] = readDataRow(row);
+  for (const [name, oid] of await connection.rowsOf(TYPES, TIMEOUT_MS)) {
     if (name && oid) names.set(name, Number(oid));
   }
   return names;

@@ -1,7 +1,7 @@
 /** A copy that has to begin again: whatever happens between two of its statements, no row is there twice and none is missing. */
 
 import { describe, expect } from 'vitest';
-import type { MigrationEvent } from '../../src/domain/event.ts';
+import { cutOff } from '../support/cut-off.ts';
 import type { Database } from '../support/database.ts';
 import { openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
@@ -13,18 +13,6 @@ const SHOP = `
   CREATE TABLE tree (id int, PRIMARY KEY (id)) PARTITION BY RANGE (id);
   CREATE TABLE tree_1 PARTITION OF tree FOR VALUES FROM (0) TO (1000); INSERT INTO tree SELECT generate_series(1, 100);
   CREATE TABLE big (id int PRIMARY KEY, t text); INSERT INTO big SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g`;
-
-/** One sync that ends as soon as it has told such an event. */
-async function cutOff(scene: Scene, isAt: (event: MigrationEvent) => boolean): Promise<void> {
-  const controller = new AbortController();
-  const stopped = scene.run((migration) => migration.sync(), {
-    signal: controller.signal,
-    onEvent: (event) => {
-      if (isAt(event)) controller.abort(new Error('cut off'));
-    },
-  });
-  await expect(stopped).rejects.toThrow('cut off');
-}
 
 /** The small tables are copied, the large one is not; then their slot is lost. */
 async function losesItsLane(scene: Scene, source: Database, target: Database): Promise<void> {

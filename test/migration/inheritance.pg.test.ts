@@ -2,6 +2,7 @@
 
 import { describe, expect } from 'vitest';
 import type { PgglideError } from '../../src/domain/errors.ts';
+import { cutOff } from '../support/cut-off.ts';
 import type { Database } from '../support/database.ts';
 import { openSession, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
@@ -34,18 +35,12 @@ describe('an inheritance tree', { timeout: 300_000 }, () => {
   }) => {
     await source.exec(TREE);
     await withScene({ source, target }, async (scene) => {
-      const controller = new AbortController();
       const holder = await openSession(target.address);
-      const stopped = scene.run((migration) => migration.sync(), {
-        signal: controller.signal,
-        onEvent: (event) => {
-          if (event.type === 'step-finished' && event.data.step === 'load-schema')
-            void holder.query('BEGIN; LOCK TABLE ONLY ev IN ACCESS EXCLUSIVE MODE');
-          if (event.type === 'copy-progress' && event.data.tablesDone === 2)
-            controller.abort(new Error('cut off'));
-        },
+      await cutOff(scene, (event) => {
+        if (event.type === 'step-finished' && event.data.step === 'load-schema')
+          void holder.query('BEGIN; LOCK TABLE ONLY ev IN ACCESS EXCLUSIVE MODE');
+        return event.type === 'copy-progress' && event.data.tablesDone === 2;
       });
-      await expect(stopped).rejects.toThrow('cut off');
       await holder.end();
       await source.exec("UPDATE ev_2023 SET t = 'changed' WHERE id < 10; INSERT INTO part VALUES (500)");
 

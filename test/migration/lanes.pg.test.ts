@@ -3,6 +3,7 @@
 import { describe, expect } from 'vitest';
 import type { Settings } from '../../src/config/settings.ts';
 import type { PgglideError } from '../../src/domain/errors.ts';
+import { cutOff } from '../support/cut-off.ts';
 import type { Database } from '../support/database.ts';
 import { openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
@@ -210,18 +211,12 @@ describe('three lanes', { timeout: 300_000 }, () => {
       CREATE TABLE big_2 AS TABLE big_1; ALTER TABLE big_2 ADD PRIMARY KEY (id)`);
     await withLanes({ source, target }, { lanes: 3, divide: 'groups' }, async (scene) => {
       scene.settings = { ...scene.settings, copy: { ...scene.settings.copy, jobs: 3 } };
-      const controller = new AbortController();
       const holder = await openSession(target.address);
-      const stopped = scene.run((migration) => migration.sync(), {
-        signal: controller.signal,
-        onEvent: (event) => {
-          if (event.type === 'step-finished' && event.data.step === 'load-schema')
-            void holder.query('BEGIN; LOCK TABLE big_1, big_2 IN ACCESS EXCLUSIVE MODE');
-          if (event.type === 'copy-progress' && event.data.tablesDone === 6)
-            controller.abort(new Error('cut off'));
-        },
+      await cutOff(scene, (event) => {
+        if (event.type === 'step-finished' && event.data.step === 'load-schema')
+          void holder.query('BEGIN; LOCK TABLE big_1, big_2 IN ACCESS EXCLUSIVE MODE');
+        return event.type === 'copy-progress' && event.data.tablesDone === 6;
       });
-      await expect(stopped).rejects.toThrow('cut off');
       await holder.end();
       const finished =
         "SELECT table_name, at FROM pgglide.copied_part WHERE table_name LIKE 'entry%' ORDER BY 1";
