@@ -107,7 +107,9 @@ async function watch(
   let phase: Phase | undefined;
   let looksWithoutLink = 0;
   for (;;) {
-    const seen = await eye.look((migration) => migration.status()).then((status) => ({ status }), problemOf);
+    const seen = await eye
+      .look((migration) => migration.status({ schema: 'at-hand' }))
+      .then((status) => ({ status }), problemOf);
     if ('status' in seen && seen.status.phase !== phase) {
       phase = seen.status.phase;
       context.output.note(`${seen.status.migration}: ${phase}. Next: ${seen.status.next ?? 'nothing'}`);

@@ -48,7 +48,7 @@ export function factsOf(settings: Settings, { withTraffic }: Pick<DashboardFlags
   return {
     look: (known) =>
       eye.look(async (migration) => ({
-        status: await migration.status({ withTraffic }),
+        status: await migration.status({ withTraffic, schema: 'at-hand' }),
         tables: known.withTables ? await migration.tables() : undefined,
         journal: await migration.journalAfter(known.lastEventId),
       })),

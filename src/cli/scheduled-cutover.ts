@@ -2,6 +2,7 @@
 
 import { sleep } from '../base/async.ts';
 import { openMigration } from '../migration/migration.ts';
+import type { StatusOptions } from '../migration/status.ts';
 import type { MigrationStatus } from '../observers/status.ts';
 import type { CommandContext, OptionValues } from './command.ts';
 import { settingsFor } from './settings.ts';
@@ -35,12 +36,12 @@ export async function scheduledCutover(
     maxLagMs: settings.cutover.pauseBudgetMs / 2,
   };
   /** Each opens the migration anew: only the first compares the schemas. */
-  const look = async (withSchema = false): Promise<MigrationStatus> => {
+  const look = async (schema: StatusOptions['schema'] = 'skipped'): Promise<MigrationStatus> => {
     await using migration = await openMigration(settings, { signal });
-    return await migration.status({ withSchema });
+    return await migration.status({ schema });
   };
   if (atMs !== undefined) {
-    output.note(scheduleText(atMs, missingFor(await look(true), limits)));
+    output.note(scheduleText(atMs, missingFor(await look('awaited'), limits)));
     await untilMoment(atMs, signal);
   }
   for (;;) {

@@ -39,7 +39,7 @@ export class DriftWatch implements AsyncDisposable {
   }
 
   /** Undefined: not known, nothing is recorded yet or the comparison is still under way. */
-  async look(): Promise<readonly SchemaChange[] | undefined> {
+  async look(schema: 'awaited' | 'at-hand'): Promise<readonly SchemaChange[] | undefined> {
     const { source, target, migration } = this.#context;
     if (!(await tableExists(target, 'schema_class'))) return undefined;
     const hashes = await readSchemaHashes(target, migration);
@@ -52,7 +52,7 @@ export class DriftWatch implements AsyncDisposable {
       isComparisonDue(this.#last, key !== this.#last?.key, performance.now())
     )
       this.#start(key, recorded);
-    await this.#patiently();
+    if (schema === 'awaited') await this.#patiently();
     const last = this.#last;
     if (last?.found === undefined || last.recorded !== recorded) return undefined;
     return changesOf(last.found, noted);

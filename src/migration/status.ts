@@ -38,13 +38,16 @@ const LONG_TRANSACTION_MS = 1000;
 export interface StatusOptions {
   /** Without: the traffic switch is not asked. For those who cannot reach it from where they are. */
   readonly withTraffic?: boolean;
-  /** Without: the schemas are not compared, which takes seconds where there are thousands of tables. */
-  readonly withSchema?: boolean;
+  /**
+   * Whether the schemas' comparison, which takes seconds where there are thousands of tables, is waited for (for 5 s at most),
+   * told once it is at hand (by a later look, for those who look again and again), or left out. Default: waited for.
+   */
+  readonly schema?: 'awaited' | 'at-hand' | 'skipped';
 }
 
 export async function status(
   session: Session,
-  { withTraffic = true, withSchema = true }: StatusOptions = {},
+  { withTraffic = true, schema = 'awaited' }: StatusOptions = {},
 ): Promise<MigrationStatus> {
   const row = await session.row();
   const phase = row?.phase ?? 'new';
@@ -62,7 +65,8 @@ export async function status(
   const lanes = databases.flatMap((database) => database.lanes);
   const traffic: Traffic = withTraffic ? await trafficState(session) : { problems: [] };
   const verified = verifiedStatus(events);
-  const schemaChanges = withSchema && mayCompare(row, events) ? await seenChanges(session) : undefined;
+  const schemaChanges =
+    schema === 'skipped' || !mayCompare(row, events) ? undefined : await seenChanges(session, schema);
   return {
     migration: session.migration,
     phase,
@@ -108,10 +112,13 @@ const SWITCH_EVENTS: ReadonlySet<MigrationEvent['type']> = new Set([
 ]);
 
 /** Undefined as long as one database's are not known. */
-async function seenChanges({ databases }: Session): Promise<SchemaChangeOf[] | undefined> {
+async function seenChanges(
+  { databases }: Session,
+  schema: 'awaited' | 'at-hand',
+): Promise<SchemaChangeOf[] | undefined> {
   const seen = await Promise.all(
     databases.map(async ({ drift, database }) =>
-      (await drift.look())?.map((change) => (databases.length === 1 ? change : { ...change, database })),
+      (await drift.look(schema))?.map((change) => (databases.length === 1 ? change : { ...change, database })),
     ),
   );
   return seen.includes(undefined) ? undefined : seen.flatMap((changes) => changes ?? []);

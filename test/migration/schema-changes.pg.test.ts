@@ -101,6 +101,23 @@ test('a table that was made and dropped again is no change', async ({ source, ta
   });
 });
 
+test('who looks again and again never waits for the comparison: a later look has it', async ({
+  source,
+  target,
+}) => {
+  await source.exec(TABLE);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    await source.exec('ALTER TABLE t ADD note text');
+    await scene.run(async (watching) => {
+      const glance = async () => (await watching.status({ schema: 'at-hand' })).schemaChanges;
+      expect(await glance()).toBeUndefined();
+      await expect.poll(glance, { timeout: 60_000, interval: 100 }).toMatchObject([{ side: 'source' }]);
+    });
+    await scene.run((migration) => migration.abort());
+  });
+});
+
 test('ours are in no dump, no finding and no difference, and go with complete', async ({
   source,
   target,

@@ -46,7 +46,7 @@ export const sync: CommandDefinition = {
         }
         const work = () => migration.sync(skip === undefined ? {} : { skipLsn: skip });
         await (mayStay === true ? syncOnce(migration, work) : work());
-        const status = await migration.status({ withSchema: false });
+        const status = await migration.status({ schema: 'skipped' });
         context.output.result(status, (style) => statusText(status, style));
         return 0;
       });

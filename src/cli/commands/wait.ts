@@ -23,7 +23,7 @@ export const wait: CommandDefinition = {
     const { timeout } = context.global;
     const timeoutMs = timeout === undefined ? undefined : durationFlag('--timeout', timeout);
     return await withMigration(context, {}, async (migration) => {
-      const status = await waitFor(() => migration.status({ withSchema: false }), condition, {
+      const status = await waitFor(() => migration.status({ schema: 'skipped' }), condition, {
         timeoutMs,
         intervalMs: POLL_MS,
         signal: context.signal,
