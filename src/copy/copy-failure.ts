@@ -4,6 +4,13 @@ import { describeAddress } from '../config/server-address.ts';
 import { PgglideError, PrerequisiteError, ReplicationError, UnreachableError } from '../domain/errors.ts';
 import { qualified, type Side } from '../domain/names.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
+import {
+  DISK_FULL,
+  INSUFFICIENT_PRIVILEGE,
+  INVALID_PARAMETER_VALUE,
+  UNDEFINED_FILE,
+  UNDEFINED_OBJECT,
+} from '../postgres/sqlstate.ts';
 import { PipeError } from './copy-pipe.ts';
 import type { CopyPart } from './parts.ts';
 
@@ -38,7 +45,7 @@ export function copyFailure(
       details(`See the server’s log; when it is back, ${CONTINUE}`),
     );
   }
-  if (state === '42501') {
+  if (state === INSUFFICIENT_PRIVILEGE) {
     return new PrerequisiteError(
       'copy_not_permitted',
       `${table} cannot be copied in whole: ${message} (${where})`,
@@ -49,14 +56,18 @@ export function copyFailure(
       ),
     );
   }
-  if (state === '53100') {
+  if (state === DISK_FULL) {
     return new PrerequisiteError(
       'disk_full',
       `The disk of the ${side} at ${where} is full: ${message}`,
       details(`Make room, then ${CONTINUE}`),
     );
   }
-  if (side === 'source' && index === 0 && ['22023', '42704', '58P01'].includes(state)) {
+  if (
+    side === 'source' &&
+    index === 0 &&
+    [INVALID_PARAMETER_VALUE, UNDEFINED_OBJECT, UNDEFINED_FILE].includes(state)
+  ) {
     return new ReplicationError(
       'snapshot_gone',
       `The snapshot of the copy no longer exists on ${where}: ${message}`,

@@ -12,10 +12,8 @@ import {
   unlinkLargeObjects,
   writeContent,
 } from '../postgres/large-object.ts';
+import { INSUFFICIENT_PRIVILEGE, UNDEFINED_OBJECT, UNIQUE_VIOLATION } from '../postgres/sqlstate.ts';
 
-const UNIQUE_VIOLATION = '23505';
-const UNDEFINED_OBJECT = '42704';
-const INSUFFICIENT_PRIVILEGE = '42501';
 /** Up to this size many travel in one statement; larger ones by themselves, a piece at a time. */
 const SMALL_BYTES = 256 * 1024;
 const BATCH_BYTES = 4 * 1024 * 1024;

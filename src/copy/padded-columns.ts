@@ -8,6 +8,7 @@
 import { type Heap, type PlannedTable, tableBytes } from '../domain/plan.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import { ident, list, type Sql, sql } from '../postgres/sql.ts';
+import { INSUFFICIENT_PRIVILEGE } from '../postgres/sqlstate.ts';
 import { columnKey } from './formats.ts';
 
 /** Shorter ones are not worth a function call for each row, nor smaller tables a look at their rows. */
@@ -61,8 +62,6 @@ async function fixedLengths(connection: Connection): Promise<ReadonlyMap<string,
     rows.map(({ schema, table, column, characters }) => [columnKey(schema, table, column), characters]),
   );
 }
-
-const INSUFFICIENT_PRIVILEGE = '42501';
 
 async function mostlyPadding(
   source: Connection,

@@ -5,6 +5,7 @@ import type { ServerAddress } from '../config/server-address.ts';
 import { otherSide, type Side } from '../domain/names.ts';
 import { Connection, sqlState } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
+import { INSUFFICIENT_PRIVILEGE } from '../postgres/sqlstate.ts';
 
 const PURPOSE = 'copy';
 const END_TIMEOUT_MS = 10_000;
@@ -95,7 +96,7 @@ async function setIfPermitted(session: Connection, name: string, value: string):
   try {
     await session.query(sql`SELECT set_config(${name}, ${value}, false)`);
   } catch (error) {
-    if (sqlState(error) !== '42501') throw error;
+    if (sqlState(error) !== INSUFFICIENT_PRIVILEGE) throw error;
   }
 }
 

@@ -4,10 +4,15 @@ import { DeadlineError, sleep } from '../base/async.ts';
 import { PgglideError, UnexpectedError } from '../domain/errors.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import { sqlState } from '../postgres/connection.ts';
+import { DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, SERIALIZATION_FAILURE } from '../postgres/sqlstate.ts';
 import type { Action, Step, StepContext } from './step.ts';
 
 /** lock_not_available, deadlock_detected, serialization_failure: nothing happened, so again. */
-const TRY_AGAIN: ReadonlySet<string> = new Set(['55P03', '40P01', '40001']);
+const TRY_AGAIN: ReadonlySet<string> = new Set([
+  LOCK_NOT_AVAILABLE,
+  DEADLOCK_DETECTED,
+  SERIALIZATION_FAILURE,
+]);
 const POLL_MS = 100;
 
 export type Outcome = 'changed' | 'unchanged';

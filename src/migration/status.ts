@@ -118,7 +118,9 @@ async function seenChanges(
 ): Promise<SchemaChangeOf[] | undefined> {
   const seen = await Promise.all(
     databases.map(async ({ drift, database }) =>
-      (await drift.look(schema))?.map((change) => (databases.length === 1 ? change : { ...change, database })),
+      (await drift.look(schema))?.map((change) =>
+        databases.length === 1 ? change : { ...change, database },
+      ),
     ),
   );
   return seen.includes(undefined) ? undefined : seen.flatMap((changes) => changes ?? []);

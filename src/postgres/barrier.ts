@@ -9,6 +9,7 @@ import type { TableName } from '../domain/names.ts';
 import type { LinkedTable } from '../domain/plan.ts';
 import { type Connection, sqlState } from './connection.ts';
 import { ident, list, literal, type Sql, sql } from './sql.ts';
+import { DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, QUERY_CANCELED } from './sqlstate.ts';
 import { tableAlone } from './table-alone.ts';
 
 /**
@@ -50,7 +51,7 @@ const LOCK_MS = 0.1;
 /** Thousands of tables take so long to lock when nobody is in the way. */
 const SHORTEST_ATTEMPT_MS = 100;
 /** lock_not_available, query_canceled (our statement_timeout), deadlock_detected */
-const GIVES_WAY: ReadonlySet<string> = new Set(['55P03', '57014', '40P01']);
+const GIVES_WAY: ReadonlySet<string> = new Set([LOCK_NOT_AVAILABLE, QUERY_CANCELED, DEADLOCK_DETECTED]);
 
 /** Of the server, and of roles and databases that have one of their own. */
 export async function deadlockTimeoutMs(connection: Connection): Promise<number> {

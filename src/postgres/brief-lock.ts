@@ -8,6 +8,7 @@ import { sleep } from '../base/async.ts';
 import { PrerequisiteError } from '../domain/errors.ts';
 import { type Connection, sqlState } from './connection.ts';
 import { literal, type Sql, sql } from './sql.ts';
+import { DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE } from './sqlstate.ts';
 
 export interface BriefLockOptions {
   /** How long one attempt may stand in the queue, and others behind it. */
@@ -24,7 +25,7 @@ const TIMEOUT_MS = 60_000;
 /** Pauses between attempts grow up to this. */
 const MAX_PAUSE_MS = 1_000;
 /** lock_not_available, deadlock_detected */
-const TRY_AGAIN: ReadonlySet<string> = new Set(['55P03', '40P01']);
+const TRY_AGAIN: ReadonlySet<string> = new Set([LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED]);
 
 /**
  * Runs statements without parameters in one transaction; each lock is waited for briefly, again and again.

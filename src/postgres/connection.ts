@@ -9,6 +9,11 @@ import { tlsAttempts } from '../config/tls-attempts.ts';
 import { UnreachableError } from '../domain/errors.ts';
 import { RawExchange } from './raw-exchange.ts';
 import { ident, type Sql, sql } from './sql.ts';
+import {
+  INVALID_AUTHORIZATION_SPECIFICATION,
+  INVALID_CATALOG_NAME,
+  OBJECT_NOT_IN_PREREQUISITE_STATE,
+} from './sqlstate.ts';
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity as "pgglide: <purpose>". */
@@ -233,7 +238,7 @@ async function connectClient(address: ServerAddress, options: ConnectOptions): P
       return client;
     } catch (error) {
       failure = error;
-      if (sqlState(error) !== undefined && sqlState(error) !== '28000') break;
+      if (sqlState(error) !== undefined && sqlState(error) !== INVALID_AUTHORIZATION_SPECIFICATION) break;
     }
   }
   throw loginFailure(address, failure);
@@ -258,15 +263,13 @@ const isTlsFailure = (error: unknown): boolean =>
     (error as { code?: string }).code ?? '',
   ) || (error as Error).message === 'The server does not support SSL connections';
 
-const OBJECT_NOT_IN_PREREQUISITE_STATE = '55000';
-
 function loginFailure(address: ServerAddress, cause: unknown): UnreachableError {
   const where = describeAddress(address);
   const facts = { host: address.host, port: address.port, user: address.user, database: address.database };
   const state = sqlState(cause);
   const reason =
     cause instanceof Error ? cause.message || String((cause as { code?: string }).code) : String(cause);
-  if (state === '3D000') {
+  if (state === INVALID_CATALOG_NAME) {
     return new UnreachableError(
       'database_missing',
       `Database "${address.database}" does not exist at ${where}`,

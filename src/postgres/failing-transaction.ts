@@ -6,6 +6,7 @@ import type { LaneNames } from '../domain/names.ts';
 import { type PgoutputMessage, type PublishedRelation, readPgoutput } from '../domain/pgoutput.ts';
 import { type Connection, sqlState } from './connection.ts';
 import { literal, sql } from './sql.ts';
+import { OBJECT_IN_USE } from './sqlstate.ts';
 import { originName, type SubscriptionState } from './subscription.ts';
 
 export interface RowChange {
@@ -32,7 +33,6 @@ const PEEK_TIMEOUT_MS = 20_000;
 const SLOT_FREE_TIMEOUT_MS = 5_000;
 /** The slot may lag behind what is applied: so many changes are looked at before we say that we do not know. */
 const LOOK_AHEAD: readonly number[] = [1, 1_000, 100_000];
-const OBJECT_IN_USE = '55006';
 
 /** Of each publisher's session and slot the last answer, with what was applied then: while that stands still, it holds. */
 const known = new WeakMap<

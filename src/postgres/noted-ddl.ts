@@ -10,6 +10,7 @@ import type { Statement } from '../domain/schema-change.ts';
 import { type Connection, sqlState } from './connection.ts';
 import type { Scope } from './scope.ts';
 import { ident, type Sql, sql, trusted } from './sql.ts';
+import { INSUFFICIENT_PRIVILEGE } from './sqlstate.ts';
 
 const EVENTS: Readonly<Record<string, string>> = {
   pgglide_ddl: 'ddl_command_end',
@@ -18,8 +19,6 @@ const EVENTS: Readonly<Record<string, string>> = {
 
 /** Whether an event trigger, by its name, is one of ours. */
 export const isOwnEventTrigger = (name: string): boolean => name.startsWith(`${OWN_SCHEMA}_`);
-
-const INSUFFICIENT_PRIVILEGE = '42501';
 
 /** Both are there, also where somebody has disabled them. */
 export async function isDdlNoted(connection: Connection): Promise<boolean> {

@@ -7,6 +7,7 @@ import type { Lsn } from '../domain/lsn.ts';
 import { Connection, sqlState } from './connection.ts';
 import { slotBlockers, slotRefusal, slotWaitsForTransaction } from './slot-blockers.ts';
 import { ident, literal, sql } from './sql.ts';
+import { LOCK_NOT_AVAILABLE, OBJECT_IN_USE, QUERY_CANCELED, UNDEFINED_OBJECT } from './sqlstate.ts';
 
 /** A slot and the snapshot of the very moment at which its changes begin. */
 export interface SlotWithSnapshot extends AsyncDisposable {
@@ -104,9 +105,6 @@ export async function copySlot(connection: Connection, from: string, name: strin
     throw slotRefusal(name, error);
   }
 }
-
-const QUERY_CANCELED = '57014';
-const LOCK_NOT_AVAILABLE = '55P03';
 
 const isTimeLimit = (error: unknown): boolean =>
   error instanceof DeadlineError || [QUERY_CANCELED, LOCK_NOT_AVAILABLE].includes(sqlState(error) ?? '');
@@ -260,9 +258,6 @@ type SlotRow = { readonly [K in keyof SlotState]: Exclude<SlotState[K], undefine
 export async function advanceSlot(connection: Connection, name: string, lsn: Lsn): Promise<void> {
   await connection.query(sql`SELECT pg_replication_slot_advance(${name}, ${lsn}::pg_lsn)`);
 }
-
-const OBJECT_IN_USE = '55006';
-const UNDEFINED_OBJECT = '42704';
 
 /**
  * Removes the slot if it exists. A walsender that is just ending still holds it: tried again until `timeoutMs`.

@@ -4,6 +4,13 @@ import { PrerequisiteError, UnreachableError } from '../domain/errors.ts';
 import type { Connection } from './connection.ts';
 import { sqlState } from './connection.ts';
 import { sql } from './sql.ts';
+import {
+  CONFIGURATION_LIMIT_EXCEEDED,
+  DUPLICATE_OBJECT,
+  INSUFFICIENT_PRIVILEGE,
+  OBJECT_NOT_IN_PREREQUISITE_STATE,
+  TOO_MANY_CONNECTIONS,
+} from './sqlstate.ts';
 
 /** A transaction that wrote before the slot was asked for. */
 export interface SlotBlocker {
@@ -87,23 +94,23 @@ export function slotRefusal(name: string, error: unknown): unknown {
 }
 
 const REFUSALS: Readonly<Record<string, { readonly code: string; readonly hint: string } | undefined>> = {
-  '53400': {
+  [CONFIGURATION_LIMIT_EXCEEDED]: {
     code: 'no_free_slot',
     hint: 'Drop a slot that nobody needs (SELECT * FROM pg_replication_slots), or raise max_replication_slots and restart the server.',
   },
-  '53300': {
+  [TOO_MANY_CONNECTIONS]: {
     code: 'no_free_wal_sender',
     hint: 'Raise max_wal_senders (and max_connections if need be) and restart the server.',
   },
-  '55000': {
+  [OBJECT_NOT_IN_PREREQUISITE_STATE]: {
     code: 'wal_level_not_logical',
     hint: "ALTER SYSTEM SET wal_level = 'logical'; then restart the server.",
   },
-  '42710': {
+  [DUPLICATE_OBJECT]: {
     code: 'slot_exists',
     hint: 'Another migration uses this name, or left it behind: drop the slot, or choose another --migration name.',
   },
-  '42501': {
+  [INSUFFICIENT_PRIVILEGE]: {
     code: 'replication_not_permitted',
     hint: 'ALTER ROLE ... REPLICATION; on RDS: GRANT rds_replication TO ...',
   },

@@ -3,6 +3,16 @@
 import { PrerequisiteError } from '../domain/errors.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import { literal, type Sql, sql, trusted } from '../postgres/sql.ts';
+import {
+  DEADLOCK_DETECTED,
+  FEATURE_NOT_SUPPORTED,
+  INSUFFICIENT_PRIVILEGE,
+  LOCK_NOT_AVAILABLE,
+  QUERY_CANCELED,
+  UNDEFINED_FILE,
+  UNDEFINED_FUNCTION,
+  UNDEFINED_TABLE,
+} from '../postgres/sqlstate.ts';
 import { cancelledOnAbort } from './cancel.ts';
 import type { RestoreStage, RestoreTask } from './classify-restore.ts';
 import type { SchemaStatement } from './statement.ts';
@@ -123,10 +133,6 @@ async function prepareRestoreSession(connection: Connection, tuning: RestoreTuni
 
 type Recording = Pick<RestoreOptions, 'record' | 'signal' | 'tuning'>;
 
-const DEADLOCK_DETECTED = '40P01';
-const LOCK_NOT_AVAILABLE = '55P03';
-const QUERY_CANCELED = '57014';
-
 async function runBatch(
   connection: Connection,
   batch: readonly RestoreTask[],
@@ -210,13 +216,13 @@ const shownStatement = ({ kind, sql }: SchemaStatement): { statement?: string } 
 
 function hintFor(state: string | undefined): string {
   switch (state) {
-    case '42883':
-    case '42P01':
+    case UNDEFINED_FUNCTION:
+    case UNDEFINED_TABLE:
       return 'A function that this statement calls finds its own names by search_path. Mend it on the source: ALTER FUNCTION ... SET search_path = ...; then run the same command again.';
-    case '42501':
+    case INSUFFICIENT_PRIVILEGE:
       return 'The target’s role may not do this: make it a member of the owners’ roles, or use a superuser; then run the same command again.';
-    case '58P01':
-    case '0A000':
+    case UNDEFINED_FILE:
+    case FEATURE_NOT_SUPPORTED:
       return 'An extension or feature is missing on the target: install it there, then run the same command again.';
     default:
       return 'Change it on the source, or exclude it, then run the same command again; "pgglide check" loads the schema into a scratch database first.';

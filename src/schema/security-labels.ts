@@ -3,9 +3,7 @@
 import type { Connection } from '../postgres/connection.ts';
 import { sqlState } from '../postgres/connection.ts';
 import { ident, sql } from '../postgres/sql.ts';
-
-const INVALID_PARAMETER_VALUE = '22023';
-const UNDEFINED_TABLE = '42P01';
+import { INVALID_PARAMETER_VALUE, UNDEFINED_TABLE } from '../postgres/sqlstate.ts';
 
 export interface LabelCount {
   readonly provider: string;

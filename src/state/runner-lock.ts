@@ -5,13 +5,13 @@ import type { Side } from '../domain/names.ts';
 import { endBackend } from '../postgres/activity.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import { literal, type Sql, sql } from '../postgres/sql.ts';
+import { LOCK_NOT_AVAILABLE } from '../postgres/sqlstate.ts';
 
 /**
  * A runner that has ended keeps its lock until its server knows: behind a tunnel (kubectl port-forward, ssh) that is
  * after its process has gone, and the next command is there sooner.
  */
 const PREDECESSOR_LEAVES_MS = 3_000;
-const LOCK_NOT_AVAILABLE = '55P03';
 
 const lockKey = (migration: string): Sql => sql`hashtextextended(${`pgglide:${migration}`}, 0)`;
 

@@ -3,9 +3,8 @@ import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { lockLimitsSql } from '../postgres/barrier.ts';
 import { sqlState } from '../postgres/connection.ts';
 import { list, sql } from '../postgres/sql.ts';
+import { LOCK_NOT_AVAILABLE } from '../postgres/sqlstate.ts';
 import { disableSubscriptionSql } from '../postgres/subscription.ts';
-
-const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
  * Disables the link that fed the new side, in a transaction that stays open until the commit point has been written: all

@@ -11,10 +11,9 @@ import { type Connection, sqlState } from '../postgres/connection.ts';
 import { type FailingTransaction, failingTransaction } from '../postgres/failing-transaction.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { slotState } from '../postgres/replication-slot.ts';
+import { INSUFFICIENT_PRIVILEGE, SYNTAX_ERROR } from '../postgres/sqlstate.ts';
 import { skipTransactionSql, subscriptionState } from '../postgres/subscription.ts';
 
-const INSUFFICIENT_PRIVILEGE = '42501';
-const SYNTAX_ERROR = '42601';
 /** The worker begins again within 5 s, unless wal_retrieve_retry_interval says otherwise. */
 const PASS_TIMEOUT_MS = 30_000;
 /** A worker that applies for so long at a time counts as one that works. */

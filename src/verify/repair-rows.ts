@@ -8,6 +8,7 @@ import { otherSide, qualified, type Side } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import { ident, list, literal, sql, trusted } from '../postgres/sql.ts';
+import { INSUFFICIENT_PRIVILEGE, LOCK_NOT_AVAILABLE } from '../postgres/sqlstate.ts';
 import { tableAlone } from '../postgres/table-alone.ts';
 import type { ComparedTable } from './compared-table.ts';
 import { confirmRows, type LinkReading } from './confirm-rows.ts';
@@ -43,8 +44,6 @@ const ROWS_AT_ONCE = 50;
 const MAX_HELD_MS = 2_000;
 /** What we wait for a row that the application holds. */
 const LOCK_TIMEOUT_MS = 1_000;
-const INSUFFICIENT_PRIVILEGE = '42501';
-const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
  * Deletes the rows on the subscriber and inserts them as the publisher has them, if it has, with

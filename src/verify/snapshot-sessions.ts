@@ -5,10 +5,8 @@ import { PrerequisiteError } from '../domain/errors.ts';
 import { Connection, sqlState } from '../postgres/connection.ts';
 import { exportSnapshot, releaseSnapshot } from '../postgres/snapshot.ts';
 import { literal, sql } from '../postgres/sql.ts';
+import { INVALID_PARAMETER_VALUE, UNDEFINED_OBJECT } from '../postgres/sqlstate.ts';
 import { pinSession } from './pin-session.ts';
-
-const INVALID_PARAMETER_VALUE = '22023';
-const UNDEFINED_OBJECT = '42704';
 
 export class SnapshotSessions implements AsyncDisposable {
   readonly connections: readonly Connection[];

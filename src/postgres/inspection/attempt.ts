@@ -1,8 +1,7 @@
 /** Looks that least privilege may refuse. */
 
 import { sqlState } from '../connection.ts';
-
-const INSUFFICIENT_PRIVILEGE = '42501';
+import { INSUFFICIENT_PRIVILEGE } from '../sqlstate.ts';
 
 /** Undefined: this role may not look. Anything else that goes wrong is thrown. */
 export async function ifAllowed<T>(look: () => Promise<T>): Promise<T | undefined> {

@@ -8,6 +8,7 @@ import { doesNotLoad, noScratchDatabase, partlyTried } from '../../domain/prefli
 import { Connection, sqlState } from '../connection.ts';
 import { ownDatabaseOptions } from '../databases.ts';
 import { ident, sql, trusted } from '../sql.ts';
+import { INSUFFICIENT_PRIVILEGE } from '../sqlstate.ts';
 
 /** An entry of a schema dump. */
 export interface NamedStatement {
@@ -55,8 +56,6 @@ export async function tryInScratchDatabase(
 /** What pg_dump's text expects of its session. Nothing here has to survive a crash. */
 const SESSION_OF_A_DUMP = sql`SET check_function_bodies = off; SET xmloption = content;
   SET default_tablespace = ''; SET synchronous_commit = off; SET lock_timeout = '10s'`;
-
-const INSUFFICIENT_PRIVILEGE = '42501';
 
 async function createLike(home: Connection, database: string): Promise<Finding | undefined> {
   const { user, options } = await ownDatabaseOptions(home);
