@@ -7,7 +7,7 @@ import { readDataRow } from '../wire/backend.ts';
 import { bind, closeStatement, execute, parse, query, sync } from '../wire/frontend.ts';
 import { type Exchange, readIn, UTF8 } from './client-encoding.ts';
 import type { Answer } from './server-connection.ts';
-import { prepareStatementOf } from './sql-text.ts';
+import { prepareStatementOf } from './split-statements.ts';
 
 export interface Holdings {
   /** Settings with source = 'session', and those of custom names that the session was seen to set. */

@@ -16,6 +16,7 @@ test.each([
   'WITH RECURSIVE tree (id) AS MATERIALIZED (SELECT 1) SELECT * FROM unnest($1::int[]) WITH ORDINALITY AS t (id, n)',
   'COPY public.orders (id, note) FROM STDIN',
   'COMMIT',
+  "SELECT E'\\n', $1::text, 'a' 'b', $q$set x$q$, $1",
   '',
 ])('leaves nothing behind: %s', (text) => {
   expect(mayAffectSession(text)).toBe(false);
@@ -45,6 +46,10 @@ test.each([
   "COMMIT PREPARED 'x'",
   'select "set_tenant"(1)',
   "select E'\\'', pg_advisory_lock(1), '",
+  "SELECT $e$it's$e$; SET work_mem = '5MB'",
+  "SELECT $é$it's$é$; SET work_mem = '5MB'",
+  "SELECT 1 /* a /* b */ ' */; SET work_mem = '5MB'",
+  "SELECT 'it\\'s'; SET work_mem = '5MB'",
 ])('may leave something behind: %s', (text) => {
   expect(mayAffectSession(text)).toBe(true);
 });

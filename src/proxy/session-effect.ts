@@ -1,4 +1,4 @@
-import { SQL_QUOTED } from './sql-text.ts';
+import { replaceQuoted } from '../domain/sql-quoting.ts';
 
 /**
  * Can a statement leave something behind in its session (a setting, a lock, a channel, a temporary table)?
@@ -50,11 +50,11 @@ const MAX_TEXT = 20_000;
 
 export function mayAffectSession(text: string): boolean {
   if (text.length > MAX_TEXT) return true;
-  const plain = text
-    .replace(SQL_QUOTED, (quoted) =>
-      quoted.startsWith('"') ? ' quoted_name ' : quoted.startsWith("'") ? " '' " : ' ',
-    )
-    .toLowerCase();
+  // With standard_conforming_strings off, the string may end elsewhere.
+  if (text.includes("\\'")) return true;
+  const plain = replaceQuoted(text, (quoted) =>
+    quoted.startsWith('"') ? ' quoted_name ' : quoted.startsWith("'") ? " '' " : ' ',
+  ).toLowerCase();
   return plain.split(';').some((statement) => statement.trim() !== '' && !isHarmless(statement.trim()));
 }
 

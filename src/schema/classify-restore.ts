@@ -1,6 +1,6 @@
 /** In which order, and how much at once, a dumped schema is executed. Pure. */
 
-import { referencedTable } from './sql-text.ts';
+import { referencedTable } from './dump-names.ts';
 import type { SchemaStatement } from './statement.ts';
 
 export type StageName = 'pre-data' | 'indexes' | 'keys' | 'attach' | 'foreign-keys' | 'validate' | 'rest';

@@ -9,11 +9,11 @@ import { isOwnEventTrigger } from '../postgres/noted-ddl.ts';
 import { excludedRelations, type Scope, schemaInScope } from '../postgres/scope.ts';
 import { sql } from '../postgres/sql.ts';
 import { cancelledOnAbort } from './cancel.ts';
+import { ownName, referencedTable, tableOf } from './dump-names.ts';
 import { nativePgDumpMajor, runNativePgDump } from './native-pg-dump.ts';
 import { labelProvider } from './security-labels.ts';
 import { type SplitOptions, sectionsOf, splitDump } from './split-dump.ts';
 import { splitKeys } from './split-keys.ts';
-import { ownName, referencedTable, tableOf } from './sql-text.ts';
 import type { SchemaStatement } from './statement.ts';
 import { runWasmPgDump } from './wasm-pg-dump.ts';
 

@@ -1,6 +1,6 @@
 /** Takes pg_dump's plain script apart along its "-- Name: ...; Type: ..." headers. Pure. */
 
-import { endOfQuoted } from './sql-text.ts';
+import { endOfQuoted } from '../domain/sql-quoting.ts';
 import type { SchemaStatement, Section } from './statement.ts';
 
 type DumpEntry = Omit<SchemaStatement, 'n' | 'section' | 'table'>;

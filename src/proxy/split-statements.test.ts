@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { prepareStatementOf, splitStatements } from './sql-text.ts';
+import { prepareStatementOf, splitStatements } from './split-statements.ts';
 
 test('statements are told apart from what is quoted', () => {
   const text = `select ';' ; /* ; */ select $$;$$, $a$;$$;$a$;; select e'\\';' -- ;\n, "a;b"`;
@@ -8,6 +8,8 @@ test('statements are told apart from what is quoted', () => {
     `/* ; */ select $$;$$, $a$;$$;$a$`,
     `select e'\\';' -- ;\n, "a;b"`,
   ]);
+  for (const one of [`select $é$it's;$é$`, `select 1 /* a /* b */ '; */`, 'select a$b'])
+    expect(splitStatements(`${one}; commit`)).toEqual([one, 'commit']);
 });
 
 test('a PREPARE is found among others, however its name is written', () => {

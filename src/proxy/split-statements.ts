@@ -1,13 +1,11 @@
-/** As much of SQL's lexical structure as is needed to tell statements from strings. */
+/** The statements of a query string. Pure. */
 
-/** Comments, strings, quoted names and dollar quotes: nothing in them is a word of the statement. */
-export const SQL_QUOTED =
-  /--[^\n]*|\/\*[\s\S]*?\*\/|e'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$([a-z_]\w*)?\$[\s\S]*?\$\1\$|"(?:[^"]|"")*"/gi;
+import { replaceQuoted } from '../domain/sql-quoting.ts';
 
 /** The statements of a query string, without the semicolons between them. */
 export function splitStatements(text: string): string[] {
   // Quoted parts are blanked, not removed, so that positions stay the same.
-  const plain = text.replace(SQL_QUOTED, (quoted) => ' '.repeat(quoted.length));
+  const plain = replaceQuoted(text, (quoted) => ' '.repeat(quoted.length));
   const statements: string[] = [];
   let from = 0;
   for (const { index } of plain.matchAll(/;|$/g)) {
@@ -18,14 +16,17 @@ export function splitStatements(text: string): string[] {
   return statements;
 }
 
-const PREPARE = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*prepare\s+("(?:[^"]|"")*"|[^\s("]+)/i;
+const withoutComments = (statement: string): string =>
+  replaceQuoted(statement, (quoted) => (/^(?:--|\/\*)/.test(quoted) ? ' ' : quoted));
+
+const PREPARE = /^\s*prepare\s+("(?:[^"]|"")*"|[^\s("]+)/i;
 
 /** Of a query string with one statement or several, the PREPARE that made this one. */
 export function prepareStatementOf(text: string, name: string): string | undefined {
   const statements = splitStatements(text);
   if (statements.length === 1) return statements[0];
   return statements.findLast((statement) => {
-    const [, written = ''] = PREPARE.exec(statement) ?? [];
+    const [, written = ''] = PREPARE.exec(withoutComments(statement)) ?? [];
     return written.startsWith('"')
       ? isCut(written.slice(1, -1).replaceAll('""', '"'), name)
       : isCut(asciiLower(written), name) || isCut(written.toLowerCase(), name);
