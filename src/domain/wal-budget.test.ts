@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { judgeWal, paceOf, recent, type SlotWal, walLimitBytes } from './wal-budget.ts';
 
 const MB = 2 ** 20;
-const LIMITS = { maxRetainedBytes: 100 * MB, warnAt: 0.7 };
+const LIMIT = 100 * MB;
 const slot = (retained: number, more: Partial<SlotWal> = {}): SlotWal => ({
   retainedBytes: retained * MB,
   walStatus: 'reserved',
@@ -19,30 +19,30 @@ describe('the verdict on what a slot keeps', () => {
     [100, 'give-up'],
     [500, 'give-up'],
   ])('%d of 100 MB: %s', (retained, verdict) => {
-    expect(judgeWal(slot(retained), LIMITS, 'none')).toBe(verdict);
+    expect(judgeWal(slot(retained), LIMIT, 'none')).toBe(verdict);
   });
 
   test('a slot that is being caught up with is not given up', () => {
-    expect(judgeWal(slot(150), LIMITS, 'nearer')).toBe('warn');
+    expect(judgeWal(slot(150), LIMIT, 'nearer')).toBe('warn');
   });
 
   test('one whose subscriber works on a large transaction is not, up to twice our limit or the server’s own', () => {
-    expect(judgeWal(slot(199), LIMITS, 'steady')).toBe('warn');
-    expect(judgeWal(slot(200), LIMITS, 'steady')).toBe('give-up');
-    expect(judgeWal(slot(150, { safeWalBytes: 1 * MB }), LIMITS, 'steady')).toBe('warn');
-    expect(judgeWal(slot(150, { safeWalBytes: 0 }), LIMITS, 'steady')).toBe('give-up');
+    expect(judgeWal(slot(199), LIMIT, 'steady')).toBe('warn');
+    expect(judgeWal(slot(200), LIMIT, 'steady')).toBe('give-up');
+    expect(judgeWal(slot(150, { safeWalBytes: 1 * MB }), LIMIT, 'steady')).toBe('warn');
+    expect(judgeWal(slot(150, { safeWalBytes: 0 }), LIMIT, 'steady')).toBe('give-up');
   });
 
   test('a lost one is, whatever it keeps and whoever follows', () => {
-    expect(judgeWal(slot(0, { walStatus: 'lost' }), LIMITS, 'nearer')).toBe('give-up');
+    expect(judgeWal(slot(0, { walStatus: 'lost' }), LIMIT, 'nearer')).toBe('give-up');
   });
 
   test('the server’s limit counts where it is nearer', () => {
-    expect(walLimitBytes(slot(10, { safeWalBytes: 30 * MB }), LIMITS)).toBe(40 * MB);
-    expect(walLimitBytes(slot(10, { safeWalBytes: 300 * MB }), LIMITS)).toBe(100 * MB);
-    expect(judgeWal(slot(30, { safeWalBytes: 10 * MB }), LIMITS, 'none')).toBe('warn');
+    expect(walLimitBytes(slot(10, { safeWalBytes: 30 * MB }), LIMIT)).toBe(40 * MB);
+    expect(walLimitBytes(slot(10, { safeWalBytes: 300 * MB }), LIMIT)).toBe(100 * MB);
+    expect(judgeWal(slot(30, { safeWalBytes: 10 * MB }), LIMIT, 'none')).toBe('warn');
     // PostgreSQL counts below zero once the slot may be lost at the next checkpoint.
-    expect(judgeWal(slot(50, { safeWalBytes: -5 * MB }), LIMITS, 'none')).toBe('give-up');
+    expect(judgeWal(slot(50, { safeWalBytes: -5 * MB }), LIMIT, 'none')).toBe('give-up');
   });
 });
 

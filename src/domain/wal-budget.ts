@@ -8,18 +8,14 @@ export interface SlotWal {
   readonly safeWalBytes: number | undefined;
 }
 
-export interface WalLimits {
-  /** Our own limit: throttle.maxWalRetained. */
-  readonly maxRetainedBytes: number;
-  /** From this share of the limit on there is a warning, 0 to 1. */
-  readonly warnAt: number;
-}
+/** From this share of the limit on there is a warning. */
+const WARN_AT = 0.7;
 
 /** `give-up`: stop, and drop the slot, before the publisher's disk is full. */
 export type WalVerdict = 'go' | 'warn' | 'give-up';
 
-/** The nearer of our own limit and the server's. */
-export function walLimitBytes(slot: SlotWal, { maxRetainedBytes }: WalLimits): number {
+/** The nearer of our own limit, throttle.maxWalRetained, and the server's. */
+export function walLimitBytes(slot: SlotWal, maxRetainedBytes: number): number {
   if (slot.safeWalBytes === undefined) return maxRetainedBytes;
   return Math.min(maxRetainedBytes, slot.retainedBytes + slot.safeWalBytes);
 }
@@ -35,17 +31,19 @@ const STEADY_FACTOR = 2;
  * for WAL that is about to go anyway. One large transaction lets nothing go until it is applied: a steady subscriber has
  * twice our own limit, and never more than the server's. While rows are copied nothing can shrink.
  */
-export function judgeWal(slot: SlotWal, limits: WalLimits, pace: Pace): WalVerdict {
+export function judgeWal(slot: SlotWal, maxRetainedBytes: number, pace: Pace): WalVerdict {
   if (slot.walStatus === 'lost') return 'give-up';
-  const limit = walLimitBytes(slot, limits);
-  if (slot.retainedBytes >= limit)
-    return pace === 'nearer' || isBelowCap(slot, limits, pace) ? 'warn' : 'give-up';
-  return slot.retainedBytes >= limit * limits.warnAt ? 'warn' : 'go';
+  if (slot.retainedBytes < walLimitBytes(slot, maxRetainedBytes))
+    return isNearLimit(slot, maxRetainedBytes) ? 'warn' : 'go';
+  return pace === 'nearer' || isBelowCap(slot, maxRetainedBytes, pace) ? 'warn' : 'give-up';
 }
 
-const isBelowCap = (slot: SlotWal, { maxRetainedBytes, warnAt }: WalLimits, pace: Pace): boolean =>
-  pace === 'steady' &&
-  slot.retainedBytes < walLimitBytes(slot, { maxRetainedBytes: STEADY_FACTOR * maxRetainedBytes, warnAt });
+/** Or past it. */
+export const isNearLimit = (slot: SlotWal, maxRetainedBytes: number): boolean =>
+  slot.retainedBytes >= walLimitBytes(slot, maxRetainedBytes) * WARN_AT;
+
+const isBelowCap = (slot: SlotWal, maxRetainedBytes: number, pace: Pace): boolean =>
+  pace === 'steady' && slot.retainedBytes < walLimitBytes(slot, STEADY_FACTOR * maxRetainedBytes);
 
 export interface LagSample {
   readonly atMs: number;

@@ -7,7 +7,7 @@ import { sleep } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import type { Settings } from '../config/settings.ts';
 import { linkFrom, otherSide, type Side } from '../domain/names.ts';
-import { type WalLimits, walLimitBytes } from '../domain/wal-budget.ts';
+import { walLimitBytes } from '../domain/wal-budget.ts';
 import { eventNow, type Listen } from '../engine/event-stream.ts';
 import { formatBytes } from '../observers/quantity.ts';
 import { Connection } from '../postgres/connection.ts';
@@ -16,11 +16,10 @@ import { LooseSession } from '../postgres/loose-session.ts';
 import { SlotWatch, slotsToDrop, type WatchedSlot } from '../postgres/slot-watch.ts';
 import { appendEvent } from '../state/journal.ts';
 import { type MigrationRow, readMigration } from '../state/migration-row.ts';
-import { readTuning } from '../state/tuning.ts';
+import { readMaxWalRetainedBytes } from '../state/tuning.ts';
 import { settingsOf } from './session.ts';
 
 const POLL_MS = 2_000;
-const WARN_AT = 0.7;
 
 export interface WalGuardOptions {
   readonly emit: Listen;
@@ -86,12 +85,12 @@ class WalGuard {
 
   async #readRow(): Promise<void> {
     const { migration, throttle } = this.#settings;
-    const [row, tuning] = await this.#lead.sessions.target.ask(async (target) => [
+    const [row, maxRetainedBytes] = await this.#lead.sessions.target.ask(async (target) => [
       await readMigration(target, migration),
-      await readTuning(target, migration),
+      await readMaxWalRetainedBytes(target, migration, throttle),
     ]);
     this.#row = row;
-    this.#maxRetainedBytes = tuning?.maxWalRetainedBytes ?? throttle.maxWalRetainedBytes;
+    this.#maxRetainedBytes = maxRetainedBytes;
     for (const name of row?.plan?.otherDatabases ?? []) {
       const settings = settingsOf(this.#settings, name);
       if (!this.#databases.some((known) => known.migration === settings.migration))
@@ -106,15 +105,15 @@ class WalGuard {
   }
 
   async #guard({ sessions, watches }: Database, side: Side): Promise<void> {
-    const limits: WalLimits = { maxRetainedBytes: this.#maxRetainedBytes, warnAt: WARN_AT };
+    const maxRetainedBytes = this.#maxRetainedBytes;
     const watched = await sessions[side].ask((publisher) =>
-      watches[side].look(publisher, limits, () => true),
+      watches[side].look(publisher, maxRetainedBytes, () => true),
     );
     // A lost one keeps nothing any more; "pgglide status" tells of it.
     for (const { lane, slot } of slotsToDrop(watched.filter(isKept))) {
       try {
         await giveUpSlot(sessions[side], sessions[otherSide(side)], lane);
-        const kept = `Slot ${slot.name} kept ${formatBytes(slot.retainedBytes)} of WAL on the ${side}, the limit is ${formatBytes(walLimitBytes(slot, limits))}, and the ${otherSide(side)} takes nothing over`;
+        const kept = `Slot ${slot.name} kept ${formatBytes(slot.retainedBytes)} of WAL on the ${side}, the limit is ${formatBytes(walLimitBytes(slot, maxRetainedBytes))}, and the ${otherSide(side)} takes nothing over`;
         await this.#tell({ ...GIVEN_UP[side], message: `${kept}: ${GIVEN_UP[side].message}` });
       } catch (cause) {
         await this.#tell(slotNotDropped(slot, side, cause));

@@ -7,7 +7,6 @@ import {
   type Pace,
   paceOf,
   recent,
-  type WalLimits,
   type WalVerdict,
 } from '../domain/wal-budget.ts';
 import type { Connection } from './connection.ts';
@@ -39,7 +38,7 @@ export class SlotWatch {
   /** @param follows whether the lane's rows are copied, so that its subscriber can take over what is behind */
   async look(
     publisher: Connection,
-    limits: WalLimits,
+    maxRetainedBytes: number,
     follows: (lane: LaneNames) => boolean,
   ): Promise<WatchedSlot[]> {
     const watched: WatchedSlot[] = [];
@@ -47,7 +46,7 @@ export class SlotWatch {
       const slot = await slotState(publisher, lane.slot);
       if (slot === undefined || isBeingCreated(slot)) continue;
       const isFollowing = follows(lane);
-      const verdict = judgeWal(slot, limits, isFollowing ? this.#pace(slot) : 'none');
+      const verdict = judgeWal(slot, maxRetainedBytes, isFollowing ? this.#pace(slot) : 'none');
       watched.push({ lane, slot, isFollowing, verdict });
     }
     return watched;

@@ -1,5 +1,6 @@
 /** What the operator turns while `sync` runs: kept in the migration's row, read by the running tool. */
 
+import type { Settings } from '../config/settings.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 
@@ -20,6 +21,16 @@ export async function readTuning(target: Connection, migration: string): Promise
     sql`SELECT tuning FROM pgglide.migration WHERE name = ${migration}`,
   );
   return row?.tuning;
+}
+
+/** throttle.maxWalRetained as it counts now. */
+export async function readMaxWalRetainedBytes(
+  target: Connection,
+  migration: string,
+  { maxWalRetainedBytes }: Settings['throttle'],
+): Promise<number> {
+  const tuning = await readTuning(target, migration);
+  return tuning?.maxWalRetainedBytes ?? maxWalRetainedBytes;
 }
 
 export async function changeTuning(

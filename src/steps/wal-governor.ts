@@ -3,7 +3,7 @@
 import { sleep } from '../base/async.ts';
 import { ReplicationError } from '../domain/errors.ts';
 import type { LaneNames } from '../domain/names.ts';
-import { type WalLimits, walLimitBytes } from '../domain/wal-budget.ts';
+import { walLimitBytes } from '../domain/wal-budget.ts';
 import type { StepContext } from '../engine/step.ts';
 import { formatBytes } from '../observers/quantity.ts';
 import { giveUpSlot, slotNotDropped } from '../postgres/give-up-slot.ts';
@@ -11,10 +11,9 @@ import { LooseSession } from '../postgres/loose-session.ts';
 import type { SlotState } from '../postgres/replication-slot.ts';
 import { SlotWatch, slotsToDrop } from '../postgres/slot-watch.ts';
 import { enabledSubscriptions } from '../postgres/subscription.ts';
-import { readTuning } from '../state/tuning.ts';
+import { readMaxWalRetainedBytes } from '../state/tuning.ts';
 
 const POLL_MS = 1_000;
-const WARN_AT = 0.7;
 
 /**
  * Runs `work` and looks once a second at what our slots keep on the source, in sessions of its own. At 70 % of the limit it
@@ -79,12 +78,14 @@ class Watch {
   async #look(): Promise<void> {
     await this.#askTarget().catch(() => undefined);
     const watched = await this.#source.ask((source) =>
-      this.#slots.look(source, this.#limits, ({ subscription }) => this.#following.has(subscription)),
+      this.#slots.look(source, this.#maxRetainedBytes, ({ subscription }) =>
+        this.#following.has(subscription),
+      ),
     );
     for (const { slot, verdict } of watched)
-      if (verdict === 'warn') await this.#warn(slot, walLimitBytes(slot, this.#limits));
+      if (verdict === 'warn') await this.#warn(slot, walLimitBytes(slot, this.#maxRetainedBytes));
     for (const { lane, slot } of slotsToDrop(watched))
-      await this.#giveUp(lane, slot, walLimitBytes(slot, this.#limits));
+      await this.#giveUp(lane, slot, walLimitBytes(slot, this.#maxRetainedBytes));
     const copied = watched.filter(({ isFollowing }) => !isFollowing).map(({ slot }) => slot);
     if (copied.length === 0) return;
     const lagBytes = Math.max(...copied.map((slot) => slot.lagBytes));
@@ -92,18 +93,14 @@ class Watch {
     await this.#context.events.emit('lag-sampled', { lagBytes, lagMs: undefined, retainedWalBytes });
   }
 
-  get #limits(): WalLimits {
-    return { maxRetainedBytes: this.#maxRetainedBytes, warnAt: WARN_AT };
-  }
-
   /** What was heard last counts while the target does not answer: the source is judged all the same. */
   async #askTarget(): Promise<void> {
     const { migration, settings } = this.#context;
-    const [tuning, following] = await this.#target.ask(async (target) => [
-      await readTuning(target, migration),
+    const [maxRetainedBytes, following] = await this.#target.ask(async (target) => [
+      await readMaxWalRetainedBytes(target, migration, settings.throttle),
       await enabledSubscriptions(target),
     ]);
-    this.#maxRetainedBytes = tuning?.maxWalRetainedBytes ?? settings.throttle.maxWalRetainedBytes;
+    this.#maxRetainedBytes = maxRetainedBytes;
     this.#following = following;
   }
 

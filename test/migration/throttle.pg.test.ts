@@ -114,3 +114,16 @@ test('jobs and rate are changed while it runs', async ({ source, target }) => {
     await scene.run((migration) => migration.abort());
   });
 });
+
+test('status tells the WAL limit that counts, not the configured one', async ({ source, target }) => {
+  await source.exec(TABLES);
+  await withScene({ source, target }, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    await scene.run((migration) => migration.tune({ maxWalRetainedBytes: 60e9 }));
+    expect((await scene.run((migration) => migration.status())).link?.walLimitBytes).toBe(60e9);
+    await scene.run((migration) => migration.tune({ maxWalRetainedBytes: 1 }));
+    const { problems } = await scene.run((migration) => migration.status());
+    expect(problems).toEqual([expect.stringMatching(/^slot \S+ keeps .+ of 1 B of WAL/)]);
+    await scene.run((migration) => migration.abort());
+  });
+});

@@ -1,0 +1,48 @@
+/** What a switch would wait for, or refuse. */
+
+import { otherSide, qualified, type Side } from '../../domain/names.ts';
+import type { MigrationStatus, ReadinessItem } from '../../observers/status.ts';
+import { longTransactions, preparedTransactions } from '../../postgres/activity.ts';
+import { unlinkedTables } from '../../schema/unlinked-tables.ts';
+import { type DatabaseState, inAll } from './database-state.ts';
+
+const LONG_TRANSACTION_MS = 1000;
+
+export async function readyItems(
+  databases: readonly DatabaseState[],
+  activeSide: Side,
+  schemaChanges: MigrationStatus['schemaChanges'],
+): Promise<ReadinessItem[]> {
+  const [long, prepared] = await Promise.all([
+    inAll(databases, ({ session }) => longTransactions(session.side(activeSide), LONG_TRANSACTION_MS)),
+    inAll(databases, ({ session }) => preparedTransactions(session.side(activeSide))),
+  ]);
+  const unlinked = await inAll(databases, ({ session, row }) =>
+    unlinkedTables({
+      migration: session.migration,
+      from: activeSide,
+      oldSide: session.side(activeSide),
+      newSide: session.side(otherSide(activeSide)),
+      settings: session.settings,
+      tables: row?.plan?.tables ?? [],
+    }),
+  );
+  const linkRuns = databases.every(
+    ({ lanes }) => lanes.length > 0 && lanes.every((lane) => lane.subscription?.isRunning ?? false),
+  );
+  return [
+    { name: 'link runs', ok: linkRuns },
+    {
+      name: 'long transactions',
+      ok: long.length === 0,
+      ...(long.length > 0 ? { detail: `${long.length}` } : {}),
+    },
+    { name: 'prepared transactions', ok: prepared.length === 0 },
+    {
+      name: 'tables replicated',
+      ok: unlinked.length === 0,
+      ...(unlinked.length > 0 ? { detail: `not ${unlinked.map(qualified).join(', ')}` } : {}),
+    },
+    ...(schemaChanges === undefined ? [] : [{ name: 'schema as synced', ok: schemaChanges.length === 0 }]),
+  ];
+}
