@@ -46,14 +46,14 @@ test('case 30: both sides print alike whatever their sessions’ settings are', 
   await source.exec(`CREATE TABLE t (id int PRIMARY KEY, at timestamptz, i interval, d date, f float8, b bytea, x xml, m money);
     INSERT INTO t VALUES (1, '2026-03-29 01:30:00+00', '1 mon -2 days', '2026-02-03', 0.1::float8 + 0.2, '\\xdeadbeef', '<a/>', 12.5)`);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await source.exec(`ALTER DATABASE "${source.name}" SET TimeZone = 'Asia/Kathmandu'; ALTER DATABASE "${source.name}" SET bytea_output = 'escape';
       ALTER DATABASE "${source.name}" SET IntervalStyle = 'sql_standard'`);
     await target.exec(`ALTER DATABASE "${target.name}" SET TimeZone = 'America/St_Johns'; ALTER DATABASE "${target.name}" SET DateStyle = 'SQL, DMY';
       ALTER DATABASE "${target.name}" SET extra_float_digits = -15; ALTER DATABASE "${target.name}" SET xmlbinary = 'hex'`);
     await source.exec('UPDATE t SET f = f + 1');
-    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-    await scene.run((migration) => migration.abort());
+    await scene.expectEqual();
+    await scene.abort();
   });
 });
 
@@ -73,7 +73,7 @@ test('case 37: partial, exclusion, deferrable and long indexes, foreign operator
     ALTER TABLE t ADD CONSTRAINT broken FOREIGN KEY (parent) REFERENCES parent NOT VALID;
     ALTER TABLE t ADD CONSTRAINT short CHECK (length(word) < 5) NOT VALID`);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     expect(scene.events.filter((event) => event.type === 'warning')).toEqual([]);
     const constraints =
       "SELECT conname, convalidated, condeferred, pg_get_constraintdef(oid) AS def FROM pg_constraint WHERE conrelid = 't'::regclass ORDER BY 1";
@@ -81,8 +81,8 @@ test('case 37: partial, exclusion, deferrable and long indexes, foreign operator
     const indexes =
       "SELECT pg_get_indexdef(indexrelid) AS def, indisvalid FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1";
     expect(await target.rows(indexes)).toEqual(await source.rows(indexes));
-    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-    await scene.run((migration) => migration.abort());
+    await scene.expectEqual();
+    await scene.abort();
   });
 });
 
@@ -95,14 +95,14 @@ test('case 40: before the cutover the planner knows every table, extended statis
     CREATE TABLE log (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (1000);
     INSERT INTO log SELECT generate_series(1, 500)`);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const known =
       "SELECT DISTINCT tablename::text AS name FROM pg_stats WHERE schemaname = 'public' ORDER BY 1";
     expect(await target.rows(known)).toEqual([{ name: 'log' }, { name: 'log_1' }, { name: 't' }]);
     const extended =
       "SELECT dependencies IS NOT NULL AND most_common_vals IS NOT NULL AS made FROM pg_stats_ext WHERE statistics_name = 'both_columns'";
     expect(await target.rows(extended)).toEqual([{ made: true }]);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
@@ -125,7 +125,7 @@ test('case 40: what autovacuum analyzed before the indexes were there is analyze
     });
     await expect(stopped).rejects.toThrow('stopped');
     await target.exec('ANALYZE t; ANALYZE child');
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const extended =
       "SELECT dependencies IS NOT NULL AS made FROM pg_stats_ext WHERE statistics_name = 'both_columns'";
     expect(await target.rows(extended)).toEqual([{ made: true }]);
@@ -133,13 +133,13 @@ test('case 40: what autovacuum analyzed before the indexes were there is analyze
       "SELECT DISTINCT tablename::text AS name FROM pg_stats WHERE tablename = 'sum_of_both' OR inherited ORDER BY 1";
     expect(await target.rows(known)).toEqual([{ name: 'parent' }, { name: 'sum_of_both' }]);
     scene.events.length = 0;
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     expect(
       scene.events.flatMap((event) =>
         event.type === 'step-finished' && event.data.step === 'analyze-target' ? [event.data.outcome] : [],
       ),
     ).toEqual(['unchanged']);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
@@ -150,10 +150,10 @@ test('case 40: with cutover.prewarm what is cached on the old side is cached on 
   await source.exec(`CREATE EXTENSION pg_buffercache; CREATE EXTENSION pg_prewarm;
     CREATE TABLE hot (id int PRIMARY KEY, t text); INSERT INTO hot SELECT g, repeat('x', 100) FROM generate_series(1, 2000) g`);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await source.rows('SELECT count(*) FROM hot');
     Object.assign(scene.settings.cutover, { prewarm: true });
-    const { summary } = await scene.run((migration) => migration.cutover());
+    const { summary } = await scene.cutover();
     expect(summary.steps.find(({ id }) => id === 'warm-cache')?.note).toMatch(
       /^[1-9]\d* of \d+ hot relations$/,
     );
@@ -165,11 +165,11 @@ test('case 40: with cutover.prewarm what is cached on the old side is cached on 
     expect(cached).toEqual([{ whole: true }]);
     await target.exec('DROP EXTENSION pg_prewarm');
     await source.exec('DROP EXTENSION pg_prewarm');
-    await scene.run((migration) => migration.verify());
-    await scene.run((migration) => migration.rollback());
+    await scene.verify();
+    await scene.rollback();
     expect(scene.events.flatMap((event) => (event.type === 'warning' ? [event.data.code] : []))).toContain(
       'not_prewarmed',
     );
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });

@@ -19,7 +19,7 @@ describe('case 8: REPLICA IDENTITY FULL without an index', () => {
       INSERT INTO event SELECT true, g, repeat('x', 5000) FROM generate_series(1, 300) g;
       INSERT INTO log SELECT g % 10, 'l' FROM generate_series(1, 30) g; INSERT INTO wide VALUES ('w')`);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       const helpers = await target.rows<{ def: string }>(HELPERS);
       expect(helpers.map(({ def }) => def.replace(/^.* ON /, ''))).toEqual([
         'public.event USING btree (at, kind)',
@@ -28,7 +28,7 @@ describe('case 8: REPLICA IDENTITY FULL without an index', () => {
       await source.exec(
         "UPDATE event SET doc = 'short' WHERE at <= 50; UPDATE log SET line = 'm'; DELETE FROM wide",
       );
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.expectEqual();
       await expect
         .poll(
           () =>
@@ -39,10 +39,10 @@ describe('case 8: REPLICA IDENTITY FULL without an index', () => {
         )
         .toEqual([{ used: true }]);
 
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       expect(await source.rows(HELPERS)).toEqual([]);
       await target.exec("UPDATE event SET doc = 'back' WHERE at = 7");
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.expectEqual();
       await scene.run((migration) => migration.complete({ dropFence: true }));
       expect(await target.rows(HELPERS)).toEqual([]);
     });
@@ -56,9 +56,9 @@ describe('case 8: REPLICA IDENTITY FULL without an index', () => {
       const helper = lines.filter((line) => line.includes('pgglide_helper'));
       expect(helper).toHaveLength(2);
       expect(helper[1]).toContain('before PostgreSQL 16 only a primary key helps');
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await target.rows(HELPERS)).toHaveLength(1);
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 });

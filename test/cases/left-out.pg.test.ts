@@ -10,8 +10,8 @@ const planLines = async (scene: Scene) =>
   ]);
 
 const backAndAbort = async (scene: Scene) => {
-  await scene.run((migration) => migration.rollback());
-  expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+  await scene.rollback();
+  expect(await scene.abort()).toEqual({ leftovers: [] });
 };
 
 describe('case 24: materialized views', () => {
@@ -28,7 +28,7 @@ describe('case 24: materialized views', () => {
       CREATE MATERIALIZED VIEW empty AS SELECT 1 AS n WITH NO DATA`);
     await withScene({ source, target }, async (scene) => {
       expect((await planLines(scene)).join('\n')).toMatch(/Materialized views.*not timed yet/);
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await one(target, 'SELECT n FROM a_total')).toBe(10);
       const lines = (await planLines(scene)).join('\n');
       expect(lines).toMatch(/Materialized views.*\d+ ms the last time/);
@@ -36,7 +36,7 @@ describe('case 24: materialized views', () => {
       expect(lines).toContain('public.empty: not populated, stays so');
 
       await source.exec('INSERT INTO sale VALUES (2, 5)');
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       expect(await one(target, 'SELECT n FROM a_total')).toBe(15);
       await expect(target.rows('SELECT n FROM empty')).rejects.toMatchObject({ code: '55000' });
 
@@ -57,10 +57,10 @@ describe('case 24: materialized views', () => {
       GRANT SELECT ON account TO ${owner}; SET ROLE ${owner};
       CREATE MATERIALIZED VIEW seen AS SELECT count(*)::int AS n FROM public.account; RESET ROLE`);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await one(target, 'SELECT n FROM seen')).toBe(3);
       await source.exec('DELETE FROM account WHERE id = 1');
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       expect(await one(target, 'SELECT n FROM seen')).toBe(2);
       expect(scene.events.filter((event) => event.type === 'warning')).toEqual([]);
       await backAndAbort(scene);
@@ -74,15 +74,15 @@ describe('case 24: materialized views', () => {
     await source.exec(`CREATE TABLE n (id int PRIMARY KEY, d int); INSERT INTO n VALUES (1, 1);
       CREATE MATERIALIZED VIEW broken AS SELECT 1 / d AS n FROM n; UPDATE n SET d = 0`);
     await withScene({ source, target }, async (scene) => {
-      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+      await expect(scene.sync()).rejects.toMatchObject({
         code: 'view_not_refreshed',
         exitCode: 3,
         message: expect.stringContaining('public.broken'),
       });
       await source.exec('UPDATE n SET d = 2');
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await source.exec('UPDATE n SET d = 0');
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       const warned = scene.events.filter((event) => event.type === 'warning').map((event) => event.data.code);
       expect(warned).toEqual(['view_not_refreshed']);
       await backAndAbort(scene);
@@ -107,13 +107,13 @@ describe('case 24: large objects', () => {
       ALTER LARGE OBJECT 4711 OWNER TO ${reader}; GRANT SELECT ON LARGE OBJECT 4713 TO ${reader}; COMMENT ON LARGE OBJECT 4712 IS 'it''s empty'`);
     const before = await contents(source);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await contents(target)).toEqual(before);
       expect((await planLines(scene)).join('\n')).toMatch(/Large objects.*\d+ ms the last time/);
 
       await source.exec("SELECT lo_unlink(4714), lo_put(4713, 7, 'x'), lo_from_bytea(4716, 'new')");
       const late = await contents(source);
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       expect(await contents(target)).toEqual(late);
 
       await target.exec("SELECT lo_unlink(4711), lo_from_bytea(4717, 'on the target')");
@@ -130,7 +130,7 @@ describe('case 24: large objects', () => {
   }) => {
     await source.exec("CREATE TABLE t (id int PRIMARY KEY); SELECT lo_from_bytea(4711, 'first')");
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       const attempt = scene.run((migration) => migration.cutover(), {
         traffic: (real) => ({
           observe: () => real.observe(),
@@ -146,7 +146,7 @@ describe('case 24: large objects', () => {
         }),
       });
       await expect(attempt).rejects.toMatchObject({ code: 'large_objects_change', exitCode: 6 });
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       expect(await target.rows("SELECT convert_from(lo_get(4711), 'UTF8') AS text")).toEqual([
         { text: 'First' },
       ]);
@@ -158,10 +158,10 @@ describe('case 24: large objects', () => {
     await source.exec("CREATE TABLE t (id int PRIMARY KEY); SELECT lo_from_bytea(4711, 'ours')");
     await target.exec("SELECT lo_from_bytea(4711, 'theirs')");
     await withScene({ source, target }, async (scene) => {
-      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+      await expect(scene.sync()).rejects.toMatchObject({
         code: 'large_object_taken',
       });
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
       expect(await target.rows("SELECT md5(lo_get(4711)) = md5('theirs') AS kept")).toEqual([{ kept: true }]);
     });
   });
@@ -194,7 +194,7 @@ describe('case 24: unlogged tables', { timeout: 240_000 }, () => {
       const before = (await planLines(scene)).join('\n');
       expect(before).toMatch(/Copied in whole at the sync.*not timed yet/);
       expect(before).toMatch(/public\.visit: unlogged, about \d+ rows, 1 MB/);
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await contents(target)).toEqual(await contents(source));
       expect((await planLines(scene)).join('\n')).toMatch(
         /Copied in whole at the sync.*\d+ ms the last time/,
@@ -202,7 +202,7 @@ describe('case 24: unlogged tables', { timeout: 240_000 }, () => {
 
       await source.exec(`DELETE FROM click; DELETE FROM visit; INSERT INTO visit (page) VALUES ('late'); INSERT INTO click (visit) VALUES (3);
         UPDATE day SET v = 'late' WHERE d = 2; REFRESH MATERIALIZED VIEW pages`);
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       expect(await contents(target)).toEqual(await contents(source));
       const { notCarried } = await scene.run((migration) => migration.report());
       expect(notCarried.map(({ object }) => object)).toEqual(
@@ -213,9 +213,9 @@ describe('case 24: unlogged tables', { timeout: 240_000 }, () => {
         "INSERT INTO visit (page) VALUES ('on the target'); INSERT INTO click (visit) VALUES (4)",
       );
       const there = await contents(target);
-      await scene.run((migration) => migration.rollback());
+      await scene.rollback();
       expect(await contents(source)).toEqual({ ...there, pages: [{ n: 2 }] });
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 
@@ -230,8 +230,8 @@ describe('case 24: unlogged tables', { timeout: 240_000 }, () => {
       expect((await planLines(scene)).join('\n')).toContain(
         'public.cache: stays empty (copy.unloggedTables)',
       );
-      await scene.run((migration) => migration.sync());
-      await scene.run((migration) => migration.cutover());
+      await scene.sync();
+      await scene.cutover();
       expect(await target.rows('SELECT * FROM cache')).toEqual([]);
       await target.exec("INSERT INTO cache VALUES (2, 'on the target')");
       await backAndAbort(scene);
@@ -245,14 +245,14 @@ describe('case 24: unlogged tables', { timeout: 240_000 }, () => {
   }) => {
     await source.exec('CREATE TABLE t (id int PRIMARY KEY)');
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await source.exec('CREATE UNLOGGED TABLE cache (id int PRIMARY KEY); INSERT INTO cache VALUES (1)');
-      await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+      await expect(scene.cutover()).rejects.toMatchObject({
         code: 'schema_drift',
       });
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await target.rows('SELECT id FROM cache')).toEqual([{ id: 1 }]);
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       await backAndAbort(scene);
     });
   });
@@ -274,13 +274,13 @@ describe('case 24: unlogged tables', { timeout: 240_000 }, () => {
     await say('source', 'CREATE UNLOGGED TABLE cache (id int PRIMARY KEY)');
     await say('source', 'INSERT INTO cache VALUES (1)');
     await withScene(ends, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await to.crash();
       await to.start();
       expect(await say('target', 'SELECT id FROM cache')).toEqual([]);
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await say('target', 'SELECT id FROM cache')).toEqual([{ id: 1 }]);
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 });
@@ -310,22 +310,22 @@ describe('case 33: an extension’s own tables', { timeout: 240_000 }, () => {
       expect((await planLines(scene)).join('\n')).toContain(
         'public.job: the user’s rows of extension citext',
       );
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       const theirs = { id: 1, name: "the extension's", is_ours: false };
       expect(await contents(target)).toEqual({
         place: [theirs, { id: 7, name: 'mine', is_ours: true }],
         job: [{ id: 1, place: 7, what: 'sweep' }],
       });
       await source.exec("DELETE FROM job; INSERT INTO place VALUES (8, 'late', true)");
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       await target.exec("INSERT INTO job (place, what) VALUES (8, 'on the target')");
       expect(await contents(target)).toEqual({
         place: [theirs, { id: 7, name: 'mine', is_ours: true }, { id: 8, name: 'late', is_ours: true }],
         job: [{ id: 2, place: 8, what: 'on the target' }],
       });
-      await scene.run((migration) => migration.rollback());
+      await scene.rollback();
       expect((await contents(source)).job).toEqual([{ id: 2, place: 8, what: 'on the target' }]);
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 });

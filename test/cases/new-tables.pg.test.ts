@@ -1,11 +1,8 @@
 import { describe, expect } from 'vitest';
 import { until } from '../../src/base/async.ts';
 import type { Database } from '../support/database.ts';
-import { openSession, type Scene, withScene } from '../support/migration.ts';
+import { openSession, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
-
-const equal = async (scene: Scene) =>
-  expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
 
 const count = (side: Database, table: string) =>
   side.rows<{ n: number }>(`SELECT count(*) AS n FROM ${table}`).then(([row]) => row?.n);
@@ -20,14 +17,14 @@ describe('case 14: a table created after the sync', () => {
   }) => {
     await source.exec('CREATE TABLE old (id int PRIMARY KEY); INSERT INTO old VALUES (1)');
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
-      await scene.run((migration) => migration.cutover());
-      await scene.run((migration) => migration.rollback());
+      await scene.sync();
+      await scene.cutover();
+      await scene.rollback();
       await source.exec(`CREATE TYPE mood AS ENUM ('calm'); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 7';
         CREATE TABLE "New one" (id serial PRIMARY KEY, old int REFERENCES old, mood mood, n int DEFAULT f());
         CREATE INDEX ON "New one" (mood); COMMENT ON TABLE "New one" IS 'late';
         INSERT INTO "New one" (old, mood) SELECT 1, 'calm' FROM generate_series(1, 100)`);
-      await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+      await expect(scene.cutover()).rejects.toMatchObject({
         code: 'schema_drift',
       });
       const { sections } = await scene.run((migration) => migration.plan());
@@ -35,23 +32,23 @@ describe('case 14: a table created after the sync', () => {
         title: expect.stringContaining('pgglide sync adds'),
         lines: [{ statement: 'public."New one"' }],
       });
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await source.exec('INSERT INTO "New one" (old) VALUES (1)');
-      await equal(scene);
+      await scene.expectEqual();
       expect(await count(target, '"New one"')).toBe(101);
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       expect(await target.rows('INSERT INTO "New one" (old) VALUES (1) RETURNING id, n')).toEqual([
         { id: 102, n: 7 },
       ]);
-      const { verification } = await scene.run((migration) => migration.rollback());
+      const { verification } = await scene.rollback();
       expect(verification?.equal).toBe(true);
       expect(await count(source, '"New one"')).toBe(102);
       scene.events.length = 0;
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(
         scene.events.filter((event) => event.type === 'step-finished' && event.data.outcome === 'changed'),
       ).toEqual([]);
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 
@@ -109,10 +106,10 @@ describe('case 14: a table created after the sync', () => {
         isOver = true;
         await writing.finally(() => client.end());
       }
-      await equal(scene);
+      await scene.expectEqual();
       for (const side of [source, target])
         for (const table of ['late', 'old'] as const) expect(await ids(side, table)).toEqual(written[table]);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 
@@ -122,7 +119,7 @@ describe('case 14: a table created after the sync', () => {
   }) => {
     await source.exec('CREATE TABLE old (id int PRIMARY KEY)');
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await source.exec('CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1)');
       for (const stop of ['carry-roles', 'load-schema']) {
         const controller = new AbortController();
@@ -134,14 +131,14 @@ describe('case 14: a table created after the sync', () => {
           },
         });
         await expect(stopped).rejects.toThrow('stopped');
-        await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+        await expect(scene.cutover()).rejects.toMatchObject({
           code: 'wrong_phase',
         });
       }
-      await scene.run((migration) => migration.sync());
-      await equal(scene);
+      await scene.sync();
+      await scene.expectEqual();
       expect(await count(target, 'late')).toBe(1);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 
@@ -152,16 +149,16 @@ describe('case 14: a table created after the sync', () => {
     const late = 'CREATE TABLE late (id int PRIMARY KEY)';
     await source.exec(`CREATE TABLE old (id int PRIMARY KEY); ${late}; INSERT INTO late VALUES (1)`);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       for (const side of [source, target]) await side.exec('DROP TABLE late');
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       for (const side of [source, target]) await side.exec(late);
       await source.exec('INSERT INTO late SELECT generate_series(1, 10)');
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await source.exec('INSERT INTO late VALUES (11)');
-      await equal(scene);
+      await scene.expectEqual();
       expect(await count(target, 'late')).toBe(11);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 
@@ -171,21 +168,21 @@ describe('case 14: a table created after the sync', () => {
   }) => {
     await source.exec('CREATE TABLE old (id int PRIMARY KEY)');
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await source.exec('CREATE TABLE late (a int); INSERT INTO late VALUES (1)');
-      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+      await expect(scene.sync()).rejects.toMatchObject({
         code: 'new_table_without_identity',
         exitCode: 3,
       });
       await source.exec('UPDATE late SET a = 2; ALTER TABLE late ADD PRIMARY KEY (a)');
-      await scene.run((migration) => migration.sync());
-      await equal(scene);
+      await scene.sync();
+      await scene.expectEqual();
       await source.exec('DROP TABLE late');
       await target.exec('DROP TABLE late');
-      await scene.run((migration) => migration.sync());
-      await scene.run((migration) => migration.cutover());
-      await scene.run((migration) => migration.rollback());
-      await scene.run((migration) => migration.abort());
+      await scene.sync();
+      await scene.cutover();
+      await scene.rollback();
+      await scene.abort();
     });
   });
 });
@@ -199,23 +196,23 @@ describe('case 36: a partition created during the run', () => {
       CREATE INDEX log_note ON log (note);
       CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10); INSERT INTO log SELECT g, g FROM generate_series(1, 9) g`);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await source.exec(`CREATE TABLE log_2 (LIKE log); ALTER TABLE log_2 ADD CONSTRAINT own_name PRIMARY KEY (id, day);
         CREATE INDEX own_index ON log_2 (note);
         ALTER TABLE log ATTACH PARTITION log_2 FOR VALUES FROM (10) TO (20); INSERT INTO log VALUES (10, 10)`);
-      await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({ exitCode: 6 });
-      await scene.run((migration) => migration.sync());
+      await expect(scene.cutover()).rejects.toMatchObject({ exitCode: 6 });
+      await scene.sync();
       await source.exec("UPDATE log SET note = 'seen' WHERE day >= 9");
-      await equal(scene);
+      await scene.expectEqual();
       expect(await count(target, 'log_2')).toBe(1);
-      const { verification } = await scene.run((migration) => migration.cutover());
+      const { verification } = await scene.cutover();
       expect(verification?.equal).toBe(true);
-      await scene.run((migration) => migration.rollback());
+      await scene.rollback();
       await source.exec('ALTER TABLE log DETACH PARTITION log_1');
       await target.exec('ALTER TABLE log DETACH PARTITION log_1');
-      await scene.run((migration) => migration.sync());
-      await equal(scene);
-      await scene.run((migration) => migration.abort());
+      await scene.sync();
+      await scene.expectEqual();
+      await scene.abort();
     });
   });
 });

@@ -23,14 +23,14 @@ describe('what is not carried is listed by plan and report, and stops nothing', 
         'security labels of selinux: 1 on roles, tablespaces and the database: they belong to the cluster',
       ];
       expect(await notCarried(scene)).toEqual(expect.arrayContaining(wanted));
-      const findings = await scene.run((migration) => migration.check());
+      const findings = await scene.check();
       expect(findings.filter(({ severity }) => severity === 'blocker')).toEqual([]);
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       const report = await scene.run((migration) => migration.report());
       expect(report.notCarried.map(({ object, reason }) => `${object}: ${reason}`)).toEqual(
         expect.arrayContaining(wanted),
       );
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 
@@ -51,7 +51,7 @@ describe('what is not carried is listed by plan and report, and stops nothing', 
       expect(await notCarried(scene)).toEqual([
         "tablespace here: 1 tables and indexes go to the target's default tablespace: it has none of this name that our role may use",
       ]);
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(
         await target.rows(`SELECT c.relname, t.spcname FROM pg_class c LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace
           WHERE relname IN ('fast', 'fast_pkey') ORDER BY 1`),
@@ -59,7 +59,7 @@ describe('what is not carried is listed by plan and report, and stops nothing', 
         { relname: 'fast', spcname: 'common' },
         { relname: 'fast_pkey', spcname: null },
       ]);
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 

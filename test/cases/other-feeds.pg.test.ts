@@ -49,16 +49,16 @@ test('case 23: a source that subscribes to others: their rows are carried on, an
       const [finding] = await found(source, target);
       expect(finding).toMatchObject({ severity: 'warning', object: name });
       expect(finding?.title).toContain('hand it over');
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await elsewhere.exec('INSERT INTO item VALUES (1)');
       await arrives(target, 1);
 
-      await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject(NOT_READY);
+      await expect(scene.cutover()).rejects.toMatchObject(NOT_READY);
       await source.exec(`ALTER SUBSCRIPTION ${name} DISABLE`);
       const [origin] = await source.rows<{ lsn: string }>(
         `SELECT o.remote_lsn::text AS lsn FROM pg_replication_origin_status o JOIN pg_subscription s ON o.external_id = 'pg_' || s.oid WHERE subname = '${name}'`,
       );
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       await target.exec(subscribe(elsewhere, name, ', enabled = false'));
       await target.exec(
         `SELECT pg_replication_origin_advance('pg_' || oid, '${origin?.lsn}') FROM pg_subscription WHERE subname = '${name}'`,
@@ -69,11 +69,11 @@ test('case 23: a source that subscribes to others: their rows are carried on, an
       await arrives(source, 2);
       expect(await target.rows('SELECT id FROM item ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }]);
 
-      await expect(scene.run((migration) => migration.rollback())).rejects.toMatchObject(NOT_READY);
+      await expect(scene.rollback()).rejects.toMatchObject(NOT_READY);
       await drop(target, name);
-      await scene.run((migration) => migration.rollback());
+      await scene.rollback();
       expect(await source.rows('SELECT id FROM item ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }]);
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 });

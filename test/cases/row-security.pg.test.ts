@@ -26,19 +26,19 @@ test.for([
      INSERT INTO public.t VALUES (1, 'a'), (2, 'b')`,
   );
   await withScene(ends, async (scene) => {
-    const findings = await scene.run((migration) => migration.check());
+    const findings = await scene.check();
     expect(findings.filter(({ severity }) => severity === 'blocker')).toEqual([]);
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await say(
       'source',
       "INSERT INTO public.t VALUES (3, 'c'); UPDATE public.t SET tenant = 'z' WHERE id = 1",
     );
-    expect((await scene.run((migration) => migration.verify())).summary).toMatchObject({ equal: true });
-    await scene.run((migration) => migration.cutover());
+    await scene.expectEqual();
+    await scene.cutover();
     await say('target', "INSERT INTO public.t VALUES (4, 'd'); DELETE FROM public.t WHERE id = 2");
-    expect((await scene.run((migration) => migration.verify())).summary).toMatchObject({ equal: true });
-    await scene.run((migration) => migration.rollback());
-    expect((await scene.run((migration) => migration.verify())).summary).toMatchObject({ equal: true });
-    expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+    await scene.expectEqual();
+    await scene.rollback();
+    await scene.expectEqual();
+    expect(await scene.abort()).toEqual({ leftovers: [] });
   });
 });

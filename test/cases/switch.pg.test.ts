@@ -4,9 +4,9 @@ import { openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
 const finish = async (scene: Scene) => {
-  const { phase } = await scene.run((migration) => migration.status());
-  if (phase === 'switched') await scene.run((migration) => migration.rollback());
-  expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+  const { phase } = await scene.status();
+  if (phase === 'switched') await scene.rollback();
+  expect(await scene.abort()).toEqual({ leftovers: [] });
 };
 
 const ids = (side: Database) =>
@@ -20,7 +20,7 @@ test('case 3: what was sent and is not applied counts as missing: the switch goe
 }) => {
   await source.exec(T);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     Object.assign(scene.settings.cutover, { pauseBudgetMs: 400 });
     const holder = await openSession(target.address);
     const attempt = scene.run((migration) => migration.cutover(), {
@@ -42,7 +42,7 @@ test('case 3: what was sent and is not applied counts as missing: the switch goe
     await expect(attempt).rejects.toMatchObject({ code: 'link_too_slow', exitCode: 6 });
     await holder.end();
     Object.assign(scene.settings.cutover, { pauseBudgetMs: 10_000 });
-    await scene.run((migration) => migration.cutover());
+    await scene.cutover();
     expect(await ids(target)).toEqual([1, 2]);
     await finish(scene);
   });
@@ -51,7 +51,7 @@ test('case 3: what was sent and is not applied counts as missing: the switch goe
 test('case 4: no session can undo the fence, a superuser’s neither', async ({ source, target }) => {
   await source.exec(T);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const tryAll = async (side: Database) => {
       await side.exec('SET default_transaction_read_only = off');
       for (const write of [
@@ -66,7 +66,7 @@ test('case 4: no session can undo the fence, a superuser’s neither', async ({ 
       }
     };
     await tryAll(target);
-    await scene.run((migration) => migration.cutover());
+    await scene.cutover();
     await tryAll(source);
     await target.exec('INSERT INTO t VALUES (2)');
     await finish(scene);
@@ -90,10 +90,10 @@ test('case 5: sequences of every kind go on exactly where they were, there and b
         nextval('around')::text AS a, nextval('huge')::text AS h`,
     );
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.cutover());
+    await scene.sync();
+    await scene.cutover();
     expect(await next(target)).toEqual([{ t: '101', n: '5', d: '97', a: '1', h: '9007199254740994' }]);
-    await scene.run((migration) => migration.rollback());
+    await scene.rollback();
     expect(await next(source)).toEqual([{ t: '102', n: '6', d: '94', a: '2', h: '9007199254740995' }]);
     await finish(scene);
   });
@@ -105,20 +105,20 @@ test('case 12: a conflict is shown and nothing can be switched; once it is mende
 }) => {
   await source.exec(T);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await target.exec('SET session_replication_role = replica; INSERT INTO t VALUES (2, 0)');
     await source.exec('INSERT INTO t VALUES (2, 2); INSERT INTO t VALUES (3, 3)');
     await expect
-      .poll(async () => (await scene.run((migration) => migration.status())).problems.join(), {
+      .poll(async () => (await scene.status()).problems.join(), {
         timeout: 30_000,
       })
       .toMatch(/^subscription .* stopped at .* is there already/);
-    await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({ code: 'not_ready' });
+    await expect(scene.cutover()).rejects.toMatchObject({ code: 'not_ready' });
     await target.exec('DELETE FROM t WHERE id = 2');
     await expect
       .poll(() => target.rows('SELECT id FROM t WHERE id > 1 ORDER BY id'), { timeout: 30_000 })
       .toEqual([{ id: 2 }, { id: 3 }]);
-    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+    await scene.expectEqual();
     await finish(scene);
   });
 });
@@ -130,11 +130,11 @@ test('case 18: a client in the middle of a transaction finishes it on the old si
   const app = `${source.name}_app`;
   await source.exec(`${T}; CREATE ROLE ${app} LOGIN PASSWORD 'app'; GRANT ALL ON t TO ${app}`);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const client = await openSession({ ...source.address, ...scene.proxy, user: app, password: 'app' });
     await client.query('BEGIN; INSERT INTO t VALUES (2, 2)');
     Object.assign(scene.settings.cutover, { pauseBudgetMs: 300 });
-    await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({ exitCode: 6 });
+    await expect(scene.cutover()).rejects.toMatchObject({ exitCode: 6 });
     await client.query('INSERT INTO t VALUES (3, 3); COMMIT');
     expect(await ids(source)).toEqual([1, 2, 3]);
     Object.assign(scene.settings.cutover, { pauseBudgetMs: 10_000 });
@@ -166,8 +166,7 @@ test('case 18: a client in the middle of a transaction finishes it on the old si
     ]);
     await client.query('COMMIT');
     if (outcome === 'held') await switching.catch(() => undefined);
-    if ((await scene.run((migration) => migration.status())).phase === 'following')
-      await scene.run((migration) => migration.cutover());
+    if ((await scene.status()).phase === 'following') await scene.cutover();
     await client.query('INSERT INTO t VALUES (5, 5)');
     expect(await ids(target)).toEqual([1, 2, 3, 4, 5]);
     await client.end();
@@ -182,18 +181,18 @@ test('case 19: named statements and advisory locks move with the session; a temp
   const app = `${source.name}_app`;
   await source.exec(`${T}; CREATE ROLE ${app} LOGIN PASSWORD 'app'; GRANT ALL ON t TO ${app}`);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const client = await openSession({ ...source.address, ...scene.proxy, user: app, password: 'app' });
     const read = { name: 'read', text: 'SELECT id FROM t WHERE id = $1' };
     await client.query({ ...read, values: [1] });
     await client.query('SELECT pg_advisory_lock(7)');
     await client.query('CREATE TEMP TABLE scratch (a int)');
-    await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+    await expect(scene.cutover()).rejects.toMatchObject({
       code: 'sessions_not_movable',
       exitCode: 6,
     });
     await client.query('DROP TABLE scratch; DISCARD TEMP');
-    await scene.run((migration) => migration.cutover());
+    await scene.cutover();
     expect((await client.query({ ...read, values: [1] })).rows).toEqual([{ id: 1 }]);
     expect((await client.query('SELECT pg_advisory_unlock(7) AS held')).rows).toEqual([{ held: true }]);
     await client.end();
@@ -204,7 +203,7 @@ test('case 19: named statements and advisory locks move with the session; a temp
 test('case 20: a long writing transaction is seen before anybody waits', async ({ source, target }) => {
   await source.exec(T);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const writer = await openSession(source.address);
     await writer.query('BEGIN; INSERT INTO t SELECT g, g FROM generate_series(2, 20000) g');
     await expect
@@ -218,14 +217,14 @@ test('case 20: a long writing transaction is seen before anybody waits', async (
       )
       .toHaveLength(1);
     scene.events.length = 0;
-    await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({ code: 'not_ready' });
+    await expect(scene.cutover()).rejects.toMatchObject({ code: 'not_ready' });
     const steps = scene.events.flatMap((event) =>
       event.type === 'switchover-step' ? [event.data.step.id] : [],
     );
     expect(steps).not.toContain('pause-traffic');
     await writer.query('COMMIT');
     await writer.end();
-    const { verification } = await scene.run((migration) => migration.cutover());
+    const { verification } = await scene.cutover();
     expect(verification).toMatchObject({ equal: true });
     await finish(scene);
   });
@@ -245,13 +244,13 @@ test('case 23: never both directions at once, and no row comes back to where it 
       )
       .then((rows) => rows.length);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     for (const round of [0, 1]) {
       await source.exec(`INSERT INTO t VALUES (${10 + round}, 0); UPDATE t SET n = n + 1 WHERE id = 1`);
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       expect([await enabled(source), await enabled(target)]).toEqual([1, 0]);
       await target.exec(`INSERT INTO t VALUES (${20 + round}, 0); UPDATE t SET n = n + 1 WHERE id = 1`);
-      await scene.run((migration) => migration.rollback());
+      await scene.rollback();
       expect([await enabled(source), await enabled(target)]).toEqual([0, 1]);
     }
     for (const side of [source, target]) {

@@ -34,7 +34,7 @@ inBrowser('the page', () => {
           expect(page.url()).toBe(first.url);
           await says(page, '#sentence', /Nothing has begun yet/);
 
-          await scene.run((migration) => migration.sync());
+          await scene.sync();
           await says(page, '#sentence', /^Following/);
           await says(page, '#stages [aria-current]', /Follow/);
           await says(page, '#tables', /<img src=x onerror=alert\(1\)>/);
@@ -45,7 +45,7 @@ inBrowser('the page', () => {
           await page.fill('#filter', 'orders');
           await expect.poll(() => page.locator('#tables tr').count(), PATIENCE).toBe(1);
 
-          await scene.run((migration) => migration.cutover());
+          await scene.cutover();
           await expect.poll(() => page.getAttribute('#arrow', 'data-to'), PATIENCE).toBe('source');
           await expect.poll(() => page.title(), PATIENCE).toContain('TARGET serving');
           await says(page, '#last-switch', /cutover at/);
@@ -57,12 +57,12 @@ inBrowser('the page', () => {
           const { host } = new URL(first.url);
           await using _ = await openDashboard(scene, { tokenFile, listen: host });
           await expect.poll(() => page.isHidden('#banner'), PATIENCE).toBe(true);
-          await scene.run((migration) => migration.rollback());
+          await scene.rollback();
           await expect.poll(() => page.getAttribute('#arrow', 'data-to'), PATIENCE).toBe('target');
           expect(complaints).toEqual([]);
         });
         await first[Symbol.asyncDispose]();
-        await scene.run((migration) => migration.abort());
+        await scene.abort();
       });
     } finally {
       await rm(folder, { recursive: true, force: true });

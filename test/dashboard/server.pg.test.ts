@@ -45,13 +45,13 @@ async function synced(
   await ends.source.exec(`CREATE TABLE public."<img src=x onerror=alert(1)>" (id int PRIMARY KEY);
     CREATE TABLE public.orders (id int PRIMARY KEY); INSERT INTO public.orders SELECT generate_series(1, 500)`);
   await withScene(ends, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const dashboard = await openDashboard(scene);
     try {
       await work(scene, dashboard);
     } finally {
       await dashboard[Symbol.asyncDispose]();
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     }
   });
 }
@@ -104,7 +104,7 @@ describe('the dashboard', () => {
       expect(events.map(({ data }) => JSON.parse(data).event.type)).toEqual(journal.map(({ type }) => type));
       const last = events.at(-1)?.id ?? '';
       const later = read(dashboard, (messages) => countOf(messages, 'event') > 0, { 'last-event-id': last });
-      await scene.run((migration) => migration.verify());
+      await scene.verify();
       const fresh = (await later).filter(({ event }) => event === 'event');
       expect(fresh.every(({ id }) => Number(id) > Number(last))).toBe(true);
       expect(fresh.length).toBeGreaterThan(0);

@@ -35,13 +35,12 @@ async function failure(work: Promise<unknown>): Promise<PgglideError> {
   return error;
 }
 
-const problemsOf = async (scene: Scene) =>
-  (await scene.run((migration) => migration.status())).problems.join('\n');
+const problemsOf = async (scene: Scene) => (await scene.status()).problems.join('\n');
 
 /** The target follows, and then meets a row that is there already, behind a transaction that fits. */
 async function stopAtRow(scene: Scene, source: Database, target: Database): Promise<void> {
   await source.exec(TABLES);
-  await scene.run((migration) => migration.sync());
+  await scene.sync();
   await writeAround(target, `INSERT INTO "Order Line" VALUES (100, 'stray', 1)`);
   await source.exec(`INSERT INTO "Order Line" VALUES (99, 'fits', 1)`);
   await source.exec(
@@ -65,7 +64,7 @@ describe('a row that is on the target already', () => {
       expect(problems).toContain(
         `the row of public."Order Line" with "id" = '100'::integer is there already`,
       );
-      const error = await failure(scene.run((migration) => migration.sync()));
+      const error = await failure(scene.sync());
       expect(error).toMatchObject({
         code: 'apply_stopped',
         exitCode: 11,
@@ -73,10 +72,10 @@ describe('a row that is on the target already', () => {
       });
       const [, remedy = ''] = /(BEGIN; .* COMMIT;)/.exec(error.hint ?? '') ?? [];
       await target.exec(remedy);
-      await scene.run((migration) => migration.sync());
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.sync();
+      await scene.expectEqual();
       expect(await problemsOf(scene)).toBe('');
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 
@@ -86,7 +85,7 @@ describe('a row that is on the target already', () => {
   }) => {
     await withScene({ source, target }, async (scene) => {
       await stopAtRow(scene, source, target);
-      const { facts } = await failure(scene.run((migration) => migration.sync()));
+      const { facts } = await failure(scene.sync());
       const lsn = String(facts.lsn);
       await expect(scene.run((migration) => migration.sync({ skipLsn: '0/1' }))).rejects.toMatchObject({
         code: 'not_failing_transaction',
@@ -101,11 +100,11 @@ describe('a row that is on the target already', () => {
       await expect(scene.run((migration) => migration.sync({ skipLsn: lsn }))).rejects.toMatchObject({
         code: 'nothing_to_skip',
       });
-      expect((await scene.run((migration) => migration.status())).verified).toBeUndefined();
-      const { summary, differingRows } = await scene.run((migration) => migration.verify());
+      expect((await scene.status()).verified).toBeUndefined();
+      const { summary, differingRows } = await scene.verify();
       expect(summary.equal).toBe(false);
       expect(differingRows.map(({ kind }) => kind).sort()).toEqual(['changed', 'missing-on-target']);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 
@@ -115,16 +114,16 @@ describe('a row that is on the target already', () => {
   }) => {
     await withScene({ source, target }, async (scene) => {
       await source.exec(TABLES);
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await writeAround(target, `UPDATE "Order Line" SET code = 'taken' WHERE id = 7`);
       await source.exec(`BEGIN; DELETE FROM "Order Line" WHERE id = 3; INSERT INTO "Order Line" VALUES (3, 'c3', 9);
         INSERT INTO "Order Line" VALUES (200, 'taken', 1); COMMIT`);
       await stopped(target);
       expect(await problemsOf(scene)).toContain(`with "code" = 'taken'::text is there already`);
       await writeAround(target, `UPDATE "Order Line" SET code = 'c7' WHERE id = 7`);
-      await scene.run((migration) => migration.sync());
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-      await scene.run((migration) => migration.abort());
+      await scene.sync();
+      await scene.expectEqual();
+      await scene.abort();
     });
   });
 });
@@ -154,7 +153,7 @@ test('a transaction that is applied while it is looked at is not taken for one t
     };
     expect(await findApplyStop(publisher, subscriber, lane)).toBeUndefined();
     expect(mended).toBe(1);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
@@ -164,7 +163,7 @@ test('of a large transaction only its beginning is fetched, and once: the slot i
 }) => {
   await withScene({ source, target }, async (scene) => {
     await source.exec(TABLES);
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await writeAround(target, `INSERT INTO "Order Line" VALUES (107, 'stray', 1)`);
     await source.exec(`BEGIN; INSERT INTO "Order Line" VALUES (99, 'fits', 1); COMMIT;
       INSERT INTO "Order Line" SELECT g, 'n' || g, 0 FROM generate_series(101, 50000) g`);
@@ -187,22 +186,22 @@ test('of a large transaction only its beginning is fetched, and once: the slot i
     }
     expect(fetched).toHaveLength(1);
     expect(fetched[0]).toBeLessThan(1_100);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
 test('a column that the target lacks is named', async ({ source, target }) => {
   await withScene({ source, target }, async (scene) => {
     await source.exec(TABLES);
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await source.exec('ALTER TABLE "Order Line" ADD COLUMN extra int');
     await source.exec(`INSERT INTO "Order Line" VALUES (300, 'x', 1, 1)`);
     await stopped(target);
     expect(await problemsOf(scene)).toContain('public."Order Line" lacks column extra');
     await target.exec('ALTER TABLE "Order Line" ADD COLUMN extra int');
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     expect(await target.rows('SELECT extra FROM "Order Line" WHERE id = 300')).toEqual([{ extra: 1 }]);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
@@ -219,10 +218,10 @@ test('a worker that works for a while before it fails each time is told from one
       END $$;
       CREATE TRIGGER refuse BEFORE INSERT ON "Order Line" FOR EACH ROW WHEN (NEW.id = 300) EXECUTE FUNCTION refuse();
       ALTER TABLE "Order Line" ENABLE ALWAYS TRIGGER refuse`);
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await source.exec(`INSERT INTO "Order Line" VALUES (300, 'x', 1)`);
     await stopped(target);
-    const { code, facts } = await failure(scene.run((migration) => migration.sync()));
+    const { code, facts } = await failure(scene.sync());
     expect(code).toBe('apply_stopped');
     await expect
       .poll(
@@ -235,6 +234,6 @@ test('a worker that works for a while before it fails each time is told from one
       .toEqual([{ steady: true }]);
     await scene.run((migration) => migration.sync({ skipLsn: String(facts.lsn) }));
     expect(await target.rows('SELECT id FROM "Order Line" WHERE id = 300')).toEqual([]);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });

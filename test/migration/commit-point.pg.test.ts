@@ -22,10 +22,10 @@ async function play(ends: Ends, work: (scene: Scene) => Promise<void>): Promise<
     CREATE TABLE public.account (id serial PRIMARY KEY, balance int);
     GRANT ALL ON ALL TABLES IN SCHEMA public TO ${app}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${app}`);
   await withScene(ends, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await work(scene);
-    await scene.run((migration) => migration.rollback());
-    await scene.run((migration) => migration.abort());
+    await scene.rollback();
+    await scene.abort();
   });
 }
 
@@ -52,7 +52,7 @@ describe('the answer of the commit point does not come', () => {
     await play({ source, target }, async (scene) => {
       await using silence = await silenceAfter(COMMIT_POINT, target.address, 'are silent too');
       reach(scene, { ...target.address, port: silence.port, connectTimeoutMs: 1_000 });
-      await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+      await expect(scene.cutover()).rejects.toMatchObject({
         code: 'commit_unknown',
         exitCode: 20,
       });
@@ -60,7 +60,7 @@ describe('the answer of the commit point does not come', () => {
       expect(await served({ source, target }, scene)).toBe('16');
 
       reach(scene, target.address);
-      const { summary } = await scene.run((migration) => migration.cutover());
+      const { summary } = await scene.cutover();
       expect(summary).toMatchObject({ direction: 'cutover', to: 'target', epoch: 1 });
     });
   });
@@ -70,13 +70,13 @@ describe('the answer of the commit point does not come', () => {
       await using silence = await silenceAfter(COMMIT_POINT, target.address, 'pass');
       reach(scene, { ...target.address, port: silence.port });
       // What comes after the resume needs the session that was lost.
-      await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+      await expect(scene.cutover()).rejects.toMatchObject({
         code: 'server_lost',
       });
       expect(await served({ source, target }, scene)).toBe('16');
 
       reach(scene, target.address);
-      const { summary } = await scene.run((migration) => migration.cutover());
+      const { summary } = await scene.cutover();
       expect(summary).toMatchObject({ direction: 'cutover', to: 'target', epoch: 1 });
     });
   });

@@ -32,12 +32,12 @@ async function endsEqual(scene: Scene, source: Database, target: Database): Prom
   await source.exec(
     'INSERT INTO keyed VALUES (200); INSERT INTO plain VALUES (200); UPDATE tree SET id = 500 WHERE id = 1',
   );
-  await scene.run((migration) => migration.sync());
-  expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+  await scene.sync();
+  await scene.expectEqual();
   expect(await target.rows('SELECT count(*), count(DISTINCT n) AS distinct FROM plain')).toEqual([
     { count: 101, distinct: 101 },
   ]);
-  await scene.run((migration) => migration.abort());
+  await scene.abort();
 }
 
 describe('a copy whose only lane is lost', { timeout: 200_000 }, () => {
@@ -70,7 +70,7 @@ describe('a copy whose only lane is lost', { timeout: 200_000 }, () => {
       await holder.end();
       const { scope } = scene.settings;
       scene.settings = { ...scene.settings, scope: { ...scope, exclude: ['public.big'] } };
-      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+      await expect(scene.sync()).rejects.toMatchObject({
         code: 'planned_table_gone',
       });
       scene.settings = { ...scene.settings, scope };

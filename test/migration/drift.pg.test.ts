@@ -8,30 +8,30 @@ test('case 14: DDL on the source stops the cutover with what changed; the same o
 }) => {
   await source.exec('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)');
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await source.exec('ALTER TABLE t ADD note text');
-    await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+    await expect(scene.cutover()).rejects.toMatchObject({
       code: 'schema_drift',
       exitCode: 6,
       message: expect.stringContaining('note'),
     });
-    await expect(scene.run((migration) => migration.verify())).rejects.toMatchObject({
+    await expect(scene.verify()).rejects.toMatchObject({
       code: 'schema_differs',
       exitCode: 5,
     });
     await target.exec('ALTER TABLE t ADD note text');
-    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-    const { verification } = await scene.run((migration) => migration.cutover());
+    await scene.expectEqual();
+    const { verification } = await scene.cutover();
     expect(verification?.equal).toBe(true);
 
     await target.exec('CREATE INDEX ON t (note)');
-    await expect(scene.run((migration) => migration.rollback())).rejects.toMatchObject({
+    await expect(scene.rollback()).rejects.toMatchObject({
       code: 'schema_drift',
     });
     await source.exec('CREATE INDEX ON t (note)');
-    await scene.run((migration) => migration.verify());
-    await scene.run((migration) => migration.rollback());
-    await scene.run((migration) => migration.abort());
+    await scene.verify();
+    await scene.rollback();
+    await scene.abort();
   });
 });
 
@@ -43,10 +43,10 @@ test('a password, role, membership or setting of the source that came after the 
   await source.exec(`CREATE TABLE t (id int PRIMARY KEY); CREATE ROLE ${n}_rw; CREATE ROLE ${n}_app LOGIN PASSWORD 'a';
     GRANT ALL ON t TO ${n}_rw; GRANT ${n}_rw TO ${n}_app`);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await source.exec(`ALTER ROLE ${n}_app PASSWORD 'rotated'; ALTER ROLE ${n}_app SET work_mem = '5MB';
       CREATE ROLE ${n}_late LOGIN IN ROLE ${n}_rw; CREATE ROLE ${n}_stranger LOGIN`);
-    const refused = await scene.run((migration) => migration.cutover()).catch((error: unknown) => error);
+    const refused = await scene.cutover().catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: 'role_drift', exitCode: 6 });
     const text = JSON.stringify(refused) + String(refused);
     for (const told of [
@@ -58,16 +58,16 @@ test('a password, role, membership or setting of the source that came after the 
       expect(text).toContain(told);
     expect(text).not.toMatch(/SCRAM-SHA-256|_stranger/);
 
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.cutover());
+    await scene.sync();
+    await scene.cutover();
     await target.exec(`ALTER ROLE ${n}_app PASSWORD 'rotated again'`);
-    await scene.run((migration) => migration.rollback());
+    await scene.rollback();
     const warnings = scene.events.filter((event) => event.type === 'warning').map(({ data }) => data);
     expect(warnings).toMatchObject([
       { code: 'role_drift', message: expect.stringContaining(`ALTER ROLE ${n}_app`) },
     ]);
     expect(JSON.stringify(scene.events)).not.toContain('SCRAM-SHA-256$');
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
@@ -76,10 +76,10 @@ test('a view that both versions print differently is no drift', async ({ source,
     `CREATE TABLE a (id int PRIMARY KEY, b int); CREATE VIEW v AS SELECT a.id, (SELECT max(b) FROM a) FROM a`,
   );
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const warnings = scene.events.filter((event) => event.type === 'warning');
     expect(warnings).toEqual([]);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
@@ -94,7 +94,7 @@ test('what only the parentheses tell apart is no agreement when one side has cha
   await source.exec(`CREATE TABLE t (id int PRIMARY KEY, a bool, b bool, c bool); ${log('audit')};
     ${policy('a AND (b OR c)')}`);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const differ = (message: string) => ({
       code: 'schema_differs',
       message: expect.stringContaining(message),
@@ -104,10 +104,10 @@ test('what only the parentheses tell apart is no agreement when one side has cha
       [log('audit2'), 'functions'],
     ] as const) {
       await source.exec(statement);
-      await expect(scene.run((migration) => migration.verify())).rejects.toMatchObject(differ(named));
+      await expect(scene.verify()).rejects.toMatchObject(differ(named));
       await target.exec(statement);
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.expectEqual();
     }
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });

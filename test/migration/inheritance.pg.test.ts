@@ -44,12 +44,12 @@ describe('an inheritance tree', { timeout: 300_000 }, () => {
       await holder.end();
       await source.exec("UPDATE ev_2023 SET t = 'changed' WHERE id < 10; INSERT INTO part VALUES (500)");
 
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await published(source)).toEqual([{ tables: 'ev_2023 part' }, { tables: 'ev' }]);
       await source.exec("UPDATE ev SET t = 'both' WHERE id < 5; DELETE FROM part WHERE id = 7");
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.expectEqual();
       expect([await ownRows(target, 'ev'), await ownRows(target, 'ev_2023')]).toEqual([20_000, 100]);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 
@@ -57,16 +57,16 @@ describe('an inheritance tree', { timeout: 300_000 }, () => {
     await source.exec(TREE);
     await withScene({ source, target }, async (scene) => {
       scene.settings = { ...scene.settings, replication: { lanes: 2, divide: 'tables' } };
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await source.exec("INSERT INTO ev_2023 VALUES (1000, 'new'); INSERT INTO ev VALUES (1000000, 'new')");
-      expect((await scene.run((migration) => migration.cutover())).verification?.equal).toBe(true);
+      expect((await scene.cutover()).verification?.equal).toBe(true);
       expect((await published(target)).map(({ tables }) => tables).sort()).toEqual(
         (await published(source)).map(({ tables }) => tables).sort(),
       );
       await target.exec("INSERT INTO ev_2023 VALUES (1001, 'new'); TRUNCATE ONLY ev");
-      expect((await scene.run((migration) => migration.rollback())).verification?.equal).toBe(true);
+      expect((await scene.rollback()).verification?.equal).toBe(true);
       expect([await ownRows(source, 'ev'), await ownRows(source, 'ev_2023')]).toEqual([0, 102]);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 
@@ -82,19 +82,19 @@ describe('an inheritance tree', { timeout: 300_000 }, () => {
       CREATE FOREIGN TABLE log_foreign () INHERITS (log) SERVER nowhere`);
     await withScene({ source, target }, async (scene) => {
       scene.settings = { ...scene.settings, scope: { schemas: undefined, exclude: ['public.log_out'] } };
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await published(source)).toEqual([{ tables: 'ev ev_2023 log part' }]);
       await source.exec('INSERT INTO log_out VALUES (1); INSERT INTO log VALUES (2)');
       const holder = await openSession(source.address);
       await holder.query('BEGIN; INSERT INTO log_out VALUES (3)');
-      expect((await scene.run((migration) => migration.cutover())).verification?.equal).toBe(true);
+      expect((await scene.cutover()).verification?.equal).toBe(true);
       await holder.query('COMMIT');
       await holder.end();
       await source.exec('INSERT INTO log_out VALUES (4)');
       await expect(source.exec('INSERT INTO log VALUES (5)')).rejects.toMatchObject({ code: '25006' });
       await expect(source.exec('INSERT INTO part_1 VALUES (600)')).rejects.toMatchObject({ code: '25006' });
-      expect((await scene.run((migration) => migration.rollback())).verification?.equal).toBe(true);
-      await scene.run((migration) => migration.abort());
+      expect((await scene.rollback()).verification?.equal).toBe(true);
+      await scene.abort();
     });
   });
 
@@ -104,19 +104,19 @@ describe('an inheritance tree', { timeout: 300_000 }, () => {
   }) => {
     await source.exec(TREE);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       const stray = "INSERT INTO ev VALUES (1000000, 'stray')";
       await target.exec(`BEGIN; SET LOCAL session_replication_role = replica; ${stray}; COMMIT`);
       await source.exec(
         "INSERT INTO ev_2023 VALUES (1000000, 'child'); INSERT INTO ev VALUES (1000000, 'real')",
       );
-      const refused = await scene.run((migration) => migration.sync()).catch((error: PgglideError) => error);
+      const refused = await scene.sync().catch((error: PgglideError) => error);
       expect(refused).toMatchObject({ code: 'apply_stopped', facts: { table: 'public.ev' } });
       const [, remedy = ''] = /(BEGIN; .* COMMIT;)/.exec((refused as PgglideError).hint ?? '') ?? [];
       await target.exec(remedy);
-      await scene.run((migration) => migration.sync());
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-      await scene.run((migration) => migration.abort());
+      await scene.sync();
+      await scene.expectEqual();
+      await scene.abort();
     });
   });
 });

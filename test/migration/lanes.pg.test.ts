@@ -105,14 +105,14 @@ describe('three lanes', { timeout: 300_000 }, () => {
       const writer = new Writer(client);
       try {
         await writer.more(20);
-        await scene.run((migration) => migration.sync());
+        await scene.sync();
         const lanes = await lanesOn(source);
         expect(lanes.map(({ lane }) => lane)).toEqual(['fwd_1', 'fwd_2', 'fwd_3']);
         const together = lanes.find(({ tables }) => tables.split(' ').includes('customer'));
         expect(together?.tables.split(' ')).toContain('orders');
         for (const turn of ['cutover', 'rollback', 'cutover'] as const) {
           await writer.more(20);
-          const { summary, verification } = await scene.run((migration) => migration[turn]());
+          const { summary, verification } = await scene[turn]();
           expect(verification).toMatchObject({ equal: true, mode: 'pinned' });
           expect(summary.waits.failedRequests).toBe(0);
         }
@@ -126,7 +126,7 @@ describe('three lanes', { timeout: 300_000 }, () => {
         await client.end();
       }
       expect(writer.failures).toEqual([]);
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.expectEqual();
       for (const side of [source, target]) {
         for (const table of ['entry_a', 'entry_b', 'entry_c']) {
           const ids = await side.rows<{ id: number }>(`SELECT id FROM ${table} WHERE id > 0 ORDER BY id`);
@@ -135,8 +135,8 @@ describe('three lanes', { timeout: 300_000 }, () => {
         const sum = `SELECT sum(amount) AS sum FROM (TABLE entry_a UNION ALL TABLE entry_b UNION ALL TABLE entry_c) e`;
         expect(await side.rows(sum)).toEqual([{ sum: 0 }]);
       }
-      await scene.run((migration) => migration.rollback());
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      await scene.rollback();
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 
@@ -154,7 +154,7 @@ describe('three lanes', { timeout: 300_000 }, () => {
       expect(before).toContain('Lanes (3 of at most 3, divided by groups)');
       expect(before.filter((text) => text.includes('CREATE SUBSCRIPTION'))).toHaveLength(3);
       expect(before.filter((text) => text.includes('pg_copy_logical_replication_slot'))).toHaveLength(2);
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await statements()).toContain('Lanes');
       expect(
         await source.rows(
@@ -165,15 +165,15 @@ describe('three lanes', { timeout: 300_000 }, () => {
       await source.exec('TRUNCATE customer CASCADE');
       await source.exec('UPDATE reading SET at = 19 - at; INSERT INTO customer VALUES (7)');
       await source.exec("INSERT INTO orders VALUES (1, 7, 'new')");
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.expectEqual();
       expect(await target.rows('SELECT count(*) FROM orders')).toEqual([{ count: 1 }]);
 
-      const { link, problems } = await scene.run((migration) => migration.status());
+      const { link, problems } = await scene.status();
       expect(problems).toEqual([]);
       expect(link?.lanes.map(({ isStreaming, tables }) => [isStreaming, tables > 0])).toEqual(
         Array(3).fill([true, true]),
       );
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 
@@ -183,11 +183,11 @@ describe('three lanes', { timeout: 300_000 }, () => {
   }) => {
     await source.exec(SHOP);
     await withLanes({ source, target }, { lanes: 3, divide: 'groups' }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       const holder = await openSession(target.address);
       await holder.query('BEGIN; LOCK TABLE entry_b IN SHARE ROW EXCLUSIVE MODE');
       await source.exec('UPDATE entry_b SET amount = amount; UPDATE entry_a SET amount = amount');
-      const look = async () => (await scene.run((migration) => migration.status())).link;
+      const look = async () => (await scene.status()).link;
       await expect.poll(async () => ((await look())?.lagMs ?? 0) >= 1000, { timeout: 60_000 }).toBe(true);
       const link = await look();
       const lags = link?.lanes.map(({ lagBytes = 0 }) => lagBytes) ?? [];
@@ -196,7 +196,7 @@ describe('three lanes', { timeout: 300_000 }, () => {
       expect(behind).toMatchObject([{ lagMs: link?.lagMs, lagBytes: link?.lagBytes }]);
       await holder.end();
       await expect.poll(async () => ((await look())?.lagMs ?? 1e9) < 1000, { timeout: 60_000 }).toBe(true);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 
@@ -223,7 +223,7 @@ describe('three lanes', { timeout: 300_000 }, () => {
       const before = await target.rows(finished);
       await source.exec('UPDATE entry_a SET amount = 5 WHERE id = -7; DELETE FROM big_1 WHERE id < 100');
 
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await target.rows(finished)).toEqual(before);
       const lanes = await lanesOn(source);
       expect(await target.rows('SELECT DISTINCT lane FROM pgglide.copy_table ORDER BY 1')).toEqual([
@@ -235,16 +235,16 @@ describe('three lanes', { timeout: 300_000 }, () => {
       await source.exec(
         "UPDATE entry_a SET amount = 6 WHERE id = -8; UPDATE big_2 SET t = 'y' WHERE id < 50; DELETE FROM reading",
       );
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.expectEqual();
 
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       // The way back has no more than were asked for.
       expect((await lanesOn(target)).map(({ lane }) => lane)).toEqual(['rev_1', 'rev_2', 'rev_3']);
       await target.exec(
         'DELETE FROM orders WHERE id < 9; UPDATE entry_c SET amount = 7; INSERT INTO reading VALUES (1, 1)',
       );
-      expect((await scene.run((migration) => migration.rollback())).verification?.equal).toBe(true);
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect((await scene.rollback()).verification?.equal).toBe(true);
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 
@@ -272,7 +272,7 @@ describe('three lanes', { timeout: 300_000 }, () => {
       expect(await slotsOn(source)).toBe(0);
 
       scene.settings = { ...scene.settings, throttle };
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await slotsOn(source)).toBe(3);
       const [{ subname } = { subname: '' }] = await target.rows<{ subname: string }>(
         "SELECT subname FROM pg_subscription WHERE subname LIKE 'pgglide_%' ORDER BY 1 OFFSET 1 LIMIT 1",
@@ -290,12 +290,12 @@ describe('three lanes', { timeout: 300_000 }, () => {
       await source.exec(
         'UPDATE entry_a SET amount = 9; UPDATE entry_b SET amount = 9; UPDATE entry_c SET amount = 9',
       );
-      const { problems } = await scene.run((migration) => migration.status());
+      const { problems } = await scene.status();
       expect(problems).toMatchObject([expect.stringContaining(`slot ${subname} is gone`)]);
-      await scene.run((migration) => migration.sync());
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.sync();
+      await scene.expectEqual();
       expect(await slotsOn(source)).toBe(3);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 });
@@ -307,7 +307,7 @@ describe('divided by tables', { timeout: 300_000 }, () => {
   }) => {
     await source.exec(SHOP);
     await withLanes({ source, target }, { lanes: 3, divide: 'tables' }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       const lanes = await lanesOn(source);
       // The heaviest is alone; the foreign key does not count.
       expect(lanes.map(({ tables }) => tables)).toContain('orders');
@@ -323,9 +323,7 @@ describe('divided by tables', { timeout: 300_000 }, () => {
           { timeout: 60_000 },
         )
         .toEqual([{ name: lane }]);
-      const stop = await scene
-        .run((migration) => migration.sync())
-        .catch((error: unknown) => error as PgglideError);
+      const stop = await scene.sync().catch((error: unknown) => error as PgglideError);
       expect(stop).toMatchObject({
         code: 'apply_stopped',
         message: expect.stringContaining(`${lane} stopped at`),
@@ -340,11 +338,11 @@ describe('divided by tables', { timeout: 300_000 }, () => {
         .toEqual([{ count: 491 }]);
       const { lsn } = (stop as PgglideError).facts as { lsn: string };
       await scene.run((migration) => migration.sync({ skipLsn: lsn }));
-      const { summary } = await scene.run((migration) => migration.verify());
+      const { summary } = await scene.verify();
       expect(summary.tables.filter(({ equal }) => !equal).map(({ table }) => table)).toEqual([
         'public.customer',
       ]);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 });

@@ -29,16 +29,16 @@ test('DDL on the source during the first copy is drift: named, and in the way of
       code: 'schema_differs',
       message: expect.stringMatching(/schema of the source changed.*late_index.*late_f/),
     });
-    await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+    await expect(scene.sync()).rejects.toMatchObject({
       code: 'schema_differs',
     });
-    await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+    await expect(scene.cutover()).rejects.toMatchObject({
       code: 'wrong_phase',
     });
     await target.exec(late);
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     expect(scene.events.filter(({ type }) => type === 'warning')).toEqual([]);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
@@ -56,14 +56,14 @@ test('tables and partitions that come to the source during the first copy join i
        CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM (10) TO (20); INSERT INTO log VALUES (10)`,
     );
     await source.exec('INSERT INTO late DEFAULT VALUES; INSERT INTO log VALUES (11)');
-    const { summary } = await scene.run((migration) => migration.verify());
+    const { summary } = await scene.verify();
     expect(summary.equal).toBe(true);
     expect(summary.tables.map(({ table, sourceRows }) => [table, sourceRows]).toSorted()).toEqual([
       ['public.late', 2],
       ['public.log', 3],
     ]);
-    expect((await scene.run((migration) => migration.cutover())).summary.sequences).toBe(1);
-    await scene.run((migration) => migration.rollback());
-    await scene.run((migration) => migration.abort());
+    expect((await scene.cutover()).summary.sequences).toBe(1);
+    await scene.rollback();
+    await scene.abort();
   });
 });

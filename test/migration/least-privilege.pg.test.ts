@@ -39,14 +39,14 @@ test('check, sync, verify and abort, with the owner of all still to be made on t
   });
 
   await withScene({ source: mover(old), target: mover(fresh) }, async (scene) => {
-    const findings = await scene.run((migration) => migration.check());
+    const findings = await scene.check();
     expect(findings.filter(({ severity }) => severity === 'blocker')).toEqual([]);
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await asAdmin(old, 'shop', "INSERT INTO s.item (name) VALUES ('late')");
-    expect((await scene.run((migration) => migration.verify())).summary).toMatchObject({ equal: true });
+    await scene.expectEqual();
     for (const server of [old, fresh])
       expect(await grantorOf(server, 'reader')).toEqual([{ grantor: 'deputy' }]);
-    expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+    expect(await scene.abort()).toEqual({ leftovers: [] });
   });
   await using session = await Connection.open(fresh.address('shop'), { purpose: 'test' });
   expect(await session.query(trusted("SELECT FROM pg_roles WHERE rolname = 'app'"))).toEqual([]);
@@ -64,7 +64,7 @@ async function grantorOf(server: EmbeddedServer, grantee: string): Promise<unkno
 async function mendBlockers(scene: Scene, servers: Readonly<Record<'source' | 'target', EmbeddedServer>>) {
   const mended: string[] = [];
   for (;;) {
-    const findings = await scene.run((migration) => migration.check());
+    const findings = await scene.check();
     const blockers = findings.filter(({ severity }) => severity === 'blocker');
     if (blockers.length === 0) return mended.sort();
     for (const { id, title, fix, fixOn } of blockers) {
@@ -113,15 +113,15 @@ test('there, back, there again and complete, with nothing but the fixes of check
       'PGG176 source',
       'PGG176 target',
     ]);
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const client = await openSession({ ...end(source).address, ...scene.proxy, user: 'app', password: 'a' });
     try {
       for (const direction of ['cutover', 'rollback', 'cutover'] as const) {
         await client.query('INSERT INTO s.item (name) VALUES ($1)', [`before the ${direction}`]);
-        const { verification } = await scene.run((migration) => migration[direction]());
+        const { verification } = await scene[direction]();
         expect(verification, direction).toMatchObject({ equal: true, sequencesEqual: true });
         await client.query('INSERT INTO s.item (name) VALUES ($1)', [`after the ${direction}`]);
-        expect((await scene.run((migration) => migration.verify())).summary, direction).toMatchObject({
+        expect((await scene.verify()).summary, direction).toMatchObject({
           equal: true,
         });
       }

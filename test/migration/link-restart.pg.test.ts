@@ -37,7 +37,7 @@ test('after a restart of either server the link goes on by itself, in both direc
   await rows(source, 'CREATE TABLE public.t (id serial PRIMARY KEY, word text)');
   const ends = { source: { address: source.address() }, target: { address: target.address() } };
   await withScene(ends, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await restart(source);
     await follows(source, target, 'source back');
     await restart(target);
@@ -45,13 +45,13 @@ test('after a restart of either server the link goes on by itself, in both direc
     await rows(source, 'SELECT pg_terminate_backend(pid) FROM pg_stat_replication');
     await follows(source, target, 'connection cut');
 
-    await scene.run((migration) => migration.cutover());
+    await scene.cutover();
     await restart(source);
     await follows(target, source, 'old side back');
     await restart(target);
     await follows(target, source, 'new side back');
-    expect((await scene.run((migration) => migration.status())).problems).toEqual([]);
-    await scene.run((migration) => migration.rollback());
+    expect((await scene.status()).problems).toEqual([]);
+    await scene.rollback();
     expect(await rows(source, 'SELECT count(*)::int AS n FROM public.t')).toEqual([{ n: 5 }]);
   });
 });
@@ -83,16 +83,16 @@ test('a password that was changed on a publisher reaches its link with the next 
       const address = login.address();
       Object.assign(scene, { settings: { ...scene.settings, [side]: address, [link]: address } });
     };
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await change(oldSource);
     configure('source', newSource);
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await follows(newSource, oldTarget, 'after the source’s');
 
     await scene.run((migration) => migration.cutover({ unverified: true }));
     await change(oldTarget);
     configure('target', newTarget);
-    await scene.run((migration) => migration.rollback());
+    await scene.rollback();
     await follows(newSource, newTarget, 'after the target’s');
     await scene.run((migration) => migration.cutover({ unverified: true }));
     await follows(newTarget, newSource, 'and back');

@@ -35,9 +35,9 @@ describe('sync and the sessions of others on the source', () => {
         });
         expect(release, 'sync waited for the lock').toBeDefined();
         await release;
-        expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+        await scene.expectEqual();
         await reader.query('COMMIT');
-        await scene.run((migration) => migration.abort());
+        await scene.abort();
       });
     } finally {
       await Promise.all([reader.end(), holder.end(), application.end()]);
@@ -50,8 +50,8 @@ describe('sync and the sessions of others on the source', () => {
   }) => {
     await source.exec(TABLES);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
-      await scene.run((migration) => migration.cutover());
+      await scene.sync();
+      await scene.cutover();
       const [reader, application] = await Promise.all([
         openSession(target.address),
         openSession(target.address),
@@ -107,8 +107,8 @@ describe('a transaction that stays open (case 15)', () => {
           },
         });
         expect(ended, 'sync named the transaction').toBeDefined();
-        expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-        await scene.run((migration) => migration.abort());
+        await scene.expectEqual();
+        await scene.abort();
       });
     } finally {
       await writer.end();
@@ -122,7 +122,7 @@ describe('a transaction that stays open (case 15)', () => {
     await withScene({ source, target }, async (scene) => {
       const { settings } = scene;
       scene.settings = { ...settings, throttle: { ...settings.throttle, maxSlotWaitMs: 3_000 } };
-      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+      await expect(scene.sync()).rejects.toMatchObject({
         code: 'slot_waits_for_transaction',
         hint: expect.stringContaining(`ROLLBACK PREPARED '${gid}'`),
       });
@@ -132,9 +132,9 @@ describe('a transaction that stays open (case 15)', () => {
       expect(await source.rows(slots)).toEqual([]);
 
       await source.exec(`COMMIT PREPARED '${gid}'`);
-      await scene.run((migration) => migration.sync());
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      await scene.sync();
+      await scene.expectEqual();
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 });

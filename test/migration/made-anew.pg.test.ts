@@ -1,10 +1,6 @@
 import { describe, expect } from 'vitest';
-import { type Scene, withScene } from '../support/migration.ts';
+import { withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
-
-const sync = (scene: Scene) => scene.run((migration) => migration.sync());
-const cutover = (scene: Scene) => scene.run((migration) => migration.cutover());
-const rollback = (scene: Scene) => scene.run((migration) => migration.rollback());
 
 const notReplicated = (table: string, hint: string) => ({
   code: 'not_ready',
@@ -28,9 +24,9 @@ describe('a table under an old name that no link carries refuses the switch', ()
       await source.exec(`${MAKE}; INSERT INTO t VALUES (1, 'old');
         CREATE TABLE child (t int REFERENCES t, id int PRIMARY KEY); INSERT INTO child VALUES (1, 1)`);
       await withScene({ source, target }, async (scene) => {
-        await sync(scene);
-        await cutover(scene);
-        await rollback(scene);
+        await scene.sync();
+        await scene.cutover();
+        await scene.rollback();
         const anew = `ALTER TABLE child DROP CONSTRAINT child_t_fkey; DROP TABLE t; ${MAKE};
           INSERT INTO t VALUES (1, 'new'), (2, 'new');
           ALTER TABLE child ADD CONSTRAINT child_t_fkey FOREIGN KEY (t) REFERENCES t`;
@@ -43,18 +39,18 @@ describe('a table under an old name that no link carries refuses the switch', ()
         await where.exec(how.startsWith('put') ? swap : anew);
         await where.exec('SET session_replication_role = origin');
         await source.exec(`INSERT INTO t VALUES (3, 'late')`);
-        await expect(cutover(scene)).rejects.toMatchObject(notReplicated('public.t', 'pgglide sync'));
-        const { ready } = await scene.run((migration) => migration.status());
+        await expect(scene.cutover()).rejects.toMatchObject(notReplicated('public.t', 'pgglide sync'));
+        const { ready } = await scene.status();
         expect(ready).toContainEqual({ name: 'tables replicated', ok: false, detail: 'not public.t' });
-        await sync(scene);
+        await scene.sync();
         await source.exec(`INSERT INTO t VALUES (4, 'later')`);
-        expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-        await cutover(scene);
+        await scene.expectEqual();
+        await scene.cutover();
         await target.exec(`UPDATE t SET note = 'back' WHERE id = 1`);
-        const { verification } = await rollback(scene);
+        const { verification } = await scene.rollback();
         expect(verification?.equal).toBe(true);
         expect(await source.rows('SELECT note FROM t WHERE id = 1')).toEqual([{ note: 'back' }]);
-        await scene.run((migration) => migration.abort());
+        await scene.abort();
       });
     });
 
@@ -64,22 +60,22 @@ describe('a table under an old name that no link carries refuses the switch', ()
   }) => {
     await source.exec(MAKE);
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
+      await scene.sync();
       for (const side of [source, target]) await side.exec('CREATE TABLE hand (id int PRIMARY KEY)');
       await source.exec('INSERT INTO hand VALUES (1)');
-      await scene.run((migration) => migration.verify());
-      await expect(cutover(scene)).rejects.toMatchObject(notReplicated('public.hand', 'pgglide sync'));
-      await sync(scene);
-      await cutover(scene);
+      await scene.verify();
+      await expect(scene.cutover()).rejects.toMatchObject(notReplicated('public.hand', 'pgglide sync'));
+      await scene.sync();
+      await scene.cutover();
       expect(await target.rows('SELECT * FROM hand')).toEqual([{ id: 1 }]);
       for (const side of [source, target]) await side.exec('CREATE TABLE later (id int PRIMARY KEY)');
       await target.exec('INSERT INTO later VALUES (1)');
-      await scene.run((migration) => migration.verify());
-      await expect(rollback(scene)).rejects.toMatchObject(notReplicated('public.later', 'scope.exclude'));
+      await scene.verify();
+      await expect(scene.rollback()).rejects.toMatchObject(notReplicated('public.later', 'scope.exclude'));
       scene.settings = { ...scene.settings, scope: { schemas: undefined, exclude: ['public.later'] } };
-      await scene.run((migration) => migration.verify());
-      await rollback(scene);
-      await scene.run((migration) => migration.abort());
+      await scene.verify();
+      await scene.rollback();
+      await scene.abort();
     });
   });
 });

@@ -24,22 +24,18 @@ test(`${TABLES} tables follow in one lane and switch there and back`, { timeout:
       await work();
       times[name] = Math.round(performance.now() - started);
     };
-    await timed('check', () => scene.run((migration) => migration.check()));
-    await timed('sync', () => scene.run((migration) => migration.sync()));
+    await timed('check', () => scene.check());
+    await timed('sync', () => scene.sync());
     for (const event of scene.events)
       if (event.type === 'step-finished') times[event.data.step] = event.data.ms;
     await source.exec(`UPDATE t_1 SET t = 'one'; UPDATE t_${TABLES} SET t = 'last'`);
     expect((await source.rows('SELECT slot_name FROM pg_replication_slots')).length).toBe(1);
-    await timed('verify', async () =>
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true),
-    );
-    await timed('cutover', () => scene.run((migration) => migration.cutover()));
+    await timed('verify', async () => await scene.expectEqual());
+    await timed('cutover', () => scene.cutover());
     await target.exec(`INSERT INTO t_${TABLES} (t) VALUES ('new')`);
-    await timed('rollback', () => scene.run((migration) => migration.rollback()));
+    await timed('rollback', () => scene.rollback());
     expect(await source.rows(`SELECT id FROM t_${TABLES} WHERE t = 'new'`)).toEqual([{ id: 4 }]);
-    await timed('abort', async () =>
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] }),
-    );
+    await timed('abort', async () => expect(await scene.abort()).toEqual({ leftovers: [] }));
     if (process.env.PGGLIDE_TEST_TABLES) console.error(times);
   });
 });

@@ -29,21 +29,21 @@ test('a copy that is made anew, and abort, leave alone what others have made on 
 }) => {
   await source.exec(TABLE);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await target.exec(`CREATE SCHEMA mon; CREATE TABLE mon.sample (n int); INSERT INTO mon.sample VALUES (7);
       CREATE VIEW mon.total AS SELECT sum(n) FROM t`);
     await loseSlot(source, target);
     const inUse = { code: 'copy_in_use', exitCode: 3, message: expect.stringContaining('view mon.total') };
-    await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject(inUse);
+    await expect(scene.sync()).rejects.toMatchObject(inUse);
     expect(await target.rows('SELECT count(*) FROM t')).toEqual([{ count: 100 }]);
 
     await target.exec('DROP VIEW mon.total');
-    await scene.run((migration) => migration.sync());
-    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+    await scene.sync();
+    await scene.expectEqual();
     expect(await target.rows('SELECT n FROM mon.sample')).toEqual([{ n: 7 }]);
 
     await target.exec('CREATE VIEW mon.total AS SELECT sum(n) FROM t');
-    const { leftovers } = await scene.run((migration) => migration.abort());
+    const { leftovers } = await scene.abort();
     expect(leftovers).toEqual([
       'target: TABLE public.t: rule _RETURN on view mon.total needs it, and is not ours',
       'target: left, not ours: VIEW mon.total, TABLE mon.sample, SCHEMA mon',
@@ -62,18 +62,18 @@ test('the tables of a completed migration stay when another one into the same da
   await withScene({ source, target }, async (scene) => {
     const { settings } = scene;
     scene.settings = { ...settings, scope: { schemas: ['a'], exclude: [] } };
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.verify());
-    await scene.run((migration) => migration.cutover());
+    await scene.sync();
+    await scene.verify();
+    await scene.cutover();
     await scene.run((migration) => migration.complete({ dropFence: false }));
     scene.settings = { ...settings, migration: 'second', scope: { schemas: ['b'], exclude: [] } };
     const fenced = { code: 'preflight_failed', message: expect.stringContaining('PGG185') };
-    await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject(fenced);
+    await expect(scene.sync()).rejects.toMatchObject(fenced);
     scene.settings = settings;
     await scene.run((migration) => migration.complete({ dropFence: true }));
     scene.settings = { ...settings, migration: 'second', scope: { schemas: ['b'], exclude: [] } };
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.abort());
+    await scene.sync();
+    await scene.abort();
     expect(await target.rows('SELECT name FROM pgglide.migration')).toEqual([{ name: settings.migration }]);
     expect(await target.rows('SELECT id FROM a.t')).toEqual([{ id: 1 }]);
     expect(await target.rows("SELECT to_regnamespace('b') AS b")).toEqual([{ b: null }]);
@@ -90,7 +90,7 @@ test('a source takes part in one migration at a time, and abort of the refused o
   if (staging === undefined) throw new Error('no server');
   await withScene({ source, target }, async (scene) => {
     const { settings } = scene;
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const other = { target: staging.address(), targetForSource: staging.address() };
     for (const elsewhere of [other, {}]) {
       scene.settings = { ...settings, ...elsewhere, migration: 'rehearsal' };
@@ -98,13 +98,13 @@ test('a source takes part in one migration at a time, and abort of the refused o
         code: 'preflight_failed',
         message: expect.stringContaining('another migration uses the source'),
       };
-      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject(used);
-      await scene.run((migration) => migration.abort());
+      await expect(scene.sync()).rejects.toMatchObject(used);
+      await scene.abort();
     }
     scene.settings = settings;
     await source.exec('INSERT INTO t VALUES (1000, 1)');
-    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-    expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+    await scene.expectEqual();
+    expect(await scene.abort()).toEqual({ leftovers: [] });
   });
 });
 
@@ -119,11 +119,11 @@ test('abort says what it does not take back, and drops the roles it made also wh
   await target.exec(`CREATE ROLE ${old} LOGIN PASSWORD 'three'`);
   try {
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       // As a sync leaves it that was killed right after it had thrown the copy away.
       await target.exec('DROP TABLE t');
       await forgetCopy(target.connection, scene.settings.migration);
-      const { leftovers } = await scene.run((migration) => migration.abort());
+      const { leftovers } = await scene.abort();
       expect(leftovers).toEqual([
         'target: not taken back: ALTER DATABASE SET statement_timeout',
         `target: not taken back: ALTER ROLE ${old} PASSWORD (verifier)`,

@@ -19,15 +19,15 @@ test('verify, cutover and rollback go on with what an older version has begun', 
 }) => {
   await withScene({ source, target }, async (scene) => {
     await source.exec('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)');
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     for (const command of ['verify', 'cutover', 'rollback'] as const) {
       await target.exec(OLDER);
-      await scene.run((migration) => migration[command]() as Promise<unknown>);
+      await scene[command]();
       expect(await target.rows('SELECT DISTINCT side FROM pgglide.schema_class ORDER BY 1')).toEqual([
         { side: 'source' },
         { side: 'target' },
       ]);
     }
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });

@@ -1,13 +1,7 @@
 import { describe, expect } from 'vitest';
 import type { Database } from '../support/database.ts';
-import { type Scene, withScene } from '../support/migration.ts';
+import { withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
-
-const sync = (scene: Scene) => scene.run((migration) => migration.sync());
-const verify = (scene: Scene) => scene.run((migration) => migration.verify());
-const cutover = (scene: Scene) => scene.run((migration) => migration.cutover());
-const rollback = (scene: Scene) => scene.run((migration) => migration.rollback());
-const abort = (scene: Scene) => scene.run((migration) => migration.abort());
 
 async function onBoth(sides: readonly Database[], statement: string): Promise<void> {
   for (const side of sides) await side.exec(statement);
@@ -17,7 +11,7 @@ describe('the same DDL on both sides, then verify: the migration knows what ther
   test('sequences that came are carried, those that went are not asked for', async ({ source, target }) => {
     await source.exec('CREATE TABLE t (id int PRIMARY KEY); CREATE SEQUENCE gone; CREATE SEQUENCE old_name');
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
+      await scene.sync();
       await onBoth(
         [target, source],
         `ALTER TABLE t ADD n int GENERATED ALWAYS AS IDENTITY; CREATE SEQUENCE come;
@@ -26,12 +20,12 @@ describe('the same DDL on both sides, then verify: the migration knows what ther
       await source.exec(
         `INSERT INTO t (id) SELECT generate_series(1, 5); SELECT setval('come', 70), setval('new_name', 9)`,
       );
-      await verify(scene);
-      expect((await cutover(scene)).summary.sequences).toBe(3);
+      await scene.verify();
+      expect((await scene.cutover()).summary.sequences).toBe(3);
       const next = `SELECT nextval('t_n_seq')::int AS t, nextval('come')::int AS come, nextval('new_name')::int AS renamed`;
       expect(await target.rows(next)).toEqual([{ t: 6, come: 71, renamed: 10 }]);
-      await rollback(scene);
-      await abort(scene);
+      await scene.rollback();
+      await scene.abort();
     });
   });
 
@@ -43,30 +37,30 @@ describe('the same DDL on both sides, then verify: the migration knows what ther
       'CREATE TABLE t (id int PRIMARY KEY, a int, b int); INSERT INTO t SELECT g, g, g FROM generate_series(1, 3) g',
     );
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
+      await scene.sync();
       await onBoth([target, source], 'ALTER TABLE t ADD u uuid DEFAULT gen_random_uuid(), DROP b');
-      const online = await verify(scene);
+      const online = await scene.verify();
       expect(online.summary.equal).toBe(false);
       expect(online.differingRows.map(({ columns }) => columns.map(({ name }) => name))).toEqual([
         ['u'],
         ['u'],
         ['u'],
       ]);
-      const { verification } = await cutover(scene);
+      const { verification } = await scene.cutover();
       expect(verification?.equal).toBe(false);
-      await rollback(scene);
+      await scene.rollback();
       const repaired = await scene.run((migration) => migration.repair('public.t'));
       expect(repaired).toMatchObject({ repaired: 3, verification: { summary: { equal: true } } });
       const rows = 'SELECT * FROM t ORDER BY id';
       expect(await target.rows(rows)).toEqual(await source.rows(rows));
-      await abort(scene);
+      await scene.abort();
     });
   });
 
   test('a repair looks first whether the sides have the same columns', async ({ source, target }) => {
     await source.exec('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)');
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
+      await scene.sync();
       await target.exec(
         `ALTER TABLE t ADD own text DEFAULT 'x'; SET session_replication_role = replica; UPDATE t SET id = 2, own = 'mine'`,
       );
@@ -74,7 +68,7 @@ describe('the same DDL on both sides, then verify: the migration knows what ther
         code: 'schema_differs',
       });
       expect(await target.rows('SELECT * FROM t')).toEqual([{ id: 2, own: 'mine' }]);
-      await abort(scene);
+      await scene.abort();
     });
   });
 });
@@ -87,9 +81,9 @@ describe('a table that is renamed or moved', () => {
     await source.exec(`CREATE TABLE t (id serial PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY, a int);
       INSERT INTO t DEFAULT VALUES; INSERT INTO u VALUES (1, 1)`);
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
-      await cutover(scene);
-      await rollback(scene);
+      await scene.sync();
+      await scene.cutover();
+      await scene.rollback();
       await onBoth(
         [target, source],
         // Two change names with each other, and both keep their rows and their way.
@@ -97,21 +91,21 @@ describe('a table that is renamed or moved', () => {
          ALTER TABLE other.t RENAME TO u; ALTER TABLE other.u SET SCHEMA public`,
       );
       await source.exec('INSERT INTO u DEFAULT VALUES; INSERT INTO t VALUES (2, 2)');
-      const { summary } = await verify(scene);
+      const { summary } = await scene.verify();
       expect(summary).toMatchObject({ equal: true });
       expect(summary.tables.map(({ table, sourceRows }) => [table, sourceRows]).toSorted()).toEqual([
         ['public.t', 2],
         ['public.u', 2],
       ]);
       scene.events.length = 0;
-      await sync(scene);
+      await scene.sync();
       expect(scene.events.filter(({ type }) => type === 'copy-finished')).toEqual([]);
-      expect((await cutover(scene)).verification?.tables).toHaveLength(2);
+      expect((await scene.cutover()).verification?.tables).toHaveLength(2);
       await target.exec('INSERT INTO t VALUES (3, 3)');
       await expect(source.exec('INSERT INTO t VALUES (4, 4)')).rejects.toThrow();
-      expect((await rollback(scene)).verification?.equal).toBe(true);
+      expect((await scene.rollback()).verification?.equal).toBe(true);
       expect(await source.rows('SELECT id FROM t ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }]);
-      await abort(scene);
+      await scene.abort();
     });
   });
 
@@ -121,19 +115,19 @@ describe('a table that is renamed or moved', () => {
   }) => {
     await source.exec('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)');
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
+      await scene.sync();
       await source.exec('ALTER TABLE t RENAME TO u');
-      for (const command of [sync, cutover])
-        await expect(command(scene)).rejects.toMatchObject({
+      for (const command of ['sync', 'cutover'] as const)
+        await expect(scene[command]()).rejects.toMatchObject({
           code: 'table_renamed',
           message: expect.stringMatching(/public\.u of the source is public\.t on the target/),
         });
       expect(await target.rows('SELECT * FROM t')).toEqual([{ id: 1 }]);
       await target.exec('ALTER TABLE t RENAME TO u');
-      await sync(scene);
+      await scene.sync();
       await source.exec('INSERT INTO u VALUES (2)');
-      expect((await verify(scene)).summary.equal).toBe(true);
-      await abort(scene);
+      await scene.expectEqual();
+      await scene.abort();
     });
   });
 });

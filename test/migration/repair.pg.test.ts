@@ -9,7 +9,7 @@ test('rows that somebody changed on the target are repaired on confirmation, and
   await source.exec(`CREATE TABLE "T a" (id int PRIMARY KEY, n int); CREATE TABLE other (id int PRIMARY KEY);
     INSERT INTO "T a" SELECT g, g FROM generate_series(1, 100) g; INSERT INTO other VALUES (1)`);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await target.exec(`BEGIN; SET LOCAL session_replication_role = replica; UPDATE "T a" SET n = -1 WHERE id <= 30;
       DELETE FROM "T a" WHERE id = 50; INSERT INTO "T a" VALUES (1000, 0); COMMIT`);
     await expect(scene.run((migration) => migration.repair('public.none'))).rejects.toMatchObject({
@@ -31,17 +31,17 @@ test('rows that somebody changed on the target are repaired on confirmation, and
     expect(asked).toEqual({ rows: 32, side: 'target' });
     expect(outcome.repaired).toBe(32);
     expect(outcome.verification.summary).toMatchObject({ equal: true, tables: { length: 2 } });
-    expect((await scene.run((migration) => migration.status())).verified).toMatchObject({ equal: true });
+    expect((await scene.status()).verified).toMatchObject({ equal: true });
     expect(await scene.run((migration) => migration.repair('public.other'))).toMatchObject({ repaired: 0 });
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
 test('after the cutover it is the source that is repaired', async ({ source, target }) => {
   await source.exec('CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t VALUES (1, 1)');
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.cutover());
+    await scene.sync();
+    await scene.cutover();
     await source.exec('BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM t; COMMIT');
     const { repaired, verification } = await scene.run((migration) => migration.repair('public.t'));
     expect([repaired, verification.summary.equal]).toEqual([1, true]);

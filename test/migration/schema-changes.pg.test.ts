@@ -41,7 +41,7 @@ test('case 14: DDL is told at once, once, with who ran it, until it is settled',
     `${TABLE}; CREATE ROLE "${source.name}_app" LOGIN PASSWORD 'a'; ALTER TABLE t OWNER TO "${source.name}_app"`,
   );
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await scene.run(async (watching) => {
       const tell = async () => watching.tellSchemaChanges(await changesNow(watching));
       await looking(watching).toEqual([]);
@@ -67,21 +67,21 @@ test('case 14: DDL is told at once, once, with who ran it, until it is settled',
       expect(await journaled({ target })).toEqual([{ side: 'source' }]);
 
       await target.exec('ALTER TABLE t ADD note text');
-      await scene.run((migration) => migration.verify());
+      await scene.verify();
       await looking(watching).toEqual([]);
       await tell();
       expect(told(scene)).toHaveLength(1);
 
       // Back to what it was, and changed again: a change of its own.
       for (const side of [source, target]) await side.exec('ALTER TABLE t DROP note');
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await looking(watching).toEqual([]);
       await source.exec('ALTER TABLE t ADD note text');
       await looking(watching).toHaveLength(1);
       await tell();
       expect(told(scene)).toHaveLength(2);
     });
-    expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+    expect(await scene.abort()).toEqual({ leftovers: [] });
   });
   for (const side of [source, target]) expect(await side.rows(OURS)).toEqual([]);
 });
@@ -89,7 +89,7 @@ test('case 14: DDL is told at once, once, with who ran it, until it is settled',
 test('a table that was made and dropped again is no change', async ({ source, target }) => {
   await source.exec(TABLE);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await scene.run(async (watching) => {
       await looking(watching).toEqual([]);
       await source.exec('CREATE TABLE staging (id int)');
@@ -97,7 +97,7 @@ test('a table that was made and dropped again is no change', async ({ source, ta
       await source.exec('DROP TABLE staging');
       await looking(watching).toEqual([]);
     });
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
@@ -107,14 +107,14 @@ test('who looks again and again never waits for the comparison: a later look has
 }) => {
   await source.exec(TABLE);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await source.exec('ALTER TABLE t ADD note text');
     await scene.run(async (watching) => {
       const glance = async () => (await watching.status({ schema: 'at-hand' })).schemaChanges;
       expect(await glance()).toBeUndefined();
       await expect.poll(glance, { timeout: 60_000, interval: 100 }).toMatchObject([{ side: 'source' }]);
     });
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
@@ -124,19 +124,19 @@ test('ours are in no dump, no finding and no difference, and go with complete', 
 }) => {
   await source.exec(TABLE);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     for (const side of [source, target]) expect(await side.rows(OURS)).toEqual(BOTH);
     const dump = await dumpSchema(source.address, {});
     expect(dump.filter(({ sql }) => sql.includes('pgglide'))).toEqual([]);
-    const findings = await scene.run((migration) => migration.check());
+    const findings = await scene.check();
     expect(findings.filter(({ title }) => /pgglide_d/.test(title))).toEqual([]);
 
     // With a new table the source is dumped once more.
     await source.exec('CREATE TABLE joined (id int PRIMARY KEY)');
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     expect(scene.events.filter(({ type }) => type === 'warning')).toEqual([]);
 
-    await scene.run((migration) => migration.cutover());
+    await scene.cutover();
     await scene.run(async (watching) => {
       await looking(watching).toEqual([]);
       await target.exec('CREATE INDEX later ON t (id)');
@@ -149,8 +149,8 @@ test('ours are in no dump, no finding and no difference, and go with complete', 
       expect(await source.rows('SELECT FROM pgglide.noted_ddl')).toEqual([]);
     });
     await source.exec('DROP INDEX astray; CREATE INDEX later ON t (id)');
-    await scene.run((migration) => migration.verify());
-    await scene.run((migration) => migration.rollback());
+    await scene.verify();
+    await scene.rollback();
     await scene.run(async (watching) => {
       await looking(watching).toEqual([]);
       await source.exec('DROP INDEX later');
@@ -159,8 +159,8 @@ test('ours are in no dump, no finding and no difference, and go with complete', 
       ]);
     });
     await target.exec('DROP INDEX later');
-    await scene.run((migration) => migration.verify());
-    await scene.run((migration) => migration.cutover());
+    await scene.verify();
+    await scene.cutover();
     await scene.run((migration) => migration.complete({ dropFence: false }));
     for (const side of [source, target]) expect(await side.rows(OURS)).toEqual([]);
     await source.exec('DROP SCHEMA pgglide CASCADE');
@@ -173,17 +173,17 @@ test('sync puts them back that somebody dropped, and verify brings them to what 
 }) => {
   await source.exec(TABLE);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await target.exec('DROP EVENT TRIGGER pgglide_ddl');
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     expect(await target.rows(OURS)).toEqual(BOTH);
     for (const side of [source, target])
       await side.exec(`DROP FUNCTION pgglide.note_ddl() CASCADE; DROP TABLE pgglide.noted_ddl;
         DROP SEQUENCE pgglide.noted_ddl_count; DELETE FROM pgglide.installed WHERE file = 'side-003.sql'`);
     expect(await scene.run(changesNow)).toEqual([]);
-    await scene.run((migration) => migration.verify());
+    await scene.verify();
     for (const side of [source, target]) expect(await side.rows(OURS)).toEqual(BOTH);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
@@ -196,7 +196,7 @@ test('of several databases it is told which one changed, once as well', { timeou
     await billing.source.exec(TABLE);
     await withScene({ source, target }, async (scene) => {
       scene.settings = { ...scene.settings, otherDatabases: [billing.name] };
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await billing.source.exec('ALTER TABLE t ADD note text');
       const tell = () =>
         scene.run(async (migration) => migration.tellSchemaChanges(await changesNow(migration)));
@@ -205,12 +205,12 @@ test('of several databases it is told which one changed, once as well', { timeou
       expect(told(scene)).toMatchObject([
         { database: billing.name, side: 'source', statements: [{ object: 'public.t' }] },
       ]);
-      const { problems } = await scene.run((migration) => migration.status());
+      const { problems } = await scene.status();
       expect(problems.join()).toContain(`${billing.name}: The schema of the source changed`);
       await billing.target.exec('ALTER TABLE t ADD note text');
-      await scene.run((migration) => migration.verify());
+      await scene.verify();
       expect(await scene.run(changesNow)).toEqual([]);
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
     for (const side of [billing.source, billing.target]) expect(await side.rows(OURS)).toEqual([]);
   });
@@ -236,13 +236,13 @@ test('where our role may not, that is told once, and a look compares', async ({ 
     address: { ...server.address('shop'), user: 'mover', password: 'm' },
   });
   await withScene({ source: end(old), target: end(fresh) }, async (scene) => {
-    for (let run = 1; run <= 2; run++) await scene.run((migration) => migration.sync());
+    for (let run = 1; run <= 2; run++) await scene.sync();
     const warnings = scene.events.flatMap((event) => (event.type === 'warning' ? [event.data.code] : []));
     expect(warnings).toEqual(['ddl_noticed_late']);
     await asAdmin(old, 'shop', 'SET ROLE mover; ALTER TABLE public.t ADD note text');
     expect(await scene.run(changesNow)).toMatchObject([
       { side: 'source', statements: [], statementCount: 0 },
     ]);
-    expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+    expect(await scene.abort()).toEqual({ leftovers: [] });
   });
 });

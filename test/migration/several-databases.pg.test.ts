@@ -35,9 +35,9 @@ async function play(ends: Ends, work: (scene: Scene, billing: OneName) => Promis
       try {
         await work(scene, billing);
       } finally {
-        const { phase } = await scene.run((migration) => migration.status());
-        if (phase === 'switched') await scene.run((migration) => migration.rollback());
-        if (phase !== 'completed') await scene.run((migration) => migration.abort());
+        const { phase } = await scene.status();
+        if (phase === 'switched') await scene.rollback();
+        if (phase !== 'completed') await scene.abort();
       }
     });
   });
@@ -90,15 +90,15 @@ describe('two databases', () => {
         });
       const clients = [await through(source.name), await through(billing.name)];
       const [shop, bills] = clients.map((client, place) => writeTo(client, place === 0 ? 'shop' : 'bill'));
-      await scene.run((migration) => migration.sync());
-      expect(await scene.run((migration) => migration.verify())).toMatchObject({
+      await scene.sync();
+      expect(await scene.verify()).toMatchObject({
         summary: {
           equal: true,
           tables: [{ table: `${source.name}.public.orders` }, { table: `${billing.name}.public.orders` }],
         },
       });
       for (const direction of ['cutover', 'rollback', 'cutover'] as const) {
-        const { summary, verification } = await scene.run((migration) => migration[direction]());
+        const { summary, verification } = await scene[direction]();
         expect(summary).toMatchObject({ direction, sequences: 4, waits: { failedRequests: 0 } });
         expect(verification).toMatchObject({ equal: true, mode: 'pinned', sequencesEqual: true });
         const [open, shut] =
@@ -110,12 +110,12 @@ describe('two databases', () => {
       }
       const [shopNotes, billNotes] = [await shop?.stop(), await bills?.stop()];
       for (const client of clients) await client.end();
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.expectEqual();
       for (const side of [source, target]) expect(await notesIn(side, 'shop')).toEqual(shopNotes);
       for (const side of [billing.source, billing.target])
         expect(await notesIn(side, 'bill')).toEqual(billNotes);
       expect(await target.rows("SELECT 1 FROM orders WHERE note LIKE 'bill%'")).toEqual([]);
-      const status = await scene.run((migration) => migration.status());
+      const status = await scene.status();
       expect(status).toMatchObject({ phase: 'switched', activeSide: 'target', epoch: 3, problems: [] });
       expect(status.source.address).toContain(billing.name);
     });
@@ -138,12 +138,12 @@ async function oursIn(database: Database): Promise<string[]> {
 describe('what belongs to all of them', () => {
   test('abort leaves nothing in any database, and no role', async ({ source, target }) => {
     await play({ source, target }, async (scene, billing) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       const slots = await source.rows<{ name: string }>('SELECT slot_name AS name FROM pg_replication_slots');
       expect(slots.some(({ name }) => name.includes(billing.name.slice(0, 12)))).toBe(true);
-      await scene.run((migration) => migration.cutover());
-      await scene.run((migration) => migration.rollback());
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      await scene.cutover();
+      await scene.rollback();
+      expect(await scene.abort()).toEqual({ leftovers: [] });
       for (const side of [source, billing.source]) expect(await oursIn(side)).toEqual(['table orders']);
       for (const side of [target, billing.target]) expect(await oursIn(side)).toEqual([]);
       expect(
@@ -154,7 +154,7 @@ describe('what belongs to all of them', () => {
 
   test('what the pause cannot do in one of them goes back in both', async ({ source, target }) => {
     await play({ source, target }, async (scene, billing) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       const hold = await holdSubscriptionSql(billing.target);
       scene.settings = {
         ...scene.settings,
@@ -176,7 +176,7 @@ describe('what belongs to all of them', () => {
       await billing.source.exec(insert);
       await expect(target.exec(insert)).rejects.toMatchObject(REFUSED);
       await expect(billing.target.exec(insert)).rejects.toMatchObject(REFUSED);
-      const { summary } = await scene.run((migration) => migration.cutover());
+      const { summary } = await scene.cutover();
       expect(summary.direction).toBe('cutover');
     });
   });
@@ -187,7 +187,7 @@ describe('what belongs to all of them', () => {
   }) => {
     await play({ source, target }, async (scene, billing) => {
       await billing.source.exec('CREATE TABLE public.nameless (n int)');
-      const findings = await scene.run((migration) => migration.check());
+      const findings = await scene.check();
       const nameless = findings.filter(({ title, object }) => `${title}${object}`.includes('nameless'));
       expect(nameless.map(({ database }) => database)).toEqual([billing.name]);
       expect(findings.filter(({ id }) => id === 'PGG104')).toHaveLength(1);
@@ -200,11 +200,11 @@ describe('what belongs to all of them', () => {
     target,
   }) => {
     await play({ source, target }, async (scene, billing) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await billing.target.exec(
         "SET session_replication_role = replica; UPDATE orders SET note = 'x' WHERE id = 7",
       );
-      const { summary, differingRows } = await scene.run((migration) => migration.verify());
+      const { summary, differingRows } = await scene.verify();
       expect(summary.tables.map(({ table, equal }) => [table, equal])).toEqual([
         [`${source.name}.public.orders`, true],
         [`${billing.name}.public.orders`, false],
@@ -222,9 +222,9 @@ describe('a database', () => {
   test('without any table moves with what it has', async ({ source, target }) => {
     await play({ source, target }, async (scene, billing) => {
       await billing.source.exec('DROP TABLE public.orders');
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await billing.source.exec("SELECT nextval('number') FROM generate_series(1, 5)");
-      const { verification } = await scene.run((migration) => migration.cutover());
+      const { verification } = await scene.cutover();
       expect(verification?.equal).toBe(true);
       expect(await billing.target.rows("SELECT nextval('number')")).toEqual([{ nextval: 1005 }]);
     });
@@ -237,16 +237,16 @@ describe('a database', () => {
     await play({ source, target }, async (scene, billing) => {
       const both = scene.settings;
       scene.settings = { ...both, otherDatabases: [] };
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       scene.settings = both;
-      const early = scene.run((migration) => migration.cutover());
+      const early = scene.cutover();
       await expect(early).rejects.toMatchObject({ code: 'databases_joined', exitCode: 7 });
-      await scene.run((migration) => migration.sync());
-      expect((await scene.run((migration) => migration.verify())).summary.tables).toHaveLength(2);
+      await scene.sync();
+      expect((await scene.verify()).summary.tables).toHaveLength(2);
       expect(await billing.target.rows('SELECT count(*) FROM orders')).toEqual([{ count: 501 }]);
 
       scene.settings = { ...both, otherDatabases: [] };
-      const fewer = scene.run((migration) => migration.cutover());
+      const fewer = scene.cutover();
       await expect(fewer).rejects.toMatchObject({ code: 'databases_left_out', exitCode: 3 });
       scene.settings = both;
     });
@@ -259,7 +259,7 @@ describe('a database', () => {
     try {
       await withScene({ source, target }, async (scene) => {
         scene.settings = { ...scene.settings, otherDatabases: [`${source.name} half`] };
-        const refused = scene.run((migration) => migration.check());
+        const refused = scene.check();
         await expect(refused).rejects.toMatchObject({
           code: 'database_missing',
           exitCode: 4,
@@ -268,7 +268,7 @@ describe('a database', () => {
           ),
         });
         scene.settings = { ...scene.settings, otherDatabases: [`${source.name}_nowhere`] };
-        const unknown = scene.run((migration) => migration.check());
+        const unknown = scene.check();
         await expect(unknown).rejects.toMatchObject({ code: 'database_missing' });
       });
     } finally {
@@ -284,10 +284,10 @@ describe('a database', () => {
       try {
         await withScene({ source, target }, async (scene) => {
           scene.settings = { ...scene.settings, otherDatabases: [billing.name] };
-          const refused = scene.run((migration) => migration.check());
+          const refused = scene.check();
           await expect(refused).rejects.toMatchObject({ code: 'database_closed', exitCode: 4 });
           scene.settings = { ...scene.settings, otherDatabases: 'all' };
-          const addressNow = async () => (await scene.run((migration) => migration.status())).source.address;
+          const addressNow = async () => (await scene.status()).source.address;
           expect(await addressNow()).not.toContain(billing.name);
           await allow(true);
           expect(await addressNow()).toContain(billing.name);

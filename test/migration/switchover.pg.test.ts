@@ -27,15 +27,15 @@ async function play(
   const app = `${ends.source.name}_app`;
   await ends.source.exec(shop(app));
   await withScene(ends, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const client = await openSession({ ...ends.source.address, ...scene.proxy, user: app, password: 'app' });
     try {
       await work(scene, client);
     } finally {
       await client.end();
-      const phase = (await scene.run((migration) => migration.status())).phase;
-      if (phase === 'switched') await scene.run((migration) => migration.rollback());
-      await scene.run((migration) => migration.abort());
+      const phase = (await scene.status()).phase;
+      if (phase === 'switched') await scene.rollback();
+      await scene.abort();
     }
   });
 }
@@ -56,7 +56,7 @@ describe('cutover and rollback', () => {
   }) => {
     await play({ source, target }, async (scene, client) => {
       await client.query('INSERT INTO account (balance) VALUES (1)');
-      const { summary, verification } = await scene.run((migration) => migration.cutover());
+      const { summary, verification } = await scene.cutover();
       expect(summary).toMatchObject({ from: 'source', to: 'target', epoch: 1, sequences: 3 });
       expect(summary.waits.failedRequests).toBe(0);
       expect(verification).toMatchObject({ equal: true, mode: 'pinned', sequencesEqual: true });
@@ -65,15 +65,15 @@ describe('cutover and rollback', () => {
       const { rows } = await client.query('INSERT INTO account (balance) VALUES (2) RETURNING id');
       expect(rows).toEqual([{ id: '102' }]);
       expect((await client.query("SELECT nextval('odd') AS n")).rows).toEqual([{ n: '85' }]);
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.expectEqual();
       expect(await source.rows('SELECT balance FROM account WHERE id = 102')).toEqual([{ balance: 2 }]);
 
-      const back = await scene.run((migration) => migration.rollback());
+      const back = await scene.rollback();
       expect(back.verification).toMatchObject({ equal: true, sequencesEqual: true });
       expect(await versionOf(client)).toBe('15');
       const again = await client.query('INSERT INTO account (balance) VALUES (3) RETURNING id');
       expect(again.rows).toEqual([{ id: '103' }]);
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.expectEqual();
     });
   });
 
@@ -81,10 +81,10 @@ describe('cutover and rollback', () => {
     await play({ source, target }, async (scene) => {
       const insert = 'INSERT INTO account (balance) VALUES (0)';
       await expect(target.exec(insert)).rejects.toMatchObject({ code: '25006' });
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       await expect(source.exec(insert)).rejects.toMatchObject({ code: '25006' });
       await target.exec(insert);
-      await scene.run((migration) => migration.rollback());
+      await scene.rollback();
       await expect(target.exec(insert)).rejects.toMatchObject({ code: '25006' });
       await source.exec(insert);
     });
@@ -209,13 +209,13 @@ describe('cutover and rollback', () => {
     target,
   }) => {
     await play({ source, target }, async (scene, client) => {
-      await scene.run((migration) => migration.cutover());
-      await scene.run((migration) => migration.rollback());
-      await scene.run((migration) => migration.abort());
-      await scene.run((migration) => migration.sync());
+      await scene.cutover();
+      await scene.rollback();
+      await scene.abort();
+      await scene.sync();
       const { summary } = await scene.run((migration) => migration.rehearse());
       expect(summary.waits.failedRequests).toBe(0);
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       await client.query('INSERT INTO account (balance) VALUES (4)');
       expect(await versionOf(client)).toBe('16');
     });
@@ -227,8 +227,8 @@ describe('cutover and rollback', () => {
   }) => {
     await source.exec('CREATE TABLE account (id int PRIMARY KEY)');
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
-      await scene.run((migration) => migration.cutover());
+      await scene.sync();
+      await scene.cutover();
       const insert = 'INSERT INTO account VALUES (1)';
       await scene.run((migration) => migration.complete({ dropFence: false }));
       await expect(source.exec(insert)).rejects.toMatchObject({ code: '25006' });
@@ -248,13 +248,13 @@ describe('cutover and rollback', () => {
     await source.exec(`CREATE TABLE account (id int PRIMARY KEY);
       CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not now''; END'`);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await source.exec(
         "CREATE EVENT TRIGGER cut ON ddl_command_start WHEN TAG IN ('DROP SCHEMA') EXECUTE FUNCTION public.refuse()",
       );
-      await expect(scene.run((migration) => migration.abort())).rejects.toThrow('not now');
+      await expect(scene.abort()).rejects.toThrow('not now');
       await source.exec('DROP EVENT TRIGGER cut');
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 
@@ -265,9 +265,9 @@ describe('cutover and rollback', () => {
       expect(summary.pauseMs).toBeGreaterThan(0);
       expect(await versionOf(client)).toBe('15');
       await client.query('INSERT INTO account (balance) VALUES (1)');
-      const status = await scene.run((migration) => migration.status());
+      const status = await scene.status();
       expect(status).toMatchObject({ phase: 'following', activeSide: 'source', epoch: 0 });
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.expectEqual();
     });
   });
 });
@@ -413,7 +413,7 @@ describe('given up before the commit point', () => {
         expect(await target.rows(slots)).toEqual([]);
 
         Object.assign(scene.settings.cutover, { pauseBudgetMs: 10_000 });
-        const { verification } = await scene.run((migration) => migration.cutover());
+        const { verification } = await scene.cutover();
         expect(verification).toMatchObject({ equal: true, sequencesEqual: true });
         expect(await versionOf(client)).toBe('16');
         expect(await target.rows('SELECT count(*) FROM account WHERE balance = 11')).toEqual([{ count: 1 }]);
@@ -438,15 +438,13 @@ describe('interrupted after the commit point', () => {
             }),
           })
           .catch(() => undefined);
-        const { summary } = await scene
-          .run((migration) => migration.rollback())
-          .catch(async (error: unknown) => {
-            throw error;
-          });
+        const { summary } = await scene.rollback().catch(async (error: unknown) => {
+          throw error;
+        });
         expect(summary).toMatchObject({ direction: 'rollback', from: 'target', to: 'source' });
         await client.query('INSERT INTO account (balance) VALUES (12)');
         expect(await versionOf(client)).toBe('15');
-        expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+        await scene.expectEqual();
       });
     });
   }

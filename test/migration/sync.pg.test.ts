@@ -21,18 +21,18 @@ describe('sync', () => {
   test('copies, follows, and a second run changes nothing', async ({ source, target }) => {
     await source.exec(SHOP);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await target.rows('SELECT count(*) FROM orders')).toEqual([{ count: 2000 }]);
       await source.exec("INSERT INTO customer (name) VALUES ('late')");
-      const verification = await scene.run((migration) => migration.verify());
+      const verification = await scene.verify();
       expect(verification.summary).toMatchObject({ equal: true, mode: 'online' });
       expect(await target.rows("SELECT count(*) FROM customer WHERE name = 'late'")).toEqual([{ count: 1 }]);
 
       scene.events.length = 0;
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(stepsThat(scene, 'changed')).toEqual([]);
       expect(stepsThat(scene, 'unchanged')).toHaveLength(SYNC_STEPS.length + 1);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 
@@ -42,14 +42,14 @@ describe('sync', () => {
   }) => {
     await source.exec(SHOP);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await expect(target.exec("INSERT INTO customer (name) VALUES ('stray')")).rejects.toMatchObject({
         code: '25006',
       });
       await expect(target.exec('TRUNCATE orders')).rejects.toMatchObject({ code: '25006' });
       await source.exec("INSERT INTO customer (name) VALUES ('real')");
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-      await scene.run((migration) => migration.abort());
+      await scene.expectEqual();
+      await scene.abort();
     });
   });
 
@@ -69,10 +69,10 @@ describe('sync', () => {
         await stopped.catch((error: Error) => expect(error.message).toBe('stopped'));
         scene.events.length = 0;
         await source.exec("INSERT INTO customer (name) VALUES ('between')");
-        await scene.run((migration) => migration.sync());
+        await scene.sync();
         expect(stepsThat(scene, 'unchanged')).toContain(id);
-        expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-        await scene.run((migration) => migration.abort());
+        await scene.expectEqual();
+        await scene.abort();
       });
     });
   }
@@ -104,7 +104,7 @@ describe('sync', () => {
       expect(before).toHaveLength(2);
       await source.exec("UPDATE customer SET name = 'changed' WHERE id = 7; DELETE FROM big WHERE id < 100");
 
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       const after = await target.rows(
         "SELECT table_name, at FROM pgglide.copied_part WHERE table_name <> 'big' ORDER BY 1",
       );
@@ -116,8 +116,8 @@ describe('sync', () => {
       await source.exec(
         "UPDATE customer SET name = 'again' WHERE id = 8; INSERT INTO big VALUES (100000, 'y')",
       );
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-      await scene.run((migration) => migration.abort());
+      await scene.expectEqual();
+      await scene.abort();
     });
   });
 
@@ -141,16 +141,16 @@ describe('sync', () => {
       await source.exec(`${partition}; INSERT INTO tree SELECT generate_series(100, 149)`);
       await target.exec(partition);
       // Made by hand before its root has a key there: it has none.
-      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+      await expect(scene.sync()).rejects.toMatchObject({
         code: 'schema_differs',
         message: expect.stringContaining('part_b_pkey'),
       });
       await target.exec(
         'ALTER TABLE part_b ADD PRIMARY KEY (id); ALTER INDEX tree_pkey ATTACH PARTITION part_b_pkey',
       );
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(await target.rows('SELECT count(*) FROM tree')).toEqual([{ count: 150 }]);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 
@@ -160,18 +160,18 @@ describe('sync', () => {
   }) => {
     await source.exec(SHOP);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await scene.run((migration) => migration.rehearse());
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
       const left = `SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
         WHERE nspname NOT IN ('pg_catalog', 'pg_toast', 'information_schema') AND relkind IN ('r', 'p', 'v', 'S')`;
       expect(await target.rows(left)).toEqual([]);
       expect(await target.rows("SELECT typname FROM pg_type WHERE typname = 'mood'")).toEqual([]);
       expect(await source.rows("SELECT nspname FROM pg_namespace WHERE nspname = 'pgglide'")).toEqual([]);
       await source.exec("INSERT INTO customer (name) VALUES ('free again')");
-      await scene.run((migration) => migration.sync());
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-      await scene.run((migration) => migration.abort());
+      await scene.sync();
+      await scene.expectEqual();
+      await scene.abort();
     });
   });
 
@@ -188,17 +188,17 @@ describe('sync', () => {
         await installFile(source.connection, file);
       for (const file of await missingFiles(target.connection, 'target'))
         await installFile(target.connection, file);
-      expect((await scene.run((migration) => migration.status())).phase).toBe('new');
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect((await scene.status()).phase).toBe('new');
+      expect(await scene.abort()).toEqual({ leftovers: [] });
       expect([await source.rows(schemas), await target.rows(schemas)]).toEqual([[], []]);
 
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       scene.settings = { ...settings, migration: 'another' };
-      const { leftovers } = await scene.run((migration) => migration.abort());
+      const { leftovers } = await scene.abort();
       expect(leftovers).toContain('target: schema pgglide');
       scene.settings = settings;
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-      await scene.run((migration) => migration.abort());
+      await scene.expectEqual();
+      await scene.abort();
     });
   });
 
@@ -211,8 +211,8 @@ describe('sync', () => {
       CREATE COLLATION german (provider = icu, locale = 'de'); CREATE TYPE span AS RANGE (subtype = float8)`);
     await withScene({ source, target }, async (scene) => {
       for (const _ of ['first', 'again']) {
-        await scene.run((migration) => migration.sync());
-        expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+        await scene.sync();
+        expect(await scene.abort()).toEqual({ leftovers: [] });
         expect(await target.rows(`SELECT FROM pg_roles WHERE rolname = '${owner}'`)).toEqual([]);
       }
     });

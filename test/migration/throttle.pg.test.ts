@@ -29,8 +29,8 @@ async function syncReleased(scene: Scene, reason: RegExp, release: () => Promise
   await released;
   const waits = scene.events.filter((event) => event.type === 'step-waiting').map((event) => event.data);
   expect(waits).toContainEqual({ step: 'copy-tables', waitingFor: expect.stringMatching(reason) });
-  expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-  await scene.run((migration) => migration.abort());
+  await scene.expectEqual();
+  await scene.abort();
 }
 
 describe('the copy stands still', () => {
@@ -54,8 +54,8 @@ describe('the copy stands still', () => {
       });
       await asked;
       expect(await released).toEqual({});
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-      await scene.run((migration) => migration.abort());
+      await scene.expectEqual();
+      await scene.abort();
     });
   });
 
@@ -110,20 +110,20 @@ test('jobs and rate are changed while it runs', async ({ source, target }) => {
       },
     });
     expect(await changed).toEqual({ copyJobs: 1, copyRateLimitBytesPerSecond: 100e6 });
-    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-    await scene.run((migration) => migration.abort());
+    await scene.expectEqual();
+    await scene.abort();
   });
 });
 
 test('status tells the WAL limit that counts, not the configured one', async ({ source, target }) => {
   await source.exec(TABLES);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await scene.run((migration) => migration.tune({ maxWalRetainedBytes: 60e9 }));
-    expect((await scene.run((migration) => migration.status())).link?.walLimitBytes).toBe(60e9);
+    expect((await scene.status()).link?.walLimitBytes).toBe(60e9);
     await scene.run((migration) => migration.tune({ maxWalRetainedBytes: 1 }));
-    const { problems } = await scene.run((migration) => migration.status());
+    const { problems } = await scene.status();
     expect(problems).toEqual([expect.stringMatching(/^slot \S+ keeps .+ of 1 B of WAL/)]);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });

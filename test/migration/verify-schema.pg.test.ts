@@ -17,7 +17,7 @@ test('a verification tells how the schemas compare, and which columns nobody com
       },
     });
     await early;
-    const found = await scene.run((migration) => migration.verify());
+    const found = await scene.verify();
     expect(found.summary).toMatchObject({
       equal: true,
       schema: {
@@ -30,10 +30,10 @@ test('a verification tells how the schemas compare, and which columns nobody com
     expect(text).toMatch(/not compared: .*\n.*public\.t\.g/);
     expect(text).toContain('The rows of both sides are equal.');
     await source.exec('CREATE INDEX tuned ON t (a)');
-    const agreed = await scene.run((migration) => migration.verify());
+    const agreed = await scene.verify();
     expect(agreed.summary.schema?.differences).toEqual([]);
     expect(verifyText(agreed, { color: false, ascii: true })).toMatch(/^schema .*the same on both sides/);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
@@ -41,17 +41,17 @@ test('a table that joins makes a verification of before worth nothing', async ({
   await source.exec('CREATE TABLE t (id int PRIMARY KEY)');
   await withScene({ source, target }, async (scene) => {
     scene.settings = { ...scene.settings, cutover: { ...scene.settings.cutover, requireVerified: true } };
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.verify());
+    await scene.sync();
+    await scene.verify();
     await source.exec('CREATE TABLE late (id int PRIMARY KEY)');
-    await scene.run((migration) => migration.sync());
-    await expect(scene.run((migration) => migration.cutover())).rejects.toMatchObject({
+    await scene.sync();
+    await expect(scene.cutover()).rejects.toMatchObject({
       code: 'not_verified',
     });
-    expect((await scene.run((migration) => migration.status())).verified).toBeUndefined();
-    await scene.run((migration) => migration.verify());
-    await scene.run((migration) => migration.cutover());
-    await scene.run((migration) => migration.rollback());
-    await scene.run((migration) => migration.abort());
+    expect((await scene.status()).verified).toBeUndefined();
+    await scene.verify();
+    await scene.cutover();
+    await scene.rollback();
+    await scene.abort();
   });
 });

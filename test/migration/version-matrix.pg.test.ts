@@ -77,16 +77,16 @@ for (const [from, to] of PAIRS)
       const writing = writeUntil(scene, login, stop.signal);
       writing.catch(() => undefined);
       try {
-        await scene.run((migration) => migration.sync());
+        await scene.sync();
         for (const direction of ['cutover', 'rollback', 'cutover'] as const) {
-          const { verification } = await scene.run((migration) => migration[direction]());
+          const { verification } = await scene[direction]();
           expect(verification, direction).toMatchObject({ equal: true });
         }
       } finally {
         stop.abort();
       }
       const written = await writing;
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.expectEqual();
       const after = await openSession(target.address());
       const { rows } =
         await after.query(`SELECT count(*)::int AS orders, count(DISTINCT doc->>'written')::int AS distinct,

@@ -55,11 +55,11 @@ describe('the WAL that a slot keeps', () => {
       await source.exec("UPDATE small SET t = 'later' WHERE id = 1; DELETE FROM big WHERE id = 2");
 
       setLimit(scene, 20_000 * MB);
-      await scene.run((migration) => migration.sync());
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.sync();
+      await scene.expectEqual();
       expect(await target.rows('SELECT DISTINCT lane FROM pgglide.copy_table')).toHaveLength(1);
       expect(await slots(source)).toHaveLength(1);
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 
@@ -79,8 +79,8 @@ describe('the WAL that a slot keeps', () => {
       await pressed;
       await holder.end();
       expect(warnings(scene).filter((code) => code === 'wal_near_limit')).toHaveLength(1);
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-      await scene.run((migration) => migration.abort());
+      await scene.expectEqual();
+      await scene.abort();
     });
   });
 
@@ -102,9 +102,9 @@ describe('the WAL that a slot keeps', () => {
       expect(await slots(source)).toEqual([]);
       await source.exec('DELETE FROM big WHERE id = 3');
       setLimit(scene, 20_000 * MB);
-      await scene.run((migration) => migration.sync());
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-      await scene.run((migration) => migration.abort());
+      await scene.sync();
+      await scene.expectEqual();
+      await scene.abort();
     });
   });
 
@@ -114,7 +114,7 @@ describe('the WAL that a slot keeps', () => {
   }) => {
     await source.exec(TWO_TABLES);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       const [{ subname } = { subname: '' }] = await target.rows<{ subname: string }>(
         'SELECT subname FROM pg_subscription',
       );
@@ -137,18 +137,18 @@ describe('the WAL that a slot keeps', () => {
         await source.exec('ALTER SYSTEM RESET max_slot_wal_keep_size');
         await source.exec('SELECT pg_reload_conf()');
       }
-      const { problems } = await scene.run((migration) => migration.status());
+      const { problems } = await scene.status();
       expect(problems.join()).toContain('is lost');
 
       await source.exec('ALTER TABLE small ADD COLUMN added_meanwhile int DEFAULT 7');
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       expect(warnings(scene)).toContain('copied_anew');
       expect(await target.rows('SELECT t, added_meanwhile FROM small WHERE id = 1')).toEqual([
         { t: 'missed', added_meanwhile: 7 },
       ]);
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
-      expect((await scene.run((migration) => migration.status())).problems).toEqual([]);
-      expect(await scene.run((migration) => migration.abort())).toEqual({ leftovers: [] });
+      await scene.expectEqual();
+      expect((await scene.status()).problems).toEqual([]);
+      expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
 
@@ -158,9 +158,9 @@ describe('the WAL that a slot keeps', () => {
   }) => {
     await source.exec(TWO_TABLES);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
-      await scene.run((migration) => migration.cutover());
-      await scene.run((migration) => migration.rollback());
+      await scene.sync();
+      await scene.cutover();
+      await scene.rollback();
       const [{ subname } = { subname: '' }] = await target.rows<{ subname: string }>(
         'SELECT subname FROM pg_subscription',
       );
@@ -173,14 +173,14 @@ describe('the WAL that a slot keeps', () => {
         )
         .toBe('gone');
       await source.exec('DELETE FROM big WHERE id = 5');
-      await scene.run((migration) => migration.sync());
-      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      await scene.sync();
+      await scene.expectEqual();
 
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       await target.exec("INSERT INTO small VALUES (1000, 'on the new side')");
-      await scene.run((migration) => migration.rollback());
+      await scene.rollback();
       expect(await source.rows('SELECT t FROM small WHERE id = 1000')).toEqual([{ t: 'on the new side' }]);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 });

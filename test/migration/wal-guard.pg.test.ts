@@ -62,9 +62,9 @@ test('the old server dies after the cutover: the way back is given up, loudly, b
   const ends = { source: { address: source.address() }, target: { address: target.address() } };
   await withScene(ends, async (scene) => {
     await ask(source, sql`CREATE TABLE public.t (id int PRIMARY KEY)`);
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.verify());
-    await scene.run((migration) => migration.cutover());
+    await scene.sync();
+    await scene.verify();
+    await scene.cutover();
     await source.stop();
     await writeWal(target, 3);
     expect(await slots(target)).toHaveLength(1);
@@ -83,7 +83,7 @@ test('the target dies while it follows: the source gets rid of the slot without 
   const ends = { source: { address: source.address() }, target: { address: target.address() } };
   await withScene(ends, async (scene) => {
     await ask(source, sql`CREATE TABLE public.t (id int PRIMARY KEY)`);
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const told = await guarded(scene, source, async () => {
       const guards = sql`SELECT FROM pg_stat_activity WHERE application_name = 'pgglide: wal guard'`;
       // It has read the migration's row once it looks at the source.

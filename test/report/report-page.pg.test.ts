@@ -25,14 +25,14 @@ inBrowser('the report', () => {
     const file = join(folder, 'report.html');
     try {
       await withScene({ source, target }, async (scene) => {
-        await scene.run((migration) => migration.sync());
-        await scene.run((migration) => migration.verify());
-        await scene.run((migration) => migration.cutover());
+        await scene.sync();
+        await scene.verify();
+        await scene.cutover();
         const report = reportHtml(await scene.run((migration) => migration.report()));
         expect(report).not.toContain(source.address.password);
         await writeFile(file, report);
-        await scene.run((migration) => migration.rollback());
-        await scene.run((migration) => migration.abort());
+        await scene.rollback();
+        await scene.abort();
       });
       await withPage(async (page, complaints) => {
         const asked: string[] = [];

@@ -4,22 +4,41 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { expect } from 'vitest';
 import { runProxy } from '../../src/cli/proxy-runner.ts';
 import type { ServerAddress } from '../../src/config/server-address.ts';
 import type { Settings } from '../../src/config/settings.ts';
 import type { MigrationEvent } from '../../src/domain/event.ts';
+import type { Finding } from '../../src/domain/finding.ts';
+import type { AbortResult } from '../../src/migration/finish.ts';
 import { type Migration, openMigration } from '../../src/migration/migration.ts';
+import type { SwitchResult } from '../../src/migration/switch.ts';
+import type { MigrationStatus } from '../../src/observers/status.ts';
 import { openProxySwitch } from '../../src/traffic/proxy-switch.ts';
 import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
+import type { Verification } from '../../src/verify/verification.ts';
 import type { Database } from './database.ts';
 
-export interface Scene {
+/** Each runs one command of a fresh tool, as the command line does. */
+interface Commands {
+  check(): Promise<Finding[]>;
+  sync(): Promise<void>;
+  status(): Promise<MigrationStatus>;
+  verify(): Promise<Verification>;
+  /** Both sides hold the same rows, by `verify`. */
+  expectEqual(): Promise<void>;
+  cutover(): Promise<SwitchResult>;
+  rollback(): Promise<SwitchResult>;
+  abort(): Promise<AbortResult>;
+}
+
+export interface Scene extends Commands {
   /** Commands that start from now on see what a test changes here. */
   settings: Settings;
   readonly events: MigrationEvent[];
   /** Where applications connect. */
   readonly proxy: { readonly host: string; readonly port: number };
-  /** Runs one command of a fresh tool, as the command line does. */
+  /** The same for what takes options, or is no command of its own here. */
   run<T>(work: (migration: Migration) => Promise<T>, options?: RunOptions): Promise<T>;
 }
 
@@ -67,13 +86,27 @@ export async function withScene(ends: Ends, play: (scene: Scene) => Promise<void
       await using migration = await openMigration(scene.settings, { emit, signal, openTraffic });
       return await work(migration);
     };
-    const scene: Scene = { settings, events, proxy: { host: '127.0.0.1', port }, run };
+    const scene: Scene = { settings, events, proxy: { host: '127.0.0.1', port }, run, ...commands(run) };
     await play(scene);
   } finally {
     stop.abort();
     await serving.catch(() => undefined);
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function commands(run: Scene['run']): Commands {
+  const verify = () => run((migration) => migration.verify());
+  return {
+    check: () => run((migration) => migration.check()),
+    sync: () => run((migration) => migration.sync()),
+    status: () => run((migration) => migration.status()),
+    verify,
+    expectEqual: async () => expect((await verify()).summary).toMatchObject({ equal: true }),
+    cutover: () => run((migration) => migration.cutover()),
+    rollback: () => run((migration) => migration.rollback()),
+    abort: () => run((migration) => migration.abort()),
+  };
 }
 
 /** A user's session of its own; the caller ends it. */
