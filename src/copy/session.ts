@@ -4,6 +4,7 @@ import { until } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { otherSide, type Side } from '../domain/names.ts';
 import { Connection, sqlState } from '../postgres/connection.ts';
+import { PASS_FENCE } from '../postgres/fence.ts';
 import { sql } from '../postgres/sql.ts';
 import { INSUFFICIENT_PRIVILEGE } from '../postgres/sqlstate.ts';
 
@@ -89,6 +90,7 @@ async function pin(session: Connection, settings: Readonly<Record<string, string
 async function tuneForLoading(session: Connection): Promise<void> {
   await pin(session, { synchronous_commit: 'off' });
   await setIfPermitted(session, 'session_replication_role', 'replica');
+  await session.script(PASS_FENCE);
 }
 
 /** Superusers may, on 15 and later also those to whom it was granted. */

@@ -1,6 +1,6 @@
 /**
  * The fence: statement-level triggers that refuse writes on the side that is not active. Unlike a setting, a session
- * cannot undo it, and it does not fire for apply workers. The triggers hang on both sides before the first switch; what
+ * cannot undo it: they fire always, also where session_replication_role says that triggers do not. Apply workers pass. The triggers hang on both sides before the first switch; what
  * raises and lifts them is one value of the side, pgglide.fence_state, so that the pause runs no DDL: after DDL every
  * session would have to build its plans anew, at the moment when all held requests are let go.
  *
@@ -19,8 +19,13 @@ export const FENCE_TRIGGER = 'pgglide_fence';
 const LIFTED = 0;
 const RAISED = 1;
 
+/** For our own sessions that write on the side that follows, until their end; LOCAL: until their transaction's. */
+export const PASS_FENCE = sql`SET pgglide.passes_fence = on`;
+export const PASS_FENCE_LOCAL = sql`SET LOCAL pgglide.passes_fence = on`;
+
 export interface FencedRelation extends TableName {
-  readonly trigger: 'absent' | 'disabled' | 'present';
+  /** `open`: for some sessions, or all, it does not fire. */
+  readonly trigger: 'absent' | 'open' | 'closed';
 }
 
 /** Every relation a write could name: the planned tables and all their partitions. */
@@ -38,7 +43,7 @@ export async function fencedRelations(
       JOIN pg_class leaf ON leaf.oid = i.inhrelid AND leaf.relispartition
     )
     SELECT n.nspname AS schema, c.relname AS name,
-      CASE WHEN t.oid IS NULL THEN 'absent' WHEN t.tgenabled = 'D' THEN 'disabled' ELSE 'present' END AS trigger
+      CASE WHEN t.oid IS NULL THEN 'absent' WHEN t.tgenabled = 'A' THEN 'closed' ELSE 'open' END AS trigger
     FROM planned p
     JOIN pg_class c ON c.oid = p.oid AND c.relkind IN ('r', 'p')
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -46,23 +51,23 @@ export async function fencedRelations(
     ORDER BY 1, 2`);
 }
 
-/** Those on which the fence's trigger does not hang, or was disabled. */
+/** Those on which the fence's trigger does not hang, or does not always fire. */
 export async function unfencedRelations(
   connection: Connection,
   tables: readonly TableName[],
 ): Promise<FencedRelation[]> {
   const relations = await fencedRelations(connection, tables);
-  return relations.filter(({ trigger }) => trigger !== 'present');
+  return relations.filter(({ trigger }) => trigger !== 'closed');
 }
 
 /** SHARE ROW EXCLUSIVE on the table: readers go on. The condition fails closed: a value that was never set is not 0. */
 export function hangFenceSql(relation: FencedRelation): Sql {
   const table = ident(relation.schema, relation.name);
-  if (relation.trigger === 'disabled')
-    return sql`ALTER TABLE ONLY ${table} ENABLE TRIGGER ${ident(FENCE_TRIGGER)}`;
+  const close = sql`ALTER TABLE ONLY ${table} ENABLE ALWAYS TRIGGER ${ident(FENCE_TRIGGER)}`;
+  if (relation.trigger === 'open') return close;
   return sql`CREATE TRIGGER ${ident(FENCE_TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${table}
     FOR EACH STATEMENT WHEN (pg_catalog.pg_sequence_last_value('pgglide.fence_state'::pg_catalog.regclass) IS DISTINCT FROM ${literal(String(LIFTED))}::bigint)
-    EXECUTE FUNCTION pgglide.fence()`;
+    EXECUTE FUNCTION pgglide.fence(); ${close}`;
 }
 
 /**
@@ -75,6 +80,13 @@ export async function hangFence(
   options?: BriefLockOptions,
 ): Promise<void> {
   for (const relation of relations) await withBriefLock(connection, hangFenceSql(relation), options);
+}
+
+/** Tables whose fence somebody has opened: their number. */
+export async function countOpenFences(connection: Connection): Promise<number> {
+  const { count } = await connection.one<{ count: number }>(sql`
+    SELECT count(*) FROM pg_trigger WHERE tgname = ${FENCE_TRIGGER} AND NOT tgisinternal AND tgenabled <> 'A'`);
+  return count;
 }
 
 export async function isFenceRaised(connection: Connection): Promise<boolean> {

@@ -18,7 +18,7 @@ import { trusted } from './sql.ts';
 type Noting = Pick<Database, 'connection' | 'exec'>;
 
 async function noting(side: Noting): Promise<void> {
-  for (const file of ['side-001.sql', 'side-002.sql', 'side-003.sql'])
+  for (const file of ['side-001.sql', 'side-002.sql', 'side-003.sql', 'side-004.sql'])
     await installFile(side.connection, file);
   expect(await createEventTriggers(side.connection)).toBe(true);
   expect(await isDdlNoted(side.connection)).toBe(true);
@@ -155,7 +155,8 @@ test('a role that may not create event triggers is told so, not stopped', async 
     { ...source.address, user: role, password: 'm' },
     { purpose: 'test' },
   );
-  for (const file of ['side-001.sql', 'side-002.sql', 'side-003.sql']) await installFile(mover, file);
+  for (const file of ['side-001.sql', 'side-002.sql', 'side-003.sql', 'side-004.sql'])
+    await installFile(mover, file);
   expect(await createEventTriggers(mover)).toBe(false);
   expect(await isDdlNoted(mover)).toBe(false);
 });

@@ -1,6 +1,6 @@
 /**
  * DDL that somebody ran, noted at once by event triggers of ours where the role may create them: superusers, and on
- * managed services those who stand in for them. They only tell earlier; whether the schema has changed is the fingerprint's
+ * managed services those who stand in for them. A third keeps the fence closed. Those of the DDL only tell earlier; whether the schema has changed is the fingerprint's
  * to say. pg_dump writes event triggers, so ours are taken out of a dump by their names.
  * https://www.postgresql.org/docs/current/event-triggers.html
  */
@@ -9,35 +9,36 @@ import { OWN_SCHEMA } from '../domain/names.ts';
 import type { Statement } from '../domain/schema-change.ts';
 import { type Connection, sqlState } from './connection.ts';
 import type { Scope } from './scope.ts';
-import { ident, type Sql, sql, trusted } from './sql.ts';
+import { ident, list, type Sql, sql, trusted } from './sql.ts';
 import { INSUFFICIENT_PRIVILEGE } from './sqlstate.ts';
 
-const EVENTS: Readonly<Record<string, string>> = {
-  pgglide_ddl: 'ddl_command_end',
-  pgglide_drop: 'sql_drop',
+const TRIGGERS: Readonly<Record<string, string>> = {
+  pgglide_ddl: 'ddl_command_end EXECUTE FUNCTION pgglide.note_ddl()',
+  pgglide_drop: 'sql_drop EXECUTE FUNCTION pgglide.note_ddl()',
+  pgglide_keep_fence: "ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION pgglide.keep_fence()",
 };
 
 /** Whether an event trigger, by its name, is one of ours. */
 export const isOwnEventTrigger = (name: string): boolean => name.startsWith(`${OWN_SCHEMA}_`);
 
-/** Both are there, also where somebody has disabled them. */
+/** All are there, also where somebody has disabled them. */
 export async function isDdlNoted(connection: Connection): Promise<boolean> {
   const { count } = await connection.one<{ count: number }>(
-    sql`SELECT count(*) AS count FROM pg_event_trigger WHERE evtname = ANY (${Object.keys(EVENTS)}::text[])`,
+    sql`SELECT count(*) AS count FROM pg_event_trigger WHERE evtname = ANY (${Object.keys(TRIGGERS)}::text[])`,
   );
-  return count === Object.keys(EVENTS).length;
+  return count === Object.keys(TRIGGERS).length;
 }
 
 /** Locks nothing that others wait for. @returns false where our role may not */
 export async function createEventTriggers(connection: Connection): Promise<boolean> {
-  const statements = Object.entries(EVENTS).map(
-    ([name, event]) => sql`
+  const statements = Object.entries(TRIGGERS).map(
+    ([name, definition]) => sql`
       DROP EVENT TRIGGER IF EXISTS ${ident(name)};
-      CREATE EVENT TRIGGER ${ident(name)} ON ${trusted(event)} EXECUTE FUNCTION pgglide.note_ddl();
+      CREATE EVENT TRIGGER ${ident(name)} ON ${trusted(definition)};
       ALTER EVENT TRIGGER ${ident(name)} ENABLE ALWAYS;`,
   );
   try {
-    await connection.script(sql`${statements[0]} ${statements[1]}`);
+    await connection.script(list(statements, ' '));
     return true;
   } catch (error) {
     if (sqlState(error) === INSUFFICIENT_PRIVILEGE) return false;
@@ -46,7 +47,7 @@ export async function createEventTriggers(connection: Connection): Promise<boole
 }
 
 export async function dropEventTriggers(connection: Connection): Promise<void> {
-  for (const name of Object.keys(EVENTS))
+  for (const name of Object.keys(TRIGGERS))
     await connection.script(sql`DROP EVENT TRIGGER IF EXISTS ${ident(name)}`);
 }
 

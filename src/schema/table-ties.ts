@@ -2,6 +2,7 @@
 
 import type { TableName } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { firesInReplica } from '../postgres/replica-trigger.ts';
 import { type Scope, schemaInScope } from '../postgres/scope.ts';
 import { type Sql, sql } from '../postgres/sql.ts';
 
@@ -24,7 +25,7 @@ export async function readTies(
       SELECT f.a, min(f.a) OVER () FROM (
         SELECT ${rootOf(sql`t.tgrelid`)} AS a
         FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE t.tgenabled IN ('A', 'R') AND NOT t.tgisinternal AND ${schemaInScope(scope)}) AS f) AS tie
+        WHERE ${firesInReplica(sql`t`)} AND ${schemaInScope(scope)}) AS f) AS tie
     JOIN pg_class c ON c.oid = tie.b JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE tie.a <> tie.b
     ORDER BY 1, 2, 3`);

@@ -10,6 +10,7 @@ import type { Step, StepContext } from '../engine/step.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
+import { PASS_FENCE_LOCAL } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { lostLanes } from '../postgres/lost-lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
@@ -151,12 +152,12 @@ async function empty(context: StepContext, tables: readonly PlannedTable[]): Pro
   if (await areReferenced(target, tables)) {
     await target.transaction(async () => {
       // Or the rows that refer to them would go with them.
-      await target.script(sql`SET LOCAL session_replication_role = replica; ${forget}`);
+      await target.script(sql`SET LOCAL session_replication_role = replica; ${PASS_FENCE_LOCAL}; ${forget}`);
       for (const table of tables) await target.script(sql`DELETE FROM ${tableAlone(table)}`);
     });
     return;
   }
-  await withBriefLock(target, sql`${forget}; TRUNCATE ${list(tables.map(tableAlone))}`, {
+  await withBriefLock(target, sql`${PASS_FENCE_LOCAL}; ${forget}; TRUNCATE ${list(tables.map(tableAlone))}`, {
     signal,
     onWaiting: () => tellWaiting(context, 'a lock on a table of the target that another session holds'),
   });

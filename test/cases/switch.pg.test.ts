@@ -73,6 +73,56 @@ test('case 4: no session can undo the fence, a superuser’s neither', async ({ 
   });
 });
 
+test('case 4: nor do the ways of bulk loads get past it: no triggers for this session, or the triggers disabled', async ({
+  source,
+  target,
+}) => {
+  await source.exec(T);
+  await withScene({ source, target }, async (scene) => {
+    await scene.sync();
+    const tryAll = async (side: Database) => {
+      const refused = (statements: string) =>
+        expect(side.exec(statements)).rejects.toMatchObject({ code: '25006' });
+      await side.exec('SET session_replication_role = replica');
+      for (const write of ['INSERT INTO t VALUES (9)', 'DELETE FROM t', 'TRUNCATE t']) await refused(write);
+      await side.exec('RESET session_replication_role');
+      for (const disable of ['DISABLE TRIGGER USER', 'DISABLE TRIGGER ALL', 'ENABLE TRIGGER pgglide_fence'])
+        await refused(`ALTER TABLE t ${disable}`);
+      // Other DDL may run on both sides at any time.
+      await side.exec('ALTER TABLE t ALTER n SET STATISTICS 50; ALTER TABLE t ALTER n SET STATISTICS -1');
+    };
+    await tryAll(target);
+    await scene.cutover();
+    await tryAll(source);
+    await target.exec('ALTER TABLE t DISABLE TRIGGER USER; ALTER TABLE t ENABLE TRIGGER USER');
+    await scene.rollback();
+    await tryAll(target);
+
+    // As where our role may create no event triggers.
+    await target.exec('DROP EVENT TRIGGER pgglide_keep_fence; ALTER TABLE t DISABLE TRIGGER USER');
+    expect((await scene.status()).problems).toEqual([
+      expect.stringMatching(/^the fence of 1 table of the target does not stop every write/),
+    ]);
+    await scene.sync();
+    expect((await scene.status()).problems).toEqual([]);
+    await tryAll(target);
+    await finish(scene);
+  });
+});
+
+test('case 4: the link’s TRUNCATE passes it', async ({ source, target }) => {
+  await source.exec(T);
+  await withScene({ source, target }, async (scene) => {
+    await scene.sync();
+    await source.exec('TRUNCATE t; INSERT INTO t VALUES (7)');
+    await expect.poll(() => ids(target), { timeout: 30_000 }).toEqual([7]);
+    await scene.cutover();
+    await target.exec('TRUNCATE t');
+    await expect.poll(() => ids(source), { timeout: 30_000 }).toEqual([]);
+    await finish(scene);
+  });
+});
+
 test('case 5: sequences of every kind go on exactly where they were, there and back', async ({
   source,
   target,
@@ -106,7 +156,9 @@ test('case 12: a conflict is shown and nothing can be switched; once it is mende
   await source.exec(T);
   await withScene({ source, target }, async (scene) => {
     await scene.sync();
-    await target.exec('SET session_replication_role = replica; INSERT INTO t VALUES (2, 0)');
+    await target.exec(
+      'SET session_replication_role = replica; SET pgglide.passes_fence = on; INSERT INTO t VALUES (2, 0)',
+    );
     await source.exec('INSERT INTO t VALUES (2, 2); INSERT INTO t VALUES (3, 3)');
     await expect
       .poll(async () => (await scene.status()).problems.join(), {

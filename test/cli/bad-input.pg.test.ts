@@ -212,7 +212,7 @@ test('after the copy: guards before a cutover, differences, a proxy that is not 
   const tamper = (name: string) =>
     bed.rows(
       'target',
-      `SET session_replication_role = replica; UPDATE public.item SET name = '${name}' WHERE id = 77`,
+      `SET session_replication_role = replica; SET pgglide.passes_fence = on; UPDATE public.item SET name = '${name}' WHERE id = 77`,
     );
   await tamper('changed by hand');
   const different = await bed.pgglide(['verify']);

@@ -16,7 +16,9 @@ const TABLES = `
 
 /** As somebody would who goes around the fence. */
 const writeAround = (target: Database, statement: string) =>
-  target.exec(`BEGIN; SET LOCAL session_replication_role = replica; ${statement}; COMMIT`);
+  target.exec(
+    `BEGIN; SET LOCAL session_replication_role = replica; SET LOCAL pgglide.passes_fence = on; ${statement}; COMMIT`,
+  );
 
 /** The worker has failed at it: PostgreSQL tries again every few seconds. */
 const stopped = (target: Database) =>

@@ -106,7 +106,9 @@ describe('an inheritance tree', { timeout: 300_000 }, () => {
     await withScene({ source, target }, async (scene) => {
       await scene.sync();
       const stray = "INSERT INTO ev VALUES (1000000, 'stray')";
-      await target.exec(`BEGIN; SET LOCAL session_replication_role = replica; ${stray}; COMMIT`);
+      await target.exec(
+        `BEGIN; SET LOCAL session_replication_role = replica; SET LOCAL pgglide.passes_fence = on; ${stray}; COMMIT`,
+      );
       await source.exec(
         "INSERT INTO ev_2023 VALUES (1000000, 'child'); INSERT INTO ev VALUES (1000000, 'real')",
       );

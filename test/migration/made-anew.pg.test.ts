@@ -35,9 +35,9 @@ describe('a table under an old name that no link carries refuses the switch', ()
           ALTER INDEX t_new_pkey RENAME TO t_pkey;
           ALTER TABLE child ADD CONSTRAINT child_t_fkey FOREIGN KEY (t) REFERENCES t`;
         const where = side === 'source' ? source : target;
-        await where.exec('SET session_replication_role = replica');
+        await where.exec('SET session_replication_role = replica; SET pgglide.passes_fence = on');
         await where.exec(how.startsWith('put') ? swap : anew);
-        await where.exec('SET session_replication_role = origin');
+        await where.exec('SET session_replication_role = origin; SET pgglide.passes_fence = off');
         await source.exec(`INSERT INTO t VALUES (3, 'late')`);
         await expect(scene.cutover()).rejects.toMatchObject(notReplicated('public.t', 'pgglide sync'));
         const { ready } = await scene.status();

@@ -62,7 +62,7 @@ describe('the same DDL on both sides, then verify: the migration knows what ther
     await withScene({ source, target }, async (scene) => {
       await scene.sync();
       await target.exec(
-        `ALTER TABLE t ADD own text DEFAULT 'x'; SET session_replication_role = replica; UPDATE t SET id = 2, own = 'mine'`,
+        `ALTER TABLE t ADD own text DEFAULT 'x'; SET session_replication_role = replica; SET pgglide.passes_fence = on; UPDATE t SET id = 2, own = 'mine'`,
       );
       await expect(scene.run((migration) => migration.repair('public.t'))).rejects.toMatchObject({
         code: 'schema_differs',

@@ -10,7 +10,7 @@ test('rows that somebody changed on the target are repaired on confirmation, and
     INSERT INTO "T a" SELECT g, g FROM generate_series(1, 100) g; INSERT INTO other VALUES (1)`);
   await withScene({ source, target }, async (scene) => {
     await scene.sync();
-    await target.exec(`BEGIN; SET LOCAL session_replication_role = replica; UPDATE "T a" SET n = -1 WHERE id <= 30;
+    await target.exec(`BEGIN; SET LOCAL session_replication_role = replica; SET LOCAL pgglide.passes_fence = on; UPDATE "T a" SET n = -1 WHERE id <= 30;
       DELETE FROM "T a" WHERE id = 50; INSERT INTO "T a" VALUES (1000, 0); COMMIT`);
     await expect(scene.run((migration) => migration.repair('public.none'))).rejects.toMatchObject({
       code: 'table_not_in_plan',
@@ -42,7 +42,9 @@ test('after the cutover it is the source that is repaired', async ({ source, tar
   await withScene({ source, target }, async (scene) => {
     await scene.sync();
     await scene.cutover();
-    await source.exec('BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM t; COMMIT');
+    await source.exec(
+      'BEGIN; SET LOCAL session_replication_role = replica; SET LOCAL pgglide.passes_fence = on; DELETE FROM t; COMMIT',
+    );
     const { repaired, verification } = await scene.run((migration) => migration.repair('public.t'));
     expect([repaired, verification.summary.equal]).toEqual([1, true]);
     expect(await source.rows('SELECT * FROM t')).toEqual([{ id: 1, n: 1 }]);

@@ -13,7 +13,7 @@ import { withSameDatabases } from '../support/several.ts';
 
 const TABLE = 'CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)';
 const OURS = "SELECT evtname AS name FROM pg_event_trigger WHERE evtname ~ '^pgglide_' ORDER BY 1";
-const BOTH = [{ name: 'pgglide_ddl' }, { name: 'pgglide_drop' }];
+const ALL = [{ name: 'pgglide_ddl' }, { name: 'pgglide_drop' }, { name: 'pgglide_keep_fence' }];
 
 /** The next comparison follows at once, but never takes more than a tenth of the time. */
 const looking = (migration: Migration) =>
@@ -125,7 +125,7 @@ test('ours are in no dump, no finding and no difference, and go with complete', 
   await source.exec(TABLE);
   await withScene({ source, target }, async (scene) => {
     await scene.sync();
-    for (const side of [source, target]) expect(await side.rows(OURS)).toEqual(BOTH);
+    for (const side of [source, target]) expect(await side.rows(OURS)).toEqual(ALL);
     const dump = await dumpSchema(source.address, {});
     expect(dump.filter(({ sql }) => sql.includes('pgglide'))).toEqual([]);
     const findings = await scene.check();
@@ -176,13 +176,13 @@ test('sync puts them back that somebody dropped, and verify brings them to what 
     await scene.sync();
     await target.exec('DROP EVENT TRIGGER pgglide_ddl');
     await scene.sync();
-    expect(await target.rows(OURS)).toEqual(BOTH);
+    expect(await target.rows(OURS)).toEqual(ALL);
     for (const side of [source, target])
       await side.exec(`DROP FUNCTION pgglide.note_ddl() CASCADE; DROP TABLE pgglide.noted_ddl;
         DROP SEQUENCE pgglide.noted_ddl_count; DELETE FROM pgglide.installed WHERE file = 'side-003.sql'`);
     expect(await scene.run(changesNow)).toEqual([]);
     await scene.verify();
-    for (const side of [source, target]) expect(await side.rows(OURS)).toEqual(BOTH);
+    for (const side of [source, target]) expect(await side.rows(OURS)).toEqual(ALL);
     await scene.abort();
   });
 });

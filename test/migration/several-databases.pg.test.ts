@@ -202,7 +202,7 @@ describe('what belongs to all of them', () => {
     await play({ source, target }, async (scene, billing) => {
       await scene.sync();
       await billing.target.exec(
-        "SET session_replication_role = replica; UPDATE orders SET note = 'x' WHERE id = 7",
+        "SET session_replication_role = replica; SET pgglide.passes_fence = on; UPDATE orders SET note = 'x' WHERE id = 7",
       );
       const { summary, differingRows } = await scene.verify();
       expect(summary.tables.map(({ table, equal }) => [table, equal])).toEqual([

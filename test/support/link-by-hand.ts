@@ -75,4 +75,6 @@ export class Writer implements AsyncDisposable {
 
 /** What a faulty tool or a hand would do to the subscriber: no trigger, no replication sees it. */
 export const tamper = (target: Database, text: string): Promise<void> =>
-  target.exec(`BEGIN; SET LOCAL session_replication_role = replica; ${text}; COMMIT`);
+  target.exec(
+    `BEGIN; SET LOCAL session_replication_role = replica; SET LOCAL pgglide.passes_fence = on; ${text}; COMMIT`,
+  );

@@ -4,6 +4,7 @@ import { type LaneNames, otherSide, type Side } from '../../domain/names.ts';
 import { isNearLimit, walLimitBytes } from '../../domain/wal-budget.ts';
 import { formatBytes } from '../../observers/quantity.ts';
 import { glanceAtApply } from '../../postgres/apply-stop.ts';
+import { countOpenFences } from '../../postgres/fence.ts';
 import type { SlotState } from '../../postgres/replication-slot.ts';
 import type { MigrationRow } from '../../state/migration-row.ts';
 import type { Session } from '../session.ts';
@@ -21,7 +22,25 @@ export async function problems(
       (await laneProblems(database, row, lane)).map((problem) => database.session.prefix + problem),
     ),
   );
-  return [...interrupted, ...(await Promise.all(ofLanes)).flat(), ...joining(databases)];
+  const openFences = await Promise.all(
+    databases.map((database) => fenceProblems(database, row?.activeSide ?? 'source')),
+  );
+  return [
+    ...interrupted,
+    ...(await Promise.all(ofLanes)).flat(),
+    ...openFences.flat(),
+    ...joining(databases),
+  ];
+}
+
+/** On the side that follows. The next switch closes them on the side that it leaves; until then a stray writer is not refused. */
+async function fenceProblems({ session }: DatabaseState, activeSide: Side): Promise<string[]> {
+  const passive = otherSide(activeSide);
+  const count = await countOpenFences(session.side(passive));
+  if (count === 0) return [];
+  return [
+    `${session.prefix}the fence of ${count} ${count === 1 ? 'table' : 'tables'} of the ${passive} does not stop every write: ALTER TABLE ... ENABLE ALWAYS TRIGGER pgglide_fence there, then pgglide verify`,
+  ];
 }
 
 function joining(databases: readonly DatabaseState[]): string[] {

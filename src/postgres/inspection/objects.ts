@@ -10,6 +10,7 @@ import type {
   TriggerFact,
 } from '../../domain/preflight/facts.ts';
 import type { Connection } from '../connection.ts';
+import { firesInReplica } from '../replica-trigger.ts';
 import { belongsToExtension, relationInScope, schemaInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
 import { mayActAs } from './own-role.ts';
@@ -104,7 +105,7 @@ const triggersSql = (scope: Scope): Sql => sql`
   SELECT n.nspname AS "tableSchema", c.relname AS "tableName", t.tgname AS name,
     CASE t.tgenabled WHEN 'A' THEN 'always' ELSE 'replica' END AS firing
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE t.tgenabled IN ('A', 'R') AND NOT t.tgisinternal AND ${relationInScope(scope)}
+  WHERE ${firesInReplica(sql`t`)} AND ${relationInScope(scope)}
   ORDER BY 1, 2, 3`;
 
 const hashedByEnumSql = (scope: Scope): Sql => sql`

@@ -6,6 +6,7 @@
 import type { KnownName, RoutineFact, Scope } from '../../domain/preflight/facts.ts';
 import { wordsOf } from '../../domain/preflight/unqualified.ts';
 import type { Connection } from '../connection.ts';
+import { firesInReplica } from '../replica-trigger.ts';
 import { relationInScope, schemaInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
 
@@ -86,7 +87,7 @@ const usedByTables = (scope: Scope): Sql => sql`
     WHERE d.classid = 'pg_constraint'::regclass AND ${schemaInScope(scope)}
     UNION
     SELECT g.tgfoid, format('trigger %I on %s', g.tgname, t.name)
-    FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgenabled IN ('A', 'R') AND NOT g.tgisinternal)`;
+    FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND ${firesInReplica(sql`g`)})`;
 
 /** By name alone: which of several of one name is called, only the call itself knows. */
 const calledBy = (callers: readonly RoutineFact[]): Sql => {
