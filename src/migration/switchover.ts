@@ -67,10 +67,11 @@ export const PAUSED: readonly StepGroup[] = [
   [pinSnapshots, openNewSide, armReturnLink, fenceOldSide],
   commitSwitch,
 ];
+/** Past the commit point, and requests still wait. */
+export const RESUMING: readonly SwitchoverStep[] = [liftFence, resumeTraffic];
 /** After the commit point. Each can be repeated, and is, by the next command after a crash. */
 export const AFTER_COMMIT: readonly SwitchoverStep[] = [
-  liftFence,
-  resumeTraffic,
+  ...RESUMING,
   completeFence,
   startReturnLink,
   retireOutLink,
@@ -157,7 +158,7 @@ export async function rollForward(context: Switchover): Promise<StepTime[]> {
   for (const step of AFTER_COMMIT) {
     try {
       if (step === completeFence) await sleep(BREATHER_MS);
-      times.push(await timed(step, context, step === liftFence || step === resumeTraffic));
+      times.push(await timed(step, context, RESUMING.includes(step)));
     } catch (error) {
       failure ??= error;
       // No slot is given up before the way back runs.
