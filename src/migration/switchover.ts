@@ -5,6 +5,7 @@
  */
 
 import { allEnded, DeadlineError, sleep, withDeadline } from '../base/async.ts';
+import { messageOf } from '../base/message-of.ts';
 import { PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
 import type { StepTime } from '../domain/event.ts';
 import type { Switchover, SwitchoverStep } from '../engine/switchover-step.ts';
@@ -185,7 +186,7 @@ async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Pr
       context.facts.isUndone = false;
       return context.events.emit('warning', {
         code: 'undo_failed',
-        message: `${step.title}: ${error instanceof Error ? error.message : String(error)}`,
+        message: `${step.title}: ${messageOf(error)}`,
         hint: 'The next pgglide command tries it again.',
       });
     });
@@ -235,7 +236,7 @@ async function whileRenewing<T>(context: Switchover, work: () => Promise<T>): Pr
 function asAborted(error: unknown, step: SwitchoverStep | undefined, context: Switchover): unknown {
   if (error instanceof SwitchoverAbortedError || context.signal.aborted) return error;
   if (error instanceof PgglideError && error.exitCode !== 1) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   const isLate = error instanceof DeadlineError;
   return new SwitchoverAbortedError(
     isLate ? 'pause_budget_spent' : 'switchover_failed',
