@@ -1,6 +1,6 @@
 /**
- * Writes what is generated: docs/cli.md, docs/errors.md, docs/config.md, docs/checks.md, the room graph in ARCHITECTURE.md and
- * deploy/kustomize/base/pgglide.yaml.
+ * Writes what is generated: docs/cli.md, docs/errors.md, docs/config.md, docs/checks.md, the switch's steps and the room graph in
+ * ARCHITECTURE.md, and deploy/kustomize/base/pgglide.yaml.
  * `--check` writes nothing and ends with 1 when a file is not what it would be.
  */
 
@@ -14,12 +14,14 @@ import { GLOBAL_OPTIONS } from '../src/cli/global-options.ts';
 import { configKeys } from '../src/config/schema-keys.ts';
 import { ERROR_CODES } from '../src/domain/error-codes.ts';
 import { checksMarkdown } from '../src/domain/preflight/checks-markdown.ts';
+import { AFTER_COMMIT, BEFORE_PAUSE, PAUSED, RESUMING } from '../src/migration/switchover.ts';
 import { cliPage } from './cli-page.ts';
 import { configPage } from './config-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { kustomizeBase } from './kustomize-base.ts';
 import { replaceBetween } from './markdown.ts';
 import { type ModuleImports, roomGraph } from './room-graph.ts';
+import { switchBlock } from './switch-block.ts';
 
 const ARCHITECTURE = packagePath('ARCHITECTURE.md');
 
@@ -39,11 +41,23 @@ function pages(): Map<string, string> {
 
 function architecturePage(): string | undefined {
   if (!existsSync(ARCHITECTURE)) return undefined;
-  const graph = roomGraph(readImports());
-  const text = replaceBetween(readFileSync(ARCHITECTURE, 'utf8'), 'rooms', graph);
-  if (text === undefined) throw new Error('ARCHITECTURE.md has no <!-- rooms:begin --> and :end lines');
-  return text;
+  const parts = { switch: theSwitch(), rooms: roomGraph(readImports()) };
+  return Object.entries(parts).reduce(
+    (before, [name, part]) => {
+      const text = replaceBetween(before, name, part);
+      if (text === undefined) throw new Error(`ARCHITECTURE.md has no <!-- ${name}:begin --> and :end lines`);
+      return text;
+    },
+    readFileSync(ARCHITECTURE, 'utf8'),
+  );
 }
+
+const theSwitch = (): string =>
+  switchBlock([
+    { title: 'nobody waits', steps: BEFORE_PAUSE },
+    { title: 'requests wait', steps: [...PAUSED, ...RESUMING] },
+    { title: 'nobody waits', steps: AFTER_COMMIT.filter((step) => !RESUMING.includes(step)) },
+  ]);
 
 function readImports(): readonly ModuleImports[] {
   const json = execFileSync(

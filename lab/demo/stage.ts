@@ -2,13 +2,13 @@
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type EmbeddedServer, type ServerAddress, startServer } from '../../src/index.ts';
 import { connect } from '../app/connect.ts';
 import { seedDatabase } from '../app/seed.ts';
+import { freePort } from '../labctl/local/ports.ts';
 import { Children } from './child.ts';
 import type { DemoOptions } from './options.ts';
 
@@ -193,12 +193,4 @@ async function createDatabase(address: ServerAddress): Promise<void> {
   const client = await connect(address, 'shop demo');
   await client.query(`CREATE DATABASE ${DATABASE}`);
   await client.end();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

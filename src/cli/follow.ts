@@ -1,6 +1,7 @@
 /** `sync --follow`: stays while the migration lives, tells what goes wrong meanwhile and what DDL changed, and syncs again when the link has stopped. */
 
 import { sleep } from '../base/async.ts';
+import { messageOf } from '../base/message-of.ts';
 import type { Settings } from '../config/settings.ts';
 import { LockedError, RefusedError, UnreachableError } from '../domain/errors.ts';
 import type { MigrationEvent } from '../domain/event.ts';
@@ -142,7 +143,7 @@ async function watch(
 }
 
 const problemOf = (error: unknown): { readonly problem: string } => ({
-  problem: error instanceof Error ? error.message : String(error),
+  problem: messageOf(error),
 });
 
 const isStopped = ({ phase, link }: MigrationStatus): boolean =>

@@ -2,6 +2,7 @@
 
 import { parse as parseYaml } from 'yaml';
 import { UsageError } from '../domain/errors.ts';
+import { SIDES } from '../domain/names.ts';
 import { parseConninfo } from './conninfo-text.ts';
 import { nearest } from './nearest.ts';
 import { type ConfigKey, configKeys, environmentName } from './schema-keys.ts';
@@ -33,7 +34,7 @@ export function layer(file: Readonly<Tree>, env: Env, flags: ConfigFlags): Layer
     setAt(content, path.split('.'), value);
     origins.set(path, origin);
   };
-  for (const side of ['source', 'target'] as const) {
+  for (const side of SIDES) {
     const whole = content[side];
     if (typeof whole === 'string') content[side] = asServer(whole);
     const variable = environmentName(side);
@@ -45,7 +46,7 @@ export function layer(file: Readonly<Tree>, env: Env, flags: ConfigFlags): Layer
     const text = env[variable];
     if (text) put(key.path, readValue(text, key, variable), variable);
   }
-  for (const side of ['source', 'target'] as const) {
+  for (const side of SIDES) {
     const text = flags[side];
     if (text === undefined) continue;
     refusePassword(text, `--${side}`, side);

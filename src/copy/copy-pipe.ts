@@ -7,6 +7,7 @@
  */
 
 import type { Duplex } from 'node:stream';
+import { messageOf } from '../base/message-of.ts';
 import type { Side } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { Sql } from '../postgres/sql.ts';
@@ -36,7 +37,7 @@ export class PipeError extends Error {
   readonly side: Side;
   readonly index: number;
   constructor(side: Side, index: number, cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    super(messageOf(cause), { cause });
     this.name = 'PipeError';
     this.side = side;
     this.index = index;

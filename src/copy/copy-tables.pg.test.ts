@@ -5,6 +5,7 @@ import { test } from '../../test/support/fixture.ts';
 import { until } from '../base/async.ts';
 import { PgglideError } from '../domain/errors.ts';
 import type { CopyProgress } from '../domain/event.ts';
+import { SIDES } from '../domain/names.ts';
 import { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 
@@ -180,7 +181,7 @@ test('a whole table is stored frozen, so that nothing needs to read it for that 
   expect(map?.frozen).toBeGreaterThan(0.98 * (size?.blocks ?? 0));
 });
 
-for (const side of ['source', 'target'] as const) {
+for (const side of SIDES) {
   test(`the ${side}'s sessions are killed: a clear error, and only whole parts are there`, async ({
     source,
     target,

@@ -1,5 +1,6 @@
 /** Makes tables of one side hold the rows of the other's: emptied and filled in one transaction, so that readers see either. */
 
+import { messageOf } from '../base/message-of.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import type { AsideTable } from '../domain/aside.ts';
 import { PgglideError, PrerequisiteError, UnreachableError } from '../domain/errors.ts';
@@ -157,7 +158,7 @@ function failure(
   const { side, cause, names } = placed(error, tables, sides);
   const state = sqlState(cause);
   if (error instanceof PgglideError || (state === undefined && !(error instanceof PipeError))) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const details = { facts: { side, tables: names, sqlState: state }, cause };
   if (state === undefined || /^(08|57P0[1-5])/.test(state)) {
     return new UnreachableError(

@@ -1,5 +1,6 @@
 /** What the dashboard knows at one moment, and what the next look makes of it. Pure. */
 
+import { messageOf } from '../base/message-of.ts';
 import type { MigrationStatus } from '../observers/status.ts';
 import type { TableState } from '../observers/table-state.ts';
 import type { JournalEntry, Known, Seen } from './facts.ts';
@@ -55,7 +56,7 @@ export function afterLook(before: Snapshot, seen: Seen, nowMs: number): Snapshot
 
 export const afterFailure = (before: Snapshot, error: unknown): Snapshot => ({
   ...before,
-  problem: error instanceof Error ? error.message : String(error),
+  problem: messageOf(error),
 });
 
 function sameTables(before: readonly TableState[], after: readonly TableState[]): boolean {

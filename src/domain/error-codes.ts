@@ -489,8 +489,8 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   prerequisite(
     'planned_table_gone',
-    'A table that the first sync planned to move is no longer on the source.',
-    'It was dropped or renamed meanwhile: `pgglide abort`, then `pgglide sync`.',
+    'A planned table that is not copied yet is no longer on the source, or the settings leave it out now.',
+    'Left out: put `scope.schemas` and `scope.exclude` back. Dropped or renamed meanwhile: `pgglide abort`, then `pgglide sync`.',
   ),
   prerequisite(
     'repair_needs_key',

@@ -1,6 +1,7 @@
 /** Sides, links and the names of everything we create, all derived from the migration's name. */
 
 export type Side = 'source' | 'target';
+export const SIDES = ['source', 'target'] as const satisfies readonly Side[];
 export const otherSide = (side: Side): Side => (side === 'source' ? 'target' : 'source');
 
 export interface TableName {

@@ -236,38 +236,18 @@ async function prepare(
   const version = await binariesVersion(binaries);
   const record = existsSync(join(home.dataDirectory, 'PG_VERSION')) ? readRecord(home) : undefined;
   const settings = options.settings ?? {};
+  const parts = { majorVersion: options.majorVersion, version, home, binaries, account, settings };
   if (record !== undefined) {
     refuseUnlessOurs(record.majorVersion, options.majorVersion, home);
-    const { majorVersion, user, password, port } = record;
-    return {
-      majorVersion,
-      version,
-      user,
-      password,
-      home,
-      binaries,
-      account,
-      settings,
-      port: options.port ?? port,
-    };
+    const { user, password, port } = record;
+    return { ...parts, user, password, port: options.port ?? port };
   }
   const user = options.superuser ?? 'postgres';
   const password = options.password ?? randomBytes(18).toString('base64url');
   const locale = options.locale ?? (process.platform === 'linux' ? 'C.UTF-8' : 'en_US.UTF-8');
   const durable = !home.temporary && settings.fsync !== 'off';
   await initCluster({ binaries, home, account, user, password, locale, durable });
-  const port = options.port ?? (await freePort());
-  return {
-    majorVersion: options.majorVersion,
-    version,
-    user,
-    password,
-    home,
-    binaries,
-    account,
-    settings,
-    port,
-  };
+  return { ...parts, user, password, port: options.port ?? (await freePort()) };
 }
 
 function refuseUnlessOurs(found: number, wanted: number, home: Home): void {

@@ -1,6 +1,7 @@
 /** Observe, act, observe ... until the step is satisfied. */
 
 import { DeadlineError, sleep } from '../base/async.ts';
+import { messageOf } from '../base/message-of.ts';
 import { PgglideError, UnexpectedError } from '../domain/errors.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import { sqlState } from '../postgres/connection.ts';
@@ -31,7 +32,7 @@ export async function reconcile<Facts, Context extends StepContext>(
     return outcome;
   } catch (error) {
     const code = error instanceof PgglideError ? error.code : 'unexpected';
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     await context.events.emit('step-failed', { step: id, title, code, message }).catch(() => undefined);
     throw error;
   }

@@ -1,16 +1,15 @@
 /** The two ends of a migration: `complete` gives up the way back, `abort` takes away everything we made. */
 
-import { type LinkName, publisherOf, type Side, subscriberOf } from '../domain/names.ts';
+import { type LinkName, publisherOf, SIDES, type Side, subscriberOf } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
-import type { Connection } from '../postgres/connection.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
 import { countRaisedFences, dropFence } from '../postgres/fence.ts';
 import { dropHelperIndexes } from '../postgres/helper-index.ts';
 import { existingLanes, hasOtherLinks } from '../postgres/lane.ts';
 import { unlinkLargeObjects } from '../postgres/large-object.ts';
+import { hasLinkOrFence, leftoversOn } from '../postgres/leftovers.ts';
 import { dropEventTriggers } from '../postgres/noted-ddl.ts';
-import { sql } from '../postgres/sql.ts';
 import { dropLoaded, findLoaded } from '../schema/drop-loaded.ts';
 import { type ClusterChange, readClusterChanges } from '../state/cluster-change.ts';
 import { createdRoles, dropOwned, dropRoles } from '../state/created-role.ts';
@@ -140,16 +139,7 @@ async function dropUnusedSchema({ source, target, migration }: Session): Promise
     if ((await otherMigrations(target, migration)).length > 0) return;
   }
   for (const side of [target, source])
-    if ((await tableExists(side, 'installed')) && (await isUnused(side))) await dropOwnSchema(side);
-}
-
-async function isUnused(connection: Connection): Promise<boolean> {
-  const found = await connection.query(sql`
-    SELECT FROM pg_publication WHERE starts_with(pubname, 'pgglide_')
-    UNION ALL SELECT FROM pg_subscription
-      WHERE starts_with(subname, 'pgglide_') AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-    UNION ALL SELECT FROM pg_trigger WHERE tgname = 'pgglide_fence'`);
-  return found.length === 0;
+    if ((await tableExists(side, 'installed')) && !(await hasLinkOrFence(side))) await dropOwnSchema(side);
 }
 
 /** Before anything is dropped: where the application cannot be pointed at its database, all stays as it is. */
@@ -200,23 +190,9 @@ function notOurs(others: readonly string[]): string[] {
 
 async function lookForLeftovers(session: Session): Promise<string[]> {
   const found = session.databases.flatMap((database) =>
-    (['source', 'target'] as const).map(async (side) =>
-      (await leftoversOn(side, database.side(side))).map((what) => database.prefix + what),
+    SIDES.map(async (side) =>
+      (await leftoversOn(database.side(side))).map((what) => `${database.prefix}${side}: ${what}`),
     ),
   );
   return (await Promise.all(found)).flat();
-}
-
-async function leftoversOn(side: Side, connection: Connection): Promise<string[]> {
-  const rows = await connection.query<{ what: string }>(sql`
-    SELECT 'publication ' || pubname AS what FROM pg_publication WHERE starts_with(pubname, 'pgglide_')
-    UNION ALL SELECT 'subscription ' || subname FROM pg_subscription
-      WHERE starts_with(subname, 'pgglide_') AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-    UNION ALL SELECT 'replication slot ' || slot_name FROM pg_replication_slots
-      WHERE starts_with(slot_name, 'pgglide_') AND database = current_database()
-    UNION ALL SELECT 'trigger pgglide_fence on ' || tgrelid::regclass FROM pg_trigger WHERE tgname = 'pgglide_fence'
-    UNION ALL SELECT 'index ' || oid::regclass FROM pg_class WHERE relkind = 'i' AND starts_with(relname, 'pgglide_helper_')
-    UNION ALL SELECT 'event trigger ' || evtname FROM pg_event_trigger WHERE starts_with(evtname, 'pgglide_')
-    UNION ALL SELECT 'schema pgglide' FROM pg_namespace WHERE nspname = 'pgglide'`);
-  return rows.map(({ what }) => `${side}: ${what}`);
 }

@@ -1,5 +1,6 @@
 /** Where the migration stands, read from the servers. Changes nothing, and takes no lock but those of the schemas' comparison. */
 
+import { messageOf } from '../base/message-of.ts';
 import { databasePrefix, type MigrationEvent } from '../domain/event.ts';
 import { lastVerification } from '../domain/last-verification.ts';
 import type { Phase } from '../domain/phase.ts';
@@ -151,6 +152,6 @@ async function trafficState(session: Session): Promise<Traffic> {
     const { description, requests } = await traffic.observe();
     return { line: description, requests, problems: [] };
   } catch (error) {
-    return { problems: [error instanceof Error ? error.message : String(error)] };
+    return { problems: [messageOf(error)] };
   }
 }

@@ -1,5 +1,6 @@
 /** Cutover, rollback and rehearsal as commands: guards, the switchover itself, what is recorded, the exact comparison after it. */
 
+import { messageOf } from '../base/message-of.ts';
 import { PgglideError, RefusedError } from '../domain/errors.ts';
 import type { SwitchoverDirection, SwitchoverSummary, VerificationSummary } from '../domain/event.ts';
 import { lastVerification, type Trust, trustIn } from '../domain/last-verification.ts';
@@ -159,7 +160,7 @@ const announce = ({ events, direction, from, to, epoch }: Switchover): Promise<v
 async function reportAbort(context: Switchover, error: unknown): Promise<never> {
   const { direction, facts, events } = context;
   const code = error instanceof PgglideError ? error.code : 'unexpected';
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   await events.emit('switchover-aborted', {
     direction,
     step: facts.lastStep,

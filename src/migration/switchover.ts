@@ -5,6 +5,7 @@
  */
 
 import { allEnded, DeadlineError, sleep, withDeadline } from '../base/async.ts';
+import { messageOf } from '../base/message-of.ts';
 import { PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
 import type { StepTime } from '../domain/event.ts';
 import type { Switchover, SwitchoverStep } from '../engine/switchover-step.ts';
@@ -67,10 +68,11 @@ export const PAUSED: readonly StepGroup[] = [
   [pinSnapshots, openNewSide, armReturnLink, fenceOldSide],
   commitSwitch,
 ];
+/** Past the commit point, and requests still wait. */
+export const RESUMING: readonly SwitchoverStep[] = [liftFence, resumeTraffic];
 /** After the commit point. Each can be repeated, and is, by the next command after a crash. */
 export const AFTER_COMMIT: readonly SwitchoverStep[] = [
-  liftFence,
-  resumeTraffic,
+  ...RESUMING,
   completeFence,
   startReturnLink,
   retireOutLink,
@@ -157,7 +159,7 @@ export async function rollForward(context: Switchover): Promise<StepTime[]> {
   for (const step of AFTER_COMMIT) {
     try {
       if (step === completeFence) await sleep(BREATHER_MS);
-      times.push(await timed(step, context, step === liftFence || step === resumeTraffic));
+      times.push(await timed(step, context, RESUMING.includes(step)));
     } catch (error) {
       failure ??= error;
       // No slot is given up before the way back runs.
@@ -184,7 +186,7 @@ async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Pr
       context.facts.isUndone = false;
       return context.events.emit('warning', {
         code: 'undo_failed',
-        message: `${step.title}: ${error instanceof Error ? error.message : String(error)}`,
+        message: `${step.title}: ${messageOf(error)}`,
         hint: 'The next pgglide command tries it again.',
       });
     });
@@ -234,7 +236,7 @@ async function whileRenewing<T>(context: Switchover, work: () => Promise<T>): Pr
 function asAborted(error: unknown, step: SwitchoverStep | undefined, context: Switchover): unknown {
   if (error instanceof SwitchoverAbortedError || context.signal.aborted) return error;
   if (error instanceof PgglideError && error.exitCode !== 1) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   const isLate = error instanceof DeadlineError;
   return new SwitchoverAbortedError(
     isLate ? 'pause_budget_spent' : 'switchover_failed',

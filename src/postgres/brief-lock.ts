@@ -5,6 +5,7 @@
  */
 
 import { sleep } from '../base/async.ts';
+import { messageOf } from '../base/message-of.ts';
 import { PrerequisiteError } from '../domain/errors.ts';
 import { type Connection, sqlState } from './connection.ts';
 import { literal, type Sql, sql } from './sql.ts';
@@ -83,7 +84,7 @@ async function lockNotAvailable(
       ORDER BY xact_start LIMIT 5`)
     .catch(() => []);
   const who = holders.map(({ pid, user, state, query }) => `pid ${pid} (${user}, ${state}): ${query}`);
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return new PrerequisiteError(
     'lock_not_available',
     `A lock could not be had within ${timeoutMs / 1000} s without making others wait: ${reason}`,

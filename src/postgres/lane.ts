@@ -3,6 +3,7 @@
 import { type LaneNames, type LinkName, laneNames, linkPrefix } from '../domain/names.ts';
 import type { Connection } from './connection.ts';
 import { sql } from './sql.ts';
+import { OF_THIS_DATABASE } from './subscription.ts';
 
 /** In order of their number; empty before the first sync. */
 export async function existingLanes(
@@ -24,7 +25,7 @@ export async function hasOtherLinks(connection: Connection, migration: string): 
     SELECT FROM (
       SELECT pubname FROM pg_publication UNION ALL
       SELECT subname FROM pg_subscription
-      WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) AS link(name)
+      WHERE ${OF_THIS_DATABASE}) AS link(name)
     WHERE starts_with(name, 'pgglide_') AND NOT starts_with(name, ${linkPrefix(migration)})`);
   return found.length > 0;
 }

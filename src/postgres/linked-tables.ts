@@ -4,6 +4,7 @@ import { type LinkName, OWN_SCHEMA, qualified, type TableName } from '../domain/
 import type { Connection } from './connection.ts';
 import { existingLanes } from './lane.ts';
 import { sql } from './sql.ts';
+import { OF_THIS_DATABASE } from './subscription.ts';
 
 /** Of one link, qualified() names. */
 export interface LinkedTables {
@@ -56,8 +57,6 @@ async function countSubscriptions(subscriber: Connection, subscriptions: readonl
     WHERE s.subname = ANY (${subscriptions}::text[]) AND ${OF_THIS_DATABASE}`);
   return count;
 }
-
-const OF_THIS_DATABASE = sql`s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
 export const isLinked = ({ published, followed }: LinkedTables, table: TableName): boolean =>
   published.has(qualified(table)) && followed.has(qualified(table));

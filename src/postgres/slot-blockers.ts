@@ -1,5 +1,6 @@
 /** Why the creation of a slot waits, and why it is refused. */
 
+import { messageOf } from '../base/message-of.ts';
 import { PrerequisiteError, UnreachableError } from '../domain/errors.ts';
 import type { Connection } from './connection.ts';
 import { sqlState } from './connection.ts';
@@ -85,7 +86,7 @@ export function slotRefusal(name: string, error: unknown): unknown {
   const cause = error instanceof UnreachableError ? error.cause : error;
   const refused = REFUSALS[sqlState(cause) ?? ''];
   if (refused === undefined) return error;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return new PrerequisiteError(refused.code, `Slot ${name} cannot be created: ${reason}`, {
     hint: refused.hint,
     facts: { slot: name },

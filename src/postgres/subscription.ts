@@ -6,6 +6,9 @@ import { withBriefLock } from './brief-lock.ts';
 import type { Connection } from './connection.ts';
 import { ident, literal, type Sql, sql, trusted } from './sql.ts';
 
+/** Subscriptions are the cluster's. */
+export const OF_THIS_DATABASE = sql`subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+
 export interface SubscriptionState {
   readonly name: string;
   readonly oid: number;
@@ -112,7 +115,7 @@ export async function subscriptionState(
         coalesce(bool_or(coalesce(b.backend_start, '-infinity') < clock_timestamp() - ${STEADY_AFTER}), false) AS steady
       FROM pg_stat_subscription a LEFT JOIN pg_stat_activity b ON b.pid = a.pid
       WHERE a.subid = s.oid AND a.pid IS NOT NULL) w
-    WHERE s.subname = ${name} AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`);
+    WHERE s.subname = ${name} AND ${OF_THIS_DATABASE}`);
   if (row === undefined) return undefined;
   return {
     name,
@@ -129,7 +132,7 @@ export async function subscriptionState(
 export async function enabledSubscriptions(connection: Connection): Promise<Set<string>> {
   const rows = await connection.query<{ name: string }>(sql`
     SELECT subname AS name FROM pg_subscription
-    WHERE subenabled AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`);
+    WHERE subenabled AND ${OF_THIS_DATABASE}`);
   return new Set(rows.map(({ name }) => name));
 }
 
@@ -142,7 +145,7 @@ export async function subscriptionsOfOthers(
   const rows = await connection.query<{ name: string }>(sql`
     SELECT s.subname AS name FROM pg_subscription s
     WHERE s.subenabled AND s.subname !~ '^pgglide_'
-      AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND ${OF_THIS_DATABASE}
       AND EXISTS (
         SELECT FROM pg_subscription_rel r
         JOIN pg_class c ON c.oid = coalesce(pg_partition_root(r.srrelid), r.srrelid)

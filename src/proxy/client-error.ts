@@ -1,5 +1,6 @@
 /** An error that a client is to see, in PostgreSQL's own form. */
 
+import { messageOf } from '../base/message-of.ts';
 import { errorResponse, type ServerErrorFields } from '../wire/backend.ts';
 
 export class ClientError extends Error {
@@ -29,7 +30,7 @@ export class ServerRefusal extends Error {
 /** The ErrorResponse for whatever went wrong while a client was being connected. */
 export function responseFor(error: unknown): Buffer {
   if (error instanceof ClientError || error instanceof ServerRefusal) return error.response;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return errorResponse({
     severity: 'FATAL',
     code: '08006',

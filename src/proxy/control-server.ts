@@ -3,6 +3,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { z } from 'zod';
+import { messageOf } from '../base/message-of.ts';
 import { inUrl, isLoopback } from '../config/host-and-port.ts';
 import { UsageError } from '../domain/errors.ts';
 import { guarded } from './control-guard.ts';
@@ -147,7 +148,7 @@ async function answer(
     else
       reply(response, 500, {
         code: 'proxy_failed',
-        message: error instanceof Error ? error.message : String(error),
+        message: messageOf(error),
       });
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
+import { messageOf } from '../base/message-of.ts';
 import type { Side } from '../domain/names.ts';
 import {
   backendKeyData,
@@ -358,7 +359,7 @@ export class Session {
     try {
       end = this.#clientScanner.scan(bytes, 0, this.#clientVisitor);
     } catch (error) {
-      this.end({ code: '08P01', message: error instanceof Error ? error.message : String(error) });
+      this.end({ code: '08P01', message: messageOf(error) });
       return;
     }
     if (end > 0 && !server.socket.write(end === bytes.length ? bytes : bytes.subarray(0, end))) {

@@ -2,6 +2,7 @@
 
 import type net from 'node:net';
 import { sleep, withDeadline } from '../base/async.ts';
+import { messageOf } from '../base/message-of.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { ClientError, responseFor } from './client-error.ts';
 import type { CancelRequest, LoggedInClient } from './client-login.ts';
@@ -126,9 +127,7 @@ class Clients implements Serving {
       // Nobody waits yet at the start, and before a commit point there is a way back.
       if (!this.#hasStarted || kept.isSwitching) throw error;
       removeStateFile(stateFile);
-      warn?.(
-        `The state file could not be written: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      warn?.(`The state file could not be written: ${messageOf(error)}`);
     }
   }
 
@@ -151,7 +150,7 @@ class Clients implements Serving {
       const row = await withDeadline('the migration row', ASK_TRUTH_TIMEOUT_MS, asked);
       return { row: row ?? 'no-migration', why: 'it has no migration, and the state file does not tell' };
     } catch (error) {
-      return { row: 'unreadable', why: error instanceof Error ? error.message : String(error) };
+      return { row: 'unreadable', why: messageOf(error) };
     }
   }
 

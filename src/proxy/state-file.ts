@@ -1,7 +1,7 @@
 /** Where traffic points, kept across restarts: replaced by an atomic rename, so that it is never half written. */
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import type { Side } from '../domain/names.ts';
+import { SIDES, type Side } from '../domain/names.ts';
 import type { Direction } from './options.ts';
 
 export interface KeptDirection extends Direction {
@@ -36,7 +36,7 @@ export function keptFor(
   kept: KeptDirection | undefined,
 ): KeptDirection | 'other-servers' | undefined {
   if (kept?.server === undefined || kept.server === servers[kept.side]) return kept;
-  const side = (['source', 'target'] as const).find((each) => servers[each] === kept.server);
+  const side = SIDES.find((each) => servers[each] === kept.server);
   return side === undefined ? 'other-servers' : { ...kept, side, epoch: 0 };
 }
 

@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DeadlineError, inParallel, sleep, withDeadline } from '../base/async.ts';
+import { messageOf } from '../base/message-of.ts';
 import type { Side } from '../domain/names.ts';
 import type { ServerErrorFields } from '../wire/backend.ts';
 import { ClientError } from './client-error.ts';
@@ -292,7 +293,7 @@ export class Traffic {
     } catch (error) {
       // One that began in a former switch's preparation says nothing about this one.
       if (session.isClosed || this.#standbySide !== side) return;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const failure = `${session.client.user}@${session.client.database}: ${reason}`;
       if (!this.#standbyFailures.includes(failure) && this.#standbyFailures.length < 100)
         this.#standbyFailures.push(failure);
@@ -328,7 +329,7 @@ export class Traffic {
     } catch (error) {
       session.standby?.connection.destroy();
       // The other side does not take it now. Here it can be served: that is for the owner of the pause to know.
-      session.obstacle = error instanceof Error ? error.message : String(error);
+      session.obstacle = messageOf(error);
     }
   }
 
@@ -471,7 +472,7 @@ export class Traffic {
       this.#moveNow(session, side);
     } catch (error) {
       if (session.isClosed) return;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (session.waitingSinceMs !== undefined || !session.isIdle) this.#waits.failed += 1;
       this.totals.failedByProxy += 1;
       session.end({

@@ -1,6 +1,7 @@
 /** Questions and answers between the proxy and its workers, in both directions, over the pipe that Node opens to a child. */
 
 import type { Socket } from 'node:net';
+import { messageOf } from '../base/message-of.ts';
 import { ControlRefusal } from './control-refusal.ts';
 
 /** A ChildProcess, or `process` in the child itself. */
@@ -107,7 +108,7 @@ export class WorkerChannel {
 const wired = (error: unknown): WiredError =>
   error instanceof ControlRefusal
     ? { message: error.message, status: error.status, code: error.code, hint: error.hint }
-    : { message: error instanceof Error ? error.message : String(error) };
+    : { message: messageOf(error) };
 
 const unwired = ({ message, status, code, hint }: WiredError): Error =>
   status === undefined || code === undefined

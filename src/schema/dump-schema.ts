@@ -1,5 +1,6 @@
 /** The source's schema as named, ordered, restartable statements. */
 
+import { messageOf } from '../base/message-of.ts';
 import { type ServerAddress, SYSTEM_AUTHORITIES } from '../config/server-address.ts';
 import { PrerequisiteError, UsageError } from '../domain/errors.ts';
 import { OWN_SCHEMA } from '../domain/names.ts';
@@ -140,7 +141,7 @@ async function run(
   } catch (error) {
     signal?.throwIfAborted();
     if (sqlState(error) !== undefined) throw error;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw new PrerequisiteError('schema_dump_failed', `The source's schema cannot be dumped: ${message}`, {
       hint:
         connection.lost === undefined

@@ -3,7 +3,7 @@
  * there are the source's classes alone, as they were when its schema was dumped.
  */
 
-import type { Side } from '../domain/names.ts';
+import { SIDES, type Side } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
 
@@ -57,7 +57,7 @@ export async function readUnlikeObjects(
   const classes = new Map<string, Record<Side, Record<string, string>>>();
   for (const row of rows) {
     const objects = classes.get(row.class) ?? { source: {}, target: {} };
-    for (const side of ['source', 'target'] as const) {
+    for (const side of SIDES) {
       const definition = row[side];
       if (definition !== null) objects[side][row.key] = definition;
     }
@@ -84,8 +84,7 @@ export async function saveRecordedClass<Objects extends object>(
   name: string,
   objects: Readonly<Record<Side, Objects>>,
 ): Promise<void> {
-  for (const side of ['source', 'target'] as const)
-    await saveClassOf(target, migration, side, name, objects[side]);
+  for (const side of SIDES) await saveClassOf(target, migration, side, name, objects[side]);
 }
 
 export async function saveClassOf(

@@ -1,6 +1,6 @@
 import { allEnded } from '../base/async.ts';
 import { SwitchoverAbortedError } from '../domain/errors.ts';
-import type { Side } from '../domain/names.ts';
+import { SIDES, type Side } from '../domain/names.ts';
 import { SCHEMA_CHANGE_HINT } from '../domain/schema-change.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import type { Connection } from '../postgres/connection.ts';
@@ -52,7 +52,7 @@ export async function findDrift({ source, target, migration, scope }: Ends): Pro
   const [onSource, onTarget] = await allEnded([schemaHash(source, scope), schemaHash(target, scope)]);
   const hashes = { source: onSource, target: onTarget };
   const drifts: Drift[] = [];
-  for (const side of ['source', 'target'] as const) {
+  for (const side of SIDES) {
     if (hashes[side] === recorded[side]) continue;
     const differences: SchemaDifference[] = [];
     await readSchema(side === 'source' ? source : target, scope, async (name, now) => {

@@ -262,9 +262,9 @@ async function asOfSnapshot(
     if (current !== undefined) return current;
     throw new PrerequisiteError(
       'planned_table_gone',
-      `Table ${qualified(table)} of the plan is no longer on the source`,
+      `Table ${qualified(table)} of the plan is no longer among the source’s`,
       {
-        hint: 'It was dropped or renamed since the first sync: run pgglide abort, then pgglide sync.',
+        hint: 'Left out by the settings since the first sync: put scope.schemas and scope.exclude back. Dropped or renamed: run pgglide abort, then pgglide sync.',
         facts: { table: qualified(table) },
       },
     );

@@ -1,10 +1,8 @@
 import { allEnded } from '../base/async.ts';
-import type { Side } from '../domain/names.ts';
+import { SIDES, type Side } from '../domain/names.ts';
 import type { Step, StepContext } from '../engine/step.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { createEventTriggers, isDdlNoted, isRefused, recordRefusal } from '../postgres/noted-ddl.ts';
-
-const SIDES: readonly Side[] = ['source', 'target'];
 
 /** Sides that have no event triggers yet, and where our role has not been refused them. */
 type Facts = readonly Side[];

@@ -1,6 +1,6 @@
 import { allEnded } from '../base/async.ts';
 import { DifferenceError } from '../domain/errors.ts';
-import type { Side } from '../domain/names.ts';
+import { SIDES, type Side } from '../domain/names.ts';
 import type { Step, StepContext } from '../engine/step.ts';
 import { type BothClasses, describeDifferences, driftOf, newDifferences } from '../schema/drift.ts';
 import type { SchemaDifference } from '../schema/fingerprint/compare-schemas.ts';
@@ -93,13 +93,13 @@ class Found {
 
   add(record: BothClasses, { name, objects, acrossVersions }: ClassOfBoth): void {
     this.differences.push(...newDifferences(name, record, objects, { acrossVersions }));
-    for (const side of ['source', 'target'] as const)
+    for (const side of SIDES)
       if (driftOf(name, record[side], objects[side]).length > 0) this.changed.add(side);
   }
 }
 
 function differ({ differences, changed }: Found): DifferenceError {
-  const sides = (['source', 'target'] as const).filter((side) => changed.has(side));
+  const sides = SIDES.filter((side) => changed.has(side));
   return new DifferenceError(
     'schema_differs',
     `The schema of the ${sides.join(' and the ')} changed, and the sides differ: ${describeDifferences(differences)}`,

@@ -9,6 +9,7 @@
 import { readFileSync } from 'node:fs';
 import type { V1Pod } from '@kubernetes/client-node';
 import { DeadlineError, until } from '../base/async.ts';
+import { messageOf } from '../base/message-of.ts';
 import { authoritiesFile, type ServerAddress } from '../config/server-address.ts';
 import type { KubernetesApplication, KubernetesTraffic } from '../config/settings.ts';
 import { PrerequisiteError, SwitchoverAbortedError } from '../domain/errors.ts';
@@ -334,8 +335,6 @@ async function undone(error: unknown, work: Promise<void>): Promise<void> {
     );
   });
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const markOf = (workload: Workload | undefined): string | undefined =>
   workload?.spec?.template.metadata?.annotations?.[THROUGH_PROXY];

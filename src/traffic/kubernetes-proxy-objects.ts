@@ -10,7 +10,7 @@ import type {
 import { stringify } from 'yaml';
 import { type ServerAddress, SYSTEM_AUTHORITIES } from '../config/server-address.ts';
 import type { KubernetesTraffic } from '../config/settings.ts';
-import type { Side } from '../domain/names.ts';
+import { SIDES, type Side } from '../domain/names.ts';
 import type { NamedObject, ObjectRef } from '../kubernetes/cluster.ts';
 import { objectName, ownLabels } from '../kubernetes/manifests/own-names.ts';
 import type { Endpoint } from './database-endpoint.ts';
@@ -189,7 +189,7 @@ const fileName = (side: Side, key: string): string => `${side}-${key}`;
 function secretFiles(input: ProxyObjects): Record<string, string> {
   const { servers, tlsSecret } = input.traffic;
   const files: Record<string, string> = {};
-  for (const side of ['source', 'target'] as const) {
+  for (const side of SIDES) {
     const { password } = servers[side];
     if (password !== undefined) files[fileName(side, 'password')] = password;
     for (const key of CERTIFICATES) {

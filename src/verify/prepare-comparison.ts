@@ -2,7 +2,7 @@
 
 import { DifferenceError } from '../domain/errors.ts';
 import type { VerificationTable } from '../domain/event.ts';
-import { qualified } from '../domain/names.ts';
+import { qualified, SIDES } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { type BothSides, onBothSides } from './both-sides.ts';
@@ -29,7 +29,7 @@ export async function readComparedTables(
   tables: readonly PlannedTable[],
 ): Promise<ComparedTable[]> {
   const catalogs = await onBothSides((side) => readTableCatalog(connections[side], tables));
-  for (const side of ['source', 'target'] as const) {
+  for (const side of SIDES) {
     const missing = missingTables(tables, catalogs[side]).map(qualified);
     if (missing.length === 0) continue;
     throw new DifferenceError('table_missing', `Not on the ${side}: ${missing.join(', ')}`, {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { packagePath } from '../../src/base/package-root.ts';
-import type { Side } from '../../src/domain/names.ts';
+import { SIDES, type Side } from '../../src/domain/names.ts';
 import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
 import { type Ended, Tool } from '../e2e/tool.ts';
 
@@ -52,7 +52,7 @@ export class Bed implements AsyncDisposable {
 
   static async create(options: BedOptions): Promise<Bed> {
     const bed = new Bed(await mkdtemp(join(tmpdir(), 'pgglide-cli-')), options);
-    for (const side of ['source', 'target'] as const) {
+    for (const side of SIDES) {
       await rows(options[side], 'postgres', `CREATE DATABASE ${bed.database[side]}`);
     }
     if (options.schema !== undefined) await bed.rows('source', options.schema);
@@ -91,7 +91,7 @@ export class Bed implements AsyncDisposable {
   /** What is there, on both servers. */
   async inventory(): Promise<readonly string[]> {
     const both = await Promise.all(
-      (['source', 'target'] as const).map(async (side) => {
+      SIDES.map(async (side) => {
         const found = await this.rows<{ what: string }>(side, INVENTORY);
         return found.map(({ what }) => `${side}: ${what}`);
       }),
@@ -116,7 +116,7 @@ export class Bed implements AsyncDisposable {
 
   async #configure(): Promise<void> {
     const { ports, passwords, config } = this.#options;
-    const sides = (['source', 'target'] as const).map((side) => {
+    const sides = SIDES.map((side) => {
       const { user, host, port, password } = this.#options[side];
       return { side, user, host, port: ports?.[side] ?? port, password: passwords?.[side] ?? password };
     });

@@ -3,7 +3,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +13,7 @@ import { type Outcome, readLedger, succeeded } from '../../lab/load/ledger.ts';
 import { until } from '../../src/base/async.ts';
 import { otherSide, type Side } from '../../src/domain/names.ts';
 import { type EmbeddedServer, startServer } from '../../src/embedded/embedded-server.ts';
+import { freePort } from '../../src/embedded/port.ts';
 import type { MigrationStatus } from '../../src/observers/status.ts';
 import type { ProxyState } from '../../src/proxy/control-types.ts';
 import { type RunningPgBouncer, startPgBouncer } from '../support/pgbouncer.ts';
@@ -406,12 +406,4 @@ async function createDatabase(server: EmbeddedServer, name: string): Promise<voi
   await client.connect();
   await client.query(`CREATE DATABASE ${name}`);
   await client.end();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -6,7 +6,7 @@ import type { V1Deployment, V1Job, V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../src/base/async.ts';
 import { manifest, onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
-import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres.ts';
+import { type ClusterPostgres, startPair } from '../support/cluster-postgres.ts';
 import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
 
 const NAME = 'pgglide-dashboard-test-dashboard';
@@ -39,10 +39,7 @@ onCluster('the dashboard in a cluster', () => {
 
   beforeAll(async () => {
     namespace = await openNamespace();
-    [source, target] = await Promise.all([
-      startPostgres(namespace.cluster, { name: 'pg15', major: 15, database: 'shop' }),
-      startPostgres(namespace.cluster, { name: 'pg16', major: 16, database: 'shop' }),
-    ]);
+    [source, target] = await startPair(namespace.cluster);
     await source.query('CREATE TABLE orders (id int PRIMARY KEY)');
   });
   afterAll(async () => {

@@ -8,7 +8,7 @@ import type { CoreV1Event, V1Job, V1Lease, V1Pod } from '@kubernetes/client-node
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../src/base/async.ts';
 import { onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
-import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres.ts';
+import { type ClusterPostgres, startPair } from '../support/cluster-postgres.ts';
 import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
 
 const JOB = 'pgglide-job-test-sync';
@@ -24,10 +24,7 @@ onCluster('the tool as a Job', () => {
 
   beforeAll(async () => {
     namespace = await openNamespace();
-    [source, target] = await Promise.all([
-      startPostgres(namespace.cluster, { name: 'pg15', major: 15, database: 'shop' }),
-      startPostgres(namespace.cluster, { name: 'pg16', major: 16, database: 'shop' }),
-    ]);
+    [source, target] = await startPair(namespace.cluster);
     for (let table = 1; table <= TABLES; table++) {
       await source.query(
         `CREATE TABLE t${table} AS SELECT id, repeat(md5(id::text), 8) AS text FROM generate_series(1, 36000) id`,

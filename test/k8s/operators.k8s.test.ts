@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { until } from '../../src/base/async.ts';
 import { manifest, onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
-import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres.ts';
+import { type ClusterPostgres, startPair } from '../support/cluster-postgres.ts';
 import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
 import { limitedUser } from '../support/limited-user.ts';
 import { selfSigned } from '../support/self-signed.ts';
@@ -24,10 +24,7 @@ onCluster('servers by their operator’s cluster', () => {
     namespace = await openNamespace();
     const tls = await certificateFor(namespace.name);
     certificate = tls.cert;
-    [source, target] = await Promise.all([
-      startPostgres(namespace.cluster, { name: 'pg15', major: 15, database: 'shop', tls }),
-      startPostgres(namespace.cluster, { name: 'pg16', major: 16, database: 'shop', tls }),
-    ]);
+    [source, target] = await startPair(namespace.cluster, tls);
     await source.query('CREATE TABLE t AS SELECT id FROM generate_series(1, 1000) id');
     await source.query('ALTER TABLE t ADD PRIMARY KEY (id)');
     await cloudnative('shop-15', source);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { until } from '../../src/base/async.ts';
 import { onCluster, openNamespace, type TestNamespace } from '../support/cluster.ts';
-import { type ClusterPostgres, startPostgres } from '../support/cluster-postgres.ts';
+import { type ClusterPostgres, startPair } from '../support/cluster-postgres.ts';
 import { runTool, TEST_IMAGE } from '../support/cluster-tool.ts';
 import { startApplication } from '../support/light-application.ts';
 
@@ -19,10 +19,7 @@ onCluster('a cutover as a Job', () => {
 
   beforeAll(async () => {
     namespace = await openNamespace();
-    [source, target] = await Promise.all([
-      startPostgres(namespace.cluster, { name: 'pg15', major: 15, database: 'shop' }),
-      startPostgres(namespace.cluster, { name: 'pg16', major: 16, database: 'shop' }),
-    ]);
+    [source, target] = await startPair(namespace.cluster);
     for (const server of [source, target]) await server.query('CREATE DATABASE billing');
     for (const database of DATABASES) {
       await source.query('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (7)', database);

@@ -2,6 +2,7 @@
 
 import type pg from 'pg';
 import { describe, expect, vi } from 'vitest';
+import { SIDES } from '../../src/domain/names.ts';
 import type { Database } from '../support/database.ts';
 import { bound, holdSubscriptionSql, openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
@@ -101,8 +102,7 @@ describe('two databases', () => {
         const { summary, verification } = await scene[direction]();
         expect(summary).toMatchObject({ direction, sequences: 4, waits: { failedRequests: 0 } });
         expect(verification).toMatchObject({ equal: true, mode: 'pinned', sequencesEqual: true });
-        const [open, shut] =
-          direction === 'cutover' ? (['target', 'source'] as const) : (['source', 'target'] as const);
+        const [open, shut] = direction === 'cutover' ? (['target', 'source'] as const) : SIDES;
         await expect({ source, target }[shut].exec(insert)).rejects.toMatchObject(REFUSED);
         await expect(billing[shut].exec(insert)).rejects.toMatchObject(REFUSED);
         await { source, target }[open].exec(insert);

@@ -62,6 +62,16 @@ export async function startPostgres(
   return { name, password, port: tunnel.port, query, [Symbol.asyncDispose]: tunnel.close };
 }
 
+/** An old and a new one, side by side. */
+export const startPair = (
+  cluster: Cluster,
+  tls?: ClusterPostgresOptions['tls'],
+): Promise<[ClusterPostgres, ClusterPostgres]> =>
+  Promise.all([
+    startPostgres(cluster, { name: 'pg15', major: 15, database: 'shop', ...(tls ? { tls } : {}) }),
+    startPostgres(cluster, { name: 'pg16', major: 16, database: 'shop', ...(tls ? { tls } : {}) }),
+  ]);
+
 /** A port of this machine that leads to the pod's. */
 async function openTunnel(connect: () => Promise<Duplex>): Promise<{ port: number; close(): Promise<void> }> {
   const server = createServer((socket) => {

@@ -5,6 +5,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
 import { until } from '../../src/base/async.ts';
+import { freePort } from '../../src/embedded/port.ts';
 
 export interface PgBouncerOptions {
   /** Holds its files; opened to all, because PgBouncer runs as nobody where we are root. */
@@ -77,12 +78,4 @@ function accepts(port: number): Promise<boolean> {
     });
     socket.on('error', () => resolve(false));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,9 +1,9 @@
 /** PGG151 to 154: what runs now and stands in the way. */
 
-import { qualified, type Side } from '../names.ts';
+import { qualified, SIDES, type Side } from '../names.ts';
 import { numberOf, serverOf, type TransactionFact } from './facts.ts';
 import { quoteName, quoteTable, quoteText } from './quote.ts';
-import { couldNotLook, type Report, type Rule, SIDES } from './rule.ts';
+import { couldNotLook, type Report, type Rule } from './rule.ts';
 import type { Thresholds } from './thresholds.ts';
 import { inWords } from './words.ts';
 

@@ -1,10 +1,10 @@
 /** PGG104, 120 to 123, 126, 127: is there room for what we add? */
 
 import type { RuleText } from '../finding.ts';
-import type { Side } from '../names.ts';
+import { SIDES, type Side } from '../names.ts';
 import { isUnderWay, majorVersion, numberOf, type ServerFacts, serverOf } from './facts.ts';
 import { changeSetting } from './fix.ts';
-import { type Report, type Rule, SIDES } from './rule.ts';
+import type { Report, Rule } from './rule.ts';
 import type { Thresholds } from './thresholds.ts';
 import { counted } from './words.ts';
 

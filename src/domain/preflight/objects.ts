@@ -1,6 +1,6 @@
 /** PGG160 to 168, 185: what logical replication does not carry, or what others have set up. */
 
-import { linkPrefix, otherSide, qualified, type Side } from '../names.ts';
+import { linkPrefix, otherSide, qualified, SIDES, type Side } from '../names.ts';
 import {
   isUnderWay,
   type PreflightFacts,
@@ -10,7 +10,7 @@ import {
   serverOf,
 } from './facts.ts';
 import { quoteName, quoteTable, quoteText } from './quote.ts';
-import { type Report, type Rule, SIDES } from './rule.ts';
+import type { Report, Rule } from './rule.ts';
 import { bytesInWords, some } from './words.ts';
 
 const unlogged: Rule = {

@@ -1,9 +1,9 @@
 /** PGG137, 170 to 176: what our roles may do, and the GRANTs for what they may not. */
 
-import { qualified, type Side } from '../names.ts';
+import { qualified, SIDES, type Side } from '../names.ts';
 import { majorVersion, type OwnRole, type PreflightFacts, type ServerFacts, serverOf } from './facts.ts';
 import { quoteName } from './quote.ts';
-import { type Report, type Rule, SIDES } from './rule.ts';
+import type { Report, Rule } from './rule.ts';
 import { some } from './words.ts';
 
 const MANAGED_SUPERUSER: Readonly<Record<string, string>> = {

@@ -15,8 +15,6 @@ export interface Rule extends RuleText {
   readonly passed?: (facts: PreflightFacts) => string;
 }
 
-export const SIDES: readonly Side[] = ['source', 'target'];
-
 /** What to report when the role may not see what the rule needs. */
 export const couldNotLook = (what: string, server: Side, fix: string): Report => ({
   severity: 'warning',

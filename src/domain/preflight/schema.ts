@@ -1,9 +1,9 @@
 /** PGG138 to 142, 144, 145: parts of the schema that behave differently under replication. */
 
-import { OWN_SCHEMA, qualified } from '../names.ts';
+import { OWN_SCHEMA, qualified, SIDES } from '../names.ts';
 import { serverOf, type TriggerFact } from './facts.ts';
 import { quoteName, quoteTable } from './quote.ts';
-import { type Report, type Rule, SIDES } from './rule.ts';
+import type { Report, Rule } from './rule.ts';
 import { unqualifiedNames } from './unqualified.ts';
 import { some } from './words.ts';
 

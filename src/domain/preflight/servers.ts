@@ -1,8 +1,9 @@
 /** PGG102, 103, 113, 118, 119, 181, 184: which servers these are and whether they can take part. */
 
+import { SIDES } from '../names.ts';
 import { majorVersion, type PreflightFacts, serverOf, settingOf } from './facts.ts';
 import { changeSetting, setForDatabase } from './fix.ts';
-import { type Report, type Rule, SIDES } from './rule.ts';
+import type { Report, Rule } from './rule.ts';
 import { inWords } from './words.ts';
 
 const OLDEST_SUPPORTED = 13;

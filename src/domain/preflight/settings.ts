@@ -1,5 +1,6 @@
 /** PGG107 to 109, 114, 115: settings that our sessions, or the application's after the switch, would stumble over. */
 
+import { SIDES } from '../names.ts';
 import { UNLISTED_SETTINGS } from '../unlisted-settings.ts';
 import {
   majorVersion,
@@ -11,7 +12,7 @@ import {
 } from './facts.ts';
 import { changeSetting, RELOAD, setForDatabase, setForOurRole } from './fix.ts';
 import { quoteName } from './quote.ts';
-import { type Report, type Rule, SIDES } from './rule.ts';
+import type { Report, Rule } from './rule.ts';
 import { some } from './words.ts';
 
 const TIMEOUTS = [

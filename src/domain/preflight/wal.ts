@@ -1,9 +1,9 @@
 /** PGG101, 116, 124, 125, 128: what the WAL must carry, and for how long it is kept. */
 
-import type { Side } from '../names.ts';
+import { SIDES, type Side } from '../names.ts';
 import { numberOf, type ServerFacts, serverOf, settingOf } from './facts.ts';
 import { changeSetting, setForOurRole } from './fix.ts';
-import { type Report, type Rule, SIDES } from './rule.ts';
+import type { Report, Rule } from './rule.ts';
 import type { Thresholds } from './thresholds.ts';
 import { bytesInWords, inWords } from './words.ts';
 

@@ -2,6 +2,7 @@ import { describe, expect } from 'vitest';
 import type { Database } from '../../../test/support/database.ts';
 import { test } from '../../../test/support/fixture.ts';
 import { mend, troubles } from '../../../test/support/preflight.ts';
+import { SIDES } from '../../domain/names.ts';
 
 test('case 24: an unlogged table is copied, not replicated, until it is logged', async ({
   source,
@@ -38,7 +39,7 @@ test('case 24: materialized views and foreign tables are noted', async ({ source
 });
 
 describe('case 38: event triggers', () => {
-  for (const side of ['source', 'target'] as const) {
+  for (const side of SIDES) {
     test(`on the ${side}`, async ({ source, target }) => {
       const pair = { source, target };
       await pair[side].exec(`CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';

@@ -4,6 +4,7 @@ import { test } from '../../../test/support/fixture.ts';
 import { check, factsOf, mend, type Pair, run, troubles } from '../../../test/support/preflight.ts';
 import { until } from '../../base/async.ts';
 import type { RuleId } from '../../domain/finding.ts';
+import { SIDES } from '../../domain/names.ts';
 import { Connection } from '../connection.ts';
 import { sql, trusted } from '../sql.ts';
 
@@ -74,7 +75,7 @@ test('case 22: and what the way back needs', async ({ source, target }) => {
   expect(finding('PGG173', 'target')?.fix).toBe(`GRANT pg_create_subscription TO ${target.name}_mig;`);
   await grantAll(asRole, { source, target }, { wantsReverse: true });
   expect((await check(asRole)).filter(({ severity }) => severity === 'blocker')).toEqual([]);
-  for (const side of ['source', 'target'] as const) {
+  for (const side of SIDES) {
     await using session = await Connection.open(asRole[side].address, { purpose: 'advance' });
     const name = `${source.name}_${side}`;
     await session.query(sql`SELECT pg_replication_origin_progress('none', false)`).catch((error: Error) => {
