@@ -7,9 +7,9 @@
 
 import { OWN_SCHEMA } from '../domain/names.ts';
 import type { Statement } from '../domain/schema-change.ts';
+import type { Scope } from '../domain/scope.ts';
 import { type Connection, sqlState } from './connection.ts';
-import type { Scope } from './scope.ts';
-import { ident, type Sql, sql, trusted } from './sql.ts';
+import { ident, list, type Sql, sql, trusted } from './sql.ts';
 import { INSUFFICIENT_PRIVILEGE } from './sqlstate.ts';
 
 const EVENTS: Readonly<Record<string, string>> = {
@@ -37,7 +37,7 @@ export async function createEventTriggers(connection: Connection): Promise<boole
       ALTER EVENT TRIGGER ${ident(name)} ENABLE ALWAYS;`,
   );
   try {
-    await connection.script(sql`${statements[0]} ${statements[1]}`);
+    await connection.script(list(statements, ' '));
     return true;
   } catch (error) {
     if (sqlState(error) === INSUFFICIENT_PRIVILEGE) return false;
