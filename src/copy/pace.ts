@@ -1,15 +1,7 @@
 /** How fast the copy may go, looked up again and again while it runs. */
 
 import { sleep } from '../base/async.ts';
-
-export interface PaceSettings {
-  /** Parts at once. */
-  readonly jobs: number;
-  /** Undefined: as fast as it goes. */
-  readonly rateLimitBytesPerSecond: number | undefined;
-  /** What it stands still for; undefined: it goes on. */
-  readonly pausedBy: string | undefined;
-}
+import type { PaceSettings } from '../domain/pace.ts';
 
 export interface CopyPace extends AsyncDisposable {
   readonly now: PaceSettings;

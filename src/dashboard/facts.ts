@@ -1,14 +1,8 @@
 /** What the dashboard gets to know, through functions that it is handed: it opens no connection itself. */
 
-import type { MigrationEvent } from '../domain/event.ts';
+import type { JournalEntry } from '../domain/event.ts';
 import type { MigrationStatus } from '../observers/status.ts';
 import type { TableState } from '../observers/table-state.ts';
-
-export interface JournalEntry {
-  /** Grows with time. */
-  readonly id: number;
-  readonly event: MigrationEvent;
-}
 
 export interface Seen {
   readonly status: MigrationStatus;

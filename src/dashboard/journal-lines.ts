@@ -1,9 +1,9 @@
 /** The journal's entries with the lines that people read. Pure. */
 
+import type { JournalEntry } from '../domain/event.ts';
 import { eventLines } from '../observers/event-line.ts';
 import { painter } from '../observers/style.ts';
 import { EMPTY_VIEW, foldView, type View } from '../observers/view.ts';
-import type { JournalEntry } from './facts.ts';
 
 export interface JournalLine extends JournalEntry {
   /** None: worth keeping, not worth a line. */

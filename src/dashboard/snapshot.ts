@@ -1,9 +1,10 @@
 /** What the dashboard knows at one moment, and what the next look makes of it. Pure. */
 
 import { messageOf } from '../base/message-of.ts';
+import type { JournalEntry } from '../domain/event.ts';
 import type { MigrationStatus } from '../observers/status.ts';
 import type { TableState } from '../observers/table-state.ts';
-import type { JournalEntry, Known, Seen } from './facts.ts';
+import type { Known, Seen } from './facts.ts';
 import { addSample, type Sample } from './sample.ts';
 
 export interface Snapshot {

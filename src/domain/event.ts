@@ -171,6 +171,13 @@ export type MigrationEvent = {
   };
 }[EventType];
 
+/** Of the journal on the target. */
+export interface JournalEntry {
+  /** Grows with time. */
+  readonly id: number;
+  readonly event: MigrationEvent;
+}
+
 /** "billing: " where several databases move together, before what belongs to one of them. */
 export const databasePrefix = ({ database }: { readonly database?: string }): string =>
   database === undefined ? '' : `${database}: `;

@@ -5,13 +5,14 @@ import { qualified, type TableName } from '../domain/names.ts';
 import type { Plan, PlannedTable } from '../domain/plan.ts';
 import { dropFence } from '../postgres/fence.ts';
 import { isLinked } from '../postgres/linked-tables.ts';
+import { presentObjects } from '../postgres/present.ts';
 import { dumpForTarget } from '../schema/dump-for-target.ts';
-import { type NewRelation, newRelations, presentObjects } from '../schema/new-relations.ts';
+import { type NewRelation, newRelations } from '../schema/new-relations.ts';
 import { isNeeded, statementsOfNew, unknownStatements } from '../schema/new-statements.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
 import { forgetTablesSql, isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { countStatements, readStatements, saveStatements } from '../state/schema-progress.ts';
-import { keepPlan, type PlanNow, planNow } from './fresh-plan.ts';
+import { keepPlan, type PlanNow, planNow } from './renew-plan.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -34,23 +35,23 @@ export async function extendPlan(
     newRelations(source, target, settings.scope),
     planNow(session, saved),
   ]);
-  const { renamed, unknown: added } = now;
+  const { renamed, added } = now;
   assertIdentified([...now.plan.tables, ...added], [...relations, ...added]);
   const statements = relations.length === 0 ? [] : await newStatements(session, relations);
-  const unlinked = await unlinkedTables(session, now);
-  const isExtended = added.length + statements.length + unlinked.length > 0;
+  const madeAnew = await tablesMadeAnew(session, now);
+  const isExtended = added.length + statements.length + madeAnew.length > 0;
   // No cutover may begin before what is added is copied, also when this run is killed in between.
   if (isExtended) await enterSyncing(session);
   // A detached partition keeps the fence that would refuse its copy; sync raises it again at its end.
-  await dropFence(target, [...added, ...unlinked]);
+  await dropFence(target, [...added, ...madeAnew]);
   const plan = { ...now.plan, tables: [...now.plan.tables, ...added] };
   await target.transaction(async () => {
     await saveStatements(target, migration, statements);
     await keepPlan(session, plan, renamed);
     // One of that name may have been copied before it was dropped.
-    await target.script(forgetTablesSql(migration, [...added, ...unlinked]));
+    await target.script(forgetTablesSql(migration, [...added, ...madeAnew]));
   });
-  if (unlinked.length > 0) await tellCopiedAnew(session, unlinked);
+  if (madeAnew.length > 0) await tellCopiedAnew(session, madeAnew);
   return { plan, isExtended };
 }
 
@@ -59,7 +60,7 @@ async function enterSyncing(session: Session): Promise<void> {
 }
 
 /** Copied once, and made anew on a side since: its rows are those of a table that is gone. */
-async function unlinkedTables(
+async function tablesMadeAnew(
   { target, migration }: Session,
   { whole, renamed, link }: PlanNow,
 ): Promise<PlannedTable[]> {

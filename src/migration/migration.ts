@@ -1,7 +1,7 @@
 /** A migration as the command line, the library and the dashboard see it: one method a command. */
 
 import type { Settings } from '../config/settings.ts';
-import type { MigrationEvent } from '../domain/event.ts';
+import type { JournalEntry, MigrationEvent } from '../domain/event.ts';
 import type { Finding } from '../domain/finding.ts';
 import type { Side } from '../domain/names.ts';
 import type { Listen } from '../engine/event-stream.ts';
@@ -10,7 +10,7 @@ import type { ReportData } from '../observers/report.ts';
 import type { MigrationStatus, SchemaChangeOf } from '../observers/status.ts';
 import type { TableState } from '../observers/table-state.ts';
 import type { ServerIdentity } from '../postgres/server-identity.ts';
-import { type JournalEntry, readJournal } from '../state/journal.ts';
+import { readJournal } from '../state/journal.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import type { Tuning, TuningChange } from '../state/tuning.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';

@@ -15,10 +15,10 @@ import { openSessions } from '../steps/open-sessions.ts';
 import { putProxyIn } from '../steps/put-proxy-in.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import { naming, undoStep } from './each-database.ts';
-import { freshPlan } from './fresh-plan.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
+import { renewPlan } from './renew-plan.ts';
 import { reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
@@ -63,7 +63,7 @@ export async function runSwitch(
   }
   for (const database of session.databases) await reviveLink(database, row);
   const epoch = await epochBefore(session, row, traffic);
-  const plan = await freshPlans(session, row.plan);
+  const plan = await renewPlans(session, row.plan);
   const context = await switchoverContext(session, { ...row, plan, epoch }, direction, traffic);
   const run = runWithSessions(session, context, row.phase);
   await run.then(
@@ -75,10 +75,10 @@ export async function runSwitch(
 }
 
 /** What was saved may be older than DDL that was run on both sides since. @returns the lead's */
-async function freshPlans(session: Session, saved: Plan): Promise<Plan> {
-  const plan = await freshPlan(session, saved);
+async function renewPlans(session: Session, saved: Plan): Promise<Plan> {
+  const plan = await renewPlan(session, saved);
   for (const other of session.others)
-    await naming(other.prefix, async () => freshPlan(other, (await requirePlan(other)).plan));
+    await naming(other.prefix, async () => renewPlan(other, (await requirePlan(other)).plan));
   return plan;
 }
 

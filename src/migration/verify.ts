@@ -13,8 +13,8 @@ import { mergeVerifications, type OwnVerification } from '../verify/merge-verifi
 import type { Verification } from '../verify/verification.ts';
 import { type VerifyOnlineOptions, verifyOnline } from '../verify/verify-online.ts';
 import { naming } from './each-database.ts';
-import { freshPlan } from './fresh-plan.ts';
 import { updateOwnSchema } from './own-schema.ts';
+import { renewPlan } from './renew-plan.ts';
 import { reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import { schemaAgreement } from './schema-agreement.ts';
@@ -57,7 +57,7 @@ async function verifyDatabase(session: Session): Promise<Verification> {
 /** Rows are compared and overwritten only where both sides have the same columns: those that they have now. */
 export async function agreedPlan(session: Session, saved: Plan): Promise<Plan> {
   await settleSchema(session.context(saved));
-  return freshPlan(session, saved);
+  return renewPlan(session, saved);
 }
 
 export async function comparisonOptions(

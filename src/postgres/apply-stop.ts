@@ -145,14 +145,17 @@ async function explainApplyStop(
       ? undefined
       : await findConflict(subscriber, transaction).catch(() => undefined);
   return {
-    text: inWords(transaction, conflict),
+    text: stopInWords(transaction, conflict),
     hint: hintFor(lane, transaction, conflict),
     transaction,
     conflict,
   };
 }
 
-function inWords(transaction: FailingTransaction | undefined, conflict: ApplyConflict | undefined): string {
+function stopInWords(
+  transaction: FailingTransaction | undefined,
+  conflict: ApplyConflict | undefined,
+): string {
   if (transaction === undefined) return 'at a change that could not be found out';
   const where = `at ${transaction.finishLsn} (transaction ${transaction.xid} of the publisher, ${transaction.changeCount} changes)`;
   return conflict === undefined

@@ -7,8 +7,8 @@
 
 import { OWN_SCHEMA } from '../domain/names.ts';
 import type { Statement } from '../domain/schema-change.ts';
+import type { Scope } from '../domain/scope.ts';
 import { type Connection, sqlState } from './connection.ts';
-import type { Scope } from './scope.ts';
 import { ident, list, type Sql, sql, trusted } from './sql.ts';
 import { INSUFFICIENT_PRIVILEGE } from './sqlstate.ts';
 

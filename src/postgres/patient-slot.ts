@@ -11,7 +11,7 @@ import {
   type SlotWithSnapshot,
   slotState,
 } from './replication-slot.ts';
-import { inWords, slotBlockers } from './slot-blockers.ts';
+import { blockerInWords, slotBlockers } from './slot-blockers.ts';
 
 const LOOK_EVERY_MS = 1_000;
 const DROP_TIMEOUT_MS = 10_000;
@@ -76,7 +76,7 @@ async function tellBlockers(name: string, options: PatientSlotOptions, done: Abo
     const who = blockers.map(({ pid, gid }) => gid ?? pid).join();
     if (who === told || blockers.length === 0) continue;
     told = who;
-    onBlocked(blockers.map(inWords).join('; '));
+    onBlocked(blockers.map(blockerInWords).join('; '));
   }
 }
 

@@ -1,14 +1,8 @@
-/** Which schemas and relations of a database take part in the migration. */
+/** The scope as conditions of queries. */
 
 import { OWN_SCHEMA } from '../domain/names.ts';
+import type { Scope } from '../domain/scope.ts';
 import { type Sql, sql } from './sql.ts';
-
-export interface Scope {
-  /** Names of schemas, exact; undefined: all but the system's and our own. */
-  readonly schemas?: readonly string[] | undefined;
-  /** "schema.relation", plain or quoted as PostgreSQL quotes it. What an excluded table owns (partitions, sequences) goes with it. */
-  readonly exclude?: readonly string[] | undefined;
-}
 
 /** True for a schema in scope; `n` must be the alias of pg_namespace. */
 export const schemaInScope = (scope: Scope): Sql => sql`(

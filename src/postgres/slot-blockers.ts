@@ -57,7 +57,8 @@ export function slotWaitsForTransaction(
   blockers: readonly SlotBlocker[],
 ): PrerequisiteError {
   const seconds = Math.round(waitedMs / 100) / 10;
-  const who = blockers.length === 0 ? 'transactions that have ended since' : blockers.map(inWords).join('; ');
+  const who =
+    blockers.length === 0 ? 'transactions that have ended since' : blockers.map(blockerInWords).join('; ');
   return new PrerequisiteError(
     'slot_waits_for_transaction',
     `Slot ${name} could not be created in ${seconds} s: it must wait for ${who}`,
@@ -69,7 +70,7 @@ export function slotWaitsForTransaction(
   );
 }
 
-export const inWords = (blocker: SlotBlocker): string =>
+export const blockerInWords = (blocker: SlotBlocker): string =>
   blocker.gid !== null
     ? `prepared transaction '${blocker.gid}' (${blocker.database}, ${age(blocker)})`
     : `pid ${blocker.pid} (${blocker.user}, ${blocker.state}, ${age(blocker)}): ${blocker.query}`;

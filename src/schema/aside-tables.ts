@@ -2,8 +2,9 @@
 
 import { type AsideTable, ROWS_NOT_FOR_US } from '../domain/aside.ts';
 import { qualified, type TableName } from '../domain/names.ts';
+import type { Scope } from '../domain/scope.ts';
 import type { Connection } from '../postgres/connection.ts';
-import { excludedRelations, relationInScope, type Scope, schemaInScope } from '../postgres/scope.ts';
+import { excludedRelations, relationInScope, schemaInScope } from '../postgres/scope.ts';
 import { type Sql, sql } from '../postgres/sql.ts';
 
 export interface AsideOptions {

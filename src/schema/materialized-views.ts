@@ -1,8 +1,9 @@
 /** Materialized views: logical replication leaves their rows out, so the side that follows refreshes its own. */
 
 import type { TableName } from '../domain/names.ts';
+import type { Scope } from '../domain/scope.ts';
 import type { Connection } from '../postgres/connection.ts';
-import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../postgres/scope.ts';
+import { belongsToExtension, excludedRelations, schemaInScope } from '../postgres/scope.ts';
 import { ident, type Sql, sql } from '../postgres/sql.ts';
 
 export interface MaterializedView extends TableName {

@@ -1,8 +1,10 @@
 /** Tables and partitions that were created on the source after the sync: DDL is not replicated. */
 
 import { qualified, type TableName } from '../domain/names.ts';
+import type { Scope } from '../domain/scope.ts';
 import type { Connection } from '../postgres/connection.ts';
-import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../postgres/scope.ts';
+import { presentOn } from '../postgres/present.ts';
+import { belongsToExtension, excludedRelations, schemaInScope } from '../postgres/scope.ts';
 import { sql } from '../postgres/sql.ts';
 
 export interface NewRelation extends TableName {
@@ -45,49 +47,4 @@ export async function newRelations(
       name,
       isLatePartition: qualified(root) !== qualified({ schema, name }) && there.has(qualified(root)),
     }));
-}
-
-/** qualified() names of what our publications hold on a server. */
-export async function publishedByUs(connection: Connection): Promise<Set<string>> {
-  const rows = await connection.query<TableName>(sql`
-    SELECT DISTINCT n.nspname AS schema, c.relname AS name
-    FROM pg_publication_rel p JOIN pg_publication o ON o.oid = p.prpubid
-    JOIN pg_class c ON c.oid = p.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE starts_with(o.pubname, 'pgglide_')`);
-  return new Set(rows.map(qualified));
-}
-
-/** qualified() names of those tables that a server has. */
-export async function presentOn(connection: Connection, tables: readonly TableName[]): Promise<Set<string>> {
-  const names = tables.map(({ schema, name }) => ({ schema, name }));
-  const rows = await connection.query<TableName>(sql`
-    SELECT DISTINCT n.nspname AS schema, c.relname AS name
-    FROM json_to_recordset(${JSON.stringify(names)}::json) AS t(schema text, name text)
-    JOIN pg_namespace n ON n.nspname = t.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
-    WHERE c.relkind IN ('r', 'p')`);
-  return new Set(rows.map(qualified));
-}
-
-interface NamedObject {
-  readonly kind: string;
-  readonly schema?: string | undefined;
-  readonly name: string;
-}
-
-/** Of objects that new tables may need, those that a server has, by place in the list. */
-export async function presentObjects(
-  connection: Connection,
-  objects: readonly NamedObject[],
-): Promise<Set<number>> {
-  const rows = await connection.query<{ place: number }>(sql`
-    SELECT (o.place - 1)::int AS place
-    FROM json_array_elements(${JSON.stringify(objects)}::json) WITH ORDINALITY AS o(item, place)
-    CROSS JOIN LATERAL (SELECT o.item->>'kind' AS kind, o.item->>'schema' AS schema, o.item->>'name' AS name) AS i
-    LEFT JOIN pg_namespace n ON n.nspname = i.schema
-    WHERE (i.kind = 'SCHEMA' AND EXISTS (SELECT FROM pg_namespace s WHERE s.nspname = i.name))
-      OR (i.kind IN ('TYPE', 'DOMAIN') AND EXISTS (SELECT FROM pg_type t WHERE t.typnamespace = n.oid AND t.typname = i.name))
-      OR (i.kind = 'SEQUENCE' AND EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = i.name))
-      OR (i.kind IN ('FUNCTION', 'PROCEDURE') AND EXISTS (
-        SELECT FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proname = split_part(i.name, '(', 1)))`);
-  return new Set(rows.map(({ place }) => place));
 }

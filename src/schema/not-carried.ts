@@ -2,8 +2,9 @@
 
 import { ROWS_NOT_FOR_US } from '../domain/aside.ts';
 import type { Plan } from '../domain/plan.ts';
+import type { Scope } from '../domain/scope.ts';
 import type { Connection } from '../postgres/connection.ts';
-import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../postgres/scope.ts';
+import { belongsToExtension, excludedRelations, schemaInScope } from '../postgres/scope.ts';
 import { list, type Sql, sql } from '../postgres/sql.ts';
 
 /** Large objects can only be counted by who may read pg_largeobject_metadata; everything else is readable by anyone. */

@@ -1,9 +1,9 @@
 /** The plan of a migration: what the source holds, against what the target can take. */
 
 import type { Plan } from '../domain/plan.ts';
+import type { Scope } from '../domain/scope.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { readRoles } from '../postgres/roles.ts';
-import type { Scope } from '../postgres/scope.ts';
 import { sql } from '../postgres/sql.ts';
 import { usableTablespaces } from './dump-for-target.ts';
 import { planTables } from './plan-tables.ts';

@@ -2,8 +2,9 @@
 
 import type { TableName } from '../domain/names.ts';
 import type { Heap, Plan, PlannedTable } from '../domain/plan.ts';
+import type { Scope } from '../domain/scope.ts';
 import type { Connection } from '../postgres/connection.ts';
-import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../postgres/scope.ts';
+import { belongsToExtension, excludedRelations, schemaInScope } from '../postgres/scope.ts';
 import { type Sql, sql } from '../postgres/sql.ts';
 import { readNotCarried } from './not-carried.ts';
 import { readTies } from './table-ties.ts';

@@ -1,9 +1,10 @@
 /** Reads which tables must be applied by one and the same worker. */
 
 import type { TableName } from '../domain/names.ts';
+import type { Scope } from '../domain/scope.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { firesInReplica } from '../postgres/replica-trigger.ts';
-import { type Scope, schemaInScope } from '../postgres/scope.ts';
+import { schemaInScope } from '../postgres/scope.ts';
 import { type Sql, sql } from '../postgres/sql.ts';
 
 const rootOf = (relation: Sql): Sql => sql`coalesce(pg_partition_root(${relation})::oid, ${relation})`;

@@ -1,10 +1,10 @@
 /** Tables that both sides have and no link carries: what is written to them would stay where it was written. */
 
 import { linkFrom, qualified, type Side, type TableName } from '../domain/names.ts';
+import type { Scope } from '../domain/scope.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { isLinked, linkedTables } from '../postgres/linked-tables.ts';
-import type { Scope } from '../postgres/scope.ts';
-import { presentOn } from './new-relations.ts';
+import { presentOn } from '../postgres/present.ts';
 import { carriedTables } from './plan-tables.ts';
 
 export interface LinkEnds {

@@ -1,6 +1,6 @@
 /** Everything that happened, in order, on the target. Status, report and a late dashboard are folds over it. */
 
-import type { MigrationEvent } from '../domain/event.ts';
+import type { JournalEntry, MigrationEvent } from '../domain/event.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { type Sql, sql } from '../postgres/sql.ts';
 import { tableExists } from './install.ts';
@@ -15,11 +15,6 @@ export async function appendEvent(
   event: MigrationEvent,
 ): Promise<void> {
   await target.execute(insertEventSql(migration, event));
-}
-
-export interface JournalEntry {
-  readonly id: number;
-  readonly event: MigrationEvent;
 }
 
 /** Entries after `afterId`, oldest first; none when there is no journal yet. */

@@ -3,18 +3,12 @@
 import { access } from 'node:fs/promises';
 import type { Settings } from '../config/settings.ts';
 import type { Side } from '../domain/names.ts';
+import type { PaceSettings } from '../domain/pace.ts';
 import { throttleReason } from '../domain/throttle.ts';
 import { activeSessions } from '../postgres/activity.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { slowestReplica } from '../postgres/replica-lag.ts';
 import { readTuning } from './tuning.ts';
-
-export interface PaceSettings {
-  readonly jobs: number;
-  readonly rateLimitBytesPerSecond: number | undefined;
-  /** What the copy stands still for; undefined: it goes on. */
-  readonly pausedBy: string | undefined;
-}
 
 export async function readPaceSettings(
   sessions: Readonly<Record<Side, Connection>>,

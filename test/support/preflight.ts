@@ -2,9 +2,10 @@
 
 import type { ServerAddress } from '../../src/config/server-address.ts';
 import type { Finding, RuleId } from '../../src/domain/finding.ts';
-import type { PreflightFacts, Scope } from '../../src/domain/preflight/facts.ts';
+import type { PreflightFacts } from '../../src/domain/preflight/facts.ts';
 import { preflight } from '../../src/domain/preflight/preflight.ts';
 import type { Thresholds } from '../../src/domain/preflight/thresholds.ts';
+import type { Scope } from '../../src/domain/scope.ts';
 import { Connection } from '../../src/postgres/connection.ts';
 import { inspectServers } from '../../src/postgres/inspection/inspect.ts';
 import { trusted } from '../../src/postgres/sql.ts';

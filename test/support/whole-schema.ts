@@ -1,7 +1,7 @@
 /** A small database's whole schema at once. */
 
+import type { Scope } from '../../src/domain/scope.ts';
 import type { Connection } from '../../src/postgres/connection.ts';
-import type { Scope } from '../../src/postgres/scope.ts';
 import { compareClass, type SchemaDifference } from '../../src/schema/fingerprint/compare-schemas.ts';
 import {
   type ObjectsOfClass,

@@ -5,7 +5,7 @@ import { numberOf, serverOf, type TransactionFact } from './facts.ts';
 import { quoteName, quoteTable, quoteText } from './quote.ts';
 import { couldNotLook, type Report, type Rule } from './rule.ts';
 import type { Thresholds } from './thresholds.ts';
-import { inWords } from './words.ts';
+import { durationInWords } from './words.ts';
 
 const isIdle = (transaction: TransactionFact): boolean => transaction.state.startsWith('idle in transaction');
 
@@ -26,7 +26,7 @@ function judgeOpen(one: TransactionFact, { openTransactionMs, longTransactionMs 
   return [
     {
       severity: one.hasWritten && one.ageMs >= longTransactionMs ? 'blocker' : 'warning',
-      title: `transaction open for ${inWords(one.ageMs)} ${said(one)}`,
+      title: `transaction open for ${durationInWords(one.ageMs)} ${said(one)}`,
       blocks,
       ...inDatabase(one),
       ...ending(one, 'source'),
@@ -40,7 +40,7 @@ const judgeOpenOnTarget = (one: TransactionFact, { openTransactionMs }: Threshol
     ? [
         {
           severity: 'warning',
-          title: `transaction open on the target for ${inWords(one.ageMs)} ${said(one)}`,
+          title: `transaction open on the target for ${durationInWords(one.ageMs)} ${said(one)}`,
           blocks: 'the slot of the way back, which the cutover makes first',
           ...inDatabase(one),
           ...ending(one, 'target'),
@@ -78,7 +78,7 @@ idle_in_transaction_session_timeout for the application's role is a good guard.`
     (source.activity?.transactions ?? [])
       .filter((one) => isIdle(one) && !one.hasWritten && one.ageMs >= openTransactionMs)
       .map((one) => ({
-        title: `idle in a transaction for ${inWords(one.ageMs)} ${said(one)}`,
+        title: `idle in a transaction for ${durationInWords(one.ageMs)} ${said(one)}`,
         blocks: 'draining at the cutover',
         ...ending(one, 'source'),
       })),
@@ -97,7 +97,7 @@ target the slot of the way back waits for it: the cutover ends there, before its
         (one): Report => ({
           severity: side === 'source' && one.ageMs >= preparedTransactionMs ? 'blocker' : 'warning',
           object: one.gid,
-          title: `transaction "${one.gid}" has been prepared for ${inWords(one.ageMs)}${side === 'target' ? ' on the target' : ''}`,
+          title: `transaction "${one.gid}" has been prepared for ${durationInWords(one.ageMs)}${side === 'target' ? ' on the target' : ''}`,
           detail: `Run it in database ${one.database}, as ${one.owner} or a superuser; COMMIT PREPARED if its coordinator says so.`,
           fix: `ROLLBACK PREPARED ${quoteText(one.gid)};`,
           fixOn: side,

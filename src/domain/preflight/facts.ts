@@ -6,13 +6,6 @@
 
 import type { Side, TableName } from '../names.ts';
 
-/** Which tables a migration carries. Undefined schemas: every schema of the user's. */
-export interface Scope {
-  readonly schemas?: readonly string[] | undefined;
-  /** "schema.table", as people write it, without quotes. */
-  readonly exclude?: readonly string[] | undefined;
-}
-
 /** Whose rules apply: managed services replace superuser by a role of their own and ALTER SYSTEM by a console. */
 export type Platform = 'plain' | 'rds' | 'cloudsql' | 'azure';
 

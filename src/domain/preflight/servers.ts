@@ -4,7 +4,7 @@ import { SIDES } from '../names.ts';
 import { majorVersion, type PreflightFacts, serverOf, settingOf } from './facts.ts';
 import { changeSetting, setForDatabase } from './fix.ts';
 import type { Report, Rule } from './rule.ts';
-import { inWords } from './words.ts';
+import { durationInWords } from './words.ts';
 
 const OLDEST_SUPPORTED = 13;
 
@@ -73,7 +73,7 @@ the report do not fit together. Let both hosts follow the same time service.`,
     const direction = differenceMs > 0 ? 'ahead of' : 'behind';
     return [
       {
-        title: `the target's clock is ${inWords(Math.abs(differenceMs))} ${direction} the source's`,
+        title: `the target's clock is ${durationInWords(Math.abs(differenceMs))} ${direction} the source's`,
         detail: 'Let both hosts follow the same time service (chrony, systemd-timesyncd).',
       },
     ];

@@ -5,7 +5,7 @@ import { numberOf, type ServerFacts, serverOf, settingOf } from './facts.ts';
 import { changeSetting, setForOurRole } from './fix.ts';
 import type { Report, Rule } from './rule.ts';
 import type { Thresholds } from './thresholds.ts';
-import { bytesInWords, inWords } from './words.ts';
+import { bytesInWords, durationInWords } from './words.ts';
 
 const MEGABYTE = 1024 ** 2;
 
@@ -123,7 +123,7 @@ wal_sender_timeout can be set for our role alone.`,
         const server = serverOf(facts, side);
         const timeoutMs = numberOf(server, name) ?? 0;
         if (timeoutMs === 0 || timeoutMs >= senderTimeoutMs) return [];
-        const title = `${name} is ${inWords(timeoutMs)} on the ${side}`;
+        const title = `${name} is ${durationInWords(timeoutMs)} on the ${side}`;
         return [{ title, ...longerTimeout(server, side, name) }];
       }),
     ),

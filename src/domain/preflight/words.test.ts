@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bytesInWords, counted, inWords, some } from './words.ts';
+import { bytesInWords, counted, durationInWords, some } from './words.ts';
 
 test.each([
   [900, '0 s'],
@@ -7,7 +7,7 @@ test.each([
   [11_520_000, '3 h 12 min'],
   [200_000_000, '2 days'],
 ])('%i ms', (ms, words) => {
-  expect(inWords(ms)).toBe(words);
+  expect(durationInWords(ms)).toBe(words);
 });
 
 test.each([

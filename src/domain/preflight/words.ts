@@ -1,6 +1,6 @@
 /** Numbers as people read them. */
 
-export function inWords(ms: number): string {
+export function durationInWords(ms: number): string {
   const seconds = Math.floor(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);

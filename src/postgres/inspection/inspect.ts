@@ -1,6 +1,7 @@
 /** Looks at both servers, changes neither. */
 
-import type { PreflightFacts, Scope, SourceFacts, TargetFacts } from '../../domain/preflight/facts.ts';
+import type { PreflightFacts, SourceFacts, TargetFacts } from '../../domain/preflight/facts.ts';
+import type { Scope } from '../../domain/scope.ts';
 import type { Connection } from '../connection.ts';
 import { countRaisedFences } from '../fence.ts';
 import { readSourceObjects } from './objects.ts';

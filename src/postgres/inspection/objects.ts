@@ -4,11 +4,11 @@ import type { TableName } from '../../domain/names.ts';
 import type {
   ConstraintFact,
   ForeignKeyFact,
-  Scope,
   SequenceFact,
   SourceObjects,
   TriggerFact,
 } from '../../domain/preflight/facts.ts';
+import type { Scope } from '../../domain/scope.ts';
 import type { Connection } from '../connection.ts';
 import { firesInReplica } from '../replica-trigger.ts';
 import { belongsToExtension, relationInScope, schemaInScope } from '../scope.ts';

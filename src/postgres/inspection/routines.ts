@@ -3,8 +3,9 @@
  * index expressions, CHECK constraints, domains, and triggers that fire for replicated rows; and what those call.
  */
 
-import type { KnownName, RoutineFact, Scope } from '../../domain/preflight/facts.ts';
+import type { KnownName, RoutineFact } from '../../domain/preflight/facts.ts';
 import { wordsOf } from '../../domain/preflight/unqualified.ts';
+import type { Scope } from '../../domain/scope.ts';
 import type { Connection } from '../connection.ts';
 import { firesInReplica } from '../replica-trigger.ts';
 import { relationInScope, schemaInScope } from '../scope.ts';

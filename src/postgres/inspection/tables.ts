@@ -1,7 +1,8 @@
 /** Tables in scope with what decides whether their rows can be replicated. Catalogs only: waits for no table lock. */
 
 import type { TableName } from '../../domain/names.ts';
-import type { IndexFact, Scope, TableFact } from '../../domain/preflight/facts.ts';
+import type { IndexFact, TableFact } from '../../domain/preflight/facts.ts';
+import type { Scope } from '../../domain/scope.ts';
 import type { Connection } from '../connection.ts';
 import { relationInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';

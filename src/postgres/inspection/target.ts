@@ -1,6 +1,7 @@
 /** What only the target is asked. */
 
-import type { AvailableExtension, Scope, TargetObject } from '../../domain/preflight/facts.ts';
+import type { AvailableExtension, TargetObject } from '../../domain/preflight/facts.ts';
+import type { Scope } from '../../domain/scope.ts';
 import type { Connection } from '../connection.ts';
 import { belongsToExtension, relationInScope, schemaInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';

@@ -1,7 +1,8 @@
 /** What a class of catalog objects is to the schema's fingerprint. */
 
 import { OWN_SCHEMA } from '../../domain/names.ts';
-import { belongsToExtension, excludedRelations, type Scope, schemaInScope } from '../../postgres/scope.ts';
+import type { Scope } from '../../domain/scope.ts';
+import { belongsToExtension, excludedRelations, schemaInScope } from '../../postgres/scope.ts';
 import { type Sql, sql } from '../../postgres/sql.ts';
 
 export interface ObjectClass {

@@ -1,7 +1,8 @@
 /** Types, routines and what else lives in a schema or in the whole database. */
 
 import { OWN_SCHEMA } from '../../domain/names.ts';
-import { belongsToExtension, type Scope, schemaInScope } from '../../postgres/scope.ts';
+import type { Scope } from '../../domain/scope.ts';
+import { belongsToExtension, schemaInScope } from '../../postgres/scope.ts';
 import { type Sql, sql } from '../../postgres/sql.ts';
 import { definition, grants, type ObjectClass, sortedOptions } from './object-class.ts';
 

@@ -3,8 +3,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { allEnded } from '../../base/async.ts';
 import type { Side } from '../../domain/names.ts';
+import type { Scope } from '../../domain/scope.ts';
 import type { Connection } from '../../postgres/connection.ts';
-import type { Scope } from '../../postgres/scope.ts';
 import { list, type Sql, sql, trusted } from '../../postgres/sql.ts';
 import type { ObjectClass } from './object-class.ts';
 import { RELATION_CLASSES } from './relation-classes.ts';

@@ -6,7 +6,7 @@ import { qualified } from '../domain/names.ts';
 import type { Plan, PlannedTable } from '../domain/plan.ts';
 import { type LinkedTables, linkedTables } from '../postgres/linked-tables.ts';
 import { locateTables } from '../postgres/locate-tables.ts';
-import { publishedByUs } from '../schema/new-relations.ts';
+import { publishedByUs } from '../postgres/present.ts';
 import { planMigration } from '../schema/plan-migration.ts';
 import { renameTables } from '../state/copy-progress.ts';
 import { savePlan } from '../state/migration-row.ts';
@@ -19,7 +19,7 @@ export interface PlanNow {
   readonly whole: readonly PlannedTable[];
   readonly renamed: readonly Renaming[];
   /** Tables of the source that have not joined, also those whose DDL somebody has run on both sides by hand. */
-  readonly unknown: readonly PlannedTable[];
+  readonly added: readonly PlannedTable[];
   readonly link: LinkedTables;
 }
 
@@ -50,7 +50,7 @@ export async function planNow(session: Session, plan: Plan): Promise<PlanNow> {
     plan: session.withOthers({ ...now, tables: followed.tables }),
     whole: followed.whole,
     renamed: followed.renamed,
-    unknown: now.tables.filter(
+    added: now.tables.filter(
       (table) => !names.has(qualified(table)) && !publishedByAny.has(qualified(table)),
     ),
     link,
@@ -68,7 +68,7 @@ export async function keepPlan(
 }
 
 /** For the commands that compare and switch. */
-export async function freshPlan(session: Session, saved: Plan): Promise<Plan> {
+export async function renewPlan(session: Session, saved: Plan): Promise<Plan> {
   const { plan, renamed } = await planNow(session, saved);
   await session.target.transaction(() => keepPlan(session, plan, renamed));
   return plan;
