@@ -12,9 +12,7 @@ import { takeRunnerLock } from '../state/runner-lock.ts';
 import { readSchemaHashes } from '../state/schema-record.ts';
 import { discardStaleCopy } from '../steps/discard-stale-copy.ts';
 import { recordSchema } from '../steps/record-schema.ts';
-import { skipTransaction } from '../steps/skip-transaction.ts';
 import { subscribe } from '../steps/subscribe.ts';
-import { withWalGovernor } from '../steps/wal-governor.ts';
 import { check } from './check.ts';
 import { naming } from './each-database.ts';
 import { extendPlan } from './extend-plan.ts';
@@ -23,6 +21,8 @@ import { recover } from './recover.ts';
 import { reviveLink } from './revive-link.ts';
 import { mayRun, type Session } from './session.ts';
 import { settleSchema } from './settle-schema.ts';
+import { skipTransaction } from './skip-transaction.ts';
+import { withWalGovernor } from './wal-governor.ts';
 
 export interface SyncOptions {
   /** Leave out the transaction that the target stopped at; it must be the one that finishes there. */

@@ -1,6 +1,6 @@
 /**
- * Keeps the slots of the active side from filling its disk while nobody syncs: the forward link's before the switch, the
- * return link's after it. For `sync --follow`, which stays for days.
+ * Keeps the slots of the active side from filling its disk while nobody syncs (then `wal-governor.ts` does): the forward
+ * link's before the switch, the return link's after it. For `sync --follow`, which stays for days.
  */
 
 import { sleep } from '../base/async.ts';

@@ -1,4 +1,4 @@
-/** Keeps our slots from filling the source's disk while `sync` works. */
+/** Keeps our slots from filling the source's disk while `sync` works; `wal-guard.ts` does when it is over. */
 
 import { sleep } from '../base/async.ts';
 import { ReplicationError } from '../domain/errors.ts';
@@ -18,8 +18,7 @@ const POLL_MS = 1_000;
 /**
  * Runs `work` and looks once a second at what our slots keep on the source, in sessions of its own. At 70 % of the limit it
  * warns; at the limit, where copy and index build cannot lower it any more, it ends the work and drops the slot.
- * While the target follows and comes nearer, or applies one large
- * transaction, it only warns.
+ * While the target follows and comes nearer, or applies one large transaction, it only warns.
  *
  * SQL does not tell how much disk is free, so the limit is throttle.maxWalRetained, or max_slot_wal_keep_size if nearer.
  *
