@@ -198,7 +198,7 @@ test('backslashes are not doubled where the database has standard_conforming_str
   }
   await run(target, classifyRestore(await dumpSchema(source.address)));
   expect(await differences(source, target)).toEqual([]);
-  const read = String.raw`SELECT obj_description('t'::regclass) AS comment, (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef) AS value`;
+  const read = `SELECT obj_description('t'::regclass) AS comment, (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef) AS value`;
   expect(await target.rows(read)).toEqual([{ comment: String.raw`c:\x`, value: String.raw`'a\b'::text` }]);
 });
 
