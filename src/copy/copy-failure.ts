@@ -9,7 +9,9 @@ import {
   INSUFFICIENT_PRIVILEGE,
   INVALID_PARAMETER_VALUE,
   UNDEFINED_FILE,
+  UNDEFINED_FUNCTION,
   UNDEFINED_OBJECT,
+  UNDEFINED_TABLE,
 } from '../postgres/sqlstate.ts';
 import { PipeError } from './copy-pipe.ts';
 import type { CopyPart } from './parts.ts';
@@ -77,8 +79,14 @@ export function copyFailure(
   return new ReplicationError(
     'copy_failed',
     `${table} could not be copied, the ${side} says: ${message}`,
-    details(`Mend what it says, then ${CONTINUE}`),
+    details(`${remedyOf(state)}, then ${CONTINUE}`),
   );
+}
+
+/** Functions that a table's columns, checks and partition key call run with search_path = pg_catalog, in our sessions as in the apply worker. */
+function remedyOf(state: string): string {
+  if (state !== UNDEFINED_FUNCTION && state !== UNDEFINED_TABLE) return 'Mend what it says';
+  return 'A function that the table calls finds its own names by search_path. ALTER FUNCTION ... SET search_path = ...; on both sides (PGG144)';
 }
 
 /** Where in the data: "COPY orders, line 3, column total". A row's own values stay out of it. */

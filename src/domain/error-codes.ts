@@ -443,6 +443,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Mend what it says on either server, then run the same command again; what is done is not repeated.',
   ),
   prerequisite(
+    'event_trigger_refused',
+    'An event trigger of yours refused a statement of ours (PGG164).',
+    'Disable it on the side that the message names, run the same command again, and enable it when the migration is over.',
+  ),
+  prerequisite(
     'table_renamed',
     'A replicated table has another name (or schema) on each side, or one that the plan does not know.',
     'Rename it on the other side too, or back; on both sides alike it stays in the migration.',

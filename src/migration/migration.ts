@@ -15,6 +15,7 @@ import type { MigrationRow } from '../state/migration-row.ts';
 import type { Tuning, TuningChange } from '../state/tuning.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import type { Verification } from '../verify/verification.ts';
+import { blamingEventTriggers } from './blame-event-trigger.ts';
 import { check } from './check.ts';
 import { type AbortResult, abort, type CompleteResult, complete } from './finish.ts';
 import { plan, switchPlan } from './plan.ts';
@@ -80,7 +81,7 @@ export class Migration implements AsyncDisposable {
   }
 
   sync(options: SyncOptions = {}): Promise<void> {
-    return sync(this.#session, options);
+    return this.#changing(sync(this.#session, options));
   }
 
   status(options: StatusOptions = {}): Promise<MigrationStatus> {
@@ -103,11 +104,11 @@ export class Migration implements AsyncDisposable {
 
   /** Makes the differing rows of one table on the side that follows what they are on the active one, and verifies all again. */
   repair(table: string, confirm?: ConfirmRepair): Promise<RepairOutcome> {
-    return repair(this.#session, table, confirm);
+    return this.#changing(repair(this.#session, table, confirm));
   }
 
   rehearse(): Promise<SwitchResult> {
-    return runSwitch(this.#session, 'rehearsal');
+    return this.#changing(runSwitch(this.#session, 'rehearsal'));
   }
 
   /** With `dryRun`: what it would do, and nothing is done. */
@@ -115,22 +116,24 @@ export class Migration implements AsyncDisposable {
   cutover(options?: SwitchOptions & { readonly dryRun?: false }): Promise<SwitchResult>;
   cutover(options?: SwitchOptions & { readonly dryRun?: boolean }): Promise<SwitchResult | PlanText>;
   cutover(options: SwitchOptions & { readonly dryRun?: boolean } = {}): Promise<SwitchResult | PlanText> {
-    return options.dryRun ? this.#dryRun('cutover') : runSwitch(this.#session, 'cutover', options);
+    return options.dryRun
+      ? this.#dryRun('cutover')
+      : this.#changing(runSwitch(this.#session, 'cutover', options));
   }
 
   rollback(options: { readonly dryRun: true }): Promise<PlanText>;
   rollback(options?: { readonly dryRun?: false }): Promise<SwitchResult>;
   rollback(options?: { readonly dryRun?: boolean }): Promise<SwitchResult | PlanText>;
   rollback(options: { readonly dryRun?: boolean } = {}): Promise<SwitchResult | PlanText> {
-    return options.dryRun ? this.#dryRun('rollback') : runSwitch(this.#session, 'rollback');
+    return options.dryRun ? this.#dryRun('rollback') : this.#changing(runSwitch(this.#session, 'rollback'));
   }
 
   complete(options: { readonly dropFence: boolean }): Promise<CompleteResult> {
-    return complete(this.#session, options);
+    return this.#changing(complete(this.#session, options));
   }
 
   abort(): Promise<AbortResult> {
-    return abort(this.#session);
+    return this.#changing(abort(this.#session));
   }
 
   /** Changes a sync that runs elsewhere, and later ones; resolves to all that is turned now. */
@@ -151,6 +154,11 @@ export class Migration implements AsyncDisposable {
 
   report(): Promise<ReportData> {
     return report(this.#session);
+  }
+
+  /** Commands that run DDL of ours. */
+  #changing<T>(command: Promise<T>): Promise<T> {
+    return blamingEventTriggers(this.#session, command);
   }
 
   async #dryRun(direction: 'cutover' | 'rollback'): Promise<PlanText> {

@@ -24,7 +24,8 @@ export interface ConnectOptions {
 
 /**
  * A role's or database's own time-outs would cancel long copies (idle and statement time-outs), its search_path
- * would decide what our queries mean, and row security would silently hide rows: all pinned, where they exist.
+ * would decide what our queries mean, row security would silently hide rows, and a server that prints backslashes for
+ * standard_conforming_strings = off has them doubled where it is on: all pinned, where they exist.
  */
 const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   statement_timeout: '0',
@@ -34,6 +35,7 @@ const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   transaction_timeout: '0',
   search_path: 'pg_catalog',
   row_security: 'off',
+  standard_conforming_strings: 'on',
   default_transaction_read_only: 'off',
   default_transaction_isolation: 'read committed',
   client_min_messages: 'warning',

@@ -35,7 +35,7 @@ export async function runNativePgDump(
 
 /** Everything by environment, nothing by argument: the password would show in `ps`. */
 function libpqEnvironment(address: ServerAddress): NodeJS.ProcessEnv {
-  const settings = [address.options, '-c lc_monetary=C'];
+  const settings = [address.options, '-c lc_monetary=C -c standard_conforming_strings=on'];
   const wanted: Record<string, string | undefined> = {
     PGHOST: address.host,
     PGPORT: String(address.port),

@@ -184,6 +184,24 @@ test('a timestamp default does not shift in a database with its own time zone', 
   expect(await differences(source, target)).toEqual([]);
 });
 
+test('backslashes are not doubled where the database has standard_conforming_strings off', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`ALTER DATABASE ${source.name} SET standard_conforming_strings = off`);
+  await source.exec(String.raw`CREATE TABLE t (id int, v text DEFAULT E'a\\b' CHECK (v <> E'\\'));
+    CREATE VIEW digits AS SELECT id FROM t WHERE v ~ E'^\\d+$';
+    CREATE INDEX ON t (id) WHERE v ~ E'\\d'; COMMENT ON TABLE t IS E'c:\\x'`);
+  for (const pgDump of WAYS) {
+    const [statement] = await dumpSchema(source.address, { pgDump });
+    expect(statement?.sql).toContain(String.raw`DEFAULT 'a\b'`);
+  }
+  await run(target, classifyRestore(await dumpSchema(source.address)));
+  expect(await differences(source, target)).toEqual([]);
+  const read = `SELECT obj_description('t'::regclass) AS comment, (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef) AS value`;
+  expect(await target.rows(read)).toEqual([{ comment: String.raw`c:\x`, value: String.raw`'a\b'::text` }]);
+});
+
 test('a snapshot is dumped as it was', async ({ source }) => {
   await source.exec('CREATE TABLE before (a int)');
   await using holder = await Connection.open(source.address, { purpose: 'test' });

@@ -2,13 +2,15 @@ import { inParallel } from '../base/async.ts';
 import { slices } from '../base/slices.ts';
 import { qualified, type TableName } from '../domain/names.ts';
 import type { Step, StepContext } from '../engine/step.ts';
-import type { Connection } from '../postgres/connection.ts';
+import { type Connection, sqlState } from '../postgres/connection.ts';
 import { ident, list, sql } from '../postgres/sql.ts';
+import { DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, QUERY_CANCELED } from '../postgres/sqlstate.ts';
 import { lastPostDataAt } from '../state/schema-progress.ts';
 
 /**
  * Gives the target's planner its statistics before traffic comes: without them plans flip in the first minute. ANALYZE of
- * a partition root also collects the statistics of the tree, which autovacuum never does. SHARE UPDATE EXCLUSIVE.
+ * a partition root also collects the statistics of the tree, which autovacuum never does. SHARE UPDATE EXCLUSIVE. A table
+ * that the server cannot analyze is told and left without: that is no reason to give up a copy.
  *
  * @see https://www.postgresql.org/docs/current/sql-analyze.html
  */
@@ -18,8 +20,11 @@ export const analyzeTarget: Step<readonly TableName[]> = {
 
   describe: ({ plan }) => plan.tables.map((table) => `target: ANALYZE ${qualified(table)}`),
 
-  async observe({ target, migration, plan }) {
-    const facts = await withoutStatistics(target, migration, plan.tables);
+  async observe(context) {
+    const { target, migration, plan } = context;
+    const failed = told.get(context);
+    const missing = await withoutStatistics(target, migration, plan.tables);
+    const facts = missing.filter((table) => !failed?.has(qualified(table)));
     return { satisfied: facts.length === 0, facts };
   },
 
@@ -35,20 +40,50 @@ export const analyzeTarget: Step<readonly TableName[]> = {
 /** So many in one statement, each in a transaction of its own: with thousands of tables the round trips would cost more than ANALYZE itself. */
 const BATCH = 50;
 
-async function analyze({ open, settings, signal }: StepContext, tables: readonly TableName[]): Promise<void> {
+/** Says nothing about the table. */
+const TRY_AGAIN: ReadonlySet<string> = new Set([DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, QUERY_CANCELED]);
+
+/** Tables that ANALYZE has failed on in this command: each is tried once, and by the next command again. */
+const told = new WeakMap<StepContext, Set<string>>();
+
+async function analyze(context: StepContext, tables: readonly TableName[]): Promise<void> {
+  const { open, settings, signal } = context;
   const { indexJobs } = settings.copy;
   const sessions: Connection[] = [];
   try {
     await inParallel(batches(tables, indexJobs), indexJobs, async (batch, worker) => {
       signal.throwIfAborted();
       sessions[worker] ??= await openSession(open);
-      await sessions[worker].script(
-        sql`ANALYZE ${list(batch.map(({ schema, name }) => ident(schema, name)))}`,
-      );
+      await analyzeBatch(sessions[worker], batch, context);
     });
   } finally {
     await Promise.all(sessions.map((session) => session.close()));
   }
+}
+
+/** The first that fails ends the statement, so then each by itself. */
+async function analyzeBatch(
+  session: Connection,
+  tables: readonly TableName[],
+  context: StepContext,
+): Promise<void> {
+  try {
+    await session.script(sql`ANALYZE ${list(tables.map(({ schema, name }) => ident(schema, name)))}`);
+  } catch (error) {
+    if (sqlState(error) === undefined || TRY_AGAIN.has(sqlState(error) ?? '')) throw error;
+    if (tables.length === 1) return tell(context, tables[0] as TableName, error as Error);
+    for (const table of tables) await analyzeBatch(session, [table], context);
+  }
+}
+
+async function tell(context: StepContext, table: TableName, { message }: Error): Promise<void> {
+  const failed = told.get(context) ?? new Set();
+  told.set(context, failed.add(qualified(table)));
+  await context.events.emit('warning', {
+    code: 'not_analyzed',
+    message: `${qualified(table)} has no statistics on the target, ANALYZE fails there: ${message}`,
+    hint: 'Often a function that needs a search_path: ALTER FUNCTION ... SET search_path = ... on both sides, then run pgglide sync again. Without statistics its queries may be slow after the cutover.',
+  });
 }
 
 /** Its commits need not wait for the disk: the journal's next one does, and a crash before it leaves the step to be done. */

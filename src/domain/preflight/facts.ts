@@ -133,6 +133,14 @@ export interface SubscriptionFact {
   /** On its publisher. */
   readonly slotName: string | undefined;
 }
+/** FOR ALL TABLES, and not ours. */
+export interface AllTablesPublication {
+  readonly name: string;
+  /** Empty where there is none. */
+  readonly comment: string;
+  /** A slot of others in this database that a native subscriber may read from. */
+  readonly hasReader: boolean;
+}
 export interface EventTrigger {
   readonly name: string;
   readonly event: string;
@@ -150,6 +158,7 @@ export interface ServerFacts {
   readonly parameterGrants: readonly ParameterGrant[];
   readonly tablespaces: readonly string[];
   readonly publications: readonly string[];
+  readonly allTablesPublications: readonly AllTablesPublication[];
   readonly subscriptions: readonly SubscriptionFact[];
   readonly slots: readonly ReplicationSlot[];
   readonly eventTriggers: readonly EventTrigger[];

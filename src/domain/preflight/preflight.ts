@@ -8,6 +8,7 @@ import type { PreflightFacts } from './facts.ts';
 import { localeRules } from './locale.ts';
 import { objectRules } from './objects.ts';
 import { privilegeRules } from './privileges.ts';
+import { publishedSchemaRules } from './published-schema.ts';
 import { roleRules } from './roles.ts';
 import type { Rule } from './rule.ts';
 import { schemaRules } from './schema.ts';
@@ -31,6 +32,7 @@ const checks: readonly Rule[] = [
   ...schemaRules,
   ...activityRules,
   ...objectRules,
+  ...publishedSchemaRules,
   ...privilegeRules,
   ...roleRules,
   ...targetRules,

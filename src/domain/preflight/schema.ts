@@ -97,9 +97,9 @@ const unqualified: Rule = {
   id: 'PGG144',
   title: 'functions that replication runs find what they call',
   severity: 'warning',
-  background: `Functions in generated columns, index expressions, CHECK constraints and ENABLE ALWAYS or REPLICA triggers are run by the apply
-worker, with an empty search_path. What such a function calls by its bare name (norm() instead of public.norm()) is not found
-there: the worker fails at the first row, again and again. Give the function a search_path of its own, or qualify the names. The check
+  background: `Functions in generated columns, index expressions, extended statistics, partition keys, CHECK constraints, domains, operators,
+range types and ENABLE ALWAYS or REPLICA triggers are run by the apply worker, by CREATE INDEX or by ANALYZE, with an empty search_path. What such a function calls by its bare name (norm() instead of public.norm()) is not found
+there: the worker fails at the first row, again and again, and the copy fails. Give the function a search_path of its own, or qualify the names. The check
 reads the function's text by words and may name one too many.`,
   check: ({ source }) =>
     source.objects.routines.flatMap((routine): Report[] => {

@@ -1,6 +1,7 @@
 /**
- * Functions that run inside the apply worker or an index build, where search_path is empty: in generated columns,
- * index expressions, CHECK constraints, domains, and triggers that fire for replicated rows; and what those call.
+ * Functions that run inside the apply worker, an index build or ANALYZE, where search_path is empty: in generated
+ * columns, index expressions, extended statistics, partition keys, CHECK constraints, domains, ranges, operators of all of
+ * these, and triggers that fire for replicated rows; and what those call.
  */
 
 import type { KnownName, RoutineFact } from '../../domain/preflight/facts.ts';
@@ -59,9 +60,14 @@ const usedByTables = (scope: Scope): Sql => sql`
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND ${relationInScope(scope)}),
   dependency AS MATERIALIZED (
-    SELECT d.classid, d.objid, d.objsubid, routine.oid AS function
-    FROM routine JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = routine.oid
-    WHERE d.classid IN ('pg_attrdef'::regclass, 'pg_class'::regclass, 'pg_constraint'::regclass)),
+    SELECT d.classid, d.objid, d.objsubid, reached.function
+    FROM (
+      SELECT 'pg_proc'::regclass AS class, oid AS object, oid AS function FROM routine
+      -- An expression that uses an operator depends on that, and not on its function.
+      UNION ALL SELECT 'pg_operator'::regclass, o.oid, routine.oid
+      FROM routine JOIN pg_operator o ON o.oprcode = routine.oid) AS reached
+    JOIN pg_depend d ON d.refclassid = reached.class AND d.refobjid = reached.object
+    WHERE d.classid IN ('pg_attrdef'::regclass, 'pg_class'::regclass, 'pg_constraint'::regclass, 'pg_statistic_ext'::regclass)),
   used(function, by) AS (
     SELECT d.function, format('generated column %s.%I', t.name, a.attname)
     FROM dependency d JOIN pg_attrdef ad ON ad.oid = d.objid JOIN tables t ON t.oid = ad.adrelid
@@ -77,6 +83,24 @@ const usedByTables = (scope: Scope): Sql => sql`
     FROM dependency d JOIN pg_index i ON i.indexrelid = d.objid
     JOIN pg_class x ON x.oid = i.indexrelid JOIN tables t ON t.oid = i.indrelid
     WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
+    UNION
+    SELECT d.function, format('partition key of %s', t.name)
+    FROM dependency d JOIN pg_partitioned_table p ON p.partrelid = d.objid JOIN tables t ON t.oid = p.partrelid
+    WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
+    UNION
+    SELECT d.function, format('statistics %I on %s', e.stxname, t.name)
+    FROM dependency d JOIN pg_statistic_ext e ON e.oid = d.objid JOIN tables t ON t.oid = e.stxrelid
+    WHERE d.classid = 'pg_statistic_ext'::regclass
+    UNION
+    SELECT m.amproc, format('operator family %I.%I', n.nspname, f.opfname)
+    FROM routine JOIN pg_amproc m ON m.amproc = routine.oid
+    JOIN pg_opfamily f ON f.oid = m.amprocfamily JOIN pg_namespace n ON n.oid = f.opfnamespace
+    WHERE ${schemaInScope(scope)}
+    UNION
+    SELECT routine.oid, format('range type %I.%I', n.nspname, y.typname)
+    FROM routine JOIN pg_range r ON routine.oid IN (r.rngsubdiff, r.rngcanonical)
+    JOIN pg_type y ON y.oid = r.rngtypid JOIN pg_namespace n ON n.oid = y.typnamespace
+    WHERE ${schemaInScope(scope)}
     UNION
     SELECT d.function, format('check constraint %I on %s', k.conname, t.name)
     FROM dependency d JOIN pg_constraint k ON k.oid = d.objid JOIN tables t ON t.oid = k.conrelid

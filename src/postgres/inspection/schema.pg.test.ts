@@ -107,6 +107,32 @@ test('case 7: what a qualified call calls in turn, and what a domain checks', as
   expect(await troubles({ source, target }, 'PGG144')).toEqual([]);
 });
 
+test('case 7: statistics, partition keys, operators and range types run functions, too', async ({
+  source,
+  target,
+}) => {
+  const body = (call: string) => `LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN ${call}; END'`;
+  await source.exec(`CREATE FUNCTION norm(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
+    CREATE FUNCTION a(text) RETURNS text ${body('norm($1)')}; CREATE FUNCTION b(text) RETURNS text ${body('norm($1)')};
+    CREATE FUNCTION c(text, text) RETURNS text ${body('norm($1)')};
+    CREATE FUNCTION d(text, text) RETURNS float8 ${body('length(norm($1))')};
+    CREATE FUNCTION e(int, int) RETURNS int ${body('length(norm($1::text))')};
+    CREATE TABLE t (id int PRIMARY KEY, v text); CREATE STATISTICS stat ON (a(v)) FROM t;
+    CREATE TABLE parts (v text) PARTITION BY LIST (b(v));
+    CREATE OPERATOR ||~ (LEFTARG = text, RIGHTARG = text, FUNCTION = c); CREATE INDEX joined ON t ((v ||~ 'x'));
+    CREATE TYPE span AS RANGE (SUBTYPE = text, SUBTYPE_DIFF = d);
+    CREATE OPERATOR CLASS other FOR TYPE int USING btree AS
+      OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 e(int, int)`);
+  const found = await troubles({ source, target }, 'PGG144');
+  expect(found.map(({ object, detail }) => [object, detail])).toEqual([
+    ['public.a(text)', 'used by statistics stat on public.t'],
+    ['public.b(text)', 'used by partition key of public.parts'],
+    ['public.c(text, text)', 'used by index joined on public.t'],
+    ['public.d(text, text)', 'used by range type public.span'],
+    ['public.e(integer, integer)', 'used by operator family public.other'],
+  ]);
+});
+
 test('functions that qualify, have a search_path or were resolved when created are left alone', async ({
   source,
   target,

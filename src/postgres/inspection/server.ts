@@ -2,6 +2,7 @@
 
 import { OWN_SCHEMA } from '../../domain/names.ts';
 import type {
+  AllTablesPublication,
   EventTrigger,
   Extension,
   ParameterGrant,
@@ -34,6 +35,7 @@ export async function inspectServer(connection: Connection): Promise<ServerFacts
     parameterGrants: await readParameterGrants(connection, identity.versionNumber),
     tablespaces: await names(connection, sql`SELECT spcname AS name FROM pg_tablespace`),
     publications: await names(connection, sql`SELECT pubname AS name FROM pg_publication ORDER BY 1`),
+    allTablesPublications: await connection.query<AllTablesPublication>(allTablesPublicationsSql),
     subscriptions: await readSubscriptions(connection),
     slots: await readSlots(connection),
     eventTriggers: await connection.query<EventTrigger>(eventTriggersSql),
@@ -143,6 +145,12 @@ async function readSlots(connection: Connection): Promise<ReplicationSlot[]> {
     retainedBytes: row.retainedBytes ?? undefined,
   }));
 }
+
+const allTablesPublicationsSql = sql`
+  SELECT p.pubname AS name, coalesce(obj_description(p.oid, 'pg_publication'), '') AS comment,
+    EXISTS (SELECT FROM pg_replication_slots
+      WHERE database = current_database() AND plugin = 'pgoutput' AND slot_name !~ '^pgglide_') AS "hasReader"
+  FROM pg_publication p WHERE p.puballtables AND p.pubname !~ '^pgglide_' ORDER BY 1`;
 
 const eventTriggersSql = sql`
   SELECT t.evtname AS name, t.evtevent AS event
