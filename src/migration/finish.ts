@@ -24,6 +24,7 @@ import { recover } from './recover.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
 
+const SIDES: readonly Side[] = ['source', 'target'];
 const LINKS: readonly LinkName[] = ['forward', 'reverse'];
 
 export interface CompleteResult {
@@ -53,7 +54,7 @@ export async function complete(
     if (options.dropFence) await dropSourceFences(session);
     await session.changePhase('switched', 'completed');
   } else if (options.dropFence) await dropSourceFences(session);
-  return { fenceKept: await tableExists(session.source, 'installed') };
+  return { fenceKept: (await countRaisedFences(session.source)) > 0 };
 }
 
 /** Also later than the rest: whoever kept it may think otherwise once no client goes to the old server any more. */
@@ -124,23 +125,29 @@ function notTakenBack(changes: readonly ClusterChange[], dropped: ReadonlySet<st
   return [...new Set(lasting.map(({ description }) => `target: not taken back: ${description}`))];
 }
 
-/** Another migration has a link or its history here, or has left its fence, raised, on tables of the source that are not ours. */
+/** Another migration has a link or its record here, or has left its fence, raised, on tables of the source that are not ours. */
 async function servesOthers(side: Side, session: Session): Promise<boolean> {
-  const { migration } = session;
   const connection = session.side(side);
-  if (await hasOtherLinks(connection, migration)) return true;
-  return side === 'target'
-    ? (await otherMigrations(connection, migration)).length > 0
-    : (await tableExists(connection, 'installed')) && (await countRaisedFences(connection)) > 0;
+  return (
+    (await hasOtherLinks(connection, session.migration)) ||
+    (await holdsOthersRecord(side, session)) ||
+    (side === 'source' && (await countRaisedFences(connection)) > 0)
+  );
 }
 
-/** A sync that was stopped at its very beginning has left our schema. Another migration may have its state in it. */
-async function dropUnusedSchema({ source, target, migration }: Session): Promise<void> {
-  if (await tableExists(target, 'migration')) {
-    if ((await otherMigrations(target, migration)).length > 0) return;
+/** Of a migration that has made this side what it is: the source is the target of an earlier upgrade, whatever that was called. */
+async function holdsOthersRecord(side: Side, session: Session): Promise<boolean> {
+  const own = side === 'target' ? session.migration : '';
+  return (await otherMigrations(session.side(side), own)).length > 0;
+}
+
+/** A sync that was stopped at its very beginning has left our schema. Another migration may have its record in it. */
+async function dropUnusedSchema(session: Session): Promise<void> {
+  for (const side of SIDES) {
+    const connection = session.side(side);
+    if (!(await tableExists(connection, 'installed')) || !(await isUnused(connection))) continue;
+    if (!(await holdsOthersRecord(side, session))) await dropOwnSchema(connection);
   }
-  for (const side of [target, source])
-    if ((await tableExists(side, 'installed')) && (await isUnused(side))) await dropOwnSchema(side);
 }
 
 async function isUnused(connection: Connection): Promise<boolean> {
@@ -160,6 +167,7 @@ async function leave(session: Session, activeSide: Side): Promise<void> {
 
 /** @returns what could not be dropped */
 async function abortDatabase(session: Session, roles: Set<string>): Promise<string[]> {
+  for (const side of SIDES) await dropEventTriggers(session.side(side));
   await dropLinks(session);
   for (const role of await createdRoles(session.target, session.migration)) roles.add(role);
   const plan = (await readMigration(session.target, session.migration))?.plan;
@@ -200,14 +208,13 @@ function notOurs(others: readonly string[]): string[] {
 
 async function lookForLeftovers(session: Session): Promise<string[]> {
   const found = session.databases.flatMap((database) =>
-    (['source', 'target'] as const).map(async (side) =>
-      (await leftoversOn(side, database.side(side))).map((what) => database.prefix + what),
-    ),
+    SIDES.map(async (side) => (await leftoversOn(side, database)).map((what) => database.prefix + what)),
   );
   return (await Promise.all(found)).flat();
 }
 
-async function leftoversOn(side: Side, connection: Connection): Promise<string[]> {
+async function leftoversOn(side: Side, session: Session): Promise<string[]> {
+  const connection = session.side(side);
   const rows = await connection.query<{ what: string }>(sql`
     SELECT 'publication ' || pubname AS what FROM pg_publication WHERE starts_with(pubname, 'pgglide_')
     UNION ALL SELECT 'subscription ' || subname FROM pg_subscription
@@ -218,5 +225,8 @@ async function leftoversOn(side: Side, connection: Connection): Promise<string[]
     UNION ALL SELECT 'index ' || oid::regclass FROM pg_class WHERE relkind = 'i' AND starts_with(relname, 'pgglide_helper_')
     UNION ALL SELECT 'event trigger ' || evtname FROM pg_event_trigger WHERE starts_with(evtname, 'pgglide_')
     UNION ALL SELECT 'schema pgglide' FROM pg_namespace WHERE nspname = 'pgglide'`);
-  return rows.map(({ what }) => `${side}: ${what}`);
+  const records = await holdsOthersRecord(side, session);
+  return rows
+    .filter(({ what }) => !records || what !== 'schema pgglide')
+    .map(({ what }) => `${side}: ${what}`);
 }
