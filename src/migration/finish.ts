@@ -1,11 +1,10 @@
 /** The two ends of a migration: `complete` gives up the way back, `abort` takes away everything we made. */
 
 import { type LinkName, publisherOf, type Side, subscriberOf } from '../domain/names.ts';
-import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
-import { countRaisedFences, dropFence } from '../postgres/fence.ts';
+import { countRaisedFences, dropAllFences } from '../postgres/fence.ts';
 import { dropHelperIndexes } from '../postgres/helper-index.ts';
 import { existingLanes, hasOtherLinks } from '../postgres/lane.ts';
 import { unlinkLargeObjects } from '../postgres/large-object.ts';
@@ -21,11 +20,11 @@ import { takeRunnerLock } from '../state/runner-lock.ts';
 import { broughtObjects } from '../state/schema-progress.ts';
 import { takeProxyOut } from '../steps/take-proxy-out.ts';
 import { recover } from './recover.ts';
-import { requirePlan, requireRow } from './rows.ts';
+import { requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
 
-const SIDES: readonly Side[] = ['source', 'target'];
 const LINKS: readonly LinkName[] = ['forward', 'reverse'];
+const SIDES: readonly Side[] = ['source', 'target'];
 
 export interface CompleteResult {
   /** The old server still refuses writes to the migrated tables. */
@@ -50,7 +49,10 @@ export async function complete(
   if (mayRun('complete', row?.phase ?? 'new')) {
     const { activeSide } = await requireRow(session, 'complete');
     await leave(session, activeSide);
-    for (const database of session.databases) await completeDatabase(database);
+    // All that waits for locks of the application first: where one cannot be had, the way back is still there.
+    for (const database of session.databases) await freeActiveSide(database);
+    for (const database of session.databases) await dropLinks(database);
+    for (const database of session.databases) await dropHelperIndexes(database.source);
     if (options.dropFence) await dropSourceFences(session);
     await session.changePhase('switched', 'completed');
   } else if (options.dropFence) await dropSourceFences(session);
@@ -60,19 +62,16 @@ export async function complete(
 /** Also later than the rest: whoever kept it may think otherwise once no client goes to the old server any more. */
 async function dropSourceFences(session: Session): Promise<void> {
   for (const database of session.databases) {
-    const { plan } = await requirePlan(database);
-    await dropFence(database.source, plan.tables);
-    await dropOwnSchema(database.source);
+    await dropAllFences(database.source);
+    if (!(await holdsOthersRecord('source', database))) await dropOwnSchema(database.source);
   }
 }
 
-async function completeDatabase(session: Session): Promise<void> {
-  const { plan } = await requirePlan(session);
-  await dropLinks(session);
-  for (const side of [session.source, session.target]) await dropEventTriggers(side);
-  await dropHelperIndexes(session.target);
-  await dropHelperIndexes(session.source);
-  await dropFence(session.target, plan.tables);
+/** A switch hangs the fence again, and builds the indexes. */
+async function freeActiveSide({ source, target }: Session): Promise<void> {
+  await dropAllFences(target);
+  await dropHelperIndexes(target);
+  for (const side of [source, target]) await dropEventTriggers(side);
 }
 
 export interface AbortResult {
@@ -167,12 +166,12 @@ async function leave(session: Session, activeSide: Side): Promise<void> {
 
 /** @returns what could not be dropped */
 async function abortDatabase(session: Session, roles: Set<string>): Promise<string[]> {
-  for (const side of SIDES) await dropEventTriggers(session.side(side));
   await dropLinks(session);
+  for (const side of SIDES) await dropEventTriggers(session.side(side));
   for (const role of await createdRoles(session.target, session.migration)) roles.add(role);
   const plan = (await readMigration(session.target, session.migration))?.plan;
   if (plan === undefined) return [];
-  return (await dropCopy(session, plan)).map((what) => session.prefix + what);
+  return (await dropCopy(session)).map((what) => session.prefix + what);
 }
 
 async function dropLinks(session: Session): Promise<void> {
@@ -185,15 +184,15 @@ async function dropLinks(session: Session): Promise<void> {
 }
 
 /** @returns what could not be dropped */
-async function dropCopy(session: Session, plan: Plan): Promise<string[]> {
-  const { source, target, migration } = session;
+async function dropCopy({ source, target, migration }: Session): Promise<string[]> {
   await dropHelperIndexes(source);
-  await dropFence(source, plan.tables);
+  // Ours is lifted while the source is active: a raised one is what an earlier migration has left.
+  if ((await countRaisedFences(source)) === 0) await dropAllFences(source);
   await unlinkLargeObjects(target, [...(await sharedLargeObjects(target, migration))]);
   // The fence of a table goes with it: one by one they would take as long as the tables again.
   const { droppable, heldBack, others } = await findLoaded(target, await broughtObjects(target, migration));
   const kept = await dropLoaded(target, droppable);
-  await dropFence(target, plan.tables);
+  await dropAllFences(target);
   return [...kept, ...heldBack.map((what) => `target: ${what}`), ...notOurs(others)];
 }
 

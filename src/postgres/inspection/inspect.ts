@@ -1,6 +1,12 @@
 /** Looks at both servers, changes neither. */
 
-import type { PreflightFacts, Scope, SourceFacts, TargetFacts } from '../../domain/preflight/facts.ts';
+import type {
+  PreflightFacts,
+  Scope,
+  ServerFacts,
+  SourceFacts,
+  TargetFacts,
+} from '../../domain/preflight/facts.ts';
 import type { Connection } from '../connection.ts';
 import { countRaisedFences } from '../fence.ts';
 import { readSourceObjects } from './objects.ts';
@@ -43,7 +49,7 @@ async function inspectSource(connection: Connection, scope: Scope): Promise<Sour
     ...server,
     objects: await readSourceObjects(connection, scope),
     passwords: await readPasswords(connection),
-    fencedTables: server.ownSchemaTables.includes('installed') ? await countRaisedFences(connection) : 0,
+    fencedTables: await fencedTables(connection, server),
   };
 }
 
@@ -56,5 +62,9 @@ async function inspectTarget(connection: Connection, scope: Scope, migration: st
     migrationPhase: hasState ? await readMigrationPhase(connection, migration) : undefined,
     otherMigrations: hasState ? await readOtherMigrations(connection, migration) : [],
     objects: await readTargetObjects(connection, scope),
+    fencedTables: await fencedTables(connection, server),
   };
 }
+
+const fencedTables = async (connection: Connection, { ownSchemaTables }: ServerFacts): Promise<number> =>
+  ownSchemaTables.includes('installed') ? countRaisedFences(connection) : 0;
