@@ -18,6 +18,8 @@ export interface SwitchoverFacts {
   returnOrigins: readonly string[];
   /** renew-large-objects: what both sides had when they were found equal. */
   largeObjects: { readonly summary: string; readonly all: readonly LargeObject[] } | undefined;
+  /** check-drift-again: another one in the pause, and DDL was run on the old side. Undefined: not asked. */
+  ddlSign: string | undefined;
   /** open-sessions */
   barrier: Connection | undefined;
   pins: Readonly<Record<Side, Connection>> | undefined;

@@ -1,10 +1,9 @@
 /** The two ends of a migration: `complete` gives up the way back, `abort` takes away everything we made. */
 
 import { type LinkName, publisherOf, SIDES, type Side, subscriberOf } from '../domain/names.ts';
-import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
-import { countRaisedFences, dropFence } from '../postgres/fence.ts';
+import { countRaisedFences, dropAllFences } from '../postgres/fence.ts';
 import { dropHelperIndexes } from '../postgres/helper-index.ts';
 import { existingLanes, hasOtherLinks } from '../postgres/lane.ts';
 import { unlinkLargeObjects } from '../postgres/large-object.ts';
@@ -20,7 +19,7 @@ import { takeRunnerLock } from '../state/runner-lock.ts';
 import { broughtObjects } from '../state/schema-progress.ts';
 import { takeProxyOut } from '../steps/take-proxy-out.ts';
 import { recover } from './recover.ts';
-import { requirePlan, requireRow } from './rows.ts';
+import { requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
 
 const LINKS: readonly LinkName[] = ['forward', 'reverse'];
@@ -48,29 +47,29 @@ export async function complete(
   if (mayRun('complete', row?.phase ?? 'new')) {
     const { activeSide } = await requireRow(session, 'complete');
     await leave(session, activeSide);
-    for (const database of session.databases) await completeDatabase(database);
+    // All that waits for locks of the application first: where one cannot be had, the way back is still there.
+    for (const database of session.databases) await freeActiveSide(database);
+    for (const database of session.databases) await dropLinks(database);
+    for (const database of session.databases) await dropHelperIndexes(database.source);
     if (options.dropFence) await dropSourceFences(session);
     await session.changePhase('switched', 'completed');
   } else if (options.dropFence) await dropSourceFences(session);
-  return { fenceKept: await tableExists(session.source, 'installed') };
+  return { fenceKept: (await countRaisedFences(session.source)) > 0 };
 }
 
 /** Also later than the rest: whoever kept it may think otherwise once no client goes to the old server any more. */
 async function dropSourceFences(session: Session): Promise<void> {
   for (const database of session.databases) {
-    const { plan } = await requirePlan(database);
-    await dropFence(database.source, plan.tables);
-    await dropOwnSchema(database.source);
+    await dropAllFences(database.source);
+    if (!(await holdsOthersRecord('source', database))) await dropOwnSchema(database.source);
   }
 }
 
-async function completeDatabase(session: Session): Promise<void> {
-  const { plan } = await requirePlan(session);
-  await dropLinks(session);
-  for (const side of [session.source, session.target]) await dropEventTriggers(side);
-  await dropHelperIndexes(session.target);
-  await dropHelperIndexes(session.source);
-  await dropFence(session.target, plan.tables);
+/** A switch hangs the fence again, and builds the indexes. */
+async function freeActiveSide({ source, target }: Session): Promise<void> {
+  await dropAllFences(target);
+  await dropHelperIndexes(target);
+  for (const side of [source, target]) await dropEventTriggers(side);
 }
 
 export interface AbortResult {
@@ -123,23 +122,29 @@ function notTakenBack(changes: readonly ClusterChange[], dropped: ReadonlySet<st
   return [...new Set(lasting.map(({ description }) => `target: not taken back: ${description}`))];
 }
 
-/** Another migration has a link or its history here, or has left its fence, raised, on tables of the source that are not ours. */
+/** Another migration has a link or its record here, or has left its fence, raised, on tables of the source that are not ours. */
 async function servesOthers(side: Side, session: Session): Promise<boolean> {
-  const { migration } = session;
   const connection = session.side(side);
-  if (await hasOtherLinks(connection, migration)) return true;
-  return side === 'target'
-    ? (await otherMigrations(connection, migration)).length > 0
-    : (await tableExists(connection, 'installed')) && (await countRaisedFences(connection)) > 0;
+  return (
+    (await hasOtherLinks(connection, session.migration)) ||
+    (await holdsOthersRecord(side, session)) ||
+    (side === 'source' && (await countRaisedFences(connection)) > 0)
+  );
 }
 
-/** A sync that was stopped at its very beginning has left our schema. Another migration may have its state in it. */
-async function dropUnusedSchema({ source, target, migration }: Session): Promise<void> {
-  if (await tableExists(target, 'migration')) {
-    if ((await otherMigrations(target, migration)).length > 0) return;
+/** Of a migration that has made this side what it is: the source is the target of an earlier upgrade, whatever that was called. */
+async function holdsOthersRecord(side: Side, session: Session): Promise<boolean> {
+  const own = side === 'target' ? session.migration : '';
+  return (await otherMigrations(session.side(side), own)).length > 0;
+}
+
+/** A sync that was stopped at its very beginning has left our schema. Another migration may have its record in it. */
+async function dropUnusedSchema(session: Session): Promise<void> {
+  for (const side of SIDES) {
+    const connection = session.side(side);
+    if (!(await tableExists(connection, 'installed')) || (await hasLinkOrFence(connection))) continue;
+    if (!(await holdsOthersRecord(side, session))) await dropOwnSchema(connection);
   }
-  for (const side of [target, source])
-    if ((await tableExists(side, 'installed')) && !(await hasLinkOrFence(side))) await dropOwnSchema(side);
 }
 
 /** Before anything is dropped: where the application cannot be pointed at its database, all stays as it is. */
@@ -151,10 +156,11 @@ async function leave(session: Session, activeSide: Side): Promise<void> {
 /** @returns what could not be dropped */
 async function abortDatabase(session: Session, roles: Set<string>): Promise<string[]> {
   await dropLinks(session);
+  for (const side of SIDES) await dropEventTriggers(session.side(side));
   for (const role of await createdRoles(session.target, session.migration)) roles.add(role);
   const plan = (await readMigration(session.target, session.migration))?.plan;
   if (plan === undefined) return [];
-  return (await dropCopy(session, plan)).map((what) => session.prefix + what);
+  return (await dropCopy(session)).map((what) => session.prefix + what);
 }
 
 async function dropLinks(session: Session): Promise<void> {
@@ -167,15 +173,15 @@ async function dropLinks(session: Session): Promise<void> {
 }
 
 /** @returns what could not be dropped */
-async function dropCopy(session: Session, plan: Plan): Promise<string[]> {
-  const { source, target, migration } = session;
+async function dropCopy({ source, target, migration }: Session): Promise<string[]> {
   await dropHelperIndexes(source);
-  await dropFence(source, plan.tables);
+  // Ours is lifted while the source is active: a raised one is what an earlier migration has left.
+  if ((await countRaisedFences(source)) === 0) await dropAllFences(source);
   await unlinkLargeObjects(target, [...(await sharedLargeObjects(target, migration))]);
   // The fence of a table goes with it: one by one they would take as long as the tables again.
   const { droppable, heldBack, others } = await findLoaded(target, await broughtObjects(target, migration));
   const kept = await dropLoaded(target, droppable);
-  await dropFence(target, plan.tables);
+  await dropAllFences(target);
   return [...kept, ...heldBack.map((what) => `target: ${what}`), ...notOurs(others)];
 }
 
@@ -190,9 +196,15 @@ function notOurs(others: readonly string[]): string[] {
 
 async function lookForLeftovers(session: Session): Promise<string[]> {
   const found = session.databases.flatMap((database) =>
-    SIDES.map(async (side) =>
-      (await leftoversOn(database.side(side))).map((what) => `${database.prefix}${side}: ${what}`),
-    ),
+    SIDES.map(async (side) => (await leftoversOf(side, database)).map((what) => database.prefix + what)),
   );
   return (await Promise.all(found)).flat();
+}
+
+/** The schema stays for the record of others. */
+async function leftoversOf(side: Side, session: Session): Promise<string[]> {
+  const records = await holdsOthersRecord(side, session);
+  return (await leftoversOn(session.side(side)))
+    .filter((what) => !records || what !== 'schema pgglide')
+    .map((what) => `${side}: ${what}`);
 }

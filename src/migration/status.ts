@@ -15,7 +15,7 @@ import type { MigrationRow } from '../state/migration-row.ts';
 import type { Session } from './session.ts';
 import { type DatabaseState, inAll, readDatabaseState } from './status/database-state.ts';
 import { linkStatus } from './status/link-status.ts';
-import { problems } from './status/problems.ts';
+import { isWayBackGone, problems } from './status/problems.ts';
 import { readyItems } from './status/ready-items.ts';
 
 const NEXT: Readonly<Record<Phase, string>> = {
@@ -76,8 +76,14 @@ export async function status(
       ...traffic.problems,
     ],
     schemaChanges,
-    next: row?.switchover === undefined ? NEXT[phase] : `pgglide ${row.switchover.direction}`,
+    next: next(row, databases),
   };
+}
+
+function next(row: MigrationRow | undefined, databases: readonly DatabaseState[]): string {
+  if (row?.switchover !== undefined) return `pgglide ${row.switchover.direction}`;
+  if (row?.phase === 'switched' && isWayBackGone(databases)) return 'pgglide complete';
+  return NEXT[row?.phase ?? 'new'];
 }
 
 /** Nobody's requests wait for our comparison: none while a switch is under way. */

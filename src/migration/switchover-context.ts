@@ -58,6 +58,7 @@ const emptyFacts = (): SwitchoverFacts => ({
   returnLanes: undefined,
   returnOrigins: [],
   largeObjects: undefined,
+  ddlSign: undefined,
   barrier: undefined,
   lift: undefined,
   deadlockTimeoutMs: 0,

@@ -13,8 +13,9 @@ import { announceCommit } from '../steps/announce-commit.ts';
 import { armReturnLink } from '../steps/arm-return-link.ts';
 import { awaitCalm } from '../steps/await-calm.ts';
 import { carrySequences } from '../steps/carry-sequences.ts';
-import { checkDrift } from '../steps/check-drift.ts';
+import { checkDrift, checkDriftAgain } from '../steps/check-drift.ts';
 import { checkLargeObjects } from '../steps/check-large-objects.ts';
+import { checkLateDdl } from '../steps/check-late-ddl.ts';
 import { checkReadiness } from '../steps/check-readiness.ts';
 import { checkRoles } from '../steps/check-roles.ts';
 import { commitSwitch } from '../steps/commit-switch.ts';
@@ -57,6 +58,7 @@ export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   prepareReturnLink,
   openSessions,
   rehearseQueries,
+  checkDriftAgain,
   prepareTraffic,
   awaitCalm,
 ];
@@ -64,6 +66,7 @@ export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
 export const PAUSED: readonly StepGroup[] = [
   pauseTraffic,
   raiseBarrierStep,
+  checkLateDdl,
   [drainReplication, announceCommit, carrySequences, checkLargeObjects],
   [pinSnapshots, openNewSide, armReturnLink, fenceOldSide],
   commitSwitch,
@@ -84,12 +87,14 @@ const REHEARSED_BEFORE: readonly SwitchoverStep[] = [
   checkRoles,
   openSessions,
   rehearseQueries,
+  checkDriftAgain,
   prepareTraffic,
   awaitCalm,
 ];
 const REHEARSED_PAUSED: readonly StepGroup[] = [
   pauseTraffic,
   raiseBarrierStep,
+  checkLateDdl,
   [drainReplication, carrySequences],
   [pinSnapshots, openNewSide],
 ];

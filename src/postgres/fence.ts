@@ -120,17 +120,32 @@ export async function rehearseFence(connection: Connection): Promise<void> {
 }
 
 /**
- * For `complete` and `abort`. DROP TRIGGER takes ACCESS EXCLUSIVE, on the active side too: table by table, and never waited
- * for long, because the application would wait behind us.
+ * DROP TRIGGER takes ACCESS EXCLUSIVE, on the active side too: table by table, and never waited for long, because the
+ * application would wait behind us.
  *
  * @throws {PrerequisiteError} `lock_not_available`
  */
 export async function dropFence(connection: Connection, tables: readonly TableName[]): Promise<void> {
   const present = (await fencedRelations(connection, tables)).filter(({ trigger }) => trigger !== 'absent');
-  for (const relation of present) {
+  await dropTriggers(connection, present);
+}
+
+/**
+ * For `complete` and `abort`: of every table that has it, also one that was renamed since, or is no partition any more.
+ * @throws {PrerequisiteError} `lock_not_available`
+ */
+export async function dropAllFences(connection: Connection): Promise<void> {
+  const present = await connection.query<TableName>(sql`
+    SELECT n.nspname AS schema, c.relname AS name
+    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE t.tgname = ${FENCE_TRIGGER} AND NOT t.tgisinternal ORDER BY 1, 2`);
+  await dropTriggers(connection, present);
+}
+
+async function dropTriggers(connection: Connection, relations: readonly TableName[]): Promise<void> {
+  for (const { schema, name } of relations)
     await withBriefLock(
       connection,
-      sql`DROP TRIGGER IF EXISTS ${ident(FENCE_TRIGGER)} ON ${ident(relation.schema, relation.name)}`,
+      sql`DROP TRIGGER IF EXISTS ${ident(FENCE_TRIGGER)} ON ${ident(schema, name)}`,
     );
-  }
 }

@@ -91,6 +91,19 @@ const inScope = ({ schemas, exclude }: Scope): Sql => sql`
   (${schemas ?? null}::text[] IS NULL OR schemas = '{}' OR schemas && ${schemas ?? null}::text[])
   AND (object IS NULL OR object <> ALL (${exclude ?? []}::text[]))`;
 
+/**
+ * Changes with every statement that is noted, also in a transaction that is still open (the count), and once more when such a
+ * one commits (the rows). Undefined where the event triggers are missing or disabled.
+ */
+export async function notedDdlSign(connection: Connection): Promise<string | undefined> {
+  const { sign } = await connection.one<{ sign: string | null }>(sql`
+    SELECT coalesce(pg_sequence_last_value('pgglide.noted_ddl_count'), 0) || '/' || (SELECT count(*) FROM pgglide.noted_ddl) AS sign
+    WHERE (SELECT count(*) FROM pg_event_trigger
+      WHERE evtname = ANY (${Object.keys(TRIGGERS)}::text[]) AND evtenabled = 'A') = ${Object.keys(TRIGGERS).length}
+    UNION ALL SELECT NULL LIMIT 1`);
+  return sign ?? undefined;
+}
+
 /** The moment up to which everything that has been noted is seen now, by the server's own clock. */
 export async function notedUntil(connection: Connection): Promise<string | undefined> {
   const { until } = await connection.one<{ until: string | null }>(

@@ -38,6 +38,15 @@ export const carriedTables = (connection: Connection, scope: Scope): Promise<Tab
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE ${carriedRoots(scope)}`);
 
+/** Changes when one of them is made, dropped or renamed, or gets another number of columns. One statement, quick for thousands. */
+export async function carriedTablesSign(connection: Connection, scope: Scope): Promise<string> {
+  const { sign } = await connection.one<{ sign: string }>(sql`
+    SELECT coalesce(md5(string_agg(format('%s %I.%I %s', c.oid, n.nspname, c.relname, c.relnatts), ',' ORDER BY c.oid)), '') AS sign
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE ${carriedRoots(scope)}`);
+  return sign;
+}
+
 type ReplicaIdentity = PlannedTable['replicaIdentity'];
 
 interface TableRow extends TableName {

@@ -3,8 +3,9 @@ import { SwitchoverAbortedError } from '../domain/errors.ts';
 import { SIDES, type Side } from '../domain/names.ts';
 import { SCHEMA_CHANGE_HINT } from '../domain/schema-change.ts';
 import type { Scope } from '../domain/scope.ts';
-import type { SwitchoverStep } from '../engine/switchover-step.ts';
+import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { ddlSign } from '../schema/ddl-sign.ts';
 import { describeDifferences, driftOf } from '../schema/drift.ts';
 import type { SchemaDifference } from '../schema/fingerprint/compare-schemas.ts';
 import { type ObjectsOfClass, readSchema, schemaHash } from '../schema/fingerprint/schema-fingerprint.ts';
@@ -20,17 +21,38 @@ export const checkDrift: SwitchoverStep = {
   title: 'Guardrails: no DDL since the sync',
   describe: () => ['compare both schemas with what was recorded when they agreed'],
 
+  run: refuseDrift,
+};
+
+/**
+ * The same once more when all that takes minutes is done, and the moment from which on check-late-ddl looks. It is read before
+ * the schemas are, so that nothing falls in between: what commits meanwhile is refused, if need be though the schemas show it not.
+ *
+ * @throws {SwitchoverAbortedError} `schema_drift`, with what changed
+ */
+export const checkDriftAgain: SwitchoverStep = {
+  id: 'check-drift-again',
+  title: 'Guardrails: still no DDL',
+  describe: () => ['compare both schemas once more'],
+
   async run(context) {
-    const [drift] = (await findDrift({ ...context, scope: context.settings.scope })).drifts;
-    if (drift === undefined) return;
-    const { side, differences } = drift;
-    throw new SwitchoverAbortedError(
-      'schema_drift',
-      `The schema of the ${side} changed since the sync: ${describeDifferences(differences)}`,
-      { hint: SCHEMA_CHANGE_HINT, facts: { side, drift: differences } },
-    );
+    const { barrier } = context.facts;
+    if (barrier === undefined) throw new Error('open-sessions has not run');
+    context.facts.ddlSign = await ddlSign(barrier, context.settings.scope);
+    await refuseDrift(context);
   },
 };
+
+async function refuseDrift(context: SwitchoverContext): Promise<void> {
+  const [drift] = (await findDrift({ ...context, scope: context.settings.scope })).drifts;
+  if (drift === undefined) return;
+  const { side, differences } = drift;
+  throw new SwitchoverAbortedError(
+    'schema_drift',
+    `The schema of the ${side} changed since the sync: ${describeDifferences(differences)}`,
+    { hint: SCHEMA_CHANGE_HINT, facts: { side, drift: differences } },
+  );
+}
 
 interface Ends extends Readonly<Record<Side, Connection>> {
   readonly migration: string;

@@ -121,6 +121,8 @@ describe('cutover and rollback', () => {
       CREATE TABLE reading_1 PARTITION OF reading FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
       ALTER TABLE reading ADD PRIMARY KEY (id, at)`);
     await play({ source, target }, async (scene) => {
+      // Noted, it would end the cutover.
+      await source.exec('DROP EVENT TRIGGER pgglide_ddl');
       await scene.run((migration) => migration.cutover(), {
         traffic: (real) => ({
           ...bound(real),
@@ -286,7 +288,9 @@ const beforePause =
 /** Somebody holds a sequence from the pause on, so that nobody else can read it. */
 async function renamedInThePause(side: Database) {
   const holder = await openSession(side.address);
-  const traffic = beforePause(() => holder.query('BEGIN; ALTER SEQUENCE public.odd RENAME TO strange'));
+  // As a session of ours, whose DDL is not noted: noted, it would end the switch before.
+  const rename = "BEGIN; SET application_name = 'pgglide: test'; ALTER SEQUENCE public.odd RENAME TO strange";
+  const traffic = beforePause(() => holder.query(rename));
   return { traffic, end: () => holder.end() };
 }
 

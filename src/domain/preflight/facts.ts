@@ -323,6 +323,8 @@ export interface TargetFacts extends ServerFacts {
   readonly otherMigrations: readonly string[];
   /** User objects in scope that are there already (the first hundred). */
   readonly objects: readonly TargetObject[];
+  /** Tables that a fence of ours refuses writes to. */
+  readonly fencedTables: number;
 }
 
 /** What sync has made on either side is not in its own way. */

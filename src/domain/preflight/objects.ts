@@ -248,16 +248,29 @@ function linksOfOthers(side: Side, facts: PreflightFacts): Report[] {
   ];
 }
 
+function fenceOfAnother(side: Side, facts: PreflightFacts): Report[] {
+  const { fencedTables, identity } = facts[side];
+  if (fencedTables === 0) return [];
+  return [
+    {
+      title: `an earlier migration has left its fence on ${fencedTables} tables of the ${side}, which refuse writes`,
+      object: `database ${identity.database}`,
+      detail:
+        'If nobody writes to them any more: pgglide complete --drop-fence, with the configuration of that migration.',
+    },
+  ];
+}
+
 const otherMigrations: Rule = {
   id: 'PGG185',
   title: 'no other migration uses these databases',
   severity: 'blocker',
   background: `Two migrations of one database would share what pgglide keeps in its schema there: the markers that tell when everything has
 arrived, and the fence. One would overwrite the other's, and abort of one would take them away from both. So a database takes part in one
-migration at a time: a rehearsal into another target comes before or after. A source that an earlier migration has left with its fence
+migration at a time: a rehearsal into another target comes before or after. A database that an earlier migration has left with its fence
 raised (pgglide complete keeps it) gives it up with pgglide complete --drop-fence: a switch of the next migration would lift it.`,
   check(facts) {
-    const { source, target } = facts;
+    const { target } = facts;
     const reports = SIDES.flatMap((side) => linksOfOthers(side, facts));
     if (target.otherMigrations.length > 0)
       reports.push({
@@ -266,13 +279,7 @@ raised (pgglide complete keeps it) gives it up with pgglide complete --drop-fenc
         detail:
           'End it first, with its own configuration: pgglide complete, or pgglide abort. Or name it: --migration.',
       });
-    if (source.fencedTables > 0 && !isUnderWay(target))
-      reports.push({
-        title: `an earlier migration has left its fence on ${source.fencedTables} tables of the source, which refuse writes`,
-        object: `database ${source.identity.database}`,
-        detail:
-          'If nobody writes to them any more: pgglide complete --drop-fence, with the configuration of that migration.',
-      });
+    if (!isUnderWay(target)) reports.push(...SIDES.flatMap((side) => fenceOfAnother(side, facts)));
     return reports;
   },
 };

@@ -354,7 +354,10 @@ test('a database takes part in one migration at a time', () => {
     { severity: 'blocker', title: expect.stringContaining(other) },
   ]);
   expect(found({ target: { otherMigrations: ['shop 2'] } })).toHaveLength(1);
-  expect(found({ source: { fencedTables: 3 } })).toHaveLength(1);
+  for (const side of ['source', 'target'] as const)
+    expect(found({ [side]: { fencedTables: 3 } })).toMatchObject([
+      { title: expect.stringContaining(`3 tables of the ${side}`) },
+    ]);
   expect(found({ source: { fencedTables: 3 }, target: { migrationPhase: 'switched' } })).toEqual([]);
 });
 

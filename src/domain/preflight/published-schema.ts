@@ -1,9 +1,9 @@
 /** PGG190: a publication FOR ALL TABLES sends the rows of our own tables, too, to subscribers that have no such tables. */
 
-import { OWN_SCHEMA, type Side } from '../names.ts';
+import { OWN_SCHEMA, SIDES, type Side } from '../names.ts';
 import { type AllTablesPublication, type ServerFacts, serverOf } from './facts.ts';
 import { quoteName, quoteText } from './quote.ts';
-import { type Report, type Rule, SIDES } from './rule.ts';
+import type { Report, Rule } from './rule.ts';
 
 const MARKER = ['only_row', 'token', 'at'];
 /** Lanes that join later (a resumed copy, new tables) have markers, too. */

@@ -29,6 +29,7 @@ export async function problems(
     ...interrupted,
     ...(await Promise.all(ofLanes)).flat(),
     ...openFences.flat(),
+    ...ended(row, databases),
     ...joining(databases),
   ];
 }
@@ -41,6 +42,23 @@ async function fenceProblems({ session }: DatabaseState, activeSide: Side): Prom
   return [
     `${session.prefix}the fence of ${count} ${count === 1 ? 'table' : 'tables'} of the ${passive} does not stop every write: ALTER TABLE ... ENABLE ALWAYS TRIGGER pgglide_fence there, then pgglide verify`,
   ];
+}
+
+/** While the target takes the writes: its changes no longer come to the source, and never will. */
+export const isWayBackGone = (databases: readonly DatabaseState[]): boolean =>
+  databases.some(({ lanes }) => lanes.length === 0 || lanes.some(isBroken));
+
+/** Neither can be made again at the position where the other stands. */
+const isBroken = ({ slot, subscription }: LaneState): boolean => isLost(slot) || subscription === undefined;
+
+const isLost = (slot: SlotState | undefined): boolean => slot === undefined || slot.walStatus === 'lost';
+
+/** A `complete` that was cut off, or somebody, has taken a whole link away. */
+function ended(row: MigrationRow | undefined, databases: readonly DatabaseState[]): string[] {
+  if (row?.phase !== 'switched') return [];
+  return databases
+    .filter(({ lanes }) => lanes.length === 0)
+    .map(({ session }) => `${session.prefix}the link to the source is gone: ${LOST.target}`);
 }
 
 function joining(databases: readonly DatabaseState[]): string[] {
@@ -64,12 +82,12 @@ async function laneProblems(
   { names, subscription, slot }: LaneState,
 ): Promise<string[]> {
   const publisher = row?.activeSide ?? 'source';
-  const isLost = slot === undefined || slot.walStatus === 'lost';
-  if (isLost) {
-    // In the copy there may be neither yet.
-    if (slot === undefined && subscription === undefined) return [];
+  // In the copy there may be neither yet.
+  if (publisher === 'source' && slot === undefined && subscription === undefined) return [];
+  if (slot === undefined || isLost(slot))
     return [`slot ${names.slot} ${slot === undefined ? 'is gone' : 'is lost'}: ${LOST[publisher]}`];
-  }
+  if (publisher === 'target' && subscription === undefined)
+    return [`subscription ${names.subscription} is gone: ${LOST.target}`];
   return [...(await applyProblems(session, publisher, names)), ...walProblems(slot, maxWalRetainedBytes)];
 }
 

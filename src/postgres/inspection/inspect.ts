@@ -1,6 +1,6 @@
 /** Looks at both servers, changes neither. */
 
-import type { PreflightFacts, SourceFacts, TargetFacts } from '../../domain/preflight/facts.ts';
+import type { PreflightFacts, ServerFacts, SourceFacts, TargetFacts } from '../../domain/preflight/facts.ts';
 import type { Scope } from '../../domain/scope.ts';
 import type { Connection } from '../connection.ts';
 import { countRaisedFences } from '../fence.ts';
@@ -44,7 +44,7 @@ async function inspectSource(connection: Connection, scope: Scope): Promise<Sour
     ...server,
     objects: await readSourceObjects(connection, scope),
     passwords: await readPasswords(connection),
-    fencedTables: server.ownSchemaTables.includes('installed') ? await countRaisedFences(connection) : 0,
+    fencedTables: await fencedTables(connection, server),
   };
 }
 
@@ -57,5 +57,9 @@ async function inspectTarget(connection: Connection, scope: Scope, migration: st
     migrationPhase: hasState ? await readMigrationPhase(connection, migration) : undefined,
     otherMigrations: hasState ? await readOtherMigrations(connection, migration) : [],
     objects: await readTargetObjects(connection, scope),
+    fencedTables: await fencedTables(connection, server),
   };
 }
+
+const fencedTables = async (connection: Connection, { ownSchemaTables }: ServerFacts): Promise<number> =>
+  ownSchemaTables.includes('installed') ? countRaisedFences(connection) : 0;

@@ -1,0 +1,109 @@
+/** The end after a cutover: the way back goes last, and nothing of ours stays on the active side. */
+
+import { describe, expect } from 'vitest';
+import type { Database } from '../support/database.ts';
+import { type Scene, withScene } from '../support/migration.ts';
+import { test } from '../support/pair.ts';
+
+const sync = (scene: Scene) => scene.run((migration) => migration.sync());
+const cutover = (scene: Scene) => scene.run((migration) => migration.cutover());
+const complete = (scene: Scene) => scene.run((migration) => migration.complete({ dropFence: false }));
+const status = (scene: Scene) => scene.run((migration) => migration.status());
+
+const fences = (side: Database) =>
+  side.rows("SELECT tgrelid::regclass::text AS t FROM pg_trigger WHERE tgname = 'pgglide_fence'");
+
+const TABLE = 'CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)';
+
+describe('complete that cannot have a lock on the active side', () => {
+  test('leaves the way back as it is: rollback goes, and complete later', async ({ source, target }) => {
+    await source.exec(TABLE);
+    await withScene({ source, target }, async (scene) => {
+      await sync(scene);
+      await cutover(scene);
+      // As a table does that somebody holds for longer than we wait.
+      await target.exec(`CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS
+        'BEGIN RAISE EXCEPTION ''in use'' USING ERRCODE = ''55006''; END';
+        CREATE EVENT TRIGGER held ON ddl_command_start WHEN TAG IN ('DROP TRIGGER') EXECUTE FUNCTION public.refuse()`);
+      await expect(complete(scene)).rejects.toThrow('in use');
+      await target.exec('DROP EVENT TRIGGER held; DROP FUNCTION public.refuse(); INSERT INTO t VALUES (2)');
+      const next = 'pgglide complete, or pgglide rollback';
+      expect(await status(scene)).toMatchObject({ phase: 'switched', problems: [], next });
+      const { verification } = await scene.run((migration) => migration.rollback());
+      expect(verification?.equal).toBe(true);
+      expect(await source.rows('SELECT id FROM t ORDER BY 1')).toEqual([{ id: 1 }, { id: 2 }]);
+      await cutover(scene);
+      await complete(scene);
+      expect(await fences(target)).toEqual([]);
+    });
+  });
+});
+
+describe('status once the way back is gone', () => {
+  for (const [what, lose] of [
+    [
+      'its slot',
+      "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active AND slot_name LIKE 'pgglide%'",
+    ],
+    ['all of it', 'DROP PUBLICATION'],
+  ] as const)
+    test(`${what}: names complete, and no rollback`, async ({ source, target }) => {
+      await source.exec(TABLE);
+      await withScene({ source, target }, async (scene) => {
+        await sync(scene);
+        await cutover(scene);
+        await loseWayBack(source, target, lose);
+        const { next, problems } = await status(scene);
+        expect(problems).toContainEqual(expect.stringContaining('there is no way back any more'));
+        expect(next).toBe('pgglide complete');
+        await complete(scene);
+        expect(await status(scene)).toMatchObject({ phase: 'completed', problems: [] });
+      });
+    });
+});
+
+/** As a complete leaves it that was cut off, or as a server does whose WAL went. */
+async function loseWayBack(source: Database, target: Database, lose: string): Promise<void> {
+  const [{ name } = { name: '' }] = await source.rows<{ name: string }>(
+    'SELECT subname AS name FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = current_database()',
+  );
+  await source.exec(`ALTER SUBSCRIPTION "${name}" DISABLE`);
+  await source.exec(`ALTER SUBSCRIPTION "${name}" SET (slot_name = NONE)`);
+  if (lose === 'DROP PUBLICATION') await source.exec(`DROP SUBSCRIPTION "${name}"`);
+  const drop =
+    'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()';
+  await expect.poll(() => target.exec(drop).then(() => 'gone', String)).toBe('gone');
+  if (lose === 'DROP PUBLICATION') await target.exec(`DROP PUBLICATION "${name}"`);
+}
+
+test('complete takes the fence from tables that have another name since, and from what is no partition any more', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`${TABLE}; CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20)`);
+  await withScene({ source, target }, async (scene) => {
+    await sync(scene);
+    await cutover(scene);
+    for (const side of [source, target])
+      await side.exec('ALTER TABLE t RENAME TO renamed; ALTER TABLE p DETACH PARTITION p1');
+    await complete(scene);
+    expect(await fences(target)).toEqual([]);
+    await scene.run((migration) => migration.complete({ dropFence: true }));
+    expect(await fences(source)).toEqual([]);
+  });
+});
+
+test('abort takes the fence from such tables, too', async ({ source, target }) => {
+  await source.exec(`${TABLE}; CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)`);
+  await withScene({ source, target }, async (scene) => {
+    await sync(scene);
+    await cutover(scene);
+    await scene.run((migration) => migration.rollback());
+    for (const side of [source, target])
+      await side.exec('ALTER TABLE t RENAME TO renamed; ALTER TABLE p DETACH PARTITION p1');
+    await scene.run((migration) => migration.abort());
+    for (const side of [source, target]) expect(await fences(side)).toEqual([]);
+  });
+});
