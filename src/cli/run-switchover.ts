@@ -18,8 +18,8 @@ export async function runSwitchover(
       context.output.result(result, (style) => planText(result, style));
       return 0;
     }
-    const { summary, verification } = result;
-    context.output.result(result, (style) => switchoverText(summary, verification, style));
+    const { verification } = result;
+    context.output.result(result, (style) => switchoverText(result, style));
     return verification === undefined || verification.equal ? 0 : 5;
   });
 }
