@@ -56,9 +56,7 @@ export async function runSwitch(
   const before = await doneBefore(session, direction);
   if (before !== undefined) return before;
   const row = await requireRow(session, direction === 'rehearsal' ? 'rehearse' : direction);
-  if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
-    await requireVerified(session);
-  }
+  await guardVerified(session, direction, options);
   await session.beforeSwitch?.(direction, row.activeSide);
   await updateOwnSchema(session);
   const placement = session.placement();
@@ -116,6 +114,16 @@ const NOT_VERIFIED: Readonly<Record<Exclude<Trust, 'fresh'>, string>> = {
 };
 
 /** @throws {RefusedError} `not_verified` */
+export async function guardVerified(
+  session: Session,
+  direction: SwitchoverDirection,
+  options: SwitchOptions,
+): Promise<void> {
+  if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
+    await requireVerified(session);
+  }
+}
+
 async function requireVerified(session: Session): Promise<void> {
   const journal = await readJournal(session.target, session.migration);
   const last = lastVerification(journal.map((entry) => entry.event));
@@ -171,7 +179,7 @@ async function comparison(
 }
 
 /** The same command again after its switch was recorded, as of a Job whose pod was killed in the comparison: done. */
-async function doneBefore(
+export async function doneBefore(
   session: Session,
   direction: SwitchoverDirection,
 ): Promise<SwitchResult | undefined> {
