@@ -531,7 +531,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   unreachable(
     'login_failed',
     'The server does not let the role in.',
-    'Check user and password (PGPASSWORD, .pgpass, passwordFrom) and the server’s pg_hba.conf.',
+    'Check user and password (PGPASSWORD for the source, PGGLIDE_TARGET_PASSWORD for the target, .pgpass, passwordFrom) and the server’s pg_hba.conf.',
   ),
   unreachable(
     'database_missing',
