@@ -7,6 +7,7 @@ import type { ServerAddress } from '../config/server-address.ts';
 import { UsageError } from '../domain/errors.ts';
 import { readTlsFiles } from '../proxy/client-tls.ts';
 import { startControlServer } from '../proxy/control-server.ts';
+import { refuseTaken } from '../proxy/control-socket.ts';
 import { listen } from '../proxy/listen.ts';
 import { type ControlListen, DEFAULT_LIMITS, type ProxyOptions } from '../proxy/options.ts';
 import { type RunningProxy, startProxy } from '../proxy/start-proxy.ts';
@@ -66,6 +67,7 @@ async function serveAlone(options: RunProxyOptions, addresses: Addresses, use: U
 async function serveWithWorkers(options: RunProxyOptions, addresses: Addresses, use: Use): Promise<void> {
   const { source, target, clientTls, usersFile, limits, workers: count = 1 } = options;
   const { migration, stateFile, immovable, assume } = options;
+  if ('unixPath' in addresses.control) await refuseTaken(addresses.control.unixPath);
   // Said by us rather than by a worker that cannot start.
   if (usersFile !== undefined) new UsersFile(usersFile);
   if (clientTls !== undefined) readTlsFiles(clientTls);

@@ -32,7 +32,7 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
       known: {},
       commands: COMMAND_DEFINITIONS,
     };
-    if (definition.tellsFailure) onFailure = failureHook(context, definition.name);
+    if (definition.tellsFailure && options.dryRun !== true) onFailure = failureHook(context, definition.name);
     // `wait` has its own meaning of --timeout.
     const timer = definition.name === 'wait' ? undefined : await startTimeout(global, world.stop);
     try {

@@ -44,8 +44,8 @@ const amount = (parse: (value: string | number) => number | undefined, wanted: s
     context.issues.push({ code: 'custom', message: `expected ${wanted}`, input: value });
     return z.NEVER;
   });
-const size = amount(parseBytes, 'a size such as 2GB');
-const rate = amount(parseRate, 'a rate such as 200MB/s');
+const size = amount(parseBytes, 'a size with its unit, such as 2GB');
+const rate = amount(parseRate, 'a rate with its unit, such as 200MB/s');
 const duration = amount(parseDurationMs, 'a duration such as 2s, 10min or 24h');
 
 const text = z.string().min(1);

@@ -6,7 +6,11 @@ test.each([
   ['512 kB', 512 * 1024],
   ['1.5mb', 1.5 * 1024 ** 2],
   ['0', 0],
-  [4096, 4096],
+  [0, 0],
+  ['4096B', 4096],
+  // Twenty what? As bytes it would stop a copy, or drop its slot.
+  [4096, undefined],
+  ['20', undefined],
   ['1TiB', 1024 ** 4],
   ['', undefined],
   ['2 G B', undefined],
@@ -21,6 +25,8 @@ test.each([
   ['200MB / s', 200 * 1024 ** 2],
   ['1kB', 1024],
   ['fast', undefined],
+  ['20', undefined],
+  ['0', 0],
 ])('rate %s', (text, bytes) => {
   expect(parseRate(text)).toBe(bytes);
 });

@@ -21,31 +21,21 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** "2GB", "512 kB", 4096. Undefined when it is not a size. */
-export function parseBytes(value: string | number): number | undefined {
-  const amount = parseAmount(String(value), BYTES, 1);
-  return amount === undefined ? undefined : Math.round(amount);
-}
+/** "2GB", "512 kB". A bare number has no unit and is not a size, but 0: who writes 20 hardly means bytes. */
+export const parseBytes = (value: string | number): number | undefined => parseAmount(value, BYTES);
 
 /** "200MB/s" or "200MB": bytes in a second. */
 export const parseRate = (value: string | number): number | undefined =>
   parseBytes(String(value).replace(/\s*\/\s*s(ec)?\s*$/i, ''));
 
-/** "2s", "1.5 h", "250ms", in ms. A bare number has no unit and is not a duration, but 0. */
-export function parseDurationMs(value: string | number): number | undefined {
-  if (Number(value) === 0 && String(value).trim() !== '') return 0;
-  const amount = parseAmount(String(value), MILLISECONDS, undefined);
-  return amount === undefined ? undefined : Math.round(amount);
-}
+/** "2s", "1.5 h", "250ms", in ms. A bare number is none, but 0. */
+export const parseDurationMs = (value: string | number): number | undefined =>
+  parseAmount(value, MILLISECONDS);
 
-function parseAmount(
-  text: string,
-  units: Readonly<Record<string, number>>,
-  bare: number | undefined,
-): number | undefined {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text);
-  if (match === null) return undefined;
-  const [, amount = '', unit = ''] = match;
-  const factor = unit === '' ? bare : units[unit.toLowerCase()];
-  return factor === undefined ? undefined : Number(amount) * factor;
+function parseAmount(value: string | number, units: Readonly<Record<string, number>>): number | undefined {
+  const text = String(value).trim();
+  if (text !== '' && Number(text) === 0) return 0;
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text) ?? [];
+  const factor = units[unit.toLowerCase()];
+  return factor === undefined ? undefined : Math.round(Number(amount) * factor);
 }

@@ -245,6 +245,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'The proxy would take commands, unprotected, from other machines.',
     'Use unix:PATH or http://127.0.0.1:PORT, or https://HOST:PORT with proxy.tokenFile and proxy.tls.',
   ),
+  usage(
+    'control_taken',
+    'Another proxy takes its commands at this socket, or the path is a file that is none: a cutover would command one of the two and the other’s clients would stay behind.',
+    'Give each its own with --control (proxy.control), and name all of them in traffic.proxies.',
+  ),
   usage('users_file_open_to_others', 'Others may read the proxy’s users file.', 'chmod 600 the file.'),
   usage('users_file_unreadable', 'The proxy’s users file cannot be read.', 'Check the path and who owns it.'),
   usage(
@@ -531,7 +536,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   unreachable(
     'login_failed',
     'The server does not let the role in.',
-    'Check user and password (PGPASSWORD, .pgpass, passwordFrom) and the server’s pg_hba.conf.',
+    'Check user and password (PGPASSWORD for the source, PGGLIDE_TARGET_PASSWORD for the target, .pgpass, passwordFrom) and the server’s pg_hba.conf.',
   ),
   unreachable(
     'database_missing',

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { MigrationEvent } from './event.ts';
+import { switchoverSummary } from '../../test/fixtures/switchover-summary.ts';
+import type { MigrationEvent, SwitchoverDirection } from './event.ts';
 import { lastVerification, trustIn } from './last-verification.ts';
 
 const verified = {
@@ -32,6 +33,17 @@ test('none counts that is older than a copy: a table that joined has not been co
   };
   expect(lastVerification([verified, copied])).toBeUndefined();
   expect(lastVerification([copied, verified])).toBe(verified);
+});
+
+test('none counts that is older than a switch: its own comparison was not finished', () => {
+  const switched = (direction: SwitchoverDirection): MigrationEvent => ({
+    type: 'switchover-finished',
+    at: verified.at,
+    data: switchoverSummary(direction),
+  });
+  expect(lastVerification([verified, switched('cutover')])).toBeUndefined();
+  expect(lastVerification([switched('cutover'), verified])).toBe(verified);
+  expect(lastVerification([verified, switched('rehearsal')])).toBe(verified);
 });
 
 test.each([

@@ -7,12 +7,21 @@ type VerificationEvent = Extract<MigrationEvent, { type: 'verification-finished'
 /** Warnings after which the target's rows are others than those that were compared. */
 const OVERTAKEN_BY: ReadonlySet<string> = new Set(['copied_anew', 'transaction_skipped']);
 
-/** Undefined: none was made, or rows were copied or left out since: a table that joined has not been compared. */
+type FinishedEvent = Extract<MigrationEvent, { type: 'switchover-finished' }>;
+
+export const hasMovedTraffic = (event: MigrationEvent): event is FinishedEvent =>
+  event.type === 'switchover-finished' && event.data.direction !== 'rehearsal';
+
+/**
+ * Undefined: none was made, or rows were copied or left out since (a table that joined has not been compared), or traffic
+ * has moved and the comparison that belongs to it was not finished.
+ */
 export function lastVerification(events: readonly MigrationEvent[]): VerificationEvent | undefined {
   const last = events.findLast(
     (event) =>
       event.type === 'verification-finished' ||
       event.type === 'copy-finished' ||
+      hasMovedTraffic(event) ||
       (event.type === 'warning' && OVERTAKEN_BY.has(event.data.code)),
   );
   return last?.type === 'verification-finished' ? last : undefined;

@@ -17,11 +17,11 @@ import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import type { Verification } from '../verify/verification.ts';
 import { blamingEventTriggers } from './blame-event-trigger.ts';
 import { check } from './check.ts';
+import { type DryRun, dryRun } from './dry-run.ts';
 import { type AbortResult, abort, type CompleteResult, complete } from './finish.ts';
-import { plan, switchPlan } from './plan.ts';
+import { plan } from './plan.ts';
 import { type ConfirmRepair, type RepairOutcome, repair } from './repair.ts';
 import { report } from './report.ts';
-import { requireRow } from './rows.ts';
 import { type BeforeSwitch, Session } from './session.ts';
 import { type StatusOptions, status } from './status.ts';
 import { runSwitch, type SwitchOptions, type SwitchResult } from './switch.ts';
@@ -111,21 +111,23 @@ export class Migration implements AsyncDisposable {
     return this.#changing(runSwitch(this.#session, 'rehearsal'));
   }
 
-  /** With `dryRun`: what it would do, and nothing is done. */
-  cutover(options: SwitchOptions & { readonly dryRun: true }): Promise<PlanText>;
+  /** With `dryRun`: what it would do and whether its guards would let it; nothing is done. */
+  cutover(options: SwitchOptions & { readonly dryRun: true }): Promise<DryRun>;
   cutover(options?: SwitchOptions & { readonly dryRun?: false }): Promise<SwitchResult>;
-  cutover(options?: SwitchOptions & { readonly dryRun?: boolean }): Promise<SwitchResult | PlanText>;
-  cutover(options: SwitchOptions & { readonly dryRun?: boolean } = {}): Promise<SwitchResult | PlanText> {
+  cutover(options?: SwitchOptions & { readonly dryRun?: boolean }): Promise<SwitchResult | DryRun>;
+  cutover(options: SwitchOptions & { readonly dryRun?: boolean } = {}): Promise<SwitchResult | DryRun> {
     return options.dryRun
-      ? this.#dryRun('cutover')
+      ? dryRun(this.#session, 'cutover', options)
       : this.#changing(runSwitch(this.#session, 'cutover', options));
   }
 
-  rollback(options: { readonly dryRun: true }): Promise<PlanText>;
+  rollback(options: { readonly dryRun: true }): Promise<DryRun>;
   rollback(options?: { readonly dryRun?: false }): Promise<SwitchResult>;
-  rollback(options?: { readonly dryRun?: boolean }): Promise<SwitchResult | PlanText>;
-  rollback(options: { readonly dryRun?: boolean } = {}): Promise<SwitchResult | PlanText> {
-    return options.dryRun ? this.#dryRun('rollback') : this.#changing(runSwitch(this.#session, 'rollback'));
+  rollback(options?: { readonly dryRun?: boolean }): Promise<SwitchResult | DryRun>;
+  rollback(options: { readonly dryRun?: boolean } = {}): Promise<SwitchResult | DryRun> {
+    return options.dryRun
+      ? dryRun(this.#session, 'rollback', {})
+      : this.#changing(runSwitch(this.#session, 'rollback'));
   }
 
   complete(options: { readonly dropFence: boolean }): Promise<CompleteResult> {
@@ -159,11 +161,6 @@ export class Migration implements AsyncDisposable {
   /** Commands that run DDL of ours. */
   #changing<T>(command: Promise<T>): Promise<T> {
     return blamingEventTriggers(this.#session, command);
-  }
-
-  async #dryRun(direction: 'cutover' | 'rollback'): Promise<PlanText> {
-    const row = await requireRow(this.#session, direction);
-    return { sections: await switchPlan(this.#session, row.activeSide) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,7 +6,7 @@ import type { Plan } from '../domain/plan.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import { mayRun, type Session } from './session.ts';
 
-type PlannedRow = MigrationRow & { readonly plan: Plan };
+export type PlannedRow = MigrationRow & { readonly plan: Plan };
 
 /** @throws {RefusedError} `wrong_phase`, `databases_joined` */
 export async function requireRow(session: Session, command: Command): Promise<PlannedRow> {

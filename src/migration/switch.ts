@@ -3,7 +3,7 @@
 import { messageOf } from '../base/message-of.ts';
 import { PgglideError, RefusedError } from '../domain/errors.ts';
 import type { SwitchoverDirection, SwitchoverSummary, VerificationSummary } from '../domain/event.ts';
-import { lastVerification, type Trust, trustIn } from '../domain/last-verification.ts';
+import { hasMovedTraffic, lastVerification, type Trust, trustIn } from '../domain/last-verification.ts';
 import type { Phase } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
@@ -28,8 +28,10 @@ import { switchoverContext } from './switchover-context.ts';
 
 export interface SwitchResult {
   readonly summary: SwitchoverSummary;
-  /** Undefined after a rehearsal, and where an interrupted switchover was finished: its snapshots went with its run. */
+  /** Undefined after a rehearsal, and where the comparison was not finished: its snapshots went with its run. */
   readonly verification: VerificationSummary | undefined;
+  /** What the summary does not tell, with what to do. */
+  readonly note?: string | undefined;
 }
 
 export interface SwitchOptions {
@@ -49,11 +51,13 @@ export async function runSwitch(
   await using traffic = session.openTraffic();
   const finished = await recover(session, traffic);
   // The same command again after a crash behind the commit point: done.
-  if (finished?.direction === direction) return { summary: finished, verification: undefined };
-  const row = await requireRow(session, direction === 'rehearsal' ? 'rehearse' : direction);
-  if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
-    await requireVerified(session);
+  if (finished?.direction === direction) {
+    return { summary: finished, verification: undefined, note: notCompared('the run was interrupted') };
   }
+  const before = await doneBefore(session, direction);
+  if (before !== undefined) return before;
+  const row = await requireRow(session, direction === 'rehearsal' ? 'rehearse' : direction);
+  await guardVerified(session, direction, options);
   await session.beforeSwitch?.(direction, row.activeSide);
   await updateOwnSchema(session);
   const placement = session.placement();
@@ -105,12 +109,22 @@ async function epochBefore(session: Session, row: MigrationRow, traffic: Traffic
 }
 
 const NOT_VERIFIED: Readonly<Record<Exclude<Trust, 'fresh'>, string>> = {
-  never: 'no verification was made since the rows were copied',
+  never: 'no verification was made since the rows were copied or traffic moved',
   differences: 'the last verification found differences',
   stale: 'the last verification is too old',
 };
 
 /** @throws {RefusedError} `not_verified` */
+export async function guardVerified(
+  session: Session,
+  direction: SwitchoverDirection,
+  options: SwitchOptions,
+): Promise<void> {
+  if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
+    await requireVerified(session);
+  }
+}
+
 async function requireVerified(session: Session): Promise<void> {
   const journal = await readJournal(session.target, session.migration);
   const last = lastVerification(journal.map((entry) => entry.event));
@@ -143,7 +157,42 @@ async function runReal(session: Session, context: Switchover, phase: Phase): Pro
   await saveIntent(session.target, session.migration, undefined);
   const summary = summarize(context, steps);
   await session.events.emit('switchover-finished', summary);
-  return { summary, verification: await verifyPinnedSnapshots(session, context) };
+  return { summary, ...(await comparison(session, context)) };
+}
+
+const notCompared = (why: string): string =>
+  `The comparison of both sides was not finished: ${why}. Traffic has moved all the same; to compare now: pgglide verify`;
+
+/** Traffic has moved: whatever ends the comparison, told to stop included, the switch is no failure and nothing to repeat. */
+async function comparison(
+  session: Session,
+  context: Switchover,
+): Promise<Pick<SwitchResult, 'verification' | 'note'>> {
+  try {
+    return { verification: await verifyPinnedSnapshots(session, context) };
+  } catch (error) {
+    const note = notCompared(error instanceof Error ? error.message : String(error));
+    const told = session.events.emit('warning', { code: 'comparison_unfinished', message: note });
+    // The target may be what ended it.
+    await told.catch(() => undefined);
+    return { verification: undefined, note };
+  }
+}
+
+/** The same command again after its switch was recorded, as of a Job whose pod was killed in the comparison: done. */
+export async function doneBefore(
+  session: Session,
+  direction: SwitchoverDirection,
+): Promise<SwitchResult | undefined> {
+  const row = await session.row();
+  if (row?.phase !== (direction === 'cutover' ? 'switched' : 'following')) return undefined;
+  const events = (await readJournal(session.target, session.migration)).map(({ event }) => event);
+  const last = events.findLast(hasMovedTraffic);
+  if (last?.data.direction !== direction || last.data.epoch !== row.epoch) return undefined;
+  const verify =
+    lastVerification(events) === undefined ? ' Both sides were not compared since: pgglide verify' : '';
+  const note = `Nothing was done: this ${direction} was done at ${last.at}.${verify}`;
+  return { summary: last.data, verification: undefined, note };
 }
 
 /** Undone or unfinished: the intent stays for the next command wherever something is left to do. */

@@ -126,8 +126,12 @@ const SUMMARY: SwitchoverSummary = {
 };
 
 test('the result of a switchover says what a user must know', () => {
-  expect(switchoverText(SUMMARY, undefined, PLAIN)).toBe(
+  expect(switchoverText({ summary: SUMMARY, verification: undefined }, PLAIN)).toBe(
     'Traffic is on the TARGET. Held 49 ms, longest wait 53 ms, failed requests 0. Roll back: pgglide rollback',
+  );
+  const note = 'The comparison was not finished.';
+  expect(switchoverText({ summary: SUMMARY, verification: undefined, note }, PLAIN)).toMatch(
+    /^Traffic is on the TARGET\..*\n▲ The comparison was not finished\.$/,
   );
 });
 

@@ -52,16 +52,19 @@ export function finalLines(
   return summaryLines(event.data);
 }
 
+interface SwitchoverOutcome {
+  readonly summary: SwitchoverSummary;
+  readonly verification: VerificationSummary | undefined;
+  readonly note?: string | undefined;
+}
+
 /** The result on stdout: the steps scrolled by on stderr already. */
-export function switchoverText(
-  summary: SwitchoverSummary,
-  verification: VerificationSummary | undefined,
-  style: Style,
-): string {
+export function switchoverText({ summary, verification, note }: SwitchoverOutcome, style: Style): string {
   const paint = painter(style);
   return [
     ...summaryLines(summary),
     ...(verification === undefined ? [] : [verificationLine(verification, paint)]),
+    ...(note === undefined ? [] : [`${paint.warning} ${printable(note)}`]),
   ].join('\n');
 }
 

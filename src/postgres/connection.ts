@@ -10,9 +10,11 @@ import { UnreachableError } from '../domain/errors.ts';
 import { RawExchange } from './raw-exchange.ts';
 import { ident, type Sql, sql } from './sql.ts';
 import {
+  CANNOT_CONNECT_NOW,
   INVALID_AUTHORIZATION_SPECIFICATION,
   INVALID_CATALOG_NAME,
   OBJECT_NOT_IN_PREREQUISITE_STATE,
+  TOO_MANY_CONNECTIONS,
 } from './sqlstate.ts';
 
 export interface ConnectOptions {
@@ -215,6 +217,13 @@ export class Connection implements AsyncDisposable {
   }
 }
 
+class NoPasswordError extends Error {}
+
+/** Called when the server asks. */
+function refusePassword(): never {
+  throw new NoPasswordError();
+}
+
 async function connectClient(address: ServerAddress, options: ConnectOptions): Promise<pg.Client> {
   const attempts = tlsAttempts(address);
   let failure: unknown;
@@ -224,7 +233,7 @@ async function connectClient(address: ServerAddress, options: ConnectOptions): P
       port: address.port,
       user: address.user,
       database: address.database,
-      password: address.password ?? '',
+      password: address.password || refusePassword,
       application_name: `pgglide: ${options.purpose}`,
       connectionTimeoutMillis: address.connectTimeoutMs,
       keepAlive: true,
@@ -240,6 +249,7 @@ async function connectClient(address: ServerAddress, options: ConnectOptions): P
       return client;
     } catch (error) {
       failure = error;
+      if (error instanceof NoPasswordError) break;
       if (sqlState(error) !== undefined && sqlState(error) !== INVALID_AUTHORIZATION_SPECIFICATION) break;
     }
   }
@@ -289,18 +299,39 @@ function loginFailure(address: ServerAddress, cause: unknown): UnreachableError 
       cause,
     });
   }
+  if (cause instanceof NoPasswordError) {
+    return new UnreachableError(
+      'login_failed',
+      `${where} asks for the password of "${address.user}", and none was given`,
+      { hint: `Give it: ${PASSWORD_PLACES}.`, facts },
+    );
+  }
   if (state?.startsWith('28')) {
     return new UnreachableError('login_failed', `${where} does not let "${address.user}" in: ${reason}`, {
-      hint: 'Check user and password (PGPASSWORD, .pgpass, passwordFrom) and the server’s pg_hba.conf.',
+      hint: `Check user and password (${PASSWORD_PLACES}) and the server’s pg_hba.conf.`,
       facts,
       cause,
     });
   }
   return new UnreachableError('server_unreachable', `Cannot reach PostgreSQL at ${where}: ${reason}`, {
-    hint: isTlsFailure(cause)
-      ? `It answers, but not with the TLS that sslmode=${address.sslMode} asks for: check sslmode, sslrootcert and the names in the server’s certificate.`
-      : 'Check host, port and network; is the server running?',
+    hint: unreachableHint(address, cause),
     facts,
     cause,
   });
+}
+
+const PASSWORD_PLACES =
+  'PGPASSWORD for the source, PGGLIDE_TARGET_PASSWORD for the target, .pgpass or passwordFrom';
+
+function unreachableHint({ sslMode }: ServerAddress, cause: unknown): string {
+  if (isTlsFailure(cause))
+    return `It answers, but not with the TLS that sslmode=${sslMode} asks for: check sslmode, sslrootcert and the names in the server’s certificate.`;
+  switch (sqlState(cause)) {
+    case TOO_MANY_CONNECTIONS:
+      return 'It answers, but takes no more sessions: end sessions there, or raise the limit (max_connections, CONNECTION LIMIT of the role or the database).';
+    case CANNOT_CONNECT_NOW:
+      return 'It answers, but is starting up, shutting down or recovering. Wait until it is ready, then run the same command again.';
+    default:
+      return 'Check host, port and network; is the server running?';
+  }
 }

@@ -20,4 +20,5 @@ export const OBJECT_NOT_IN_PREREQUISITE_STATE = '55000';
 export const OBJECT_IN_USE = '55006';
 export const LOCK_NOT_AVAILABLE = '55P03';
 export const QUERY_CANCELED = '57014';
+export const CANNOT_CONNECT_NOW = '57P03';
 export const UNDEFINED_FILE = '58P01';

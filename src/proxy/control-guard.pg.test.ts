@@ -1,9 +1,9 @@
 /** Commands from beyond this machine: over TLS, with the token, or not at all. */
 
-import { chmod, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { startProxyBed, switchSides } from '../../test/support/proxy-bed.ts';
@@ -83,4 +83,20 @@ test('without a token and a certificate it listens to this machine only', async 
   await expect(startProxyBed(source, target, { control })).rejects.toMatchObject({
     code: 'control_open_to_others',
   });
+});
+
+test('another proxy of the same folder is refused, and leaves the state file alone', async ({
+  source,
+  target,
+}) => {
+  const folder = await mkdtemp(join(tmpdir(), 'pgglide-guard-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const stateFile = join(folder, 'state');
+  const same = { control: { unixPath: join(folder, 'control') }, stateFile };
+  await using bed = await startProxyBed(source, target, { ...same, assume: 'source' });
+  await rm(stateFile);
+  const second = startProxyBed(source, target, { ...same, assume: 'target' });
+  await expect(second).rejects.toMatchObject({ code: 'control_taken', exitCode: 2 });
+  await expect(access(stateFile)).rejects.toThrow(/ENOENT/);
+  expect(await bed.traffic.observe()).toMatchObject({ activeSide: 'source' });
 });

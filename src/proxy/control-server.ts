@@ -1,13 +1,14 @@
 /** The control API over HTTP: on a Unix socket or loopback, or anywhere with a token and TLS. Who can reach it, rules the traffic. */
 
-import { chmodSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import type net from 'node:net';
 import { z } from 'zod';
 import { messageOf } from '../base/message-of.ts';
 import { inUrl, isLoopback } from '../config/host-and-port.ts';
 import { UsageError } from '../domain/errors.ts';
 import { guarded } from './control-guard.ts';
 import { ControlRefusal } from './control-refusal.ts';
+import { bindSocket } from './control-socket.ts';
 import type * as Api from './control-types.ts';
 import type { ControlListen } from './options.ts';
 
@@ -78,7 +79,7 @@ export interface ControlServer {
 
 const MAX_BODY_BYTES = 65_536;
 
-/** @throws {UsageError} `control_open_to_others`, `token_file_unusable`, `tls_files_unusable` */
+/** @throws {UsageError} `control_open_to_others`, `control_taken`, `token_file_unusable`, `tls_files_unusable` */
 export async function startControlServer(
   listen: ControlListen,
   controlled: Controlled,
@@ -100,22 +101,27 @@ export async function startControlServer(
   const server = guard === undefined ? http.createServer(serve) : guarded(guard, serve);
   // A client keeps its connection between the commands of a switchover, which may be a minute apart.
   server.keepAliveTimeout = 600_000;
-  if ('unixPath' in listen) rmSync(listen.unixPath, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    const done = () => resolve();
-    if ('unixPath' in listen) server.listen(listen.unixPath, done);
-    else server.listen(listen.port, listen.host, done);
-  });
-  if ('unixPath' in listen) chmodSync(listen.unixPath, 0o600);
+  const removeSocket = await bind(server, listen);
   return {
     address: addressOf(listen, server),
     close: () =>
       new Promise((resolve) => {
+        removeSocket();
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+}
+
+async function bind(server: http.Server, listen: ControlListen): Promise<() => void> {
+  const listening = (at: net.ListenOptions) =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(at, () => resolve());
+    });
+  if ('unixPath' in listen) return await bindSocket(listen.unixPath, (path) => listening({ path }));
+  await listening({ host: listen.host, port: listen.port });
+  return () => undefined;
 }
 
 function addressOf(listen: ControlListen, server: http.Server): string {

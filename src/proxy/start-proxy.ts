@@ -10,6 +10,7 @@ import { type ClientTls, logInClient } from './client-login.ts';
 import { ClientGoneError } from './client-socket.ts';
 import { clientTls } from './client-tls.ts';
 import { type Controlled, startControlServer } from './control-server.ts';
+import { refuseTaken } from './control-socket.ts';
 import { listen } from './listen.ts';
 import { renderMetrics } from './metrics.ts';
 import {
@@ -41,8 +42,10 @@ const LAST_WORDS_MS = 200;
 const MAX_REMEMBERED = 1000;
 const CANCEL_TIMEOUT_MS = 5_000;
 
-/** @throws when an address cannot be listened on, or the state file cannot be understood */
+/** @throws {UsageError} `control_taken`; and when an address cannot be listened on, or the state file cannot be understood */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
+  // Before the other's state file is written.
+  if ('unixPath' in options.control) await refuseTaken(options.control.unixPath);
   const serving = await startServing(options);
   const listener = await listen(options.listen, (socket) => serving.accept(socket));
   const control = await startControlServer(options.control, serving.controlled(listener.name));

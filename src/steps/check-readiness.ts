@@ -29,19 +29,24 @@ export const checkReadiness: SwitchoverStep = {
   async run(context) {
     // Before anything is built: a traffic switch that is not there could not pause anyway.
     await context.traffic.observe();
-    const findings = readiness(await gatherFacts(context), { maxLagMs: context.pauseBudgetMs / 2 });
-    const reasons = blocking(findings);
-    if (reasons.length === 0) return findings.map((finding) => finding.text).join(', ');
-    throw new SwitchoverAbortedError(
-      'not_ready',
-      `Not ready: ${reasons.map((reason) => reason.text).join('; ')}`,
-      {
-        hint: reasons.map((reason) => reason.hint).join(' '),
-        facts: { reasons: reasons.map((reason) => reason.id) },
-      },
-    );
+    return requireReady(context);
   },
 };
+
+/** What is asked of the servers. @throws {SwitchoverAbortedError} `not_ready` */
+export async function requireReady(context: SwitchoverContext): Promise<string> {
+  const findings = readiness(await gatherFacts(context), { maxLagMs: context.pauseBudgetMs / 2 });
+  const reasons = blocking(findings);
+  if (reasons.length === 0) return findings.map((finding) => finding.text).join(', ');
+  throw new SwitchoverAbortedError(
+    'not_ready',
+    `Not ready: ${reasons.map((reason) => reason.text).join('; ')}`,
+    {
+      hint: reasons.map((reason) => reason.hint).join(' '),
+      facts: { reasons: reasons.map((reason) => reason.id) },
+    },
+  );
+}
 
 async function gatherFacts(context: SwitchoverContext): Promise<ReadinessFacts> {
   const states = await Promise.all(

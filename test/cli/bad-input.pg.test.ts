@@ -223,6 +223,10 @@ test('after the copy: guards before a cutover, differences, a proxy that is not 
   await tamper('item 77');
   expect((await bed.pgglide(['verify'])).exitCode).toBe(0);
 
+  const dry = await bed.pgglide(['cutover', '--dry-run']);
+  expect(dry.stdout).toContain('cutover: before the pause');
+  expectClear(dry, { exit: 4, code: 'proxy_unreachable', says: ['nobody.sock'] }, bed);
+
   const unreachable = await bed.pgglide(['cutover']);
   expectClear(
     unreachable,

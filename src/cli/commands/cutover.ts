@@ -7,7 +7,10 @@ export const cutover: CommandDefinition = {
   description:
     'Moves traffic to the target: requests wait while the last changes drain, none is refused. Past the pause budget, or when anything fails before the commit point, traffic goes on where it was. Reverse replication is ready before traffic resumes, so that rollback loses nothing.',
   options: [
-    { flags: '--dry-run', description: 'check the guards and print what would be done' },
+    {
+      flags: '--dry-run',
+      description: 'check the guards and print what would be done; ends as the real one would now',
+    },
     { flags: '--at <moment>', description: 'wait until then: 2026-11-30T03:00Z' },
     {
       flags: '--auto',
@@ -19,8 +22,8 @@ export const cutover: CommandDefinition = {
   tellsFailure: true,
   exitCodes: {
     5: 'switched, but the exact comparison found differences',
-    6: 'given up; traffic is where it was',
-    7: 'refused: wrong phase, a guard is not met, or the hook before-cutover says no',
+    6: 'given up, or a guard of link, lag, transactions, schema or roles is not met; traffic is where it was',
+    7: 'refused: wrong phase, not verified, or the hook before-cutover says no',
     20: 'a human is needed: cannot prove where clients write',
   },
   async run(context, { dryRun, unverified, pauseBudget, at, auto }) {

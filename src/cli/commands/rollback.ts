@@ -6,7 +6,12 @@ export const rollback: CommandDefinition = {
   summary: 'send traffic back to the source, losing nothing',
   description:
     'The cutover with the sides swapped: every write made on the target is on the source before traffic resumes there. Afterwards the target follows again; cutover and rollback may be repeated.',
-  options: [{ flags: '--dry-run', description: 'check the guards and print what would be done' }],
+  options: [
+    {
+      flags: '--dry-run',
+      description: 'check the guards and print what would be done; ends as the real one would now',
+    },
+  ],
   tellsFailure: true,
   exitCodes: { 6: 'given up; traffic is where it was', 7: 'refused: wrong phase', 20: 'a human is needed' },
   async run(context, { dryRun }) {
