@@ -12,6 +12,7 @@ import { until } from '../base/async.ts';
 import { RefusedError } from '../domain/errors.ts';
 import { ControlClient } from '../traffic/control-client.ts';
 import { openProxySwitch } from '../traffic/proxy-switch.ts';
+import type { ProxyState } from './control-types.ts';
 import type { Direction } from './options.ts';
 
 const PAUSE = { reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 };
@@ -204,7 +205,11 @@ describe('a pause', () => {
     const client = await bed.connect();
     await bed.traffic.pause(PAUSE);
     await other.pause(PAUSE);
-    await bed.traffic.resume('source', 0);
+    await expect(bed.traffic.resume('source', 0)).rejects.toMatchObject({
+      code: 'traffic_still_held',
+      exitCode: 4,
+      message: expect.stringContaining('somebody else'),
+    });
     const waiting = client.query('SELECT 1');
     await held(bed, 1);
     expect(await isPending(waiting)).toBe(true);
@@ -311,6 +316,62 @@ describe('a lease that ends', () => {
       (await later.query("SELECT current_setting('server_version_num')::int / 10000 AS v")).rows,
     ).toEqual([{ v: 16 }]);
     await later.end();
+  });
+});
+
+describe('a dead owner whose commit point nobody can tell of', () => {
+  const unreadable = async (): Promise<Direction | undefined> => {
+    throw new Error('the target does not answer');
+  };
+  const isExpired = (bed: ProxyBed) =>
+    until(
+      'the end of the lease',
+      async () => {
+        const control = new ControlClient(bed.proxy.controlAddress);
+        const { holds } = await control.call<ProxyState>('GET', '/v1/state', 5_000);
+        control.close();
+        return holds.some(({ leaseRemainingMs }) => leaseRemainingMs === 0) ? true : undefined;
+      },
+      { timeoutMs: 5_000 },
+    );
+
+  test('is followed by the next one, who has read the row', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target, { askActiveSide: unreadable, assume: 'source' });
+    await using dead = openProxySwitch([bed.proxy.controlAddress], 'dead');
+    const client = await bed.connect();
+    await dead.pause({ ...PAUSE, leaseMs: 200 });
+    await dead.committing('target', 1);
+    const waiting = client.query('SELECT 1 AS one');
+    await isExpired(bed);
+    await bed.traffic.pause(PAUSE);
+    await bed.traffic.resume('source', 0);
+    expect((await waiting).rows).toEqual([{ one: 1 }]);
+    expect(await bed.traffic.observe()).toMatchObject({ activeSide: 'source', paused: false });
+    await client.end();
+  });
+
+  test('is waited for by one who comes before its lease has ended', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target, { askActiveSide: unreadable, assume: 'source' });
+    await using dead = openProxySwitch([bed.proxy.controlAddress], 'dead');
+    const client = await bed.connect();
+    await dead.pause({ ...PAUSE, leaseMs: 1_000 });
+    await dead.committing('target', 1);
+    const { waits } = await bed.traffic.resume('target', 1);
+    expect(waits.sessionsMoved).toBe(1);
+    expect(await bed.traffic.observe()).toMatchObject({ activeSide: 'target', paused: false });
+    await client.end();
+  });
+
+  test('is not followed by one who merely gives up its own pause', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target, { askActiveSide: unreadable, assume: 'source' });
+    await using dead = openProxySwitch([bed.proxy.controlAddress], 'dead');
+    await dead.pause({ ...PAUSE, leaseMs: 200 });
+    await dead.committing('target', 1);
+    await isExpired(bed);
+    await using next = openProxySwitch([bed.proxy.controlAddress, 'unix:/nonexistent/proxy'], 'next');
+    await expect(next.pause(PAUSE)).rejects.toMatchObject({ code: 'proxy_unreachable' });
+    expect(await bed.traffic.observe()).toMatchObject({ paused: true });
+    await bed.traffic.resume('target', 1);
   });
 });
 

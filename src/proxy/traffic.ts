@@ -198,7 +198,8 @@ export class Traffic {
   async resume(request: Api.ResumeRequest): Promise<Api.ResumeReply> {
     return await this.#inTurn(() => {
       this.#refuseOlder(request.side, request.epoch);
-      return this.#resume(request);
+      const silent = request.isGivenUp ? [] : this.gate.expired();
+      return this.#resume(request, [request.owner, ...silent]);
     });
   }
 
@@ -372,14 +373,15 @@ export class Traffic {
 
   // --- parts of resume
 
-  async #resume({ owner, side, epoch }: Api.ResumeRequest): Promise<Api.ResumeReply> {
+  async #resume({ side, epoch }: Direction, owners: readonly string[]): Promise<Api.ResumeReply> {
     const isSwitch = side !== this.#direction?.side;
-    if (!isSwitch && !this.gate.isHeldBy(owner)) return this.#lastReply;
+    if (!isSwitch && !owners.some((owner) => this.gate.isHeldBy(owner)))
+      return this.gate.isClosed ? { ...this.#lastReply, holds: this.gate.holds() } : this.#lastReply;
     this.#pausedSinceMs ??= performance.now();
     this.#point({ side, epoch });
     this.#refusal = undefined;
     if (isSwitch) for (const session of this.sessions) session.hold();
-    this.gate.release(owner);
+    for (const owner of owners) this.gate.release(owner);
     if (!this.gate.isClosed) this.#wakeWaiters();
     await this.#releaseAll(side);
     if (!isSwitch || this.#standbySide === side) this.#dropStandbys();
@@ -409,7 +411,7 @@ export class Traffic {
       waits: this.#waits.summary(),
       pauseMs: Math.round((performance.now() - sinceMs) * 100) / 100,
     };
-    if (this.gate.isClosed) return reply;
+    if (this.gate.isClosed) return { ...reply, holds: this.gate.holds() };
     this.#pausedSinceMs = undefined;
     this.#waits = new WaitStatistics();
     this.#lastReply = reply;
@@ -499,7 +501,7 @@ export class Traffic {
       return;
     }
     // The row is right, also where its epoch is lower than what is known here: a migration that began anew.
-    await this.#inTurn(() => this.#resume({ owner, ...truth })).catch(() => undefined);
+    await this.#inTurn(() => this.#resume(truth, [owner])).catch(() => undefined);
   }
 
   /** The commit point may have been passed: only the migration row knows. Undefined when the owner came back meanwhile. */
@@ -512,7 +514,8 @@ export class Traffic {
         this.#surroundings.askActiveSide(),
       ).catch(() => undefined);
       if (truth !== undefined) return truth;
-      if (performance.now() >= refuseAt) this.#refuse();
+      // Another may have resumed meanwhile.
+      if (performance.now() >= refuseAt && this.gate.isExpired(owner)) this.#refuse();
       await sleep(ASK_TRUTH_EVERY_MS);
     }
     return undefined;
