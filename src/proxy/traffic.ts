@@ -321,10 +321,10 @@ export class Traffic {
     await session.untilIdle();
     if (session.isClosed || !session.isHeld) return;
     try {
-      await this.#mover.settle(session);
+      await this.#mover.settle(session, this.#standbySide);
       if (this.#mover.policy !== 'wait') return;
       while (session.obstacle !== undefined && (await this.#letWork(session, deadlineMs))) {
-        await this.#mover.settle(session);
+        await this.#mover.settle(session, this.#standbySide);
       }
     } catch (error) {
       session.standby?.connection.destroy();
