@@ -30,6 +30,7 @@ import { ProtocolError } from '../wire/protocol-error.ts';
 import { exchangeInDefinition, exchangeInRowDescription, exchangeInTypeList } from '../wire/type-oids.ts';
 import { UTF8 } from './client-encoding.ts';
 import type { LoggedInClient } from './client-login.ts';
+import { sayGoodbye } from './client-socket.ts';
 import type { SessionSummary } from './control-types.ts';
 import { CustomSettings } from './custom-settings.ts';
 import { askHoldings, type Holdings, prepareQuestion, readHoldings } from './holdings.ts';
@@ -316,7 +317,9 @@ export class Session {
   /** Ends the session with an error the client will understand. */
   end(error: Omit<ServerErrorFields, 'severity'>): void {
     if (this.#closed) return;
-    this.client.socket.end(errorResponse({ severity: 'FATAL', ...error }));
+    // Within a message it would be taken for a part of that.
+    const words = this.#serverScanner.atBoundary ? [errorResponse({ severity: 'FATAL', ...error })] : [];
+    sayGoodbye(this.client.socket, ...words);
     this.#clientClosed();
   }
 
@@ -677,7 +680,7 @@ export class Session {
     if (this.#closed) return;
     this.#serverLost = this.#mayLoseServer;
     if (this.#serverLost) return;
-    this.client.socket.end();
+    sayGoodbye(this.client.socket);
     this.#clientClosed();
   }
 }
