@@ -2,8 +2,13 @@
 
 import { expect } from 'vitest';
 import { test } from '../../test/support/fixture.ts';
+import { silenceAfter } from '../../test/support/silence.ts';
+import { withDeadline } from '../base/async.ts';
 import { ident, literal, sql } from '../postgres/sql.ts';
 import { AskedServers } from './asked-servers.ts';
+
+/** Far less than a client's log-in or a held request may take; without a word of ours it is hours. */
+const soon = <T>(work: Promise<T>): Promise<T> => withDeadline('the answer', 15_000, work);
 
 const TABLE = `CREATE SCHEMA pgglide; CREATE TABLE pgglide.migration (name text, active_side text, epoch bigint)`;
 
@@ -40,4 +45,37 @@ test('a target that cannot be asked is not one without a migration', async ({ so
   await expect(blind.activeSide()).rejects.toMatchObject({ code: '42501' });
   await blind[Symbol.asyncDispose]();
   await target.connection.script(sql`DROP ROLE ${ident(role)}`);
+});
+
+test('a connection that has died without a word is replaced', async ({ source, target }) => {
+  await target.exec(`${TABLE}; INSERT INTO pgglide.migration VALUES ('shop', 'target', 3)`);
+  await using before = await silenceAfter('active_side', target.address, 'pass');
+  await using alsoBefore = await silenceAfter('rolpassword', source.address, 'pass');
+  await using asked = new AskedServers(
+    {
+      source: { ...source.address, port: alsoBefore.port },
+      target: { ...target.address, port: before.port },
+    },
+    'shop',
+  );
+  expect(await soon(asked.activeSide())).toEqual({ side: 'target', epoch: 3 });
+  const users = ['nobody', 'nobody else'].map((user) => soon(asked.verifierOf(user, 'source')));
+  expect(await Promise.all(users)).toEqual([undefined, undefined]);
+  expect([before.hasBegun, alsoBefore.hasBegun]).toEqual([true, true]);
+});
+
+test('a server that accepts connections and says nothing is an error, not a wait', async ({
+  source,
+  target,
+}) => {
+  await target.exec(`${TABLE}; INSERT INTO pgglide.migration VALUES ('shop', 'target', 3)`);
+  await using before = await silenceAfter('active_side', target.address, 'are silent too');
+  await using asked = new AskedServers(
+    {
+      source: source.address,
+      target: { ...target.address, port: before.port, connectTimeoutMs: 1_000 },
+    },
+    'shop',
+  );
+  await expect(soon(asked.activeSide())).rejects.toMatchObject({ code: 'server_unreachable' });
 });

@@ -1,5 +1,6 @@
 /** The proxy's two questions to the servers, asked over connections of ours: whose verifier, and which side is active. */
 
+import { DeadlineError, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
@@ -12,10 +13,13 @@ import { tableExists } from '../state/install.ts';
 /** A role's password may be changed at any time: not longer than this until the proxy knows. */
 const VERIFIER_CACHE_MS = 2_000;
 const MAX_CACHED = 10_000;
+/** For a row of a catalog. A flow that a firewall has forgotten never answers; the next may find a server that is merely slow. */
+const FIRST_ANSWER_MS = 2_000;
+const SECOND_ANSWER_MS = 5_000;
 /** A tool that is alive undoes or finishes a switchover in less; after its lease and this its sessions are ended. */
 const SILENT_RUNNER_MS = 5_000;
 
-/** Keeps one connection to each side, and opens it again when it is lost. */
+/** Keeps one connection to each side, and opens it again when it is lost or says nothing. */
 export class AskedServers implements AsyncDisposable {
   /** False while the proxy starts: then it takes the row's word as it is, also in the middle of a switchover. */
   isServing = false;
@@ -43,10 +47,11 @@ export class AskedServers implements AsyncDisposable {
     const key = `${side} ${user}`;
     const known = this.#verifiers.get(key);
     if (known !== undefined && known.untilMs > performance.now()) return known.text;
-    const connection = await this.#connection(side);
-    const [row] = await connection.query<{ text: string | null }>(
-      sql`SELECT rolpassword AS text FROM pg_catalog.pg_authid
-          WHERE rolname = ${user} AND rolcanlogin AND (rolvaliduntil IS NULL OR rolvaliduntil > now())`,
+    const [row] = await this.#ask(side, (connection) =>
+      connection.query<{ text: string | null }>(
+        sql`SELECT rolpassword AS text FROM pg_catalog.pg_authid
+            WHERE rolname = ${user} AND rolcanlogin AND (rolvaliduntil IS NULL OR rolvaliduntil > now())`,
+      ),
     );
     const text = row?.text ?? undefined;
     if (this.#verifiers.size >= MAX_CACHED) this.#verifiers.clear();
@@ -84,15 +89,11 @@ export class AskedServers implements AsyncDisposable {
   }
 
   async #row(): Promise<Direction | undefined> {
-    const connection = await this.#connection('target').catch((error: unknown) => {
+    const rows = await this.#ask('target', readRows).catch((error: unknown) => {
       // Answered by a server on which nothing has begun.
-      if (error instanceof UnreachableError && error.code === 'database_missing') return undefined;
+      if (error instanceof UnreachableError && error.code === 'database_missing') return [];
       throw error;
     });
-    if (connection === undefined || !(await tableExists(connection, 'migration'))) return undefined;
-    const rows = await connection.query<{ name: string; side: Side; epoch: number }>(
-      sql`SELECT name, active_side AS side, epoch FROM pgglide.migration`,
-    );
     const row = rows.find(({ name }) => name === this.#migration);
     if (row !== undefined) return { side: row.side, epoch: row.epoch };
     if (rows.length === 0) return undefined;
@@ -104,6 +105,18 @@ export class AskedServers implements AsyncDisposable {
   #open(side: Side, database?: string): Promise<Connection> {
     const lead = this.#servers[side];
     return Connection.open({ ...lead, database: database ?? lead.database }, { purpose: 'proxy' });
+  }
+
+  async #ask<T>(side: Side, question: (connection: Connection) => Promise<T>): Promise<T> {
+    const first = await this.#connection(side);
+    try {
+      return await withDeadline(`The answer of the ${side}`, FIRST_ANSWER_MS, question(first));
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) throw error;
+      first.destroy();
+    }
+    const second = await this.#connection(side);
+    return await withDeadline(`The answer of the ${side}`, SECOND_ANSWER_MS, question(second));
   }
 
   async #connection(side: Side): Promise<Connection> {
@@ -119,4 +132,17 @@ export class AskedServers implements AsyncDisposable {
     this.#connections.set(side, opening);
     return await opening;
   }
+}
+
+interface MigrationRow {
+  readonly name: string;
+  readonly side: Side;
+  readonly epoch: number;
+}
+
+async function readRows(target: Connection): Promise<MigrationRow[]> {
+  if (!(await tableExists(target, 'migration'))) return [];
+  return await target.query<MigrationRow>(
+    sql`SELECT name, active_side AS side, epoch FROM pgglide.migration`,
+  );
 }

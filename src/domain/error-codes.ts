@@ -583,6 +583,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'A proxy’s control address does not answer.',
     'Start `pgglide proxy`, and name its control address in traffic.proxies.',
   ),
+  unreachable(
+    'traffic_still_held',
+    'Another process holds the proxy’s clients, and goes on renewing its lease.',
+    'End the process that the message names: its hold ends with its lease. Then run the same command again.',
+  ),
 
   difference(
     'schema_differs',

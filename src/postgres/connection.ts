@@ -45,6 +45,8 @@ const PINNED_SETTINGS: Readonly<Record<string, string>> = {
 };
 
 const GOODBYE_MS = 2_000;
+/** Left to itself the system waits for two hours before it looks whether the other end is there still. */
+const KEEP_ALIVE_MS = 60_000;
 
 const INT8 = 20;
 const types = {
@@ -164,6 +166,7 @@ export class Connection implements AsyncDisposable {
 
   /** Cuts the socket without a goodbye: the server rolls back. */
   destroy(): void {
+    this.#lost ??= new Error('The connection was cut');
     (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   }
 
@@ -237,6 +240,7 @@ async function connectClient(address: ServerAddress, options: ConnectOptions): P
       application_name: `pgglide: ${options.purpose}`,
       connectionTimeoutMillis: address.connectTimeoutMs,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       client_encoding: 'UTF8',
       ssl,
       types,

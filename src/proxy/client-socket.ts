@@ -8,6 +8,18 @@ import { ProtocolError } from '../wire/protocol-error.ts';
 const MAX_STARTUP_BYTES = 10_000;
 const MAX_LOGIN_MESSAGE_BYTES = 65_536;
 
+/** How long a client that does not close may take for our last bytes. */
+const GOODBYE_MS = 5_000;
+
+/** The last bytes for a client. What it still sends is read away: with that unread its socket would never close. */
+export function sayGoodbye(socket: Socket, bytes: Buffer = Buffer.alloc(0)): void {
+  socket.removeAllListeners('data');
+  socket.end(bytes);
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), GOODBYE_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
+}
+
 export class ClientGoneError extends Error {
   constructor() {
     super('The client closed the connection');

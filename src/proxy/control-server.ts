@@ -35,7 +35,7 @@ const requests = {
   pause: z.strictObject({ owner, reason: z.string().max(500), leaseMs, drainTimeoutMs: ms }),
   renew: z.strictObject({ owner, leaseMs }),
   committing: z.strictObject({ owner, to: side, epoch, refuseAfterMs: ms }),
-  resume: z.strictObject({ owner, side, epoch }),
+  resume: z.strictObject({ owner, side, epoch, isGivenUp: z.boolean().optional() }),
 };
 
 type Route = (body: unknown) => unknown;

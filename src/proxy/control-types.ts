@@ -101,16 +101,23 @@ export interface CommittingRequest {
   readonly refuseAfterMs: number;
 }
 
-/** POST /v1/resume: serve on `side` from now on (switching when it is the other one), release the owner's hold, staggered. Answers when every held session was released. */
+/**
+ * POST /v1/resume: serve on `side` from now on (switching when it is the other one), release the owner's hold, staggered.
+ * Answers when every held session was released. Who resumes has read the migration row, so the holds of owners that have
+ * been silent for longer than their lease end, too: but for one who gives up its own pause, and has not looked.
+ */
 export interface ResumeRequest {
   readonly owner: string;
   readonly side: Side;
   readonly epoch: number;
+  readonly isGivenUp?: boolean | undefined;
 }
 export interface ResumeReply {
   readonly waits: TrafficWaits;
   /** From the first hold to the last release. */
   readonly pauseMs: number;
+  /** Of others: sessions are held still. Absent when there are none. */
+  readonly holds?: readonly Hold[];
 }
 
 /** Every non-2xx answer. */

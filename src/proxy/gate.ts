@@ -87,6 +87,11 @@ export class Gate {
     return this.#holds.get(owner)?.hasEnded ?? false;
   }
 
+  /** Owners whose lease has ended and whose hold stays, because nobody could tell yet where traffic belongs. */
+  expired(): string[] {
+    return [...this.#holds.keys()].filter((owner) => this.isExpired(owner));
+  }
+
   release(owner: string): void {
     const held = this.#holds.get(owner);
     if (held === undefined) return;

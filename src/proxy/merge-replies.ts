@@ -22,6 +22,7 @@ export const mergePaused = (replies: readonly PauseReply[]): PauseReply => ({
 export const mergeResumed = (replies: readonly ResumeReply[]): ResumeReply => ({
   waits: mergeWaits(replies.map(({ waits }) => waits)),
   pauseMs: Math.max(...replies.map(({ pauseMs }) => pauseMs)),
+  holds: replies.flatMap(({ holds }) => holds ?? []),
 });
 
 /** Side and epoch of the worker that is behind, when the sides differ: while they do, nothing is settled. */

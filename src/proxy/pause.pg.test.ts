@@ -12,6 +12,8 @@ import { until } from '../base/async.ts';
 import { RefusedError } from '../domain/errors.ts';
 import { ControlClient } from '../traffic/control-client.ts';
 import { openProxySwitch } from '../traffic/proxy-switch.ts';
+import { cancelRequest } from '../wire/frontend.ts';
+import type { ProxyState } from './control-types.ts';
 import type { Direction } from './options.ts';
 
 const PAUSE = { reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 };
@@ -20,6 +22,17 @@ const PAUSE = { reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 };
 async function isPending(work: Promise<unknown>): Promise<boolean> {
   const marker = Symbol('pending');
   return (await Promise.race([work, Promise.resolve(marker)])) === marker;
+}
+
+/** As psql does at Ctrl-C. */
+async function cancel(bed: ProxyBed, client: pg.Client): Promise<void> {
+  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
+  const secret = Buffer.alloc(4);
+  secret.writeInt32BE(secretKey);
+  const socket = net.connect(bed.proxy.port, '127.0.0.1');
+  socket.write(cancelRequest(processID, secret));
+  socket.resume();
+  await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
 
 async function sessionStates(bed: ProxyBed): Promise<string[]> {
@@ -204,7 +217,11 @@ describe('a pause', () => {
     const client = await bed.connect();
     await bed.traffic.pause(PAUSE);
     await other.pause(PAUSE);
-    await bed.traffic.resume('source', 0);
+    await expect(bed.traffic.resume('source', 0)).rejects.toMatchObject({
+      code: 'traffic_still_held',
+      exitCode: 4,
+      message: expect.stringContaining('somebody else'),
+    });
     const waiting = client.query('SELECT 1');
     await held(bed, 1);
     expect(await isPending(waiting)).toBe(true);
@@ -226,6 +243,83 @@ describe('a pause', () => {
       async () => ((await bed.traffic.observe()).sessions === 0 ? true : undefined),
       { timeoutMs: 5_000 },
     );
+  });
+});
+
+describe('a cancel of a request that is held', () => {
+  test.for(['simple', 'extended'] as const)(
+    'answers it as the server would, which never sees it: %s',
+    async (protocol, { source, target }) => {
+      for (const side of [source, target]) await side.exec('CREATE TABLE t (a int)');
+      await using bed = await startProxyBed(source, target);
+      const client = await bed.connect();
+      await bed.traffic.pause(PAUSE);
+      const insert =
+        protocol === 'simple'
+          ? client.query('INSERT INTO t VALUES (1)')
+          : client.query('INSERT INTO t VALUES ($1)', [1]);
+      await held(bed, 1);
+      let code: string | undefined;
+      insert.catch((error: pg.DatabaseError) => {
+        code = error.code;
+      });
+      const isCancelled = async () => {
+        await cancel(bed, client);
+        return code;
+      };
+      expect(await until('the answer', isCancelled, { timeoutMs: 5_000 })).toBe('57014');
+      const next = client.query('SELECT 7 AS v');
+      expect(await isPending(next)).toBe(true);
+      expect((await bed.traffic.pause(PAUSE)).drained).toBe(true);
+      const { waits } = await bed.traffic.resume('target', 1);
+      expect((await next).rows).toEqual([{ v: 7 }]);
+      expect(waits.heldRequests).toBe(1);
+      for (const side of [source, target]) expect(await side.rows('SELECT a FROM t')).toEqual([]);
+      await client.end();
+    },
+  );
+
+  test('ends with the request’s own end, which may come later; what is behind it waits', async ({
+    source,
+    target,
+  }) => {
+    await source.exec('CREATE TABLE t (a int)');
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const connection = rawConnection(client);
+    const errors: string[] = [];
+    const raw = client as unknown as {
+      connection: {
+        removeAllListeners(event: string): void;
+        on(event: 'errorMessage', listener: (message: { code: string }) => void): void;
+      };
+    };
+    raw.connection.removeAllListeners('errorMessage');
+    raw.connection.on('errorMessage', ({ code }) => errors.push(code));
+    await bed.traffic.pause(PAUSE);
+    connection.parse({ text: 'INSERT INTO t VALUES (1)' });
+    connection.bind({});
+    connection.execute({});
+    connection.flush();
+    await until(
+      'the cancellation',
+      async () => {
+        await cancel(bed, client);
+        return errors.length > 0 ? true : undefined;
+      },
+      { timeoutMs: 5_000 },
+    );
+    const answered = ready(connection);
+    connection.sync();
+    await answered;
+    const later = ready(connection);
+    connection.query('INSERT INTO t VALUES (2)');
+    expect(await isPending(later)).toBe(true);
+    await bed.traffic.resume('source', 0);
+    await later;
+    expect(errors).toEqual(['57014']);
+    expect(await source.rows('SELECT a FROM t')).toEqual([{ a: 2 }]);
+    await client.end();
   });
 });
 
@@ -311,6 +405,62 @@ describe('a lease that ends', () => {
       (await later.query("SELECT current_setting('server_version_num')::int / 10000 AS v")).rows,
     ).toEqual([{ v: 16 }]);
     await later.end();
+  });
+});
+
+describe('a dead owner whose commit point nobody can tell of', () => {
+  const unreadable = async (): Promise<Direction | undefined> => {
+    throw new Error('the target does not answer');
+  };
+  const isExpired = (bed: ProxyBed) =>
+    until(
+      'the end of the lease',
+      async () => {
+        const control = new ControlClient(bed.proxy.controlAddress);
+        const { holds } = await control.call<ProxyState>('GET', '/v1/state', 5_000);
+        control.close();
+        return holds.some(({ leaseRemainingMs }) => leaseRemainingMs === 0) ? true : undefined;
+      },
+      { timeoutMs: 5_000 },
+    );
+
+  test('is followed by the next one, who has read the row', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target, { askActiveSide: unreadable, assume: 'source' });
+    await using dead = openProxySwitch([bed.proxy.controlAddress], 'dead');
+    const client = await bed.connect();
+    await dead.pause({ ...PAUSE, leaseMs: 200 });
+    await dead.committing('target', 1);
+    const waiting = client.query('SELECT 1 AS one');
+    await isExpired(bed);
+    await bed.traffic.pause(PAUSE);
+    await bed.traffic.resume('source', 0);
+    expect((await waiting).rows).toEqual([{ one: 1 }]);
+    expect(await bed.traffic.observe()).toMatchObject({ activeSide: 'source', paused: false });
+    await client.end();
+  });
+
+  test('is waited for by one who comes before its lease has ended', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target, { askActiveSide: unreadable, assume: 'source' });
+    await using dead = openProxySwitch([bed.proxy.controlAddress], 'dead');
+    const client = await bed.connect();
+    await dead.pause({ ...PAUSE, leaseMs: 1_000 });
+    await dead.committing('target', 1);
+    const { waits } = await bed.traffic.resume('target', 1);
+    expect(waits.sessionsMoved).toBe(1);
+    expect(await bed.traffic.observe()).toMatchObject({ activeSide: 'target', paused: false });
+    await client.end();
+  });
+
+  test('is not followed by one who merely gives up its own pause', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target, { askActiveSide: unreadable, assume: 'source' });
+    await using dead = openProxySwitch([bed.proxy.controlAddress], 'dead');
+    await dead.pause({ ...PAUSE, leaseMs: 200 });
+    await dead.committing('target', 1);
+    await isExpired(bed);
+    await using next = openProxySwitch([bed.proxy.controlAddress, 'unix:/nonexistent/proxy'], 'next');
+    await expect(next.pause(PAUSE)).rejects.toMatchObject({ code: 'proxy_unreachable' });
+    expect(await bed.traffic.observe()).toMatchObject({ paused: true });
+    await bed.traffic.resume('target', 1);
   });
 });
 

@@ -11,9 +11,9 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { describe, expect } from 'vitest';
 import { test } from '../../test/support/fixture.ts';
 import { rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
-import { until } from '../base/async.ts';
+import { until, withDeadline } from '../base/async.ts';
 import { frame } from '../wire/bytes.ts';
-import { sslRequest, startupMessage } from '../wire/frontend.ts';
+import { query, sslRequest, startupMessage } from '../wire/frontend.ts';
 
 const run = promisify(execFile);
 
@@ -243,6 +243,76 @@ test('a client that does not read stops its server, not the proxy', async ({ sou
   stream.resume();
   expect((await large).rowCount).toBe(200_000);
   await Promise.all([slow.end(), quick.end()]);
+});
+
+/** The client's socket, for itself. */
+function streamOf(client: pg.Client): net.Socket {
+  const { stream } = (client as unknown as { connection: { stream: net.Socket } }).connection;
+  stream.removeAllListeners('data');
+  return stream;
+}
+
+test('a client that only writes, and is not read from, ends with its server', async ({ source, target }) => {
+  await source.exec(`CREATE TABLE t (x text);
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1000); RETURN new; END';
+    CREATE TRIGGER slow BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION slow()`);
+  await using bed = await startProxyBed(source, target);
+  const client = await bed.connect();
+  const { processID } = client as unknown as { processID: number };
+  const stream = streamOf(client);
+  // Like a program that blocks in its write: it reads nothing, and does not close.
+  stream.allowHalfOpen = true;
+  stream.removeAllListeners('end');
+  stream.removeAllListeners('close');
+  stream.resume();
+  const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
+  stream.write(query('COPY t FROM STDIN'));
+  const row = frame('d', Buffer.from(`${'x'.repeat(65_000)}\n`));
+  for (let count = 0; count < 600; count++) stream.write(row);
+  await until(
+    'the trigger',
+    async () =>
+      (await source.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")).length > 0 ||
+      undefined,
+    { timeoutMs: 10_000 },
+  );
+  let left = -1;
+  await until(
+    'the writer to get stuck',
+    async () => {
+      const before = left;
+      left = stream.writableLength;
+      return left > 0 && left === before ? true : undefined;
+    },
+    { timeoutMs: 10_000, intervalMs: 300 },
+  );
+  await source.exec(`SELECT pg_terminate_backend(${processID})`);
+  // It is told by its next write.
+  const writing = setInterval(() => stream.write(row), 100);
+  await withDeadline('the end of the connection', 20_000, closed).finally(() => clearInterval(writing));
+});
+
+test('an error of the proxy’s own never comes in the middle of a row', async ({ source, target }) => {
+  const bed = await startProxyBed(source, target);
+  const stream = streamOf(await bed.connect());
+  const parts: Buffer[] = [];
+  stream.on('data', (part: Buffer) => parts.push(part));
+  const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
+  stream.write(query("COPY (SELECT repeat('x', 10000000) FROM generate_series(1, 5)) TO STDOUT"));
+  await new Promise<void>((resolve) => stream.once('data', () => resolve()));
+  stream.pause();
+  await until(
+    'the server to wait for its client',
+    async () =>
+      (await source.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'ClientWrite'")).length > 0 ||
+      undefined,
+    { timeoutMs: 10_000 },
+  );
+  const closing = bed[Symbol.asyncDispose]();
+  stream.resume();
+  await closing;
+  await closed;
+  expect(Buffer.concat(parts).includes('terminating connection')).toBe(false);
 });
 
 test('hostile bytes end in a clear error or a closed connection, and leave nothing behind', async ({

@@ -133,14 +133,16 @@ export class SessionMover {
     return serious;
   }
 
-  /** Brings a held, idle session's standby fully up to date: after it, moving is a mere exchange of sockets. */
-  async settle(session: Session): Promise<void> {
-    if (session.standby === undefined || session.isClosed) return;
-    const { side } = session.standby.connection;
-    await session.standby.connection.untilQuiet();
+  /**
+   * Brings a held, idle session's standby on `side` fully up to date: after it, moving is a mere exchange of sockets.
+   * Where no side is prepared it is only looked at whether it could be moved.
+   */
+  async settle(session: Session, side: Side | undefined): Promise<void> {
+    if (session.isClosed || session.isStarting || session.server?.side === side) return;
+    await session.standby?.connection.untilQuiet();
     const holdings = await session.holdings(ASK_TIMEOUT_MS);
     session.obstacle = immovableBecause(holdings);
-    if (session.obstacle !== undefined) return;
+    if (session.obstacle !== undefined || side === undefined) return;
     this.dropLost(session, side);
     if (session.standby?.has(holdings, session.statements)) return;
     this.#dropUnfit(session, holdings);
@@ -201,8 +203,7 @@ export class SessionMover {
     );
     if (session.isClosed) return;
     this.dropLost(session, side);
-    await this.#standbyFor(session, side);
-    await this.settle(session);
+    await this.settle(session, side);
     if (session.obstacle !== undefined) throw new Error(session.obstacle);
     await session.standby?.connection.untilQuiet();
   }

@@ -519,15 +519,9 @@ describe('a session that is moved', () => {
     gate.shut();
     const client = await bed.connect();
     await client.query("SET application_name = 'kept'");
-    await bed.traffic.pause({ reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 });
+    // It is known what the session holds, and there is no connection yet to give it to.
+    expect((await bed.traffic.pause({ ...PAUSE, drainTimeoutMs: 500 })).drained).toBe(true);
     gate.open();
-    // Only now is the session asked what it holds: in the pause there was no connection to give it to.
-    const { processID } = client as unknown as { processID: number };
-    const asked = `SELECT 1 FROM pg_stat_activity
-                   WHERE pid = ${processID} AND state = 'idle' AND query NOT LIKE 'SET%'`;
-    await until('the question', async () => ((await source.rows(asked)).length > 0 ? true : undefined), {
-      timeoutMs: 10_000,
-    });
     await bed.traffic.committing('target', 1);
     await bed.traffic.resume('target', 1);
     expect((await client.query('SHOW application_name')).rows).toEqual([{ application_name: 'kept' }]);
@@ -564,6 +558,37 @@ describe('a session that is moved', () => {
     expect((await client.query('SELECT count(*)::int AS n FROM mine')).rows).toEqual([{ n: 0 }]);
     await client.query('DROP TABLE mine');
     await bed.switchSides();
+    await client.end();
+  });
+
+  test('is an obstacle also where it is younger than the preparation', async ({ source, target }) => {
+    await using gate = await startGate(target.address);
+    await using bed = await startProxyBed(source, target, {
+      servers: { source: source.address, target: { ...target.address, port: gate.port } },
+    });
+    await bed.traffic.prepare('target');
+    // Its connection to the other side is on its way for as long as the test takes.
+    gate.shut();
+    const client = await bed.connect();
+    await client.query('CREATE TEMP TABLE scratch (a int)');
+    const paused = await bed.traffic.pause({ ...PAUSE, drainTimeoutMs: 1_000 });
+    expect(paused).toMatchObject({
+      drained: false,
+      obstacles: [{ what: expect.stringContaining('scratch') }],
+    });
+    gate.open();
+    await bed.traffic.resume('source', 0);
+    await client.query('SELECT * FROM scratch');
+    await client.end();
+  });
+
+  test('is an obstacle where it was never prepared, too', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await client.query('CREATE TEMP TABLE scratch (a int)');
+    const { obstacles } = await bed.traffic.pause(PAUSE);
+    expect(obstacles).toMatchObject([{ what: expect.stringContaining('scratch') }]);
+    await bed.traffic.resume('source', 0);
     await client.end();
   });
 

@@ -31,6 +31,7 @@ import { ProtocolError } from '../wire/protocol-error.ts';
 import { exchangeInDefinition, exchangeInRowDescription, exchangeInTypeList } from '../wire/type-oids.ts';
 import { UTF8 } from './client-encoding.ts';
 import type { LoggedInClient } from './client-login.ts';
+import { sayGoodbye } from './client-socket.ts';
 import type { SessionSummary } from './control-types.ts';
 import { CustomSettings } from './custom-settings.ts';
 import { askHoldings, type Holdings, prepareQuestion, readHoldings } from './holdings.ts';
@@ -89,6 +90,9 @@ export class Session {
   /** Exchanges of our own with the server that are under way: the client waits for them. */
   #asides = 0;
   #stopped = false;
+  /** The beginning of a cancelled request was answered with an error, its end has not come yet. */
+  #isDiscarding = false;
+  #isPointSeen = false;
   #sawReady = false;
   #serverSlow = false;
   /** The server is gone, and the session waits to go on elsewhere. */
@@ -146,7 +150,7 @@ export class Session {
 
   /** Between two requests, outside of a transaction, with no message half way in either direction. */
   get isIdle(): boolean {
-    return this.#conversation.isIdle && this.#isBetweenMessages;
+    return this.#conversation.isIdle && this.#isBetweenMessages && !this.#isDiscarding;
   }
 
   /** Nothing is under way, though a transaction may be open. */
@@ -198,6 +202,43 @@ export class Session {
   get isHeld(): boolean {
     return this.#isHeld;
   }
+
+  /**
+   * A cancel request for a request that waits here: answered as the server would, and never sent to it.
+   * @returns false when there is none: then it is the server's
+   */
+  cancelHeld(): boolean {
+    const isWaiting = this.#isHeld && this.#stopped && this.isIdle && this.#clientRest !== undefined;
+    if (!isWaiting) return false;
+    this.client.socket.write(
+      errorResponse({ severity: 'ERROR', code: '57014', message: 'canceling statement due to user request' }),
+    );
+    this.#isDiscarding = true;
+    this.#isPointSeen = false;
+    this.#waitingSinceMs = undefined;
+    this.#readClient();
+    return true;
+  }
+
+  /** Up to and with the Query, FunctionCall or Sync that ends the cancelled request; returns what is behind it. */
+  #discard(bytes: Buffer): Buffer {
+    const end = this.#clientScanner.scan(bytes, 0, this.#discardVisitor);
+    if (this.#isPointSeen && this.#clientScanner.atBoundary) {
+      this.#isDiscarding = false;
+      this.client.socket.write(readyForQuery());
+      if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
+    }
+    return bytes.subarray(end);
+  }
+
+  readonly #discardVisitor: FrameVisitor = {
+    header: (type) => {
+      if (this.#isPointSeen) return STOP;
+      this.#isPointSeen = type === F.query || type === F.functionCall || type === F.sync;
+      return PASS;
+    },
+    body: () => undefined,
+  };
 
   /** Lets the client go on; returns for how long a request was kept waiting, in ms. */
   release(): number | undefined {
@@ -317,7 +358,9 @@ export class Session {
   /** Ends the session with an error the client will understand. */
   end(error: Omit<ServerErrorFields, 'severity'>): void {
     if (this.#closed) return;
-    this.client.socket.end(errorResponse({ severity: 'FATAL', ...error }));
+    // Within a message it would be taken for a part of that.
+    const words = this.#serverScanner.atBoundary ? [errorResponse({ severity: 'FATAL', ...error })] : [];
+    sayGoodbye(this.client.socket, ...words);
     this.#clientClosed();
   }
 
@@ -351,13 +394,15 @@ export class Session {
     this.#passToServer(rest === undefined ? chunk : Buffer.concat([rest, chunk]));
   }
 
-  #passToServer(bytes: Buffer): void {
+  #passToServer(received: Buffer): void {
     const server = this.#server;
     if (server === undefined) return;
     this.#stopped = false;
+    let bytes = received;
     let end: number;
     try {
-      end = this.#clientScanner.scan(bytes, 0, this.#clientVisitor);
+      if (this.#isDiscarding) bytes = this.#discard(bytes);
+      end = this.#isDiscarding ? 0 : this.#clientScanner.scan(bytes, 0, this.#clientVisitor);
     } catch (error) {
       this.end({ code: '08P01', message: messageOf(error) });
       return;
@@ -678,7 +723,7 @@ export class Session {
     if (this.#closed) return;
     this.#serverLost = this.#mayLoseServer;
     if (this.#serverLost) return;
-    this.client.socket.end();
+    sayGoodbye(this.client.socket);
     this.#clientClosed();
   }
 }

@@ -7,7 +7,7 @@ import type { ServerAddress } from '../config/server-address.ts';
 import { ClientError, responseFor } from './client-error.ts';
 import type { CancelRequest, LoggedInClient } from './client-login.ts';
 import { type ClientTls, logInClient } from './client-login.ts';
-import { ClientGoneError } from './client-socket.ts';
+import { ClientGoneError, sayGoodbye } from './client-socket.ts';
 import { clientTls } from './client-tls.ts';
 import { type Controlled, startControlServer } from './control-server.ts';
 import { refuseTaken } from './control-socket.ts';
@@ -177,6 +177,7 @@ class Clients implements Serving {
 
   async cancel({ pid, secret }: CancelKey): Promise<boolean> {
     const session = this.#cancelKeys.get(cancelKey(pid, secret));
+    if (session?.cancelHeld()) return true;
     await session?.server?.cancel(CANCEL_TIMEOUT_MS).catch(() => undefined);
     return session !== undefined;
   }
@@ -211,7 +212,7 @@ class Clients implements Serving {
       if (error instanceof ClientGoneError) socket.destroy();
       else {
         this.#traffic.totals.failedByProxy += 1;
-        current.end(responseFor(error));
+        sayGoodbye(current, responseFor(error));
       }
     } finally {
       clearTimeout(late);
@@ -222,7 +223,7 @@ class Clients implements Serving {
     if (!(await this.cancel(request))) {
       await this.#options.worker?.forwardCancel(request).catch(() => undefined);
     }
-    request.socket.end();
+    sayGoodbye(request.socket);
   }
 
   async #serve(client: LoggedInClient): Promise<void> {

@@ -199,7 +199,8 @@ export class Traffic {
   async resume(request: Api.ResumeRequest): Promise<Api.ResumeReply> {
     return await this.#inTurn(() => {
       this.#refuseOlder(request.side, request.epoch);
-      return this.#resume(request);
+      const silent = request.isGivenUp ? [] : this.gate.expired();
+      return this.#resume(request, [request.owner, ...silent]);
     });
   }
 
@@ -321,10 +322,10 @@ export class Traffic {
     await session.untilIdle();
     if (session.isClosed || !session.isHeld) return;
     try {
-      await this.#mover.settle(session);
+      await this.#mover.settle(session, this.#standbySide);
       if (this.#mover.policy !== 'wait') return;
       while (session.obstacle !== undefined && (await this.#letWork(session, deadlineMs))) {
-        await this.#mover.settle(session);
+        await this.#mover.settle(session, this.#standbySide);
       }
     } catch (error) {
       session.standby?.connection.destroy();
@@ -373,14 +374,15 @@ export class Traffic {
 
   // --- parts of resume
 
-  async #resume({ owner, side, epoch }: Api.ResumeRequest): Promise<Api.ResumeReply> {
+  async #resume({ side, epoch }: Direction, owners: readonly string[]): Promise<Api.ResumeReply> {
     const isSwitch = side !== this.#direction?.side;
-    if (!isSwitch && !this.gate.isHeldBy(owner)) return this.#lastReply;
+    if (!isSwitch && !owners.some((owner) => this.gate.isHeldBy(owner)))
+      return this.gate.isClosed ? { ...this.#lastReply, holds: this.gate.holds() } : this.#lastReply;
     this.#pausedSinceMs ??= performance.now();
     this.#point({ side, epoch });
     this.#refusal = undefined;
     if (isSwitch) for (const session of this.sessions) session.hold();
-    this.gate.release(owner);
+    for (const owner of owners) this.gate.release(owner);
     if (!this.gate.isClosed) this.#wakeWaiters();
     await this.#releaseAll(side);
     if (!isSwitch || this.#standbySide === side) this.#dropStandbys();
@@ -410,7 +412,7 @@ export class Traffic {
       waits: this.#waits.summary(),
       pauseMs: Math.round((performance.now() - sinceMs) * 100) / 100,
     };
-    if (this.gate.isClosed) return reply;
+    if (this.gate.isClosed) return { ...reply, holds: this.gate.holds() };
     this.#pausedSinceMs = undefined;
     this.#waits = new WaitStatistics();
     this.#lastReply = reply;
@@ -500,7 +502,7 @@ export class Traffic {
       return;
     }
     // The row is right, also where its epoch is lower than what is known here: a migration that began anew.
-    await this.#inTurn(() => this.#resume({ owner, ...truth })).catch(() => undefined);
+    await this.#inTurn(() => this.#resume(truth, [owner])).catch(() => undefined);
   }
 
   /** The commit point may have been passed: only the migration row knows. Undefined when the owner came back meanwhile. */
@@ -513,7 +515,8 @@ export class Traffic {
         this.#surroundings.askActiveSide(),
       ).catch(() => undefined);
       if (truth !== undefined) return truth;
-      if (performance.now() >= refuseAt) this.#refuse();
+      // Another may have resumed meanwhile.
+      if (performance.now() >= refuseAt && this.gate.isExpired(owner)) this.#refuse();
       await sleep(ASK_TRUTH_EVERY_MS);
     }
     return undefined;

@@ -101,7 +101,8 @@ export class WorkerPool implements Controlled {
       return mergePaused(await this.#all<Api.PauseReply>('pause', request));
     } catch (error) {
       const { activeSide: side, epoch } = await this.state();
-      if (side !== undefined) await this.resume({ owner: request.owner, side, epoch }).catch(() => undefined);
+      if (side !== undefined)
+        await this.resume({ owner: request.owner, side, epoch, isGivenUp: true }).catch(() => undefined);
       throw error;
     }
   }
@@ -195,10 +196,10 @@ export class WorkerPool implements Controlled {
         (await peer?.channel.call<Api.ProxyState>('state').catch(() => own)) ?? own;
       if (side === undefined) continue;
       for (const owner of given) {
-        if (!this.#holds.has(owner)) await channel.call('resume', { owner, side, epoch });
+        if (!this.#holds.has(owner)) await channel.call('resume', { owner, side, epoch, isGivenUp: true });
       }
       if (own.activeSide === undefined || (side !== own.activeSide && epoch > own.epoch)) {
-        await channel.call('resume', { owner: 'the proxy itself', side, epoch });
+        await channel.call('resume', { owner: 'the proxy itself', side, epoch, isGivenUp: true });
       }
     }
   }

@@ -1,10 +1,12 @@
 /** The TrafficSwitch over pgglide's own proxies: all of them do a thing, or none does. */
 
-import { UnprovenError } from '../domain/errors.ts';
+import { sleep } from '../base/async.ts';
+import { UnprovenError, UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import type { TrafficRequests } from '../domain/traffic-requests.ts';
 import { mergeWaits } from '../domain/traffic-waits.ts';
 import type {
+  Hold,
   PauseReply,
   PrepareReply,
   ProxyState,
@@ -18,6 +20,10 @@ import type { Obstacle, TrafficState, TrafficSwitch } from './traffic-switch.ts'
 const PREPARE_TIMEOUT_MS = 180_000;
 const RESUME_TIMEOUT_MS = 30_000;
 const SHORT_TIMEOUT_MS = 1_000;
+/** Timers of the proxy's end later than they were set. */
+const LEASE_MARGIN_MS = 50;
+/** Longer than the lease of any pgglide (pause-traffic.ts); who holds for longer is somebody else. */
+const MAX_FOREIGN_LEASE_MS = 4_000;
 /** After the commit point: how long requests go on waiting for a migration row that cannot be read. */
 const REFUSE_AFTER_MS = 30_000;
 
@@ -121,14 +127,33 @@ class ProxySwitch implements TrafficSwitch {
   }
 
   async resume(side: Side, epoch: number) {
-    const body = { owner: this.#owner, side, epoch };
-    const replies = await this.#all((proxy) =>
-      proxy.call<ResumeReply>('POST', '/v1/resume', RESUME_TIMEOUT_MS, body),
-    );
+    let replies = await this.#askResume(side, epoch);
+    // A tool that was killed just now has its lease; once that is over its hold ends with the next word.
+    const leaseMs = Math.max(0, ...holdsOf(replies).map(({ leaseRemainingMs }) => leaseRemainingMs));
+    if (leaseMs > 0) {
+      await sleep(Math.min(leaseMs + LEASE_MARGIN_MS, MAX_FOREIGN_LEASE_MS));
+      replies = await this.#askResume(side, epoch);
+    }
+    const holders = [...new Set(holdsOf(replies).map(({ owner }) => owner))];
+    if (holders.length > 0) {
+      throw new UnreachableError(
+        'traffic_still_held',
+        `Requests are still held on the ${side}, by ${holders.join(', ')}`,
+        {
+          hint: 'End that process, then run the same command again.',
+          facts: { holders: holders.join(', ') },
+        },
+      );
+    }
     return {
       waits: mergeWaits(replies.map((reply) => reply.waits)),
       pauseMs: Math.max(...replies.map((reply) => reply.pauseMs)),
     };
+  }
+
+  #askResume(side: Side, epoch: number): Promise<ResumeReply[]> {
+    const body = { owner: this.#owner, side, epoch };
+    return this.#all((proxy) => proxy.call<ResumeReply>('POST', '/v1/resume', RESUME_TIMEOUT_MS, body));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -153,11 +178,15 @@ class ProxySwitch implements TrafficSwitch {
           owner: this.#owner,
           side: activeSide,
           epoch,
+          isGivenUp: true,
         });
       }),
     );
   }
 }
+
+const holdsOf = (replies: readonly ResumeReply[]): readonly Hold[] =>
+  replies.flatMap(({ holds }) => holds ?? []);
 
 function requestsOf(states: readonly ProxyState[]): TrafficRequests {
   const sum = (pick: (state: ProxyState) => number) =>
