@@ -692,6 +692,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'The message says what to run instead.',
   ),
   refused(
+    'rows_on_passive_side',
+    'A table joins the migration that holds rows on the side which follows, and these do not stand on the active side. Filling it from there would take them away.',
+    'Bring the rows over to the active side, or take them away where they are, then the same command again; or leave the table out with `scope.exclude`.',
+  ),
+  refused(
     'databases_joined',
     'A database that is to move together with the others has not been copied yet.',
     'Run `pgglide sync`: it adds the database.',

@@ -12,6 +12,7 @@ import type { SchemaStatement } from '../schema/statement.ts';
 import { forgetTablesSql, isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { countStatements, readStatements, saveStatements } from '../state/schema-progress.ts';
 import { keepPlan, type PlanNow, planNow } from './fresh-plan.ts';
+import { refuseStrayRows } from './refuse-stray-rows.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -22,6 +23,7 @@ import type { Session } from './session.ts';
  *
  * @returns the plan as it is now, and whether anything has to be made
  * @throws {PrerequisiteError} `new_table_without_identity`, `table_renamed`
+ * @throws {RefusedError} `rows_on_passive_side`: written there while it was the active side, they are on no other
  */
 export async function extendPlan(
   session: Session,
@@ -36,6 +38,7 @@ export async function extendPlan(
   ]);
   const { renamed, unknown: added } = now;
   assertIdentified([...now.plan.tables, ...added], [...relations, ...added]);
+  await refuseStrayRows(session, 'target', added);
   const statements = relations.length === 0 ? [] : await newStatements(session, relations);
   const unlinked = await unlinkedTables(session, now);
   const isExtended = added.length + statements.length + unlinked.length > 0;

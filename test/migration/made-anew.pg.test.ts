@@ -82,4 +82,37 @@ describe('a table under an old name that no link carries refuses the switch', ()
       await scene.run((migration) => migration.abort());
     });
   });
+
+  test('one that the target holds rows of is not emptied by a sync: they are on no other side', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(MAKE);
+    await withScene({ source, target }, async (scene) => {
+      await sync(scene);
+      await cutover(scene);
+      for (const side of [source, target])
+        await side.exec(
+          `CREATE TABLE later (id int PRIMARY KEY); CREATE TABLE seed (id int PRIMARY KEY); INSERT INTO seed VALUES (1)`,
+        );
+      await target.exec('INSERT INTO later VALUES (1)');
+      const { scope } = scene.settings;
+      scene.settings = { ...scene.settings, scope: { ...scope, exclude: ['public.later', 'public.seed'] } };
+      await scene.run((migration) => migration.verify());
+      await rollback(scene);
+      scene.settings = { ...scene.settings, scope };
+      await expect(sync(scene)).rejects.toMatchObject({
+        code: 'rows_on_passive_side',
+        exitCode: 7,
+        message: expect.stringContaining('public.later (1 rows or more)'),
+        hint: expect.stringContaining('on the target'),
+      });
+      expect(await target.rows('SELECT * FROM later')).toEqual([{ id: 1 }]);
+      await source.exec('INSERT INTO later VALUES (1), (2)');
+      await sync(scene);
+      expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+      expect(await target.rows('SELECT * FROM later')).toEqual([{ id: 1 }, { id: 2 }]);
+      await scene.run((migration) => migration.abort());
+    });
+  });
 });
