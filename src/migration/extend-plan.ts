@@ -81,8 +81,8 @@ const tellCopiedAnew = ({ databaseEvents }: Session, tables: readonly TableName[
     message: `Dropped and created again on one side since the copy, so that no link carries it: ${tables.map(qualified).join(', ')}. Its rows on the target are replaced by those of the source`,
   });
 
-/** Published without one, the application's own UPDATE would fail at once. */
-function assertIdentified(tables: readonly PlannedTable[], relations: readonly TableName[]): void {
+/** Published without one, the application's own UPDATE would fail at once. @throws {PrerequisiteError} `new_table_without_identity` */
+export function assertIdentified(tables: readonly PlannedTable[], relations: readonly TableName[]): void {
   const names = new Set(relations.map(qualified));
   const nameless = tables.filter(
     (table) =>
@@ -91,14 +91,10 @@ function assertIdentified(tables: readonly PlannedTable[], relations: readonly T
   );
   if (nameless.length === 0) return;
   const list = nameless.map(qualified).join(', ');
-  throw new PrerequisiteError(
-    'new_table_without_identity',
-    `New on the source, and without a replica identity: ${list}`,
-    {
-      hint: 'Published like this, its UPDATE and DELETE would fail. Give it a primary key (or ALTER TABLE ... REPLICA IDENTITY FULL), then run pgglide sync again.',
-      facts: { tables: nameless.map(qualified) },
-    },
-  );
+  throw new PrerequisiteError('new_table_without_identity', `New, and without a replica identity: ${list}`, {
+    hint: 'Published like this, its UPDATE and DELETE would fail. Give it a primary key (or ALTER TABLE ... REPLICA IDENTITY FULL), then run pgglide sync again.',
+    facts: { tables: nameless.map(qualified) },
+  });
 }
 
 async function newStatements(

@@ -1,19 +1,18 @@
 /** What is about to be emptied on the passive side, so that the link fills it, must hold nothing of anybody else's. */
 
 import { RefusedError } from '../domain/errors.ts';
-import { otherSide, qualified, type Side } from '../domain/names.ts';
+import { otherSide, qualified, type Side, type TableName } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
-import type { Connection } from '../postgres/connection.ts';
 import { fencedRelations } from '../postgres/fence.ts';
-import { sql } from '../postgres/sql.ts';
-import { tableAlone } from '../postgres/table-alone.ts';
+import { ident, sql } from '../postgres/sql.ts';
 import { presentOn } from '../schema/new-relations.ts';
+import { copiedAside } from '../state/aside-table.ts';
 import { findStrayRows } from '../verify/stray-rows.ts';
 import type { Session } from './session.ts';
 
 /**
  * Reads only. Rows that stand on the active side just so may go (seed data that was put on both), and those of a table on which
- * our fence hangs: a partition that was detached, which the link has filled.
+ * our fence hangs: a partition that was detached, which the link has filled; and of one that was unlogged and copied aside.
  *
  * @throws {RefusedError} `rows_on_passive_side`
  */
@@ -23,7 +22,7 @@ export async function refuseStrayRows(
   tables: readonly PlannedTable[],
 ): Promise<void> {
   const { settings, signal } = session;
-  const filled = await filledByOthers(session.side(passive), tables);
+  const filled = await filledByOthers(session, passive, tables);
   if (filled.length === 0) return;
   const found = await findStrayRows({
     source: settings.source,
@@ -45,18 +44,24 @@ export async function refuseStrayRows(
   );
 }
 
-async function filledByOthers(
-  connection: Connection,
-  tables: readonly PlannedTable[],
-): Promise<PlannedTable[]> {
-  const present = await presentOn(connection, tables);
-  const filled: PlannedTable[] = [];
+/** Of these, what holds rows on the passive side that may be somebody else's. */
+export async function filledByOthers<Table extends TableName>(
+  session: Session,
+  passive: Side,
+  tables: readonly Table[],
+): Promise<Table[]> {
+  const connection = session.side(passive);
+  const [present, aside] = [
+    await presentOn(connection, tables),
+    await copiedAside(session.target, session.migration),
+  ];
+  const filled: Table[] = [];
   for (const table of tables) {
-    if (!present.has(qualified(table))) continue;
+    if (!present.has(qualified(table)) || aside.has(qualified(table))) continue;
     const relations = await fencedRelations(connection, [table]);
     if (relations.every(({ trigger }) => trigger === 'present')) continue;
     const { hasRows } = await connection.one<{ hasRows: boolean }>(
-      sql`SELECT EXISTS (SELECT FROM ${tableAlone(table)}) AS "hasRows"`,
+      sql`SELECT EXISTS (SELECT FROM ${ident(table.schema, table.name)}) AS "hasRows"`,
     );
     if (hasRows) filled.push(table);
   }

@@ -57,6 +57,14 @@ export async function publishedByUs(connection: Connection): Promise<Set<string>
   return new Set(rows.map(qualified));
 }
 
+/** qualified() names of what the scope leaves out by name. */
+export async function excludedTables(connection: Connection, scope: Scope): Promise<Set<string>> {
+  const rows = await connection.query<TableName>(sql`
+    SELECT n.nspname AS schema, c.relname AS name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid IN (${excludedRelations(scope)})`);
+  return new Set(rows.map(qualified));
+}
+
 /** qualified() names of those tables that a server has. */
 export async function presentOn(connection: Connection, tables: readonly TableName[]): Promise<Set<string>> {
   const names = tables.map(({ schema, name }) => ({ schema, name }));
