@@ -3,7 +3,15 @@
 import { sleep } from '../base/async.ts';
 import { messageOf } from '../base/message-of.ts';
 import type { Settings } from '../config/settings.ts';
-import { LockedError, RefusedError, UnreachableError } from '../domain/errors.ts';
+import {
+  DifferenceError,
+  LockedError,
+  type PgglideError,
+  PrerequisiteError,
+  RefusedError,
+  ReplicationError,
+  UnreachableError,
+} from '../domain/errors.ts';
 import type { MigrationEvent } from '../domain/event.ts';
 import type { Phase } from '../domain/phase.ts';
 import type { Listen } from '../engine/event-stream.ts';
@@ -22,17 +30,28 @@ const LOOK_EVERY_MS = 3000;
 const OVER: readonly Phase[] = ['completed', 'aborted', 'new'];
 /** The command that ended it may run in this container, which ends with us. */
 const LINGER_MS = 10_000;
-/** Nothing is left to sync, and the way back is still open. */
-const BEYOND_SYNC: readonly Phase[] = ['switched', 'completed'];
+const KEEPS_OUT = [RefusedError, DifferenceError, PrerequisiteError, ReplicationError] as const;
 
-/** Syncs unless the target is the active side already: a pod that comes up again after a cutover only follows. */
-export async function syncOnce(migration: Migration, sync: () => Promise<void>): Promise<void> {
+const describe = ({ message, hint }: PgglideError): string =>
+  hint === undefined ? message : `${message}. ${hint}`;
+
+/**
+ * Behind the cutover a pod that comes up again follows whatever keeps new tables out of the way back: it guards the disk there,
+ * and tells.
+ */
+export async function syncOnce(
+  { output }: CommandContext,
+  migration: Migration,
+  sync: () => Promise<void>,
+): Promise<void> {
   try {
     await sync();
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
+    const keepsOut = KEEPS_OUT.find((family) => error instanceof family);
+    if (keepsOut === undefined) throw error;
     const phase = (await migration.row())?.phase;
-    if (phase === undefined || !BEYOND_SYNC.includes(phase)) throw error;
+    if (phase === 'switched') return output.warn(describe(error as PgglideError));
+    if (phase !== 'completed' || keepsOut !== RefusedError) throw error;
   }
 }
 

@@ -707,6 +707,16 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'The message says what to run instead.',
   ),
   refused(
+    'still_joining',
+    'While the target is active, a table of the migration is not carried by the way back (yet): it was made anew, or the sync that takes it in has not come to its end.',
+    'Run `pgglide sync`, then the same command again.',
+  ),
+  refused(
+    'rows_on_passive_side',
+    'A table joins the migration that holds rows on the side which follows, and these do not stand on the active side. Filling it from there would take them away.',
+    'Bring the rows over to the active side, or take them away where they are, then the same command again; or leave the table out with `scope.exclude`.',
+  ),
+  refused(
     'databases_joined',
     'A database that is to move together with the others has not been copied yet.',
     'Run `pgglide sync`: it adds the database.',
@@ -817,6 +827,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'slot_lost',
     'The source has removed WAL that a slot of ours still needed (max_slot_wal_keep_size).',
     'Raise max_slot_wal_keep_size on the source, then run `pgglide sync` again: it copies anew what the slot was for.',
+  ),
+  replication(
+    'join_stopped',
+    'While the target is active, PostgreSQL should copy a table that is new to the way back, and does not.',
+    'The source’s server log says why; mend it, then run `pgglide sync` again.',
   ),
   replication(
     'slot_in_use',

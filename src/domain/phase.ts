@@ -7,7 +7,7 @@ export const PHASES = ['new', 'syncing', 'following', 'switched', 'completed', '
  * - `new`: nothing was created yet.
  * - `syncing`: schema, copy, indexes; sync continues it.
  * - `following`: the source is active, the target follows. Also after a rollback.
- * - `switched`: the target is active, the source follows.
+ * - `switched`: the target is active, the source follows. Sync brings to the source what was made on both sides since.
  * - `completed` and `aborted`: over; our objects are gone.
  */
 export type Phase = (typeof PHASES)[number];
@@ -66,7 +66,7 @@ export const TRANSITIONS: Readonly<Record<Phase, Readonly<Record<Command, Answer
   },
   switched: {
     ...reads,
-    sync: no('The target is the active side. To return: pgglide rollback'),
+    sync: 'go',
     verify: 'go',
     rehearse: 'go',
     cutover: no('The target is the active side already.'),

@@ -107,12 +107,11 @@ function feeds({ feeds: names }: ReadinessFacts): Guardrail {
   };
 }
 
-/** Sync may add tables while the source is active; the way back takes those that are in it. */
 const JOIN: Readonly<Record<Side, string>> = {
   source:
     'Created, or dropped and created again, since the sync: pgglide sync copies them and lets the link follow.',
   target:
-    'Created, or dropped and created again, since the cutover: their rows would stay on the target. Leave them out with scope.exclude if they may, or pgglide complete.',
+    'Created, or dropped and created again, since the cutover: pgglide sync brings them to the source, rows included. Or leave them out with scope.exclude if their rows may stay on the target.',
 };
 
 function tables({ unlinked, from }: ReadinessFacts): Guardrail {

@@ -12,6 +12,7 @@ import { isNeeded, statementsOfNew, unknownStatements } from '../schema/new-stat
 import type { SchemaStatement } from '../schema/statement.ts';
 import { forgetTablesSql, isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { countStatements, readStatements, saveStatements } from '../state/schema-progress.ts';
+import { refuseStrayRows } from './refuse-stray-rows.ts';
 import { keepPlan, type PlanNow, planNow } from './renew-plan.ts';
 import type { Session } from './session.ts';
 
@@ -23,6 +24,7 @@ import type { Session } from './session.ts';
  *
  * @returns the plan as it is now, and whether anything has to be made
  * @throws {PrerequisiteError} `new_table_without_identity`, `table_renamed`
+ * @throws {RefusedError} `rows_on_passive_side`: written there while it was the active side, they are on no other
  */
 export async function extendPlan(
   session: Session,
@@ -37,6 +39,7 @@ export async function extendPlan(
   ]);
   const { renamed, added } = now;
   assertIdentified([...now.plan.tables, ...added], [...relations, ...added]);
+  await refuseStrayRows(session, 'target', added);
   const statements = relations.length === 0 ? [] : await newStatements(session, relations);
   const madeAnew = await tablesMadeAnew(session, now);
   const isExtended = added.length + statements.length + madeAnew.length > 0;
@@ -79,8 +82,8 @@ const tellCopiedAnew = ({ databaseEvents }: Session, tables: readonly TableName[
     message: `Dropped and created again on one side since the copy, so that no link carries it: ${tables.map(qualified).join(', ')}. Its rows on the target are replaced by those of the source`,
   });
 
-/** Published without one, the application's own UPDATE would fail at once. */
-function assertIdentified(tables: readonly PlannedTable[], relations: readonly TableName[]): void {
+/** Published without one, the application's own UPDATE would fail at once. @throws {PrerequisiteError} `new_table_without_identity` */
+export function assertIdentified(tables: readonly PlannedTable[], relations: readonly TableName[]): void {
   const names = new Set(relations.map(qualified));
   const nameless = tables.filter(
     (table) =>
@@ -89,14 +92,10 @@ function assertIdentified(tables: readonly PlannedTable[], relations: readonly T
   );
   if (nameless.length === 0) return;
   const list = nameless.map(qualified).join(', ');
-  throw new PrerequisiteError(
-    'new_table_without_identity',
-    `New on the source, and without a replica identity: ${list}`,
-    {
-      hint: 'Published like this, its UPDATE and DELETE would fail. Give it a primary key (or ALTER TABLE ... REPLICA IDENTITY FULL), then run pgglide sync again.',
-      facts: { tables: nameless.map(qualified) },
-    },
-  );
+  throw new PrerequisiteError('new_table_without_identity', `New, and without a replica identity: ${list}`, {
+    hint: 'Published like this, its UPDATE and DELETE would fail. Give it a primary key (or ALTER TABLE ... REPLICA IDENTITY FULL), then run pgglide sync again.',
+    facts: { tables: nameless.map(qualified) },
+  });
 }
 
 async function newStatements(

@@ -2,11 +2,11 @@
 
 import { PrerequisiteError } from '../domain/errors.ts';
 import { followTables, type Renaming } from '../domain/follow-tables.ts';
-import { qualified } from '../domain/names.ts';
+import { linkFrom, otherSide, qualified } from '../domain/names.ts';
 import type { Plan, PlannedTable } from '../domain/plan.ts';
-import { type LinkedTables, linkedTables } from '../postgres/linked-tables.ts';
+import { isLinked, type LinkedTables, linkedTables } from '../postgres/linked-tables.ts';
 import { locateTables } from '../postgres/locate-tables.ts';
-import { publishedByUs } from '../postgres/present.ts';
+import { excludedTables, publishedByUs } from '../postgres/present.ts';
 import { planMigration } from '../schema/plan-migration.ts';
 import { renameTables } from '../state/copy-progress.ts';
 import { savePlan } from '../state/migration-row.ts';
@@ -20,35 +20,47 @@ export interface PlanNow {
   readonly renamed: readonly Renaming[];
   /** Tables of the source that have not joined, also those whose DDL somebody has run on both sides by hand. */
   readonly added: readonly PlannedTable[];
+  /** The one that runs: from the active side. */
   readonly link: LinkedTables;
 }
 
 /**
- * Reads only.
+ * Reads only. A table that was made anew and that the scope leaves out since is none of ours any more.
  * @throws {PrerequisiteError} `table_renamed`: on one side only, or before the plan knew by what to know it again
  */
 export async function planNow(session: Session, plan: Plan): Promise<PlanNow> {
   const { source, target, migration, settings } = session;
+  const activeSide = (await session.row())?.activeSide ?? 'source';
   const known = (side: 'source' | 'target') =>
     plan.tables.map((table) => ({ ...table, oid: table.oids?.[side] }));
-  const [now, onSource, onTarget, link, publishedByAny] = await Promise.all([
+  const [now, onSource, onTarget, link, publishedByAny, excluded] = await Promise.all([
     planMigration(source, target, settings.scope),
     locateTables(source, known('source')),
     locateTables(target, known('target')),
-    linkedTables(source, target, migration, 'forward'),
+    linkedTables(
+      session.side(activeSide),
+      session.side(otherSide(activeSide)),
+      migration,
+      linkFrom(activeSide),
+    ),
     publishedByUs(source),
+    excludedTables(session.side(activeSide), settings.scope),
   ]);
   const followed = followTables(plan.tables, { source: onSource, target: onTarget }, now.tables);
+  const isOurs = (table: PlannedTable) =>
+    !link.isSubscribed || !excluded.has(qualified(table)) || isLinked(link, table);
   const names = new Set(followed.tables.map(qualified));
   assertNoneRenamed(
     followed.torn.map(
       (torn) => `${qualified(torn.source)} of the source is ${qualified(torn.target)} on the target`,
     ),
-    followed.torn.length > 0 ? [] : [...link.published].filter((name) => !names.has(name)),
+    followed.torn.length > 0
+      ? []
+      : [...link.published].filter((name) => !names.has(name) && !excluded.has(name)),
   );
   return {
-    plan: session.withOthers({ ...now, tables: followed.tables }),
-    whole: followed.whole,
+    plan: session.withOthers({ ...now, tables: followed.tables.filter(isOurs) }),
+    whole: followed.whole.filter(isOurs),
     renamed: followed.renamed,
     added: now.tables.filter(
       (table) => !names.has(qualified(table)) && !publishedByAny.has(qualified(table)),

@@ -15,6 +15,7 @@ import { openSessions } from '../steps/open-sessions.ts';
 import { putProxyIn } from '../steps/put-proxy-in.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import { naming, undoStep } from './each-database.ts';
+import { joinIfSmall } from './join-way-back.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
@@ -66,8 +67,9 @@ export async function runSwitch(
     await reconcile(putProxyIn, { ...session.context(row.plan), placement, activeSide });
   }
   for (const database of session.databases) await reviveLink(database, row);
+  if (direction === 'rollback') for (const database of session.databases) await joinIfSmall(database, row);
   const epoch = await epochBefore(session, row, traffic);
-  const plan = await renewPlans(session, row.plan);
+  const plan = await renewPlans(session, (await requirePlan(session)).plan);
   const context = await switchoverContext(session, { ...row, plan, epoch }, direction, traffic);
   const run = runWithSessions(session, context, row.phase);
   await run.then(

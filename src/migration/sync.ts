@@ -16,9 +16,12 @@ import { subscribe } from '../steps/subscribe.ts';
 import { check } from './check.ts';
 import { naming } from './each-database.ts';
 import { extendPlan } from './extend-plan.ts';
+import { joinWayBack } from './join-way-back.ts';
+import { updateOwnSchema } from './own-schema.ts';
 import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
 import { recover } from './recover.ts';
 import { reviveLink } from './revive-link.ts';
+import { requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
 import { settleSchema } from './settle-schema.ts';
 import { skipTransaction } from './skip-transaction.ts';
@@ -32,20 +35,20 @@ export interface SyncOptions {
 /**
  * @throws {PrerequisiteError} `preflight_failed` before anything is created
  * @throws {LockedError} `another_runner`
- * @throws {RefusedError} `nothing_to_skip`, `not_failing_transaction`
+ * @throws {RefusedError} `nothing_to_skip`, `not_failing_transaction`; while the target is active as `joinWayBack`
  * @throws {ReplicationError} `apply_stopped`, naming the row; `wal_limit_reached`, `slot_lost`: the next sync copies anew what hung on that slot
  */
 export async function sync(session: Session, options: SyncOptions = {}): Promise<void> {
   await takeRunnerLock(session.target, session.migration);
-  const before = await session.row();
-  if (!mayRun('sync', before?.phase ?? 'new')) return;
+  if (!mayRun('sync', (await session.row())?.phase ?? 'new')) return;
+  await finishInterrupted(session);
+  if ((await session.row())?.phase === 'switched') return joinNow(session, options);
   await refuseBlockers(await beginning(session));
   for (const database of session.databases) {
     await reconcile(FIRST_STEP, database.context());
     await createRow(database);
   }
   await session.openJournal();
-  if (before?.switchover !== undefined && !(await isUndone(session))) return;
   for (const database of session.databases) await startOverIfStale(database);
   const row = await session.row();
   for (const database of session.databases) await reviveLink(database, row);
@@ -149,18 +152,30 @@ async function skip(session: Session, lsn: Lsn): Promise<void> {
   throw refusals.find((error) => (error as RefusedError).code === 'not_failing_transaction') ?? refusals[0];
 }
 
-/**
- * A cutover that was interrupted may have moved the active side: nothing on the target may be touched before that is settled.
- * @throws {RefusedError} `wrong_phase` when it had
- */
-async function isUndone(session: Session): Promise<boolean> {
+/** A cutover that was interrupted may have moved the active side: nothing on the target may be touched before that is settled. */
+async function finishInterrupted(session: Session): Promise<void> {
+  if ((await session.row())?.switchover === undefined) return;
+  await session.openJournal();
   await using traffic = session.openTraffic();
   await recover(session, traffic);
-  return mayRun('sync', (await readRow(session)).phase);
+}
+
+/** The source copies from the target then: nothing else of sync may run. */
+async function joinNow(session: Session, { skipLsn }: SyncOptions): Promise<void> {
+  if (skipLsn !== undefined)
+    throw new RefusedError('wrong_phase', '"sync --skip-lsn" is not possible while the target is active', {
+      hint: 'Take away the row that stands in the way: pgglide status tells how.',
+    });
+  await session.openJournal();
+  const row = await requireRow(session, 'sync');
+  await updateOwnSchema(session);
+  await joinWayBack(session, row);
 }
 
 /** While it is being copied anew, no cutover may begin: the phase goes back first. */
 async function startOverIfStale(session: Session): Promise<void> {
+  // The active side's data is no copy; after a cutover the forward slots are gone, and all of it would look stale.
+  if ((await readRow(session)).activeSide !== 'source') return;
   const context = session.context();
   if ((await discardStaleCopy.observe(context)).satisfied) return;
   const { phase } = await readRow(session);

@@ -1,12 +1,14 @@
 /** The comparison of both sides under load, before a cutover or after it. */
 
 import { randomUUID } from 'node:crypto';
-import { ReplicationError } from '../domain/errors.ts';
-import { linkFrom, otherSide, type Side } from '../domain/names.ts';
+import { RefusedError, ReplicationError } from '../domain/errors.ts';
+import { linkFrom, otherSide, qualified, type Side } from '../domain/names.ts';
 import type { Plan, PlannedTable } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
+import { hangFence, unfencedRelations } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
+import { unlinkedTables } from '../schema/unlinked-tables.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { noteDdl } from '../steps/note-ddl.ts';
 import { mergeVerifications, type OwnVerification } from '../verify/merge-verifications.ts';
@@ -14,6 +16,7 @@ import type { Verification } from '../verify/verification.ts';
 import { type VerifyOnlineOptions, verifyOnline } from '../verify/verify-online.ts';
 import { naming } from './each-database.ts';
 import { updateOwnSchema } from './own-schema.ts';
+import { filledByOthers } from './refuse-stray-rows.ts';
 import { renewPlan } from './renew-plan.ts';
 import { reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
@@ -49,9 +52,38 @@ async function verifyDatabase(session: Session): Promise<Verification> {
   await reviveLink(session, row);
   await reconcile(noteDdl, session.context(row.plan));
   const { tables } = await agreedPlan(session, row.plan);
+  await guardPassiveSide(session, row.activeSide, tables);
   const schema = await schemaAgreement(session, tables);
   const verification = await verifyOnline(await comparisonOptions(session, row.activeSide, tables));
   return { ...verification, summary: { ...verification.summary, schema } };
+}
+
+/**
+ * What both sides have got since the last switch has no fence yet: a write that strays there would stop the link. On a table that
+ * has not joined it hangs only where that is empty: rows under a fence are taken for ours. Compared is what the link carries.
+ *
+ * @throws {RefusedError} `still_joining`
+ */
+async function guardPassiveSide(
+  session: Session,
+  activeSide: Side,
+  tables: readonly PlannedTable[],
+): Promise<void> {
+  const { migration, settings } = session;
+  const passive = otherSide(activeSide);
+  const [oldSide, newSide] = [session.side(activeSide), session.side(passive)];
+  const planned = new Set(tables.map(qualified));
+  const unlinked = await unlinkedTables({ migration, from: activeSide, oldSide, newSide, settings, tables });
+  const unplanned = unlinked.filter((table) => !planned.has(qualified(table)));
+  const filled = new Set((await filledByOthers(session, passive, unplanned)).map(qualified));
+  const empty = unplanned.filter((table) => !filled.has(qualified(table)));
+  await hangFence(newSide, await unfencedRelations(newSide, [...tables, ...empty]));
+  const open = unlinked.map(qualified).filter((name) => planned.has(name));
+  if (activeSide === 'source' || open.length === 0) return;
+  throw new RefusedError('still_joining', `Not replicated to the source (yet): ${open.join(', ')}`, {
+    hint: 'Made anew since the cutover, or a sync that takes them in was stopped: pgglide sync brings them to the source, then pgglide verify.',
+    facts: { tables: open },
+  });
 }
 
 /** Rows are compared and overwritten only where both sides have the same columns: those that they have now. */
@@ -80,7 +112,7 @@ export async function comparisonOptions(
 }
 
 /** Resolves when everything committed on the active side so far shows on the other one. */
-async function arrival(session: Session, activeSide: Side): Promise<() => Promise<void>> {
+export async function arrival(session: Session, activeSide: Side): Promise<() => Promise<void>> {
   const publisher = session.side(activeSide);
   const subscriber = session.side(otherSide(activeSide));
   const lanes = await existingLanes(publisher, session.migration, linkFrom(activeSide));

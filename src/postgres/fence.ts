@@ -9,7 +9,7 @@
  * https://www.postgresql.org/docs/current/functions-sequence.html
  */
 
-import type { TableName } from '../domain/names.ts';
+import { qualified, type TableName } from '../domain/names.ts';
 import { type BriefLockOptions, withBriefLock } from './brief-lock.ts';
 import type { Connection } from './connection.ts';
 import { ident, literal, type Sql, sql } from './sql.ts';
@@ -58,6 +58,20 @@ export async function unfencedRelations(
 ): Promise<FencedRelation[]> {
   const relations = await fencedRelations(connection, tables);
   return relations.filter(({ trigger }) => trigger !== 'closed');
+}
+
+/** Those on which it hangs and that are neither of these tables nor of their partitions. */
+export async function fencedOutside(
+  connection: Connection,
+  tables: readonly TableName[],
+): Promise<TableName[]> {
+  const fenced = await connection.query<TableName>(sql`
+    SELECT n.nspname AS schema, c.relname AS name
+    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE t.tgname = ${FENCE_TRIGGER} AND NOT t.tgisinternal`);
+  if (fenced.length === 0) return [];
+  const inside = new Set((await fencedRelations(connection, tables)).map(qualified));
+  return fenced.filter((table) => !inside.has(qualified(table)));
 }
 
 /** SHARE ROW EXCLUSIVE on the table: readers go on. The condition fails closed: a value that was never set is not 0. */

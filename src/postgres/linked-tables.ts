@@ -12,6 +12,8 @@ export interface LinkedTables {
   readonly published: ReadonlySet<string>;
   /** By their subscriptions: what another table sends, the apply worker skips without a word. */
   readonly followed: ReadonlySet<string>;
+  /** Those, and the ones whose rows PostgreSQL is still bringing over. */
+  readonly subscribed: ReadonlySet<string>;
   /** Whether each lane has its subscription. */
   readonly isSubscribed: boolean;
 }
@@ -25,12 +27,17 @@ export async function linkedTables(
   const lanes = await existingLanes(publisher, migration, link);
   const subscriptions = lanes.map(({ subscription }) => subscription);
   const publications = lanes.map(({ publication }) => publication);
-  const [published, followed, subscribed] = await Promise.all([
+  const [published, states, subscribed] = await Promise.all([
     publishedBy(publisher, publications),
-    followedBy(subscriber, subscriptions),
+    tableStates(subscriber, subscriptions),
     countSubscriptions(subscriber, subscriptions),
   ]);
-  return { published, followed, isSubscribed: subscribed === lanes.length };
+  return {
+    published,
+    followed: new Set([...states].filter(([, state]) => state === READY).map(([table]) => table)),
+    subscribed: new Set(states.keys()),
+    isSubscribed: subscribed === lanes.length,
+  };
 }
 
 async function publishedBy(publisher: Connection, publications: readonly string[]): Promise<Set<string>> {
@@ -42,13 +49,19 @@ async function publishedBy(publisher: Connection, publications: readonly string[
   return new Set(rows.map(qualified));
 }
 
-async function followedBy(subscriber: Connection, subscriptions: readonly string[]): Promise<Set<string>> {
-  const rows = await subscriber.query<TableName>(sql`
-    SELECT DISTINCT n.nspname AS schema, c.relname AS name
-    FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid AND r.srsubstate = 'r'
+const READY = 'r';
+
+/** By qualified() name: `i`, `d`, `f` and `s` come before `r`. @see https://www.postgresql.org/docs/current/catalog-pg-subscription-rel.html */
+export async function tableStates(
+  subscriber: Connection,
+  subscriptions: readonly string[],
+): Promise<Map<string, string>> {
+  const rows = await subscriber.query<TableName & { readonly state: string }>(sql`
+    SELECT n.nspname AS schema, c.relname AS name, r.srsubstate::text AS state
+    FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
     JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE s.subname = ANY (${subscriptions}::text[]) AND ${OF_THIS_DATABASE} AND n.nspname <> ${OWN_SCHEMA}`);
-  return new Set(rows.map(qualified));
+  return new Map(rows.map((row) => [qualified(row), row.state]));
 }
 
 async function countSubscriptions(subscriber: Connection, subscriptions: readonly string[]): Promise<number> {

@@ -1,7 +1,9 @@
 /** Which tables and objects a server has, or publishes for us. */
 
 import { qualified, type TableName } from '../domain/names.ts';
+import type { Scope } from '../domain/scope.ts';
 import type { Connection } from './connection.ts';
+import { excludedRelations } from './scope.ts';
 import { sql } from './sql.ts';
 
 /** qualified() names of what our publications hold on a server. */
@@ -47,4 +49,12 @@ export async function presentObjects(
       OR (i.kind IN ('FUNCTION', 'PROCEDURE') AND EXISTS (
         SELECT FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proname = split_part(i.name, '(', 1)))`);
   return new Set(rows.map(({ place }) => place));
+}
+
+/** qualified() names of what the scope leaves out by name. */
+export async function excludedTables(connection: Connection, scope: Scope): Promise<Set<string>> {
+  const rows = await connection.query<TableName>(sql`
+    SELECT n.nspname AS schema, c.relname AS name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid IN (${excludedRelations(scope)})`);
+  return new Set(rows.map(qualified));
 }

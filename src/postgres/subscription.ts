@@ -73,6 +73,12 @@ export async function reconnectSubscription(
   await subscriber.script(sql`ALTER SUBSCRIPTION ${ident(name)} CONNECTION ${literal(publisherConninfo)}`);
 }
 
+/**
+ * Takes the publication's tables as they are now; PostgreSQL copies the rows of the new ones itself. Only while it is enabled,
+ * and not in a transaction block.
+ */
+export const refreshSubscriptionSql = (name: string): Sql =>
+  sql`ALTER SUBSCRIPTION ${ident(name)} REFRESH PUBLICATION WITH (copy_data = true)`;
 export const enableSubscriptionSql = (name: string): Sql => sql`ALTER SUBSCRIPTION ${ident(name)} ENABLE`;
 /** From PostgreSQL 15 on. */
 export const skipTransactionSql = (name: string, finishLsn: Lsn): Sql =>

@@ -7,10 +7,13 @@ import { tableExists } from './install.ts';
 
 /** qualified() names. */
 export async function copiedAside(target: Connection, migration: string): Promise<Set<string>> {
-  if (!(await tableExists(target, 'aside_table'))) return new Set();
-  const rows = await target.query<TableName>(sql`
+  return new Set((await readCopiedAside(target, migration)).map(qualified));
+}
+
+async function readCopiedAside(target: Connection, migration: string): Promise<TableName[]> {
+  if (!(await tableExists(target, 'aside_table'))) return [];
+  return target.query<TableName>(sql`
     SELECT schema_name AS schema, table_name AS name FROM pgglide.aside_table WHERE migration = ${migration}`);
-  return new Set(rows.map(qualified));
 }
 
 export async function recordCopiedAside(
@@ -23,4 +26,19 @@ export async function recordCopiedAside(
     INSERT INTO pgglide.aside_table (migration, schema_name, table_name)
     SELECT ${migration}, schema, name FROM json_to_recordset(${JSON.stringify(names)}::json) AS t(schema text, name text)
     ON CONFLICT DO NOTHING`);
+}
+
+/** Of all but these: what is logged by now is copied by a link, or by nobody. */
+export async function forgetCopiedAside(
+  target: Connection,
+  migration: string,
+  stillAside: ReadonlySet<string>,
+): Promise<void> {
+  const gone = (await readCopiedAside(target, migration)).filter(
+    (table) => !stillAside.has(qualified(table)),
+  );
+  if (gone.length === 0) return;
+  await target.execute(sql`
+    DELETE FROM pgglide.aside_table a USING json_to_recordset(${JSON.stringify(gone)}::json) AS t(schema text, name text)
+    WHERE a.migration = ${migration} AND a.schema_name = t.schema AND a.table_name = t.name`);
 }

@@ -54,6 +54,28 @@ export async function beginCopy(
     FROM json_to_recordset(${JSON.stringify(tables)}::json) AS n(schema text, name text, lane int, parts int)`);
 }
 
+/** Tables that are on both sides already. In a transaction of the caller's. */
+export async function noteCopied(
+  target: Connection,
+  migration: string,
+  tables: readonly (TableName & { readonly lane: number })[],
+): Promise<void> {
+  await target.script(forgetTablesSql(migration, tables));
+  await beginCopy(
+    target,
+    migration,
+    tables.map((table) => ({ ...nameOf(table), lane: table.lane, parts: 1 })),
+  );
+  await recordParts(
+    target,
+    migration,
+    tables.map((table) => ({ table, part: JOINED_PART, rowCount: 0, bytes: 0 })),
+  );
+}
+
+/** Not copied by us, so that nothing is counted. */
+const JOINED_PART = 'joined';
+
 export interface CopiedPart {
   readonly table: TableName;
   /** Unique within the table. */

@@ -10,20 +10,18 @@ import type { Step, StepContext } from '../engine/step.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
-import { PASS_FENCE_LOCAL } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { lostLanes } from '../postgres/lost-lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
 import { createSlotsPatiently } from '../postgres/patient-slot.ts';
 import { createPublicationSql, dropTablesSql, publishedTables } from '../postgres/publication.ts';
-import { list, literal, sql } from '../postgres/sql.ts';
-import { tableAlone } from '../postgres/table-alone.ts';
+import { literal, sql } from '../postgres/sql.ts';
 import { classifyRestore } from '../schema/classify-restore.ts';
+import { emptyTables } from '../schema/empty-tables.ts';
 import { buildTuning, tableSizes } from '../schema/index-builds.ts';
 import { IndexesAhead } from '../schema/indexes-ahead.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
-import { areReferenced } from '../schema/table-ties.ts';
 import {
   beginCopy,
   forgetTablesSql,
@@ -132,8 +130,12 @@ async function leaveToNewLane(
   lanes: readonly LaneNames[],
   missing: readonly PlannedTable[],
 ): Promise<void> {
-  const { source, target } = context;
-  await empty(context, missing);
+  const { source, target, migration, signal } = context;
+  await emptyTables(target, missing, {
+    alongside: forgetTablesSql(migration, missing),
+    signal,
+    onWaiting: () => tellWaiting(context, 'a lock on a table of the target that another session holds'),
+  });
   const unfinished = new Set(missing.map(qualified));
   for (const lane of lanes) {
     const published = (await publishedTables(source, lane.publication)) ?? [];
@@ -142,25 +144,6 @@ async function leaveToNewLane(
     if (leaving.length === tables.length) await dropLane(source, target, lane);
     else if (leaving.length > 0) await withBriefLock(source, dropTablesSql(lane.publication, leaving));
   }
-}
-
-/** By TRUNCATE, but where others refer to them: tables that were made anew when the foreign keys stood already. */
-async function empty(context: StepContext, tables: readonly PlannedTable[]): Promise<void> {
-  const { target, migration, signal } = context;
-  if (tables.length === 0) return;
-  const forget = forgetTablesSql(migration, tables);
-  if (await areReferenced(target, tables)) {
-    await target.transaction(async () => {
-      // Or the rows that refer to them would go with them.
-      await target.script(sql`SET LOCAL session_replication_role = replica; ${PASS_FENCE_LOCAL}; ${forget}`);
-      for (const table of tables) await target.script(sql`DELETE FROM ${tableAlone(table)}`);
-    });
-    return;
-  }
-  await withBriefLock(target, sql`${PASS_FENCE_LOCAL}; ${forget}; TRUNCATE ${list(tables.map(tableAlone))}`, {
-    signal,
-    onWaiting: () => tellWaiting(context, 'a lock on a table of the target that another session holds'),
-  });
 }
 
 async function copyInLanes(context: StepContext, lanes: readonly NewLane[]): Promise<void> {

@@ -1,13 +1,21 @@
 import { PgglideError } from '../domain/errors.ts';
-import type { SwitchoverStep } from '../engine/switchover-step.ts';
+import { type LaneNames, qualified, type TableName } from '../domain/names.ts';
+import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
+import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import {
+  dropFence,
   type FencedRelation,
+  fencedOutside,
   hangFence,
   isFenceRaised,
   liftFenceSql,
   unfencedRelations,
 } from '../postgres/fence.ts';
+import { existingLanes } from '../postgres/lane.ts';
+import { dropTablesSql, publishedTables } from '../postgres/publication.ts';
+import { readAsideTables } from '../schema/aside-tables.ts';
+import { forgetCopiedAside } from '../state/aside-table.ts';
 
 /** Writers of a table queue behind us for as long as this, and once a table. */
 const LOCK_TIMEOUT_MS = 20;
@@ -17,7 +25,10 @@ const LOCK_TIMEOUT_MS = 20;
  * long before the pause and once a migration, because DDL makes every session plan its next statement on that table anew.
  * A table that somebody holds gets its trigger in the pause, under the barrier's lock.
  *
- * SHARE ROW EXCLUSIVE on one table after the other, for an instant.
+ * What the scope leaves out since is let go, on both sides: its rows are no copies of ours any more, and the fence, a publication
+ * or a note that they were copied would say so.
+ *
+ * SHARE ROW EXCLUSIVE on one table after the other, for an instant; ACCESS EXCLUSIVE on what is let go.
  */
 export const hangFenceStep: SwitchoverStep = {
   id: 'hang-fence',
@@ -26,7 +37,9 @@ export const hangFenceStep: SwitchoverStep = {
     `on the ${from}: fence triggers, lifted, on those of ${tables.length} tables that have none`,
   ],
 
-  async run({ oldSide, tables, facts }) {
+  async run(context) {
+    const { oldSide, tables, facts } = context;
+    await letGo(context);
     // It is the active side: whatever an interrupted run left, its writes must pass.
     if (await isFenceRaised(oldSide)) await oldSide.script(liftFenceSql());
     const unfenced = await unfencedRelations(oldSide, tables);
@@ -37,6 +50,28 @@ export const hangFenceStep: SwitchoverStep = {
     return `${unfenced.length - facts.unfenced.length} tables`;
   },
 };
+
+async function letGo(context: SwitchoverContext): Promise<void> {
+  const { source, target, migration, settings, tables } = context;
+  for (const side of [source, target]) await dropFence(side, await fencedOutside(side, tables));
+  await unpublish(source, await existingLanes(source, migration, 'forward'), tables);
+  await unpublish(target, await existingLanes(target, migration, 'reverse'), tables);
+  const stillAside = await readAsideTables(target, settings.scope);
+  await forgetCopiedAside(target, migration, new Set(stillAside.map(qualified)));
+}
+
+async function unpublish(
+  publisher: Connection,
+  lanes: readonly LaneNames[],
+  planned: readonly TableName[],
+): Promise<void> {
+  for (const { publication, marker } of lanes) {
+    const staying = new Set([marker, ...planned].map(qualified));
+    const published = (await publishedTables(publisher, publication)) ?? [];
+    const leaving = published.filter((table) => !staying.has(qualified(table)));
+    if (leaving.length > 0) await withBriefLock(publisher, dropTablesSql(publication, leaving));
+  }
+}
 
 async function hangsNow(connection: Connection, relation: FencedRelation): Promise<boolean> {
   try {

@@ -1,5 +1,5 @@
 import { returnLanesOf } from '../domain/lanes.ts';
-import { type LaneNames, laneNames, linkFrom, type TableName } from '../domain/names.ts';
+import { type LaneNames, laneNames, linkFrom, qualified, type TableName } from '../domain/names.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
@@ -15,6 +15,7 @@ import {
   reconnectSubscription,
   subscriptionState,
 } from '../postgres/subscription.ts';
+import { isCopied, noteCopied, readCopyProgress } from '../state/copy-progress.ts';
 
 /** Waiting for the transactions that run on the new side, where only the apply worker writes. */
 const SLOT_TIMEOUT_MS = 15_000;
@@ -41,6 +42,7 @@ export const prepareReturnLink: SwitchoverStep = {
 
   async run(context) {
     const lanes = await publishLanes(context);
+    if (context.to === 'source') await noteForward(context, lanes);
     await freshSlots(context, lanes);
     await dropStaleSubscriptions(context, lanes);
     const origins: string[] = [];
@@ -77,6 +79,30 @@ async function publishLanes(context: SwitchoverContext): Promise<LaneNames[]> {
     else await publish(context, laneNames(migration, linkFrom(to), number), joining);
   }
   return returnLanes(context);
+}
+
+/**
+ * Sync copies what is not noted as copied: what joined while the target was active is on both sides as the rest is, and comes in
+ * the lane that publishes it.
+ */
+async function noteForward(
+  { newSide, target, migration, tables }: SwitchoverContext,
+  lanes: readonly LaneNames[],
+): Promise<void> {
+  const planned = new Set(tables.map(qualified));
+  const published = await tablesOf(newSide, lanes);
+  const carried = lanes.flatMap(({ lane }, place) =>
+    (published[place] ?? [])
+      .filter((table) => planned.has(qualified(table)))
+      .map((table) => ({ ...table, lane })),
+  );
+  const noted = new Map(
+    (await readCopyProgress(target, migration))
+      .filter(isCopied)
+      .map((table) => [qualified(table), table.lane]),
+  );
+  const joined = carried.filter((table) => noted.get(qualified(table)) !== table.lane);
+  if (joined.length > 0) await target.transaction(() => noteCopied(target, migration, joined));
 }
 
 const tablesOf = (side: Connection, lanes: readonly LaneNames[]): Promise<TableName[][]> =>

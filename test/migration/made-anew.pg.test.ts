@@ -70,11 +70,41 @@ describe('a table under an old name that no link carries refuses the switch', ()
       expect(await target.rows('SELECT * FROM hand')).toEqual([{ id: 1 }]);
       for (const side of [source, target]) await side.exec('CREATE TABLE later (id int PRIMARY KEY)');
       await target.exec('INSERT INTO later VALUES (1)');
-      await scene.verify();
-      await expect(scene.rollback()).rejects.toMatchObject(notReplicated('public.later', 'scope.exclude'));
-      scene.settings = { ...scene.settings, scope: { schemas: undefined, exclude: ['public.later'] } };
+      expect((await scene.rollback()).verification?.equal).toBe(true);
+      expect(await source.rows('SELECT * FROM later')).toEqual([{ id: 1 }]);
+      await scene.abort();
+    });
+  });
+
+  test('one that the target holds rows of is not emptied by a sync: they are on no other side', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(MAKE);
+    await withScene({ source, target }, async (scene) => {
+      await scene.sync();
+      await scene.cutover();
+      for (const side of [source, target])
+        await side.exec(
+          `CREATE TABLE later (id int PRIMARY KEY); CREATE TABLE seed (id int PRIMARY KEY); INSERT INTO seed VALUES (1)`,
+        );
+      await target.exec('INSERT INTO later VALUES (1)');
+      const { scope } = scene.settings;
+      scene.settings = { ...scene.settings, scope: { ...scope, exclude: ['public.later', 'public.seed'] } };
       await scene.verify();
       await scene.rollback();
+      scene.settings = { ...scene.settings, scope };
+      await expect(scene.sync()).rejects.toMatchObject({
+        code: 'rows_on_passive_side',
+        exitCode: 7,
+        message: expect.stringContaining('public.later (1 rows or more)'),
+        hint: expect.stringContaining('on the target'),
+      });
+      expect(await target.rows('SELECT * FROM later')).toEqual([{ id: 1 }]);
+      await source.exec('INSERT INTO later VALUES (1), (2)');
+      await scene.sync();
+      expect((await scene.verify()).summary.equal).toBe(true);
+      expect(await target.rows('SELECT * FROM later')).toEqual([{ id: 1 }, { id: 2 }]);
       await scene.abort();
     });
   });

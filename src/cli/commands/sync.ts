@@ -6,7 +6,7 @@ export const sync: CommandDefinition = {
   group: 'Migrate',
   summary: 'copy schema and data, build indexes, then follow; safe to re-run (resumes)',
   description:
-    'Copies schema and data to the target, builds indexes and constraints, and lets the target follow the source. Stopped at any moment, by Ctrl-C or kill -9, the same command goes on: finished tables are not copied again. The application’s traffic is not touched. With --follow it stays until the migration is completed or aborted, tells what goes wrong meanwhile, DDL included, and changes nothing: for the Job in a Kubernetes cluster, whose pod other commands run in.',
+    'Copies schema and data to the target, builds indexes and constraints, and lets the target follow the source. After a cutover it brings to the source what was made on both sides since. Stopped at any moment, by Ctrl-C or kill -9, the same command goes on: finished tables are not copied again. The application’s traffic is not touched. With --follow it stays until the migration is completed or aborted, tells what goes wrong meanwhile, DDL included, and changes nothing: for the Job in a Kubernetes cluster, whose pod other commands run in.',
   options: [
     { flags: '--jobs <n>', description: 'copy jobs at once (copy.jobs)' },
     { flags: '--index-jobs <n>', description: 'index builds at once (copy.indexJobs)' },
@@ -45,7 +45,7 @@ export const sync: CommandDefinition = {
           });
         }
         const work = () => migration.sync(skip === undefined ? {} : { skipLsn: skip });
-        await (mayStay === true ? syncOnce(migration, work) : work());
+        await (mayStay === true ? syncOnce(context, migration, work) : work());
         const status = await migration.status({ schema: 'skipped' });
         context.output.result(status, (style) => statusText(status, style));
         return 0;
