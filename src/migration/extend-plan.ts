@@ -5,9 +5,11 @@ import { qualified, type TableName } from '../domain/names.ts';
 import type { Plan, PlannedTable } from '../domain/plan.ts';
 import { dropFence } from '../postgres/fence.ts';
 import { isLinked } from '../postgres/linked-tables.ts';
+import { ident } from '../postgres/sql.ts';
 import { dumpForTarget } from '../schema/dump-for-target.ts';
 import { type NewRelation, newRelations, presentObjects } from '../schema/new-relations.ts';
 import { isNeeded, statementsOfNew, unknownStatements } from '../schema/new-statements.ts';
+import { withoutIdentity } from '../schema/plan-tables.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
 import { forgetTablesSql, isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { countStatements, readStatements, saveStatements } from '../state/schema-progress.ts';
@@ -35,7 +37,7 @@ export async function extendPlan(
     planNow(session, saved),
   ]);
   const { renamed, unknown: added } = now;
-  assertIdentified([...now.plan.tables, ...added], [...relations, ...added]);
+  await assertIdentified(session, [...now.plan.tables, ...added], [...relations, ...added]);
   const statements = relations.length === 0 ? [] : await newStatements(session, relations);
   const unlinked = await unlinkedTables(session, now);
   const isExtended = added.length + statements.length + unlinked.length > 0;
@@ -79,7 +81,11 @@ const tellCopiedAnew = ({ databaseEvents }: Session, tables: readonly TableName[
   });
 
 /** Published without one, the application's own UPDATE would fail at once. */
-function assertIdentified(tables: readonly PlannedTable[], relations: readonly TableName[]): void {
+async function assertIdentified(
+  { source, settings }: Session,
+  tables: readonly PlannedTable[],
+  relations: readonly TableName[],
+): Promise<void> {
   const names = new Set(relations.map(qualified));
   const nameless = tables.filter(
     (table) =>
@@ -87,13 +93,21 @@ function assertIdentified(tables: readonly PlannedTable[], relations: readonly T
       [table, ...table.heaps].some((relation) => names.has(qualified(relation))),
   );
   if (nameless.length === 0) return;
-  const list = nameless.map(qualified).join(', ');
+  // Of a partition tree it may be one partition only.
+  const members = new Set(nameless.flatMap((table) => [table, ...table.heaps]).map(qualified));
+  const culprits = (await withoutIdentity(source, settings.scope)).filter((one) =>
+    members.has(qualified(one)),
+  );
+  const list = culprits.map(qualified).join(', ');
+  const remedy = culprits.map(
+    ({ schema, name }) => `ALTER TABLE ${ident(schema, name).text} REPLICA IDENTITY FULL;`,
+  );
   throw new PrerequisiteError(
     'new_table_without_identity',
     `New on the source, and without a replica identity: ${list}`,
     {
-      hint: 'Published like this, its UPDATE and DELETE would fail. Give it a primary key (or ALTER TABLE ... REPLICA IDENTITY FULL), then run pgglide sync again.',
-      facts: { tables: nameless.map(qualified) },
+      hint: `Published like this, its UPDATE and DELETE fail. Give it a primary key, or: ${remedy.join(' ')} Then run pgglide sync again.`,
+      facts: { tables: culprits.map(qualified) },
     },
   );
 }

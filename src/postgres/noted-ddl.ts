@@ -1,7 +1,7 @@
 /**
  * DDL that somebody ran, noted at once by event triggers of ours where the role may create them: superusers, and on
  * managed services those who stand in for them. They only tell earlier; whether the schema has changed is the fingerprint's
- * to say. pg_dump writes event triggers, so ours are taken out of a dump by their names.
+ * to say. A third gives new partitions the replica identity that they need (sql/side-005.sql). pg_dump writes event triggers, so ours are taken out of a dump by their names.
  * https://www.postgresql.org/docs/current/event-triggers.html
  */
 
@@ -9,18 +9,20 @@ import { OWN_SCHEMA } from '../domain/names.ts';
 import type { Statement } from '../domain/schema-change.ts';
 import { type Connection, sqlState } from './connection.ts';
 import type { Scope } from './scope.ts';
-import { ident, type Sql, sql, trusted } from './sql.ts';
+import { ident, list, type Sql, sql } from './sql.ts';
 import { INSUFFICIENT_PRIVILEGE } from './sqlstate.ts';
 
-const EVENTS: Readonly<Record<string, string>> = {
-  pgglide_ddl: 'ddl_command_end',
-  pgglide_drop: 'sql_drop',
+/** What each is on, and runs. */
+const EVENTS: Readonly<Record<string, Sql>> = {
+  pgglide_ddl: sql`ddl_command_end EXECUTE FUNCTION pgglide.note_ddl()`,
+  pgglide_drop: sql`sql_drop EXECUTE FUNCTION pgglide.note_ddl()`,
+  pgglide_identity: sql`ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE') EXECUTE FUNCTION pgglide.keep_identity()`,
 };
 
 /** Whether an event trigger, by its name, is one of ours. */
 export const isOwnEventTrigger = (name: string): boolean => name.startsWith(`${OWN_SCHEMA}_`);
 
-/** Both are there, also where somebody has disabled them. */
+/** All are there, also where somebody has disabled them. */
 export async function isDdlNoted(connection: Connection): Promise<boolean> {
   const { count } = await connection.one<{ count: number }>(
     sql`SELECT count(*) AS count FROM pg_event_trigger WHERE evtname = ANY (${Object.keys(EVENTS)}::text[])`,
@@ -33,11 +35,11 @@ export async function createEventTriggers(connection: Connection): Promise<boole
   const statements = Object.entries(EVENTS).map(
     ([name, event]) => sql`
       DROP EVENT TRIGGER IF EXISTS ${ident(name)};
-      CREATE EVENT TRIGGER ${ident(name)} ON ${trusted(event)} EXECUTE FUNCTION pgglide.note_ddl();
+      CREATE EVENT TRIGGER ${ident(name)} ON ${event};
       ALTER EVENT TRIGGER ${ident(name)} ENABLE ALWAYS;`,
   );
   try {
-    await connection.script(sql`${statements[0]} ${statements[1]}`);
+    await connection.script(list(statements, ' '));
     return true;
   } catch (error) {
     if (sqlState(error) === INSUFFICIENT_PRIVILEGE) return false;
