@@ -13,6 +13,7 @@ import type { Connection } from '../connection.ts';
 import { belongsToExtension, relationInScope, schemaInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
 import { mayActAs } from './own-role.ts';
+import { readPitfalls } from './pitfalls.ts';
 import { readRoutines } from './routines.ts';
 import { readTables } from './tables.ts';
 
@@ -21,6 +22,7 @@ export async function readSourceObjects(connection: Connection, scope: Scope): P
   const { routines, knownNames } = await readRoutines(connection, scope);
   return {
     tables: await readTables(connection, scope),
+    pitfalls: await readPitfalls(connection, scope),
     invalidIndexes: (await ask<InvalidIndexRow>(invalidIndexesSql(scope))).map((row) => ({
       index: { schema: row.indexSchema, name: row.indexName },
       table: { schema: row.schema, name: row.name },
