@@ -19,9 +19,9 @@ test('a check that reads another table fails the copy, which tells the way out',
     scene.settings = { ...scene.settings, copy: { ...scene.settings.copy, jobs: 1 } };
     await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
       code: 'copy_failed',
-      hint: expect.stringContaining('PGG192'),
+      hint: expect.stringContaining('PGG187'),
     });
-    const [finding] = await troubles(pair, 'PGG192');
+    const [finding] = await troubles(pair, 'PGG187');
     await scene.run((migration) => migration.abort());
     await mend(pair, finding);
     await scene.run((migration) => migration.sync());
@@ -40,7 +40,7 @@ test('a worker that starts anew reads xml and arrays as the check’s fix has it
     INSERT INTO t VALUES (1, 'a<b/>c', '{1,NULL}', 1);
     ALTER DOMAIN d ADD CONSTRAINT pos CHECK (VALUE > 0) NOT VALID;
     ALTER DATABASE ${source.name} SET xmloption = 'document'; ALTER DATABASE ${source.name} SET array_nulls = off`);
-  for (const finding of [...(await troubles(pair, 'PGG193')), ...(await troubles(pair, 'PGG194'))])
+  for (const finding of [...(await troubles(pair, 'PGG188')), ...(await troubles(pair, 'PGG189'))])
     await mend(pair, finding);
   await withScene(pair, async (scene) => {
     await scene.run((migration) => migration.sync());

@@ -1,4 +1,4 @@
-/** PGG192 to 196: what copies or applies other than it was written. */
+/** PGG148, 149, 187 to 189: what copies or applies other than it was written. */
 
 import { qualified, type Side } from '../names.ts';
 import { type PreflightFacts, serverOf, settingOf, type TableFact } from './facts.ts';
@@ -7,7 +7,7 @@ import { quoteName, quoteTable } from './quote.ts';
 import { type Report, type Rule, SIDES } from './rule.ts';
 
 const readingChecks: Rule = {
-  id: 'PGG192',
+  id: 'PGG187',
   title: 'no CHECK constraint reads other tables',
   severity: 'warning',
   background: `A CHECK whose function reads another table holds only while that table is as it was when the row was written. The copy fills
@@ -26,7 +26,7 @@ comes after the copy, and still holds for new rows: make it one. The statement t
 };
 
 const unvalidatedDomains: Rule = {
-  id: 'PGG193',
+  id: 'PGG188',
   title: 'every constraint of a domain is validated',
   severity: 'warning',
   background: `A domain's constraint that is NOT VALID lets old values be, and the source goes on updating their rows. The apply worker reads
@@ -63,7 +63,7 @@ function setting(facts: PreflightFacts, side: Side, name: Reading): string | und
 }
 
 const readingSettings: Rule = {
-  id: 'PGG194',
+  id: 'PGG189',
   title: 'settings let the apply worker read every value',
   severity: 'warning',
   background: `xmloption = document and array_nulls = off of a database or of our role count for the apply worker, too, which runs as the
@@ -100,7 +100,7 @@ const isDistinct = (table: TableFact): boolean =>
   );
 
 const coarseEquality: Rule = {
-  id: 'PGG195',
+  id: 'PGG148',
   title: 'equal rows of REPLICA IDENTITY FULL tables are the same',
   severity: 'warning',
   background: `With REPLICA IDENTITY FULL and no key a subscriber takes the first row that is equal to the old one. Values may be equal and
@@ -121,7 +121,7 @@ rows differ in nothing else it may change the wrong one, and pgglide verify then
 };
 
 const reorderedChildren: Rule = {
-  id: 'PGG196',
+  id: 'PGG149',
   title: 'inheritance children keep the order of their columns',
   severity: 'warning',
   background: `A table that was attached with ALTER TABLE ... INHERIT keeps the order of its columns; pg_dump writes CREATE TABLE ... INHERITS,

@@ -1,4 +1,4 @@
-/** PGG130 to 136, 146, 191: can each table's UPDATE and DELETE be replicated, and found again on the other side? */
+/** PGG130 to 136, 146, 150: can each table's UPDATE and DELETE be replicated, and found again on the other side? */
 
 import { qualified } from '../names.ts';
 import { majorVersion, type PreflightFacts, type ServerFacts, type TableFact } from './facts.ts';
@@ -221,7 +221,7 @@ const mayCreateEventTriggers = ({ role }: ServerFacts): boolean =>
   role.isSuperuser || role.isManagedSuperuser;
 
 const newPartitions: Rule = {
-  id: 'PGG191',
+  id: 'PGG150',
   title: 'new partitions have a replica identity',
   severity: 'warning',
   background: `A new partition does not inherit REPLICA IDENTITY FULL (or USING INDEX) of its parent, only a primary key. A partition that is
