@@ -5,6 +5,7 @@ import { PgglideError, PrerequisiteError, ReplicationError, UnreachableError } f
 import { qualified, type Side } from '../domain/names.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import {
+  CHECK_VIOLATION,
   DISK_FULL,
   INSUFFICIENT_PRIVILEGE,
   INVALID_PARAMETER_VALUE,
@@ -85,6 +86,8 @@ export function copyFailure(
 
 /** Functions that a table's columns, checks and partition key call run with search_path = pg_catalog, in our sessions as in the apply worker. */
 function remedyOf(state: string): string {
+  if (state === CHECK_VIOLATION)
+    return 'Where a function of the constraint reads another table, make it NOT VALID on the source, so that it comes after the copy (pgglide check prints the SQL: PGG187)';
   if (state !== UNDEFINED_FUNCTION && state !== UNDEFINED_TABLE) return 'Mend what it says';
   return 'A function that the table calls finds its own names by search_path. ALTER FUNCTION ... SET search_path = ...; on both sides (PGG144)';
 }

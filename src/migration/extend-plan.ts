@@ -3,12 +3,16 @@
 import { PrerequisiteError } from '../domain/errors.ts';
 import { qualified, type TableName } from '../domain/names.ts';
 import type { Plan, PlannedTable } from '../domain/plan.ts';
+import type { Scope } from '../domain/scope.ts';
+import type { Connection } from '../postgres/connection.ts';
 import { dropFence } from '../postgres/fence.ts';
 import { isLinked } from '../postgres/linked-tables.ts';
 import { presentObjects } from '../postgres/present.ts';
+import { ident } from '../postgres/sql.ts';
 import { dumpForTarget } from '../schema/dump-for-target.ts';
 import { type NewRelation, newRelations } from '../schema/new-relations.ts';
 import { isNeeded, statementsOfNew, unknownStatements } from '../schema/new-statements.ts';
+import { withoutIdentity } from '../schema/plan-tables.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
 import { forgetTablesSql, isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { countStatements, readStatements, saveStatements } from '../state/schema-progress.ts';
@@ -38,7 +42,7 @@ export async function extendPlan(
     planNow(session, saved),
   ]);
   const { renamed, added } = now;
-  assertIdentified([...now.plan.tables, ...added], [...relations, ...added]);
+  await assertIdentified(source, settings.scope, [...now.plan.tables, ...added], [...relations, ...added]);
   await refuseStrayRows(session, 'target', added);
   const statements = relations.length === 0 ? [] : await newStatements(session, relations);
   const madeAnew = await tablesMadeAnew(session, now);
@@ -83,7 +87,12 @@ const tellCopiedAnew = ({ databaseEvents }: Session, tables: readonly TableName[
   });
 
 /** Published without one, the application's own UPDATE would fail at once. @throws {PrerequisiteError} `new_table_without_identity` */
-export function assertIdentified(tables: readonly PlannedTable[], relations: readonly TableName[]): void {
+export async function assertIdentified(
+  publisher: Connection,
+  scope: Scope,
+  tables: readonly PlannedTable[],
+  relations: readonly TableName[],
+): Promise<void> {
   const names = new Set(relations.map(qualified));
   const nameless = tables.filter(
     (table) =>
@@ -91,10 +100,16 @@ export function assertIdentified(tables: readonly PlannedTable[], relations: rea
       [table, ...table.heaps].some((relation) => names.has(qualified(relation))),
   );
   if (nameless.length === 0) return;
-  const list = nameless.map(qualified).join(', ');
+  // Of a partition tree it may be one partition only.
+  const members = new Set(nameless.flatMap((table) => [table, ...table.heaps]).map(qualified));
+  const culprits = (await withoutIdentity(publisher, scope)).filter((one) => members.has(qualified(one)));
+  const list = culprits.map(qualified).join(', ');
+  const remedy = culprits.map(
+    ({ schema, name }) => `ALTER TABLE ${ident(schema, name).text} REPLICA IDENTITY FULL;`,
+  );
   throw new PrerequisiteError('new_table_without_identity', `New, and without a replica identity: ${list}`, {
-    hint: 'Published like this, its UPDATE and DELETE would fail. Give it a primary key (or ALTER TABLE ... REPLICA IDENTITY FULL), then run pgglide sync again.',
-    facts: { tables: nameless.map(qualified) },
+    hint: `Published like this, its UPDATE and DELETE fail. Give it a primary key, or: ${remedy.join(' ')} Then run pgglide sync again.`,
+    facts: { tables: culprits.map(qualified) },
   });
 }
 

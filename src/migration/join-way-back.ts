@@ -90,7 +90,7 @@ async function assertPublishable(
 ): Promise<void> {
   if (joining.length === 0) return;
   const { tables } = await planTables(target, settings.scope);
-  assertIdentified(tables, joining);
+  await assertIdentified(target, settings.scope, tables, joining);
 }
 
 async function refuseLostWayBack({ target, migration }: Session): Promise<void> {

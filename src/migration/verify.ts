@@ -5,6 +5,7 @@ import { RefusedError, ReplicationError } from '../domain/errors.ts';
 import { linkFrom, otherSide, qualified, type Side } from '../domain/names.ts';
 import type { Plan, PlannedTable } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
+import { refuseApplyStop } from '../postgres/apply-stop.ts';
 import { hangFence, unfencedRelations } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
@@ -25,11 +26,13 @@ import type { Session } from './session.ts';
 import { settleSchema } from './settle-schema.ts';
 
 const ARRIVAL_TIMEOUT_MS = 60_000;
+/** A link that works is not behind so far as a rule. */
+const LATE_MS = 2_000;
 
 /**
  * @throws {DifferenceError} `schema_differs`
  * @throws {PrerequisiteError} `table_renamed`
- * @throws {ReplicationError} `link_too_slow` when a marker does not arrive: there is nothing to compare with
+ * @throws {ReplicationError} `apply_stopped`; `link_too_slow` when a marker does not arrive: there is nothing to compare with
  */
 export async function verify(session: Session): Promise<Verification> {
   await takeRunnerLock(session.target, session.migration);
@@ -120,8 +123,12 @@ export async function arrival(session: Session, activeSide: Side): Promise<() =>
   return async () => {
     const token = randomUUID();
     await writeMarkers(publisher, markers, token);
-    const options = { timeoutMs: ARRIVAL_TIMEOUT_MS, intervalMs: 5, signal: session.signal };
-    if (await awaitMarkers(subscriber, markers, token, options)) return;
+    const options = { intervalMs: 5, signal: session.signal };
+    const look = (timeoutMs: number) => awaitMarkers(subscriber, markers, token, { ...options, timeoutMs });
+    if (await look(LATE_MS)) return;
+    // A link that stands still, and why, is told at once; one that is only slow is waited for.
+    for (const lane of lanes) await refuseApplyStop(publisher, subscriber, lane, session.signal);
+    if (await look(ARRIVAL_TIMEOUT_MS)) return;
     throw new ReplicationError(
       'link_too_slow',
       'A marker did not arrive within 60 s: the sides cannot be compared',

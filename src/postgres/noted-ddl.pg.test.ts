@@ -18,7 +18,7 @@ import { trusted } from './sql.ts';
 type Noting = Pick<Database, 'connection' | 'exec'>;
 
 async function noting(side: Noting): Promise<void> {
-  for (const file of ['side-001.sql', 'side-002.sql', 'side-003.sql', 'side-004.sql'])
+  for (const file of ['side-001.sql', 'side-002.sql', 'side-003.sql', 'side-004.sql', 'side-005.sql'])
     await installFile(side.connection, file);
   expect(await createEventTriggers(side.connection)).toBe(true);
   expect(await isDdlNoted(side.connection)).toBe(true);

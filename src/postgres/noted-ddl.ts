@@ -1,7 +1,8 @@
 /**
  * DDL that somebody ran, noted at once by event triggers of ours where the role may create them: superusers, and on
- * managed services those who stand in for them. A third keeps the fence closed. Those of the DDL only tell earlier; whether the schema has changed is the fingerprint's
- * to say. pg_dump writes event triggers, so ours are taken out of a dump by their names.
+ * managed services those who stand in for them. They only tell earlier; whether the schema has changed is the fingerprint's
+ * to say. Two more keep the fence closed (sql/side-004.sql) and give new partitions the replica identity that they need
+ * (sql/side-005.sql). pg_dump writes event triggers, so ours are taken out of a dump by their names.
  * https://www.postgresql.org/docs/current/event-triggers.html
  */
 
@@ -9,13 +10,15 @@ import { OWN_SCHEMA } from '../domain/names.ts';
 import type { Statement } from '../domain/schema-change.ts';
 import type { Scope } from '../domain/scope.ts';
 import { type Connection, sqlState } from './connection.ts';
-import { ident, list, type Sql, sql, trusted } from './sql.ts';
+import { ident, list, type Sql, sql } from './sql.ts';
 import { INSUFFICIENT_PRIVILEGE } from './sqlstate.ts';
 
-const TRIGGERS: Readonly<Record<string, string>> = {
-  pgglide_ddl: 'ddl_command_end EXECUTE FUNCTION pgglide.note_ddl()',
-  pgglide_drop: 'sql_drop EXECUTE FUNCTION pgglide.note_ddl()',
-  pgglide_keep_fence: "ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION pgglide.keep_fence()",
+/** What each is on, and runs. */
+const TRIGGERS: Readonly<Record<string, Sql>> = {
+  pgglide_ddl: sql`ddl_command_end EXECUTE FUNCTION pgglide.note_ddl()`,
+  pgglide_drop: sql`sql_drop EXECUTE FUNCTION pgglide.note_ddl()`,
+  pgglide_identity: sql`ddl_command_end WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE') EXECUTE FUNCTION pgglide.keep_identity()`,
+  pgglide_keep_fence: sql`ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION pgglide.keep_fence()`,
 };
 
 /** Whether an event trigger, by its name, is one of ours. */
@@ -34,7 +37,7 @@ export async function createEventTriggers(connection: Connection): Promise<boole
   const statements = Object.entries(TRIGGERS).map(
     ([name, definition]) => sql`
       DROP EVENT TRIGGER IF EXISTS ${ident(name)};
-      CREATE EVENT TRIGGER ${ident(name)} ON ${trusted(definition)};
+      CREATE EVENT TRIGGER ${ident(name)} ON ${definition};
       ALTER EVENT TRIGGER ${ident(name)} ENABLE ALWAYS;`,
   );
   try {

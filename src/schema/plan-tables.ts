@@ -1,6 +1,6 @@
 /** Reads from the source's catalogs what a migration moves. */
 
-import type { TableName } from '../domain/names.ts';
+import { qualified, type TableName } from '../domain/names.ts';
 import type { Heap, Plan, PlannedTable } from '../domain/plan.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { Connection } from '../postgres/connection.ts';
@@ -29,6 +29,16 @@ export async function planTables(connection: Connection, scope: Scope = {}): Pro
     sequences: sequences.map(({ schema, name }) => ({ schema, name })),
     notCarried: await readNotCarried(connection, scope),
   };
+}
+
+/** Tables and partitions whose UPDATE and DELETE could not be replicated. */
+export async function withoutIdentity(connection: Connection, scope: Scope): Promise<TableName[]> {
+  const tables = await connection.query<TableRow>(tablesSql(scope));
+  const heaps = await connection.query<HeapRow>(heapsSql(scope));
+  const found = [...tables, ...heaps].filter(({ identity }) => identity === 'none');
+  return [
+    ...new Map(found.map(({ schema, name }) => [qualified({ schema, name }), { schema, name }])).values(),
+  ];
 }
 
 /** Names of the tables that a migration of this scope moves. */

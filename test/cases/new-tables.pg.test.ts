@@ -215,4 +215,51 @@ describe('case 36: a partition created during the run', () => {
       await scene.abort();
     });
   });
+
+  const KEYLESS = `CREATE TABLE log (id int, day int) PARTITION BY LIST (day); ALTER TABLE log REPLICA IDENTITY FULL;
+    CREATE TABLE log_1 PARTITION OF log FOR VALUES IN (1); ALTER TABLE log_1 REPLICA IDENTITY FULL; INSERT INTO log VALUES (1, 1)`;
+
+  test('of a table without a key is found by the whole row at once, like its parent, on either side', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(KEYLESS);
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      await source.exec(`CREATE TABLE log_2 PARTITION OF log FOR VALUES IN (2); CREATE TABLE log_3 (day int, id int);
+        ALTER TABLE log ATTACH PARTITION log_3 FOR VALUES IN (3); INSERT INTO log VALUES (2, 2), (3, 3)`);
+      await source.exec('UPDATE log SET id = id + 10; DELETE FROM log WHERE day = 3');
+      await scene.run((migration) => migration.sync());
+      await scene.expectEqual();
+      await scene.run((migration) => migration.cutover());
+      for (const side of [target, source])
+        await side.exec('CREATE TABLE log_4 PARTITION OF log FOR VALUES IN (4)');
+      await target.exec('INSERT INTO log VALUES (4, 4); UPDATE log SET id = id + 10');
+      await scene.expectEqual();
+      const { verification } = await scene.run((migration) => migration.rollback());
+      expect(verification?.equal).toBe(true);
+      expect(await ids(source, 'log')).toEqual([14, 21, 22]);
+      await scene.run((migration) => migration.abort());
+    });
+  });
+
+  test('without an identity it is named, where our role may not give it one', async ({ source, target }) => {
+    await source.exec(KEYLESS);
+    await withScene({ source, target }, async (scene) => {
+      await scene.run((migration) => migration.sync());
+      await source.exec(`DROP EVENT TRIGGER pgglide_identity;
+        CREATE TABLE log_2 PARTITION OF log FOR VALUES IN (2); INSERT INTO log VALUES (2, 2)`);
+      await expect(source.exec('UPDATE log SET id = 3')).rejects.toThrow('replica identity');
+      const repair = 'ALTER TABLE "public"."log_2" REPLICA IDENTITY FULL;';
+      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+        code: 'new_table_without_identity',
+        message: expect.stringMatching(/: public\.log_2$/),
+        hint: expect.stringContaining(repair),
+      });
+      await source.exec(`${repair} UPDATE log SET id = 3`);
+      await scene.run((migration) => migration.sync());
+      await scene.expectEqual();
+      await scene.run((migration) => migration.abort());
+    });
+  });
 });

@@ -13,7 +13,7 @@ import { withSameDatabases } from '../support/several.ts';
 
 const TABLE = 'CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)';
 const OURS = "SELECT evtname AS name FROM pg_event_trigger WHERE evtname ~ '^pgglide_' ORDER BY 1";
-const ALL = [{ name: 'pgglide_ddl' }, { name: 'pgglide_drop' }, { name: 'pgglide_keep_fence' }];
+const ALL = ['ddl', 'drop', 'identity', 'keep_fence'].map((name) => ({ name: `pgglide_${name}` }));
 
 /** The next comparison follows at once, but never takes more than a tenth of the time. */
 const looking = (migration: Migration) =>

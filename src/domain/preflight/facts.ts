@@ -274,7 +274,42 @@ export interface KnownName {
   readonly name: string;
 }
 
+export interface CheckThatReads {
+  readonly table: TableName;
+  readonly constraint: string;
+  /** "CHECK (...)" */
+  readonly definition: string;
+  readonly function: string;
+  readonly reads: string;
+}
+/** schema and name are the domain's. */
+export interface DomainConstraint extends TableName {
+  readonly constraint: string;
+}
+export interface CoarseColumns {
+  readonly table: TableName;
+  readonly columns: readonly string[];
+}
+export interface ReorderedChild {
+  readonly table: TableName;
+  readonly onSource: readonly string[];
+  readonly onTarget: readonly string[];
+}
+/** What copies or applies other than it was written. */
+export interface Pitfalls {
+  readonly checksThatRead: readonly CheckThatReads[];
+  /** Not validated. */
+  readonly unvalidatedDomains: readonly DomainConstraint[];
+  /** Of REPLICA IDENTITY FULL tables: different values of them may be equal. */
+  readonly coarseColumns: readonly CoarseColumns[];
+  /** Inheritance children whose columns pg_dump brings into another order. */
+  readonly reorderedChildren: readonly ReorderedChild[];
+  readonly hasXml: boolean;
+  readonly hasArrays: boolean;
+}
+
 export interface SourceObjects {
+  readonly pitfalls: Pitfalls;
   readonly tables: readonly TableFact[];
   readonly invalidIndexes: readonly { readonly index: TableName; readonly table: TableName }[];
   readonly unvalidated: readonly ConstraintFact[];

@@ -7,6 +7,7 @@ import { extensionRules } from './extensions.ts';
 import type { PreflightFacts } from './facts.ts';
 import { localeRules } from './locale.ts';
 import { objectRules } from './objects.ts';
+import { pitfallRules } from './pitfalls.ts';
 import { privilegeRules } from './privileges.ts';
 import { publishedSchemaRules } from './published-schema.ts';
 import { roleRules } from './roles.ts';
@@ -33,6 +34,7 @@ const checks: readonly Rule[] = [
   ...activityRules,
   ...objectRules,
   ...publishedSchemaRules,
+  ...pitfallRules,
   ...privilegeRules,
   ...roleRules,
   ...targetRules,

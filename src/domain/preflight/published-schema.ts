@@ -1,4 +1,4 @@
-/** PGG190: a publication FOR ALL TABLES sends the rows of our own tables, too, to subscribers that have no such tables. */
+/** PGG186: a publication FOR ALL TABLES sends the rows of our own tables, too, to subscribers that have no such tables. */
 
 import { OWN_SCHEMA, SIDES, type Side } from '../names.ts';
 import { type AllTablesPublication, type ServerFacts, serverOf } from './facts.ts';
@@ -69,7 +69,7 @@ function judge(
 }
 
 const publishedSchema: Rule = {
-  id: 'PGG190',
+  id: 'PGG186',
   title: 'no publication of others sends pgglide’s own tables',
   severity: 'blocker',
   background: `A publication FOR ALL TABLES has the tables of the schema pgglide in it as soon as they are there (the markers must be logged

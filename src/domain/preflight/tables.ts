@@ -1,7 +1,7 @@
-/** PGG130 to 136, 146: can each table's UPDATE and DELETE be replicated, and found again on the other side? */
+/** PGG130 to 136, 146, 150: can each table's UPDATE and DELETE be replicated, and found again on the other side? */
 
 import { qualified } from '../names.ts';
-import { majorVersion, type PreflightFacts, type TableFact } from './facts.ts';
+import { majorVersion, type PreflightFacts, type ServerFacts, type TableFact } from './facts.ts';
 import { addKey, giveIdentity } from './fix.ts';
 import { quoteName, quoteTable } from './quote.ts';
 import type { Report, Rule } from './rule.ts';
@@ -216,6 +216,32 @@ a word, so it will not be on the target. Build it anew if it is wanted (a unique
     })),
 };
 
+const isRoot = (table: TableFact): boolean => table.isPartitioned && table.root === undefined;
+const mayCreateEventTriggers = ({ role }: ServerFacts): boolean =>
+  role.isSuperuser || role.isManagedSuperuser;
+
+const newPartitions: Rule = {
+  id: 'PGG150',
+  title: 'new partitions have a replica identity',
+  severity: 'warning',
+  background: `A new partition does not inherit REPLICA IDENTITY FULL (or USING INDEX) of its parent, only a primary key. A partition that is
+created or attached while its root is published, and has no key, so makes the application's own UPDATE and DELETE fail at once: "cannot
+update table because it does not have a replica identity and publishes updates". Where our role may create event triggers (a superuser, or
+the managed service's stand-in) one of ours sets REPLICA IDENTITY FULL in the same transaction, and this is only noted. Elsewhere create
+new partitions with it in one transaction, or give the root a primary key.`,
+  check: (facts) =>
+    each(
+      facts,
+      (table) => isRoot(table) && !hasUsableKey(table),
+      (table) => ({
+        severity: [facts.source, facts.target].every(mayCreateEventTriggers) ? 'note' : 'warning',
+        title: `a new partition of ${qualified(table)} has no replica identity of its own: UPDATE and DELETE of it fail while published`,
+        detail:
+          'In the transaction that creates or attaches it: ALTER TABLE ... REPLICA IDENTITY FULL; where our role may create event triggers, one of ours does it.',
+      }),
+    ),
+};
+
 export const tableRules: readonly Rule[] = [
   invalidIndexes,
   missing,
@@ -225,4 +251,5 @@ export const tableRules: readonly Rule[] = [
   fullWithoutIndex,
   fullIncomparable,
   generated,
+  newPartitions,
 ];

@@ -14,6 +14,7 @@ import { firesInReplica } from '../replica-trigger.ts';
 import { belongsToExtension, relationInScope, schemaInScope } from '../scope.ts';
 import { type Sql, sql } from '../sql.ts';
 import { mayActAs } from './own-role.ts';
+import { readPitfalls } from './pitfalls.ts';
 import { readRoutines } from './routines.ts';
 import { readTables } from './tables.ts';
 
@@ -22,6 +23,7 @@ export async function readSourceObjects(connection: Connection, scope: Scope): P
   const { routines, knownNames } = await readRoutines(connection, scope);
   return {
     tables: await readTables(connection, scope),
+    pitfalls: await readPitfalls(connection, scope),
     invalidIndexes: (await ask<InvalidIndexRow>(invalidIndexesSql(scope))).map((row) => ({
       index: { schema: row.indexSchema, name: row.indexName },
       table: { schema: row.schema, name: row.name },
