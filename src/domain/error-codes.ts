@@ -704,7 +704,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   refused(
     'not_verified',
     'No fresh verification has found both sides equal.',
-    'Run `pgglide verify`; or `cutover --unverified` if you know better.',
+    'Run `pgglide verify`; or `cutover --unverified` if you know better. Of a rollback: the last verification since the cutover found differences. `pgglide verify --repair TABLE` brings the rows to the source; or `rollback --unverified`.',
   ),
   refused(
     'confirmation_needed',
@@ -736,6 +736,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'too_many_rows_to_repair',
     'More rows differ than a repair is meant for.',
     'Find out why first. To copy the table anew: `pgglide abort`, then `pgglide sync`.',
+  ),
+  refused(
+    'rows_on_one_side',
+    'After a switch, a repair would delete rows that only the formerly active side has; nothing was changed.',
+    'Insert them on the active side if they are wanted. To delete them: `verify --repair TABLE --delete-rows`.',
   ),
   refused(
     'rows_busy',

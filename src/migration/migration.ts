@@ -18,7 +18,7 @@ import type { Verification } from '../verify/verification.ts';
 import { check } from './check.ts';
 import { type AbortResult, abort, type CompleteResult, complete } from './finish.ts';
 import { plan, switchPlan } from './plan.ts';
-import { type ConfirmRepair, type RepairOutcome, repair } from './repair.ts';
+import { type ConfirmRepair, type RepairOptions, type RepairOutcome, repair } from './repair.ts';
 import { report } from './report.ts';
 import { requireRow } from './rows.ts';
 import { type BeforeSwitch, Session } from './session.ts';
@@ -102,8 +102,8 @@ export class Migration implements AsyncDisposable {
   }
 
   /** Makes the differing rows of one table on the side that follows what they are on the active one, and verifies all again. */
-  repair(table: string, confirm?: ConfirmRepair): Promise<RepairOutcome> {
-    return repair(this.#session, table, confirm);
+  repair(table: string, confirm?: ConfirmRepair, options?: RepairOptions): Promise<RepairOutcome> {
+    return repair(this.#session, table, confirm, options);
   }
 
   rehearse(): Promise<SwitchResult> {
@@ -118,11 +118,11 @@ export class Migration implements AsyncDisposable {
     return options.dryRun ? this.#dryRun('cutover') : runSwitch(this.#session, 'cutover', options);
   }
 
-  rollback(options: { readonly dryRun: true }): Promise<PlanText>;
-  rollback(options?: { readonly dryRun?: false }): Promise<SwitchResult>;
-  rollback(options?: { readonly dryRun?: boolean }): Promise<SwitchResult | PlanText>;
-  rollback(options: { readonly dryRun?: boolean } = {}): Promise<SwitchResult | PlanText> {
-    return options.dryRun ? this.#dryRun('rollback') : runSwitch(this.#session, 'rollback');
+  rollback(options: SwitchOptions & { readonly dryRun: true }): Promise<PlanText>;
+  rollback(options?: SwitchOptions & { readonly dryRun?: false }): Promise<SwitchResult>;
+  rollback(options?: SwitchOptions & { readonly dryRun?: boolean }): Promise<SwitchResult | PlanText>;
+  rollback(options: SwitchOptions & { readonly dryRun?: boolean } = {}): Promise<SwitchResult | PlanText> {
+    return options.dryRun ? this.#dryRun('rollback') : runSwitch(this.#session, 'rollback', options);
   }
 
   complete(options: { readonly dropFence: boolean }): Promise<CompleteResult> {
