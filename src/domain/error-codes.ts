@@ -805,8 +805,8 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   replication(
     'slot_lost',
-    'The source has removed WAL that a slot of ours still needed (max_slot_wal_keep_size).',
-    'Raise max_slot_wal_keep_size on the source, then run `pgglide sync` again: it copies anew what the slot was for.',
+    'The active side has removed WAL that a slot of ours still needed (max_slot_wal_keep_size), or the slot is gone.',
+    'Raise max_slot_wal_keep_size there. While the source is active, run `pgglide sync` again: it copies anew what the slot was for. After a cutover the way back is lost: `pgglide complete`.',
   ),
   replication(
     'slot_in_use',

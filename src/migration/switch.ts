@@ -18,7 +18,7 @@ import { freshPlan } from './fresh-plan.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
-import { reviveLink } from './revive-link.ts';
+import { requireSlots, reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
 import { summarize } from './summary.ts';
@@ -54,6 +54,7 @@ export async function runSwitch(
     await requireVerified(session);
   }
   if (direction === 'rollback' && !options.unverified) await requireNoneKnown(session);
+  for (const database of session.databases) await naming(database.prefix, () => requireSlots(database, row));
   await session.beforeSwitch?.(direction, row.activeSide);
   await updateOwnSchema(session);
   const placement = session.placement();

@@ -15,7 +15,7 @@ import { type VerifyOnlineOptions, verifyOnline } from '../verify/verify-online.
 import { naming } from './each-database.ts';
 import { freshPlan } from './fresh-plan.ts';
 import { updateOwnSchema } from './own-schema.ts';
-import { reviveLink } from './revive-link.ts';
+import { requireSlots, reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import { schemaAgreement } from './schema-agreement.ts';
 import type { Session } from './session.ts';
@@ -26,7 +26,7 @@ const ARRIVAL_TIMEOUT_MS = 60_000;
 /**
  * @throws {DifferenceError} `schema_differs`
  * @throws {PrerequisiteError} `table_renamed`
- * @throws {ReplicationError} `link_too_slow` when a marker does not arrive: there is nothing to compare with
+ * @throws {ReplicationError} `slot_lost`; `link_too_slow` when a marker does not arrive: there is nothing to compare with
  */
 export async function verify(session: Session): Promise<Verification> {
   await takeRunnerLock(session.target, session.migration);
@@ -46,6 +46,7 @@ export async function verify(session: Session): Promise<Verification> {
 
 async function verifyDatabase(session: Session): Promise<Verification> {
   const row = await requirePlan(session);
+  await requireSlots(session, row);
   await reviveLink(session, row);
   await reconcile(noteDdl, session.context(row.plan));
   const { tables } = await agreedPlan(session, row.plan);
