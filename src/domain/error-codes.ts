@@ -702,6 +702,16 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Let that one end with `complete` or `abort`, then try again.',
   ),
   refused(
+    'server_not_lost',
+    'A server was said to be lost, and answers.',
+    'Run `complete` or `abort` without the flag.',
+  ),
+  refused(
+    'source_fenced',
+    '`abort --target-lost` finds the source’s fence raised: the target had taken over, and has writes that the source lacks.',
+    'Restore the target. The hint says how the source goes on without what the target took.',
+  ),
+  refused(
     'not_verified',
     'No fresh verification has found both sides equal.',
     'Run `pgglide verify`; or `cutover --unverified` if you know better. Of a rollback: the last verification since the cutover found differences. `pgglide verify --repair TABLE` brings the rows to the source; or `rollback --unverified`.',
