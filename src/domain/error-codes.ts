@@ -727,9 +727,19 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Let that one end with `complete` or `abort`, then try again.',
   ),
   refused(
+    'server_not_lost',
+    'A server was said to be lost, and answers.',
+    'Run `complete` or `abort` without the flag.',
+  ),
+  refused(
+    'source_fenced',
+    '`abort --target-lost` finds the source’s fence raised: the target had taken over, and has writes that the source lacks.',
+    'Restore the target. The hint says how the source goes on without what the target took.',
+  ),
+  refused(
     'not_verified',
     'No fresh verification has found both sides equal.',
-    'Run `pgglide verify`; or `cutover --unverified` if you know better.',
+    'Run `pgglide verify`; or `cutover --unverified` if you know better. Of a rollback: the last verification since the cutover found differences. `pgglide verify --repair TABLE` brings the rows to the source; or `rollback --unverified`.',
   ),
   refused(
     'confirmation_needed',
@@ -761,6 +771,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'too_many_rows_to_repair',
     'More rows differ than a repair is meant for.',
     'Find out why first. To copy the table anew: `pgglide abort`, then `pgglide sync`.',
+  ),
+  refused(
+    'rows_on_one_side',
+    'After a switch, a repair would delete rows that only the formerly active side has; nothing was changed.',
+    'Insert them on the active side if they are wanted. To delete them: `verify --repair TABLE --delete-rows`.',
   ),
   refused(
     'rows_busy',
@@ -825,8 +840,8 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   replication(
     'slot_lost',
-    'The source has removed WAL that a slot of ours still needed (max_slot_wal_keep_size).',
-    'Raise max_slot_wal_keep_size on the source, then run `pgglide sync` again: it copies anew what the slot was for.',
+    'The active side has removed WAL that a slot of ours still needed (max_slot_wal_keep_size), or the slot is gone.',
+    'Raise max_slot_wal_keep_size there. While the source is active, run `pgglide sync` again: it copies anew what the slot was for. After a cutover the way back is lost: `pgglide complete`.',
   ),
   replication(
     'join_stopped',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { switchoverSummary } from '../../test/fixtures/switchover-summary.ts';
 import type { MigrationEvent, SwitchoverDirection } from './event.ts';
-import { lastVerification, trustIn } from './last-verification.ts';
+import { differsSinceSwitch, lastVerification, trustIn } from './last-verification.ts';
 
 const verified = {
   type: 'verification-finished',
@@ -54,4 +54,13 @@ test.each([
 ] as const)('%s', (trust, last) => {
   const hourMs = 3_600_000;
   expect(trustIn(last, Date.parse(verified.at) + hourMs, hourMs)).toBe(trust);
+});
+
+test('a way back is stopped by differences that were found since the switch, not by those of the switch itself', () => {
+  const switched = { type: 'switchover-finished' } as MigrationEvent;
+  const differs = { ...verified, data: { ...verified.data, equal: false } };
+  const pinned = { ...differs, data: { ...differs.data, mode: 'pinned' as const } };
+  expect(differsSinceSwitch([switched, pinned, differs])).toBe(true);
+  for (const events of [[], [differs, switched], [switched, pinned], [switched, differs, verified]])
+    expect(differsSinceSwitch(events)).toBe(false);
 });

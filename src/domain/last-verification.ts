@@ -27,6 +27,12 @@ export function lastVerification(events: readonly MigrationEvent[]): Verificatio
   return last?.type === 'verification-finished' ? last : undefined;
 }
 
+/** What it found was found while this side took the writes: not the comparison that belongs to the switch itself. */
+export function differsSinceSwitch(events: readonly MigrationEvent[]): boolean {
+  const last = lastVerification(events);
+  return last?.data.mode === 'online' && !last.data.equal;
+}
+
 /** `fresh` alone lets a cutover through that wants a verification. */
 export type Trust = 'never' | 'differences' | 'stale' | 'fresh';
 

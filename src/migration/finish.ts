@@ -122,8 +122,11 @@ function notTakenBack(changes: readonly ClusterChange[], dropped: ReadonlySet<st
   return [...new Set(lasting.map(({ description }) => `target: not taken back: ${description}`))];
 }
 
+/** As much of a session as is left where one server is lost. */
+type Place = Pick<Session, 'migration' | 'side'>;
+
 /** Another migration has a link or its record here, or has left its fence, raised, on tables of the source that are not ours. */
-async function servesOthers(side: Side, session: Session): Promise<boolean> {
+export async function servesOthers(side: Side, session: Place): Promise<boolean> {
   const connection = session.side(side);
   return (
     (await hasOtherLinks(connection, session.migration)) ||
@@ -133,7 +136,7 @@ async function servesOthers(side: Side, session: Session): Promise<boolean> {
 }
 
 /** Of a migration that has made this side what it is: the source is the target of an earlier upgrade, whatever that was called. */
-async function holdsOthersRecord(side: Side, session: Session): Promise<boolean> {
+async function holdsOthersRecord(side: Side, session: Place): Promise<boolean> {
   const own = side === 'target' ? session.migration : '';
   return (await otherMigrations(session.side(side), own)).length > 0;
 }
@@ -202,7 +205,7 @@ async function lookForLeftovers(session: Session): Promise<string[]> {
 }
 
 /** The schema stays for the record of others. */
-async function leftoversOf(side: Side, session: Session): Promise<string[]> {
+export async function leftoversOf(side: Side, session: Place): Promise<string[]> {
   const records = await holdsOthersRecord(side, session);
   return (await leftoversOn(session.side(side)))
     .filter((what) => !records || what !== 'schema pgglide')

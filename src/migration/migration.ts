@@ -20,7 +20,7 @@ import { check } from './check.ts';
 import { type DryRun, dryRun } from './dry-run.ts';
 import { type AbortResult, abort, type CompleteResult, complete } from './finish.ts';
 import { plan } from './plan.ts';
-import { type ConfirmRepair, type RepairOutcome, repair } from './repair.ts';
+import { type ConfirmRepair, type RepairOptions, type RepairOutcome, repair } from './repair.ts';
 import { report } from './report.ts';
 import { type BeforeSwitch, Session } from './session.ts';
 import { type StatusOptions, status } from './status.ts';
@@ -103,8 +103,8 @@ export class Migration implements AsyncDisposable {
   }
 
   /** Makes the differing rows of one table on the side that follows what they are on the active one, and verifies all again. */
-  repair(table: string, confirm?: ConfirmRepair): Promise<RepairOutcome> {
-    return this.#changing(repair(this.#session, table, confirm));
+  repair(table: string, confirm?: ConfirmRepair, options?: RepairOptions): Promise<RepairOutcome> {
+    return this.#changing(repair(this.#session, table, confirm, options));
   }
 
   rehearse(): Promise<SwitchResult> {
@@ -121,13 +121,13 @@ export class Migration implements AsyncDisposable {
       : this.#changing(runSwitch(this.#session, 'cutover', options));
   }
 
-  rollback(options: { readonly dryRun: true }): Promise<DryRun>;
-  rollback(options?: { readonly dryRun?: false }): Promise<SwitchResult>;
-  rollback(options?: { readonly dryRun?: boolean }): Promise<SwitchResult | DryRun>;
-  rollback(options: { readonly dryRun?: boolean } = {}): Promise<SwitchResult | DryRun> {
+  rollback(options: SwitchOptions & { readonly dryRun: true }): Promise<DryRun>;
+  rollback(options?: SwitchOptions & { readonly dryRun?: false }): Promise<SwitchResult>;
+  rollback(options?: SwitchOptions & { readonly dryRun?: boolean }): Promise<SwitchResult | DryRun>;
+  rollback(options: SwitchOptions & { readonly dryRun?: boolean } = {}): Promise<SwitchResult | DryRun> {
     return options.dryRun
-      ? dryRun(this.#session, 'rollback', {})
-      : this.#changing(runSwitch(this.#session, 'rollback'));
+      ? dryRun(this.#session, 'rollback', options)
+      : this.#changing(runSwitch(this.#session, 'rollback', options));
   }
 
   complete(options: { readonly dropFence: boolean }): Promise<CompleteResult> {

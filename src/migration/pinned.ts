@@ -3,8 +3,10 @@
 import { sleep } from '../base/async.ts';
 import { collectGarbage } from '../base/garbage.ts';
 import type { VerificationSummary } from '../domain/event.ts';
+import type { Side } from '../domain/names.ts';
 import type { Switchover, SwitchoverContext } from '../engine/switchover-step.ts';
 import { mergeVerifications, type OwnVerification } from '../verify/merge-verifications.ts';
+import { rowsOnOneSide } from '../verify/rows-on-one-side.ts';
 import { verifyPinned } from '../verify/verify-pinned.ts';
 import type { Session } from './session.ts';
 
@@ -16,16 +18,26 @@ const SETTLE_MS = 2000;
 
 export async function verifyPinnedSnapshots(
   session: Session,
-  { databases, signal }: Switchover,
+  { databases, signal, from }: Switchover,
 ): Promise<VerificationSummary | undefined> {
   if (databases.some(({ facts }) => facts.snapshots === undefined)) return undefined;
   await sleep(SETTLE_MS, signal);
   const found: OwnVerification[] = [];
   for (const database of databases) found.push(await verifyOne(database));
-  const { summary } = mergeVerifications(found);
+  const { summary, differingRows } = mergeVerifications(found);
   await session.events.emit('verification-finished', summary);
+  const alone = rowsOnOneSide(differingRows);
+  if (alone.length > 0) await warnOfRows(session, alone, from);
   return summary;
 }
+
+/** They may be the last of their kind, and what was the way to carry them over before the switch deletes them behind it. */
+const warnOfRows = ({ events }: Session, alone: readonly string[], passive: Side): Promise<void> =>
+  events.emit('warning', {
+    code: 'switched_with_differences',
+    message: `One side alone has rows, at least ${alone.join('; ')}`,
+    hint: `Save those of the ${passive} first if they are wanted: pgglide verify --repair makes the ${passive} what the other side is.`,
+  });
 
 async function verifyOne(context: SwitchoverContext): Promise<OwnVerification> {
   const { settings, facts, plan, events, signal } = context;

@@ -4,11 +4,37 @@
  */
 
 import { until } from '../base/async.ts';
-import { linkFrom, otherSide } from '../domain/names.ts';
+import { ReplicationError } from '../domain/errors.ts';
+import { LOST_SLOT } from '../domain/lost-slot.ts';
+import { linkFrom, otherSide, type Side } from '../domain/names.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { isLost, slotState } from '../postgres/replication-slot.ts';
 import { enableSubscriptionSql, reconnectSubscription, subscriptionState } from '../postgres/subscription.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import type { Session } from './session.ts';
+
+/**
+ * Before anything is waited for: a link whose slot is lost never runs again.
+ * @throws {ReplicationError} `slot_lost`
+ */
+export async function requireSlots(
+  session: Session,
+  { activeSide }: Pick<MigrationRow, 'activeSide'>,
+): Promise<void> {
+  const publisher = session.side(activeSide);
+  const lanes = await existingLanes(publisher, session.migration, linkFrom(activeSide));
+  if (lanes.length === 0) throw slotLost('The link is gone', activeSide);
+  for (const { slot } of lanes) {
+    const state = await slotState(publisher, slot);
+    if (isLost(state)) throw slotLost(`Slot ${slot} is ${state === undefined ? 'gone' : 'lost'}`, activeSide);
+  }
+}
+
+const slotLost = (what: string, activeSide: Side): ReplicationError =>
+  new ReplicationError('slot_lost', `${what}: ${LOST_SLOT[activeSide]}`, {
+    hint: activeSide === 'source' ? 'Run: pgglide sync' : 'Run: pgglide complete',
+    facts: { side: activeSide },
+  });
 
 const START_TIMEOUT_MS = 10_000;
 

@@ -23,6 +23,7 @@ import { openPlacement, openTraffic } from '../traffic/open-traffic.ts';
 import type { TrafficPlacement } from '../traffic/traffic-placement.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import { DriftWatch } from './drift-watch.ts';
+import { withSurvivor } from './survivor.ts';
 
 const EMPTY_PLAN: Plan = { tables: [], sequences: [], notCarried: [] };
 
@@ -269,8 +270,15 @@ async function openBoth(settings: Settings): Promise<[Connection, Connection]> {
   const [source, target] = await Promise.allSettled([open(settings.source), open(settings.target)]);
   if (source.status === 'fulfilled' && target.status === 'fulfilled') return [source.value, target.value];
   try {
-    if (source.status === 'rejected') throw source.reason;
-    throw await withRemedy((target as PromiseRejectedResult).reason, source.value, settings.target.database);
+    const { migration } = settings;
+    if (source.status === 'rejected')
+      throw target.status === 'rejected'
+        ? source.reason
+        : await withSurvivor(source.reason, 'source', target.value, migration);
+    const { reason } = target as PromiseRejectedResult;
+    if (reason instanceof UnreachableError && reason.code === 'server_unreachable')
+      throw await withSurvivor(reason, 'target', source.value, migration);
+    throw await withRemedy(reason, source.value, settings.target.database);
   } finally {
     for (const result of [source, target]) if (result.status === 'fulfilled') await result.value.close();
   }

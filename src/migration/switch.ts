@@ -3,7 +3,13 @@
 import { messageOf } from '../base/message-of.ts';
 import { PgglideError, RefusedError } from '../domain/errors.ts';
 import type { SwitchoverDirection, SwitchoverSummary, VerificationSummary } from '../domain/event.ts';
-import { hasMovedTraffic, lastVerification, type Trust, trustIn } from '../domain/last-verification.ts';
+import {
+  differsSinceSwitch,
+  hasMovedTraffic,
+  lastVerification,
+  type Trust,
+  trustIn,
+} from '../domain/last-verification.ts';
 import type { Phase } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
@@ -20,7 +26,7 @@ import { updateOwnSchema } from './own-schema.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
 import { renewPlan } from './renew-plan.ts';
-import { reviveLink } from './revive-link.ts';
+import { requireSlots, reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
 import { summarize } from './summary.ts';
@@ -36,7 +42,7 @@ export interface SwitchResult {
 }
 
 export interface SwitchOptions {
-  /** Cut over although no fresh verification found both sides equal. */
+  /** Cut over although no fresh verification found both sides equal; roll back although the last one found differences. */
   readonly unverified?: boolean;
 }
 
@@ -59,6 +65,7 @@ export async function runSwitch(
   if (before !== undefined) return before;
   const row = await requireRow(session, direction === 'rehearsal' ? 'rehearse' : direction);
   await guardVerified(session, direction, options);
+  for (const database of session.databases) await naming(database.prefix, () => requireSlots(database, row));
   await session.beforeSwitch?.(direction, row.activeSide);
   await updateOwnSchema(session);
   const placement = session.placement();
@@ -125,6 +132,7 @@ export async function guardVerified(
   if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
     await requireVerified(session);
   }
+  if (direction === 'rollback' && !options.unverified) await requireNoneKnown(session);
 }
 
 async function requireVerified(session: Session): Promise<void> {
@@ -135,6 +143,20 @@ async function requireVerified(session: Session): Promise<void> {
   if (trust === 'fresh') return;
   throw new RefusedError('not_verified', `Cutover refused: ${NOT_VERIFIED[trust]}`, {
     hint: 'Run pgglide verify first. To switch without it: pgglide cutover --unverified',
+  });
+}
+
+/**
+ * Rows that are known to be on the target alone would stay there. No verification, or an old one, refuses nothing: the way
+ * back must not wait for a comparison.
+ *
+ * @throws {RefusedError} `not_verified`
+ */
+async function requireNoneKnown(session: Session): Promise<void> {
+  const journal = await readJournal(session.target, session.migration);
+  if (!differsSinceSwitch(journal.map((entry) => entry.event))) return;
+  throw new RefusedError('not_verified', `Rollback refused: ${NOT_VERIFIED.differences}`, {
+    hint: 'Rows that the target alone has would stay behind. pgglide verify --repair TABLE brings them to the source; then pgglide verify. To roll back without them: pgglide rollback --unverified',
   });
 }
 

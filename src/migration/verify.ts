@@ -19,7 +19,7 @@ import { naming } from './each-database.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { filledByOthers } from './refuse-stray-rows.ts';
 import { renewPlan } from './renew-plan.ts';
-import { reviveLink } from './revive-link.ts';
+import { requireSlots, reviveLink } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import { schemaAgreement } from './schema-agreement.ts';
 import type { Session } from './session.ts';
@@ -32,7 +32,7 @@ const LATE_MS = 2_000;
 /**
  * @throws {DifferenceError} `schema_differs`
  * @throws {PrerequisiteError} `table_renamed`
- * @throws {ReplicationError} `apply_stopped`; `link_too_slow` when a marker does not arrive: there is nothing to compare with
+ * @throws {ReplicationError} `apply_stopped`, `slot_lost`; `link_too_slow` when a marker does not arrive: there is nothing to compare with
  */
 export async function verify(session: Session): Promise<Verification> {
   await takeRunnerLock(session.target, session.migration);
@@ -52,6 +52,7 @@ export async function verify(session: Session): Promise<Verification> {
 
 async function verifyDatabase(session: Session): Promise<Verification> {
   const row = await requirePlan(session);
+  await requireSlots(session, row);
   await reviveLink(session, row);
   await reconcile(noteDdl, session.context(row.plan));
   const { tables } = await agreedPlan(session, row.plan);

@@ -221,6 +221,10 @@ export interface SlotState {
   readonly safeWalBytes: number | undefined;
 }
 
+/** Its WAL is gone, or itself: what it was for cannot go on from where it stood. */
+export const isLost = (slot: SlotState | undefined): boolean =>
+  slot === undefined || slot.walStatus === 'lost';
+
 /** Undefined when there is no such slot. @see https://www.postgresql.org/docs/current/view-pg-replication-slots.html */
 export async function slotState(connection: Connection, name: string): Promise<SlotState | undefined> {
   const [row] = await connection.query<SlotRow>(sql`

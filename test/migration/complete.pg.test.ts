@@ -56,6 +56,14 @@ describe('status once the way back is gone', () => {
         const { next, problems } = await status(scene);
         expect(problems).toContainEqual(expect.stringContaining('there is no way back any more'));
         expect(next).toBe('pgglide complete');
+        // At once, and not when the time for a marker or a worker is over.
+        const lost = {
+          code: 'slot_lost',
+          exitCode: 11,
+          message: expect.stringContaining('there is no way back any more'),
+        };
+        await expect(scene.run((migration) => migration.verify())).rejects.toMatchObject(lost);
+        await expect(scene.run((migration) => migration.rollback())).rejects.toMatchObject(lost);
         await complete(scene);
         expect(await status(scene)).toMatchObject({ phase: 'completed', problems: [] });
       });

@@ -11,12 +11,23 @@ export const rollback: CommandDefinition = {
       flags: '--dry-run',
       description: 'check the guards and print what would be done; ends as the real one would now',
     },
+    {
+      flags: '--unverified',
+      description: 'although the last verification since the cutover found differences',
+    },
   ],
   tellsFailure: true,
-  exitCodes: { 6: 'given up; traffic is where it was', 7: 'refused: wrong phase', 20: 'a human is needed' },
-  async run(context, { dryRun }) {
+  exitCodes: {
+    5: 'switched, but the exact comparison found differences',
+    6: 'given up; traffic is where it was',
+    7: 'refused: wrong phase, or differences are known',
+    20: 'a human is needed',
+  },
+  async run(context, { dryRun, unverified }) {
     const { runSwitchover } = await import('../run-switchover.ts');
     const isDry = dryRun === true;
-    return await runSwitchover(context, {}, (migration) => migration.rollback({ dryRun: isDry }));
+    return await runSwitchover(context, {}, (migration) =>
+      migration.rollback({ dryRun: isDry, unverified: unverified === true }),
+    );
   },
 };

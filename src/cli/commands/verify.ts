@@ -14,14 +14,18 @@ export const verify: CommandDefinition = {
       description:
         'make the differing rows of this table (schema.table; database.schema.table of several) on the side that follows what they are on the active side; asks first',
     },
+    {
+      flags: '--delete-rows',
+      description: 'with --repair, after a switch: also delete rows that only the side that follows has',
+    },
   ],
   tellsFailure: true,
   exitCodes: {
     0: 'both sides are equal',
     5: 'they differ',
-    7: '--repair was not confirmed, or too many rows differ',
+    7: '--repair was not confirmed, too many rows differ, or it would delete the last copies of rows',
   },
-  async run(context, { jobs, bits, repair }) {
+  async run(context, { jobs, bits, repair, deleteRows }) {
     const { keepHeapSmall } = await import('../small-heap.ts');
     const { withMigration } = await import('../with-migration.ts');
     const { verifyText } = await import('../../observers/verify-text.ts');
@@ -30,11 +34,14 @@ export const verify: CommandDefinition = {
     return await withMigration(context, { settings }, async (migration, { migration: name }) => {
       if (repair !== undefined) {
         const { confirm } = await import('../confirm.ts');
-        const { repaired, verification } = await migration.repair(String(repair), ({ rows, side }) =>
-          confirm(context, {
-            what: `This overwrites ${rows.length} row(s) of ${repair} on the ${side}.`,
-            expected: name,
-          }),
+        const { repaired, verification } = await migration.repair(
+          String(repair),
+          ({ rows, side }) =>
+            confirm(context, {
+              what: `This overwrites ${rows.length} row(s) of ${repair} on the ${side}.`,
+              expected: name,
+            }),
+          { deleteRows: deleteRows === true },
         );
         context.output.result({ ...verification, repaired }, (style) =>
           [`Repaired ${repaired} row(s) of ${repair}.`, verifyText(verification, style)].join('\n'),

@@ -1,11 +1,12 @@
 /** What goes wrong now, as one line each with what to do. */
 
+import { LOST_SLOT } from '../../domain/lost-slot.ts';
 import { type LaneNames, otherSide, type Side } from '../../domain/names.ts';
 import { isNearLimit, walLimitBytes } from '../../domain/wal-budget.ts';
 import { formatBytes } from '../../observers/quantity.ts';
 import { glanceAtApply } from '../../postgres/apply-stop.ts';
 import { countOpenFences } from '../../postgres/fence.ts';
-import type { SlotState } from '../../postgres/replication-slot.ts';
+import { isLost, type SlotState } from '../../postgres/replication-slot.ts';
 import type { MigrationRow } from '../../state/migration-row.ts';
 import type { Session } from '../session.ts';
 import type { DatabaseState, LaneState } from './database-state.ts';
@@ -51,14 +52,12 @@ export const isWayBackGone = (databases: readonly DatabaseState[]): boolean =>
 /** Neither can be made again at the position where the other stands. */
 const isBroken = ({ slot, subscription }: LaneState): boolean => isLost(slot) || subscription === undefined;
 
-const isLost = (slot: SlotState | undefined): boolean => slot === undefined || slot.walStatus === 'lost';
-
 /** A `complete` that was cut off, or somebody, has taken a whole link away. */
 function ended(row: MigrationRow | undefined, databases: readonly DatabaseState[]): string[] {
   if (row?.phase !== 'switched') return [];
   return databases
     .filter(({ lanes }) => lanes.length === 0)
-    .map(({ session }) => `${session.prefix}the link to the source is gone: ${LOST.target}`);
+    .map(({ session }) => `${session.prefix}the link to the source is gone: ${LOST_SLOT.target}`);
 }
 
 function joining(databases: readonly DatabaseState[]): string[] {
@@ -69,13 +68,6 @@ function joining(databases: readonly DatabaseState[]): string[] {
     .map(({ session }) => `${session.prefix}not copied yet: pgglide sync adds it`);
 }
 
-/** What a slot that is gone means, by the side that takes the writes. */
-const LOST: Readonly<Record<Side, string>> = {
-  source: 'changes are missing on the target for good; pgglide sync copies anew',
-  target:
-    'changes are missing on the source for good; a rollback would lose them, there is no way back any more',
-};
-
 async function laneProblems(
   { session, maxWalRetainedBytes }: DatabaseState,
   row: MigrationRow | undefined,
@@ -85,9 +77,9 @@ async function laneProblems(
   // In the copy there may be neither yet.
   if (publisher === 'source' && slot === undefined && subscription === undefined) return [];
   if (slot === undefined || isLost(slot))
-    return [`slot ${names.slot} ${slot === undefined ? 'is gone' : 'is lost'}: ${LOST[publisher]}`];
+    return [`slot ${names.slot} ${slot === undefined ? 'is gone' : 'is lost'}: ${LOST_SLOT[publisher]}`];
   if (publisher === 'target' && subscription === undefined)
-    return [`subscription ${names.subscription} is gone: ${LOST.target}`];
+    return [`subscription ${names.subscription} is gone: ${LOST_SLOT.target}`];
   return [...(await applyProblems(session, publisher, names)), ...walProblems(slot, maxWalRetainedBytes)];
 }
 

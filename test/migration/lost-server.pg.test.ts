@@ -1,0 +1,78 @@
+/** One of the two servers is gone for good: the other is told what to do, and gets rid of what fills its disk. */
+
+import { expect } from 'vitest';
+import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
+import { abortWithoutTarget, completeWithoutSource } from '../../src/migration/lost-server.ts';
+import { test } from '../support/fixture.ts';
+import { openSession, type Scene, withScene } from '../support/migration.ts';
+
+async function rows(server: EmbeddedServer, statement: string): Promise<unknown[]> {
+  const session = await openSession(server.address());
+  try {
+    return (await session.query(statement)).rows;
+  } finally {
+    await session.end();
+  }
+}
+
+const OURS = `SELECT slot_name AS ours FROM pg_replication_slots UNION ALL SELECT pubname FROM pg_publication
+  UNION ALL SELECT subname FROM pg_subscription UNION ALL SELECT tgname FROM pg_trigger WHERE tgname = 'pgglide_fence'
+  UNION ALL SELECT evtname FROM pg_event_trigger UNION ALL SELECT relname FROM pg_class WHERE relname ~ '^marker_'`;
+
+const status = (scene: Scene) => scene.run((migration) => migration.status());
+const lost = (hint: string) => ({
+  code: 'server_unreachable',
+  exitCode: 4,
+  hint: expect.stringMatching(hint),
+});
+
+test('the source after the cutover: complete does without it, once it does not answer', async ({
+  ownServers,
+}) => {
+  const [source, target] = await ownServers([15, 16]);
+  if (!source || !target) throw new Error('two servers');
+  await rows(source, 'CREATE TABLE t (id int PRIMARY KEY)');
+  const ends = { source: { address: source.address() }, target: { address: target.address() } };
+  await withScene(ends, async (scene) => {
+    const without = () => completeWithoutSource(scene.settings, () => undefined);
+    await scene.run((migration) => migration.sync());
+    await scene.run((migration) => migration.cutover());
+    await expect(without()).rejects.toMatchObject({ code: 'server_not_lost', exitCode: 7 });
+    await source.stop('immediate');
+    await expect(status(scene)).rejects.toMatchObject(
+      lost('target answers, is the active side .* keeps .* pgglide complete --source-lost'),
+    );
+    for (const _ of ['once', 'again']) await without();
+    expect(await rows(target, OURS)).toEqual([]);
+    expect(await rows(target, 'SELECT phase, switchover FROM pgglide.migration')).toEqual([
+      { phase: 'completed', switchover: null },
+    ]);
+    await rows(target, 'INSERT INTO t VALUES (1)');
+  });
+});
+
+test('the target before the cutover: abort does without it; not once it has taken writes', async ({
+  ownServers,
+}) => {
+  const [source, target] = await ownServers([15, 16]);
+  if (!source || !target) throw new Error('two servers');
+  await rows(source, 'CREATE TABLE t (id int PRIMARY KEY)');
+  const ends = { source: { address: source.address() }, target: { address: target.address() } };
+  await withScene(ends, async (scene) => {
+    await scene.run((migration) => migration.sync());
+    await scene.run((migration) => migration.cutover());
+    await target.stop('immediate');
+    await expect(abortWithoutTarget(scene.settings)).rejects.toMatchObject({ code: 'source_fenced' });
+    await target.start();
+    await scene.run((migration) => migration.rollback());
+    await expect(abortWithoutTarget(scene.settings)).rejects.toMatchObject({ code: 'server_not_lost' });
+    await target.stop('immediate');
+    await expect(status(scene)).rejects.toMatchObject(
+      lost('source answers and keeps .* pgglide abort --target-lost'),
+    );
+    for (const _ of ['once', 'again'])
+      expect(await abortWithoutTarget(scene.settings)).toEqual({ leftovers: [] });
+    expect(await rows(source, OURS)).toEqual([]);
+    await rows(source, 'INSERT INTO t VALUES (1)');
+  });
+});
