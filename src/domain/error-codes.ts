@@ -293,6 +293,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Give -m with one of the names that the message lists.',
   ),
   prerequisite(
+    'own_schema_unreadable',
+    'The role may not read the tables that pgglide keeps in its schema on that server: another one ran sync.',
+    'Use the role that ran sync. For status and report alone the GRANT that the message prints is enough.',
+  ),
+  prerequisite(
     'pod_missing',
     'No pod of pgglide runs in the namespace, so there is none to run the command in.',
     'Start the migration’s Job: `pgglide k8s apply`.',
