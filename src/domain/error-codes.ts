@@ -227,8 +227,8 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   usage(
     'cannot_listen',
-    'The dashboard’s address is taken, or is none of this machine’s.',
-    'Is another one running there? Choose another with --listen or dashboard.listen.',
+    'An address of the dashboard or the proxy is taken, or is none of this machine’s; or its socket’s folder cannot be written.',
+    'Is another one running there? Choose another with --listen or --control (dashboard.listen, proxy.listen, proxy.control).',
   ),
   usage(
     'dashboard_open_to_others',
