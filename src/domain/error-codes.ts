@@ -227,8 +227,8 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   usage(
     'cannot_listen',
-    'The dashboard’s address is taken, or is none of this machine’s.',
-    'Is another one running there? Choose another with --listen or dashboard.listen.',
+    'An address of the dashboard or the proxy is taken, or is none of this machine’s; or its socket’s folder cannot be written.',
+    'Is another one running there? Choose another with --listen or --control (dashboard.listen, proxy.listen, proxy.control).',
   ),
   usage(
     'dashboard_open_to_others',
@@ -291,6 +291,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'several_migrations',
     'More than one migration runs in the namespace, and `kubectl pgglide` was not told which one is meant.',
     'Give -m with one of the names that the message lists.',
+  ),
+  prerequisite(
+    'own_schema_unreadable',
+    'The role may not read the tables that pgglide keeps in its schema on that server: another one ran sync.',
+    'Use the role that ran sync. For status and report alone the GRANT that the message prints is enough.',
   ),
   prerequisite(
     'pod_missing',

@@ -57,7 +57,7 @@ test.each([
 });
 
 test('a way back is stopped by differences that were found since the switch, not by those of the switch itself', () => {
-  const switched = { type: 'switchover-finished' } as MigrationEvent;
+  const switched = { type: 'switchover-finished', data: { direction: 'cutover' } } as MigrationEvent;
   const differs = { ...verified, data: { ...verified.data, equal: false } };
   const pinned = { ...differs, data: { ...differs.data, mode: 'pinned' as const } };
   expect(differsSinceSwitch([switched, pinned, differs])).toBe(true);

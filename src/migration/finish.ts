@@ -14,7 +14,7 @@ import { type ClusterChange, readClusterChanges } from '../state/cluster-change.
 import { createdRoles, dropOwned, dropRoles } from '../state/created-role.ts';
 import { dropOwnSchema, tableExists } from '../state/install.ts';
 import { sharedLargeObjects } from '../state/large-object.ts';
-import { deleteMigration, otherMigrations, readMigration } from '../state/migration-row.ts';
+import { deleteMigration, describeOthers, otherMigrations, readMigration } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { broughtObjects } from '../state/schema-progress.ts';
 import { takeProxyOut } from '../steps/take-proxy-out.ts';
@@ -75,6 +75,8 @@ async function freeActiveSide({ source, target }: Session): Promise<void> {
 export interface AbortResult {
   /** What was looked for and is still there, with the reason where one is known; empty: nothing is left. */
   readonly leftovers: readonly string[];
+  /** There was nothing of this name here; what is there belongs to these: "shop (switched)". */
+  readonly others?: readonly string[];
 }
 
 /**
@@ -87,6 +89,8 @@ export async function abort(session: Session): Promise<AbortResult> {
   const row = await session.row();
   if (!mayRun('abort', row?.phase ?? 'new')) {
     for (const database of session.databases) await dropUnusedSchema(database);
+    const others = row === undefined ? await describeOthers(session.target, session.migration) : [];
+    if (others.length > 0) return { leftovers: [], others };
     return { leftovers: await lookForLeftovers(session) };
   }
   if (row?.switchover !== undefined) {

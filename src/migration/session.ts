@@ -16,7 +16,7 @@ import type { StepContext } from '../engine/step.ts';
 import { Connection } from '../postgres/connection.ts';
 import { allDatabases, createLikeThisText } from '../postgres/databases.ts';
 import { type ServerIdentity, serverIdentity } from '../postgres/server-identity.ts';
-import { tableExists } from '../state/install.ts';
+import { requireReadable, tableExists } from '../state/install.ts';
 import { appendEvent } from '../state/journal.ts';
 import { changePhase, type MigrationRow, readMigration } from '../state/migration-row.ts';
 import { openPlacement, openTraffic } from '../traffic/open-traffic.ts';
@@ -82,6 +82,8 @@ export class Session implements AsyncDisposable {
     const [source, target] = await openBoth(settings);
     const connections = [source, target];
     try {
+      await requireReadable(source, 'source');
+      await requireReadable(target, 'target');
       const identities = { source: await serverIdentity(source), target: await serverIdentity(target) };
       const lead = new Session({ settings, source, target, identities, options });
       for (const name of await otherDatabases(settings, source)) {

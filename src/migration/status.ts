@@ -11,7 +11,7 @@ import type { MigrationStatus, SchemaChangeOf } from '../observers/status.ts';
 import { isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { tableExists } from '../state/install.ts';
 import { readJournal } from '../state/journal.ts';
-import type { MigrationRow } from '../state/migration-row.ts';
+import { describeOthers, type MigrationRow } from '../state/migration-row.ts';
 import type { Session } from './session.ts';
 import { type DatabaseState, inAll, readDatabaseState } from './status/database-state.ts';
 import { linkStatus } from './status/link-status.ts';
@@ -48,6 +48,7 @@ export async function status(
   const databases = await Promise.all(
     session.databases.map((database) => readDatabaseState(database, activeSide)),
   );
+  const others = row === undefined ? await describeOthers(session.target, session.migration) : [];
   const traffic: Traffic = withTraffic ? await trafficState(session) : { problems: [] };
   const verified = verifiedStatus(events);
   const schemaChanges =
@@ -58,6 +59,7 @@ export async function status(
     since: events.findLast((event) => event.type === 'phase-changed')?.at ?? row?.createdAt,
     at: new Date().toISOString(),
     activeSide,
+    ...(others.length === 0 ? {} : { others }),
     epoch: row?.epoch ?? 0,
     source: { version: session.identities.source.version, address: session.describe('source') },
     target: { version: session.identities.target.version, address: session.describe('target') },
@@ -71,12 +73,16 @@ export async function status(
         ? await readyItems(databases, activeSide, schemaChanges)
         : [],
     problems: [
+      ...(others.length === 0 ? [] : [unknownHere(session.migration, others)]),
       ...(await problems(row, databases)),
       ...(schemaChanges ?? []).map(schemaProblem),
       ...traffic.problems,
     ],
     schemaChanges,
-    next: next(row, databases),
+    next:
+      others.length > 0
+        ? 'pgglide status --migration with one of these names; pgglide sync begins a new one'
+        : next(row, databases),
   };
 }
 
@@ -85,6 +91,10 @@ function next(row: MigrationRow | undefined, databases: readonly DatabaseState[]
   if (row?.phase === 'switched' && isWayBackGone(databases)) return 'pgglide complete';
   return NEXT[row?.phase ?? 'new'];
 }
+
+/** A name that was mistyped, or another folder's configuration: which side traffic is on is not ours to say. */
+const unknownHere = (migration: string, others: readonly string[]): string =>
+  `no migration "${migration}" here; these servers hold: ${others.join(', ')}`;
 
 /** Nobody's requests wait for our comparison: none while a switch is under way. */
 const SWITCH_TAKES_AT_MOST_MS = 300_000;

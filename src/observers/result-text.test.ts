@@ -181,6 +181,9 @@ test('status', () => {
     '✖ a problem',
     'Next: pgglide cutover --dry-run',
   ]);
+  expect(statusText({ ...status, phase: 'new', others: ['shop1 (switched)'] }, PLAIN)).not.toMatch(
+    /SOURCE|NEW/,
+  );
   const { link } = status;
   if (link === undefined) throw new Error('no link');
   const lanes = [lane('fwd_1', 12), { ...lane('fwd_2', 1), isStreaming: false, lagMs: undefined }];

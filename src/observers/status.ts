@@ -48,6 +48,8 @@ export interface MigrationStatus {
   /** ISO 8601: when this was looked at. */
   readonly at: string;
   readonly activeSide: Side;
+  /** There is none of this name, and `activeSide` means nothing: the servers hold these, "shop (switched)". */
+  readonly others?: readonly string[];
   readonly epoch: number;
   readonly source: ServerStatus;
   readonly target: ServerStatus;
@@ -82,7 +84,7 @@ export function statusText(status: MigrationStatus, style: Style): string {
   const paint = painter(style);
   const lines = [
     headLine(status, paint),
-    routeLine(status, paint),
+    ...(status.others === undefined ? [routeLine(status, paint)] : []),
     ...laneLines(status, paint),
     ...(status.copy === undefined ? [] : [copyLine(status.copy)]),
     ...(status.traffic === undefined ? [] : [`traffic   ${printable(status.traffic)}`]),
@@ -101,7 +103,7 @@ function headLine(status: MigrationStatus, paint: Painter): string {
       ? 'not verified'
       : `${verified.equal ? 'verified' : 'differences found'} ${ago(verified.at, status.at)} (${verified.tables} tables${verified.equal ? ' equal' : ''})`;
   const shown = ['new', 'syncing', 'completed', 'aborted'].includes(status.phase) ? '' : `     ${seen}`;
-  return `${paint.bold(printable(status.migration))}     ${status.phase.toUpperCase()}${since}${shown}`;
+  return `${paint.bold(printable(status.migration))}     ${status.others === undefined ? status.phase.toUpperCase() : 'NOT HERE'}${since}${shown}`;
 }
 
 const ago = (at: string, now: string): string => `${formatDuration(Date.parse(now) - Date.parse(at))} ago`;

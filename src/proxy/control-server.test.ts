@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Controlled, startControlServer } from './control-server.ts';
+import { listen } from './listen.ts';
 
 const folderOfOurs = async () => {
   const folder = await mkdtemp(join(tmpdir(), 'pgglide-control-'));
@@ -67,4 +68,19 @@ test('a file that is no socket is nobody’s to replace', async () => {
     code: 'control_taken',
   });
   expect(existsSync(folder.path)).toBe(true);
+});
+
+test('an address that cannot be listened on is no bug of ours', async () => {
+  await using folder = await folderOfOurs();
+  const unusable = { code: 'cannot_listen', exitCode: 2, hint: expect.stringContaining('--control') };
+  const inNoFolder = { unixPath: join(folder.path, 'none', 'control') };
+  await expect(startControlServer(inNoFolder, named('first'))).rejects.toMatchObject(unusable);
+  const first = await listen({ host: '127.0.0.1', port: 0 }, () => undefined);
+  const same = { host: '127.0.0.1', port: first.port };
+  await expect(startControlServer(same, named('second'))).rejects.toMatchObject(unusable);
+  await expect(listen(same, () => undefined)).rejects.toMatchObject({
+    ...unusable,
+    hint: expect.stringContaining('--listen'),
+  });
+  await first.close();
 });

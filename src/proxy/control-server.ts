@@ -10,6 +10,7 @@ import { guarded } from './control-guard.ts';
 import { ControlRefusal } from './control-refusal.ts';
 import { bindSocket } from './control-socket.ts';
 import type * as Api from './control-types.ts';
+import { cannotListen } from './listen.ts';
 import type { ControlListen } from './options.ts';
 
 /** What the control API can see and do. */
@@ -79,7 +80,7 @@ export interface ControlServer {
 
 const MAX_BODY_BYTES = 65_536;
 
-/** @throws {UsageError} `control_open_to_others`, `control_taken`, `token_file_unusable`, `tls_files_unusable` */
+/** @throws {UsageError} `control_open_to_others`, `control_taken`, `cannot_listen`, `token_file_unusable`, `tls_files_unusable` */
 export async function startControlServer(
   listen: ControlListen,
   controlled: Controlled,
@@ -114,9 +115,10 @@ export async function startControlServer(
 }
 
 async function bind(server: http.Server, listen: ControlListen): Promise<() => void> {
+  const address = 'unixPath' in listen ? `unix:${listen.unixPath}` : inUrl(listen);
   const listening = (at: net.ListenOptions) =>
     new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
+      server.once('error', (cause) => reject(cannotListen(address, '--control (proxy.control)', cause)));
       server.listen(at, () => resolve());
     });
   if ('unixPath' in listen) return await bindSocket(listen.unixPath, (path) => listening({ path }));

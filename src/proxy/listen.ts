@@ -1,6 +1,8 @@
 /** The port that clients connect to. */
 
 import net from 'node:net';
+import { inUrl } from '../config/host-and-port.ts';
+import { UsageError } from '../domain/errors.ts';
 
 export interface Listener {
   readonly port: number;
@@ -13,7 +15,7 @@ export interface Listener {
 const BACKLOG = 4096;
 const CLIENT_KEEP_ALIVE_MS = 60_000;
 
-/** `handedOn`: nothing is read here, another process will. @throws when the address cannot be listened on */
+/** `handedOn`: nothing is read here, another process will. @throws {UsageError} `cannot_listen` */
 export async function listen(
   { host, port }: { readonly host: string; readonly port: number },
   accept: (socket: net.Socket) => void,
@@ -24,7 +26,9 @@ export async function listen(
     accept(socket);
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (cause) =>
+      reject(cannotListen(inUrl({ host, port }), '--listen (proxy.listen)', cause)),
+    );
     server.listen({ host, port, backlog: BACKLOG }, () => resolve());
   });
   const taken = (server.address() as net.AddressInfo).port;
@@ -34,6 +38,13 @@ export async function listen(
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }
+
+/** An address that is taken, or not this machine's, or a folder that is not ours. `where`: the flag and key that name it. */
+export const cannotListen = (address: string, where: string, cause: Error): UsageError =>
+  new UsageError('cannot_listen', `Cannot listen on ${address}: ${cause.message}`, {
+    hint: `Is another one running there, and may we use it? Choose another with ${where}.`,
+    cause,
+  });
 
 /** Small answers at once; a client that vanished is noticed. */
 export function tune(socket: net.Socket): void {

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { packagePath } from '../base/package-root.ts';
+import { PrerequisiteError } from '../domain/errors.ts';
 import { OWN_SCHEMA, type Side } from '../domain/names.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
@@ -46,6 +47,28 @@ export async function tableExists(connection: Connection, name: string): Promise
       SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = ${OWN_SCHEMA} AND c.relname = ${name}) AS found`);
   return found;
+}
+
+/**
+ * A role that did not run sync, such as a monitoring log-in, would fail at the first of our tables.
+ * @throws {PrerequisiteError} `own_schema_unreadable`
+ */
+export async function requireReadable(connection: Connection, side: Side): Promise<void> {
+  const [hidden] = await connection.query<{ owner: string }>(sql`
+    SELECT pg_get_userbyid(nspowner) AS owner FROM pg_namespace n
+    WHERE nspname = ${OWN_SCHEMA} AND (NOT has_schema_privilege(oid, 'USAGE') OR EXISTS (
+      SELECT FROM pg_class WHERE relnamespace = n.oid AND relkind = 'r' AND NOT has_table_privilege(oid, 'SELECT')))`);
+  if (hidden === undefined) return;
+  const { user } = connection.address;
+  const grant = sql`GRANT USAGE ON SCHEMA ${ident(OWN_SCHEMA)} TO ${ident(user)}; GRANT SELECT ON ALL TABLES IN SCHEMA ${ident(OWN_SCHEMA)} TO ${ident(user)};`;
+  throw new PrerequisiteError(
+    'own_schema_unreadable',
+    `Role "${user}" may not read pgglide’s own tables on the ${side}`,
+    {
+      hint: `Use the role that ran sync, "${hidden.owner}". To look on only (status, report), as that one: ${grant.text}`,
+      facts: { side, owner: hidden.owner },
+    },
+  );
 }
 
 export const dropOwnSchema = (connection: Connection): Promise<void> =>

@@ -84,6 +84,14 @@ export async function otherMigrations(target: Connection, name: string): Promise
   return rows.map((row) => row.name);
 }
 
+/** The same with what each is in: "shop (switched)". */
+export async function describeOthers(target: Connection, name: string): Promise<string[]> {
+  if (!(await tableExists(target, 'migration'))) return [];
+  const rows = await target.query<{ text: string }>(sql`
+    SELECT format('%s (%s)', name, phase) AS text FROM pgglide.migration WHERE name <> ${name} ORDER BY 1`);
+  return rows.map((row) => row.text);
+}
+
 /** With all its state. */
 export async function deleteMigration(target: Connection, name: string): Promise<void> {
   await target.execute(sql`DELETE FROM pgglide.migration WHERE name = ${name}`);

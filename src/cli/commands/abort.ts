@@ -21,11 +21,13 @@ export const abort: CommandDefinition = {
         what: `This removes everything that was copied to ${describeAll(settings.target, settings.otherDatabases)}.`,
         expected: settings.migration,
       });
-      const { leftovers } = await migration.abort();
-      context.output.result({ leftovers }, () =>
-        leftovers.length === 0
-          ? 'Aborted. Nothing of ours is left on either server.'
-          : stillThere(leftovers.map(printable)),
+      const { leftovers, others } = await migration.abort();
+      context.output.result({ leftovers, others }, () =>
+        others !== undefined
+          ? `Nothing of migration "${printable(settings.migration)}" is here. What is, belongs to ${others.map(printable).join(', ')}: leave it, or name it with --migration.`
+          : leftovers.length === 0
+            ? 'Aborted. Nothing of ours is left on either server.'
+            : stillThere(leftovers.map(printable)),
       );
       return 0;
     });
