@@ -1,5 +1,6 @@
 /** Holds, leases, draining, and who decides when the owner of a pause is gone. */
 
+import type { EventEmitter } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -191,6 +192,36 @@ describe('a pause', () => {
     expect(await source.rows('SELECT a FROM t ORDER BY a')).toEqual([{ a: 1 }, { a: 2 }]);
     expect((await bed.traffic.pause({ ...PAUSE, drainTimeoutMs: 1_000 })).obstacles).toEqual([]);
     await bed.traffic.resume('source', 0);
+    await client.end();
+  });
+
+  test('drains a session whose query was passed over after an error, and knows its statements', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const connection = rawConnection(client);
+    (client as unknown as { connection: EventEmitter }).connection.removeAllListeners('errorMessage');
+    connection.parse({ text: 'SELECT 1/0' });
+    connection.bind({});
+    connection.execute({});
+    connection.query('SELECT 2');
+    connection.sync();
+    connection.parse({ name: 'kept', text: 'SELECT 3 AS v' });
+    connection.sync();
+    await new Promise<void>((resolve) =>
+      connection.once('readyForQuery', () => connection.once('readyForQuery', resolve)),
+    );
+    await bed.switchSides();
+    const row = new Promise<unknown>((resolve) =>
+      connection.once('dataRow', ({ fields }) => resolve(fields)),
+    );
+    connection.bind({ statement: 'kept' });
+    connection.execute({});
+    connection.sync();
+    await ready(connection);
+    expect(String(await row)).toBe('3');
     await client.end();
   });
 

@@ -451,7 +451,7 @@ export class Session {
           return PASS;
         case F.functionCall:
           this.requests += 1;
-          this.statements.syncPointSent();
+          this.statements.functionCallSent();
           this.#holdings = undefined;
           return PASS;
         case F.parse:
@@ -619,15 +619,27 @@ export class Session {
         case B.parameterStatus:
           if (bodyBytes > MAX_CAPTURED_BYTES) throw new ProtocolError('ParameterStatus of that size');
           return CAPTURE;
+        case B.bindComplete:
+        case B.noData:
+        case B.commandComplete:
+        case B.emptyQueryResponse:
+        case B.portalSuspended:
+          this.#conversation.completed();
+          return PASS;
         case B.rowDescription:
         case B.parameterDescription:
-          if (this.#translation === undefined) return PASS;
+          if (this.#translation === undefined) {
+            if (type === B.rowDescription) this.#conversation.completed();
+            return PASS;
+          }
           if (bodyBytes > MAX_DESCRIPTION_BYTES) throw new ProtocolError('A description of that size');
           return WHOLE;
         case B.parseComplete:
+          this.#conversation.completed();
           this.statements.parseConfirmed(this.#announced.get('client_encoding') ?? UTF8);
           return PASS;
         case B.closeComplete:
+          this.#conversation.completed();
           this.statements.closeConfirmed();
           return PASS;
         case B.errorResponse:
@@ -636,10 +648,10 @@ export class Session {
             this.#isErrorKeptBack = true;
             return STOP;
           }
-          this.#conversation.received(type);
+          if (this.#conversation.failed()) this.statements.passedOver();
           return PASS;
         case B.copyInResponse:
-          this.#conversation.received(type);
+          this.#conversation.copyBegan();
           return PASS;
         default:
           return PASS;
@@ -651,6 +663,7 @@ export class Session {
         this.statements.ready(this.#conversation.outstanding === 0 && !this.#conversation.unsynced);
         this.#sawReady = true;
       } else if (type === B.rowDescription) {
+        this.#conversation.completed();
         if (this.#translation) exchangeInRowDescription(bytes, start, end, this.#translation.toClient);
       } else if (type === B.parameterDescription) {
         if (this.#translation) exchangeInTypeList(bytes, start, end, this.#translation.toClient);
