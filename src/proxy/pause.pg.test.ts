@@ -8,12 +8,11 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { describe, expect } from 'vitest';
 import { test } from '../../test/support/fixture.ts';
-import { type ProxyBed, rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
+import { cancel, type ProxyBed, rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
 import { until } from '../base/async.ts';
 import { RefusedError } from '../domain/errors.ts';
 import { ControlClient } from '../traffic/control-client.ts';
 import { openProxySwitch } from '../traffic/proxy-switch.ts';
-import { cancelRequest } from '../wire/frontend.ts';
 import type { ProxyState } from './control-types.ts';
 import type { Direction } from './options.ts';
 
@@ -23,17 +22,6 @@ const PAUSE = { reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 };
 async function isPending(work: Promise<unknown>): Promise<boolean> {
   const marker = Symbol('pending');
   return (await Promise.race([work, Promise.resolve(marker)])) === marker;
-}
-
-/** As psql does at Ctrl-C. */
-async function cancel(bed: ProxyBed, client: pg.Client): Promise<void> {
-  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
-  const secret = Buffer.alloc(4);
-  secret.writeInt32BE(secretKey);
-  const socket = net.connect(bed.proxy.port, '127.0.0.1');
-  socket.write(cancelRequest(processID, secret));
-  socket.resume();
-  await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
 
 async function sessionStates(bed: ProxyBed): Promise<string[]> {
