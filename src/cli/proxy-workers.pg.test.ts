@@ -9,9 +9,10 @@ import { expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { switchSides } from '../../test/support/proxy-bed.ts';
-import { until } from '../base/async.ts';
+import { until, withDeadline } from '../base/async.ts';
 import { ident, literal, sql } from '../postgres/sql.ts';
 import type { RunningProxy } from '../proxy/start-proxy.ts';
+import { installFile, missingFiles } from '../state/install.ts';
 import { openProxySwitch } from '../traffic/proxy-switch.ts';
 import { runProxy } from './proxy-runner.ts';
 
@@ -192,4 +193,37 @@ test('a worker that dies is replaced, on the side of the others and held while t
   expect(await held).toBe(15);
   expect(await Promise.all(arriving)).toEqual([15, 15, 15, 15]);
   await left.end();
+});
+
+test('a worker that starts long after a killed cutover does not inherit its hold', async ({
+  source,
+  target,
+}) => {
+  for (const file of await missingFiles(target.connection, 'target'))
+    await installFile(target.connection, file);
+  await target.exec(`INSERT INTO pgglide.migration
+      (name, phase, active_side, epoch, source_system_identifier, target_system_identifier)
+    VALUES ('${source.name}', 'new', 'source', 0, '1', '2')`);
+  await using proxy = await startWorkers(source, target);
+  await proxy.traffic.pause({ reason: 'cutover', leaseMs: 500, drainTimeoutMs: 5_000 });
+  await proxy.traffic.committing('target', 1);
+  await target.exec(`UPDATE pgglide.migration SET active_side = 'target', epoch = 1`);
+  // The tool is dead from here on: the row is asked, and later on the migration is completed.
+  const isOver = async () => {
+    const { activeSide, paused } = await proxy.traffic.observe();
+    return activeSide === 'target' && !paused ? true : undefined;
+  };
+  await until('traffic on the target', isOver, WAIT);
+  await target.exec('DROP SCHEMA pgglide CASCADE');
+  const killed = workerPids();
+  for (const pid of killed) process.kill(pid, 'SIGKILL');
+  const areNew = async () => {
+    const pids = workerPids();
+    return pids.length === 2 && !pids.some((pid) => killed.includes(pid)) ? true : undefined;
+  };
+  await until('new workers', areNew, WAIT);
+  const client = await withDeadline('being served', 20_000, proxy.connect());
+  expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  expect(await proxy.traffic.observe()).toMatchObject({ paused: false });
+  await client.end();
 });

@@ -1,5 +1,6 @@
 /** Holds, leases, draining, and who decides when the owner of a pause is gone. */
 
+import type { EventEmitter } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,12 +8,11 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { describe, expect } from 'vitest';
 import { test } from '../../test/support/fixture.ts';
-import { type ProxyBed, rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
+import { cancel, type ProxyBed, rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
 import { until } from '../base/async.ts';
 import { RefusedError } from '../domain/errors.ts';
 import { ControlClient } from '../traffic/control-client.ts';
 import { openProxySwitch } from '../traffic/proxy-switch.ts';
-import { cancelRequest } from '../wire/frontend.ts';
 import type { ProxyState } from './control-types.ts';
 import type { Direction } from './options.ts';
 
@@ -22,17 +22,6 @@ const PAUSE = { reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 };
 async function isPending(work: Promise<unknown>): Promise<boolean> {
   const marker = Symbol('pending');
   return (await Promise.race([work, Promise.resolve(marker)])) === marker;
-}
-
-/** As psql does at Ctrl-C. */
-async function cancel(bed: ProxyBed, client: pg.Client): Promise<void> {
-  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
-  const secret = Buffer.alloc(4);
-  secret.writeInt32BE(secretKey);
-  const socket = net.connect(bed.proxy.port, '127.0.0.1');
-  socket.write(cancelRequest(processID, secret));
-  socket.resume();
-  await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
 
 async function sessionStates(bed: ProxyBed): Promise<string[]> {
@@ -191,6 +180,36 @@ describe('a pause', () => {
     expect(await source.rows('SELECT a FROM t ORDER BY a')).toEqual([{ a: 1 }, { a: 2 }]);
     expect((await bed.traffic.pause({ ...PAUSE, drainTimeoutMs: 1_000 })).obstacles).toEqual([]);
     await bed.traffic.resume('source', 0);
+    await client.end();
+  });
+
+  test('drains a session whose query was passed over after an error, and knows its statements', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const connection = rawConnection(client);
+    (client as unknown as { connection: EventEmitter }).connection.removeAllListeners('errorMessage');
+    connection.parse({ text: 'SELECT 1/0' });
+    connection.bind({});
+    connection.execute({});
+    connection.query('SELECT 2');
+    connection.sync();
+    connection.parse({ name: 'kept', text: 'SELECT 3 AS v' });
+    connection.sync();
+    await new Promise<void>((resolve) =>
+      connection.once('readyForQuery', () => connection.once('readyForQuery', resolve)),
+    );
+    await bed.switchSides();
+    const row = new Promise<unknown>((resolve) =>
+      connection.once('dataRow', ({ fields }) => resolve(fields)),
+    );
+    connection.bind({ statement: 'kept' });
+    connection.execute({});
+    connection.sync();
+    await ready(connection);
+    expect(String(await row)).toBe('3');
     await client.end();
   });
 

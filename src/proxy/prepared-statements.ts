@@ -9,6 +9,7 @@ import { stringEnd } from '../wire/bytes.ts';
 const MAX_KEPT_BYTES = 65_536;
 const SYNC_POINT = 0;
 const UNNAMED = 1;
+const QUERY_POINT = 2;
 const utf8Bytes = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
 
 interface Parsed {
@@ -27,7 +28,7 @@ interface Closed {
   readonly closes: string | undefined;
 }
 
-type Pending = typeof SYNC_POINT | typeof UNNAMED | Parsed | Closed;
+type Pending = typeof SYNC_POINT | typeof QUERY_POINT | typeof UNNAMED | Parsed | Closed;
 
 const isClosed = (pending: Pending): pending is Closed => typeof pending === 'object' && 'closes' in pending;
 
@@ -37,6 +38,8 @@ export class PreparedStatements {
   /** Another number after every change of `named`. */
   version = 0;
   #pending: Pending[] = [];
+  /** The server passes over everything up to the next Sync, Query and FunctionCall included. */
+  #isPassedOver = false;
   #unnamed: Buffer = Buffer.alloc(0);
   #unnamedBytes = 0;
 
@@ -91,13 +94,21 @@ export class PreparedStatements {
 
   querySent(): void {
     this.#unnamedBytes = 0;
-    this.#pending.push(SYNC_POINT);
+    this.#pending.push(QUERY_POINT);
+  }
+
+  functionCallSent(): void {
+    this.#pending.push(QUERY_POINT);
+  }
+
+  passedOver(): void {
+    this.#isPassedOver = true;
   }
 
   /** `encoding`: the session's client_encoding, as the server has announced it by now. */
   parseConfirmed(encoding: string): void {
     const [first] = this.#pending;
-    if (first === undefined || first === SYNC_POINT || isClosed(first)) return;
+    if (first === undefined || first === SYNC_POINT || first === QUERY_POINT || isClosed(first)) return;
     this.#pending.shift();
     if (first === UNNAMED) return;
     this.named.set(first.name, { definition: first.definition, encoding });
@@ -109,11 +120,12 @@ export class PreparedStatements {
    * passed over a Sync, as it does while it takes the data of a COPY.
    */
   ready(isLast: boolean): void {
-    if (isLast) {
-      this.#pending.length = 0;
-      return;
-    }
-    while (this.#pending.length > 0 && this.#pending.shift() !== SYNC_POINT);
+    if (isLast) this.#pending.length = 0;
+    const isAnswered = (pending: Pending) =>
+      pending === SYNC_POINT || (pending === QUERY_POINT && !this.#isPassedOver);
+    const point = this.#pending.findIndex(isAnswered);
+    this.#pending.splice(0, point < 0 ? this.#pending.length : point + 1);
+    this.#isPassedOver = false;
   }
 
   /**

@@ -56,7 +56,9 @@ export class ServerConnection {
   #receiver: Receiver = this.#keeper;
   #closed = false;
   #asks = 0;
-  #lastAsk: Promise<unknown> = Promise.resolve();
+  #lastAsk: Promise<void> = Promise.resolve();
+  /** A session's server has not answered us in time: its answer is still ours. */
+  #isLate = false;
   #giveUp: ((error: Error) => void) | undefined;
   /** The question for a session's holdings is prepared here. */
   knowsQuestion = false;
@@ -140,7 +142,8 @@ export class ServerConnection {
   /**
    * Sends messages of ours that end in `points` Sync or Query messages, and collects the answer to each; one such
    * exchange after the other. `aside` gets what the server says of itself meanwhile (notifications, changed
-   * parameters), as whole messages; without it whoever is attached. A connection that does not answer in time is cut.
+   * parameters), as whole messages; without it whoever is attached. A connection that does not answer in time is cut,
+   * but not a session's own: isAsking stays true until its answer has come, and nobody else may speak to it.
    */
   async ask(
     messages: Buffer,
@@ -148,14 +151,19 @@ export class ServerConnection {
     timeoutMs: number,
     aside?: (message: Buffer) => void,
   ): Promise<Answer[]> {
+    if (this.#isLate) throw new Error('The server still owes the answer to a former question');
     this.#asks += 1;
-    const exchange = this.#lastAsk.then(() => this.#exchange(messages, points, timeoutMs, aside));
-    this.#lastAsk = exchange.catch(() => undefined);
-    try {
-      return await exchange;
-    } finally {
-      this.#asks -= 1;
-    }
+    return await new Promise<Answer[]>((resolve, reject) => {
+      const run = async () => {
+        const outcome = await this.#exchange(messages, points, timeoutMs, aside, reject).then(
+          (answers) => () => resolve(answers),
+          (error: unknown) => () => reject(error),
+        );
+        this.#asks -= 1;
+        outcome();
+      };
+      this.#lastAsk = this.#lastAsk.then(run);
+    });
   }
 
   /** The rows of one query. @throws with the server's words when it refuses */
@@ -170,6 +178,7 @@ export class ServerConnection {
     points: number,
     timeoutMs: number,
     aside: ((message: Buffer) => void) | undefined,
+    tellLate: (error: Error) => void,
   ): Promise<Answer[]> {
     const tell = aside ?? ((message: Buffer) => this.#owner.data(message));
     const reader = new MessageReader(16 << 20);
@@ -189,7 +198,12 @@ export class ServerConnection {
     };
     try {
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`No answer within ${timeoutMs} ms`)), timeoutMs);
+        const timer = setTimeout(() => {
+          const late = new Error(`No answer within ${timeoutMs} ms`);
+          if (this.#owner === this.#keeper) return reject(late);
+          this.#isLate = true;
+          tellLate(late);
+        }, timeoutMs);
         const settle = (error?: Error) => {
           clearTimeout(timer);
           if (error === undefined) resolve();
@@ -219,6 +233,7 @@ export class ServerConnection {
       throw error;
     } finally {
       this.#giveUp = undefined;
+      this.#isLate = false;
       this.#receiver = this.#owner;
       if (this.#closed) this.#owner.closed();
     }

@@ -63,13 +63,10 @@ function isHarmless(statement: string): boolean {
   if (first === 'set') return /^set\s+(local|transaction)\b/.test(statement);
   if (!HARMLESS_STATEMENTS.has(first)) return false;
   // SELECT ... INTO [TEMPORARY] makes a table.
-  if (
-    (first === 'select' || first === 'with') &&
-    /\binto\b/.test(statement) &&
-    !/\binsert\s+into\b/.test(statement)
-  ) {
+  if (/^(select|with|explain)$/.test(first) && /(?<!\b(?:insert|merge)\s+)\binto\b/.test(statement))
     return false;
-  }
+  // ANALYZE executes what is explained, which may be CREATE TABLE ... AS, EXECUTE or DECLARE.
+  if (first === 'explain' && /\b(analy[sz]e|create|execute|declare)\b/.test(statement)) return false;
   if (/\bprepared?\b|\btransaction\s*'/.test(statement)) return false;
   for (const [, before = '', schema = '', name = ''] of statement.matchAll(BEFORE_PARENTHESIS)) {
     if (NAMED_BY.has(before)) continue;

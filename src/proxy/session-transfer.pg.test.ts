@@ -7,7 +7,13 @@ import postgres from 'postgres';
 import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
-import { type RawConnection, rawConnection, ready, startProxyBed } from '../../test/support/proxy-bed.ts';
+import {
+  cancel,
+  type RawConnection,
+  rawConnection,
+  ready,
+  startProxyBed,
+} from '../../test/support/proxy-bed.ts';
 import { until } from '../base/async.ts';
 import { ident, sql, trusted } from '../postgres/sql.ts';
 import { ControlClient } from '../traffic/control-client.ts';
@@ -428,6 +434,44 @@ describe('a session that is moved', () => {
     await bed.traffic.resume('target', 1);
     await ended;
     expect(errors[0]).toMatchObject({ code: '57P01', message: expect.stringContaining('administrator') });
+    await client.end();
+  });
+
+  test('keeps its connection when its server stands still while we ask', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const { processID } = client as unknown as { processID: number };
+    process.kill(processID, 'SIGSTOP');
+    let answer: Promise<unknown>;
+    try {
+      // Longer than any question of ours may take.
+      expect((await bed.traffic.prepare('target')).failures).toEqual([expect.stringContaining('No answer')]);
+      answer = client.query("SET work_mem = '6MB'").then(() => client.query('SHOW work_mem'));
+    } finally {
+      process.kill(processID, 'SIGCONT');
+    }
+    expect(await answer).toMatchObject({ rows: [{ work_mem: '6MB' }] });
+    await bed.switchSides();
+    expect((await client.query('SHOW work_mem')).rows).toEqual([{ work_mem: '6MB' }]);
+    await client.end();
+  });
+
+  test('is prepared also while its client sends nothing but cancel requests', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    let isOver = false;
+    const storm = (async () => {
+      while (!isOver) await cancel(bed, client);
+    })();
+    const failures: string[] = [];
+    for (let turn = 0; turn < 8; turn++) {
+      // What was known of it is known no longer.
+      await client.query(`SET work_mem = '${64 + turn}kB'`).catch(() => undefined);
+      failures.push(...(await bed.traffic.prepare('target')).failures);
+    }
+    isOver = true;
+    await storm;
+    expect(failures).toEqual([]);
     await client.end();
   });
 

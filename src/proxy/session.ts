@@ -59,6 +59,7 @@ const MAX_STATEMENT_BYTES = 16 << 20;
 const MAX_DESCRIPTION_BYTES = 1 << 20;
 const QUERY_CHARACTERS = 200;
 const ASK_TIMEOUT_MS = 5_000;
+const QUERY_CANCELED = '57014';
 
 export class Session {
   readonly id: number;
@@ -203,15 +204,22 @@ export class Session {
     return this.#isHeld;
   }
 
-  /**
-   * A cancel request for a request that waits here: answered as the server would, and never sent to it.
-   * @returns false when there is none: then it is the server's
-   */
-  cancelHeld(): boolean {
-    const isWaiting = this.#isHeld && this.#stopped && this.isIdle && this.#clientRest !== undefined;
+  /** A cancel request of the client's, which is for what the server does for it, and not for what we ask. */
+  async cancel(timeoutMs: number): Promise<void> {
+    if (this.#cancelWaiting() || this.#asides > 0) return;
+    await this.#server?.cancel(timeoutMs);
+  }
+
+  /** For a request that waits here: answered as the server would, and never sent to it. */
+  #cancelWaiting(): boolean {
+    const isWaiting = this.#stopped && this.isIdle && this.#clientRest !== undefined;
     if (!isWaiting) return false;
     this.client.socket.write(
-      errorResponse({ severity: 'ERROR', code: '57014', message: 'canceling statement due to user request' }),
+      errorResponse({
+        severity: 'ERROR',
+        code: QUERY_CANCELED,
+        message: 'canceling statement due to user request',
+      }),
     );
     this.#isDiscarding = true;
     this.#isPointSeen = false;
@@ -290,9 +298,17 @@ export class Session {
     try {
       return await work(server);
     } finally {
-      this.#asides -= 1;
-      if (this.#asides === 0 && !this.#isHeld) this.release();
+      // Given up is not answered: until then what the server says is not for the client.
+      if (server.isAsking) void server.untilQuiet().then(() => this.#asideEnded(server));
+      else this.#asideEnded(server);
     }
+  }
+
+  #asideEnded(server: ServerConnection): void {
+    // It has moved meanwhile: nobody waits for that one any more.
+    if (server !== this.#server) return;
+    this.#asides -= 1;
+    if (this.#asides === 0 && !this.#isHeld) this.release();
   }
 
   /** The last answer of holdings(); undefined when something has passed since that may have changed it. */
@@ -307,8 +323,13 @@ export class Session {
 
   async #askHoldings(server: ServerConnection, timeoutMs: number): Promise<Holdings> {
     const question = askHoldings(this.customSettings.names);
-    const ask = async (messages: Buffer) =>
+    const askOnce = async (messages: Buffer) =>
       (await server.ask(messages, 1, timeoutMs, (message) => this.#passOn(message)))[0];
+    // A cancel of the client's that was on its way already has hit us.
+    const ask = async (messages: Buffer) => {
+      const answer = await askOnce(messages);
+      return answer?.error?.code === QUERY_CANCELED ? await askOnce(messages) : answer;
+    };
     if (server.knowsQuestion) {
       const answer = await ask(question);
       // DISCARD ALL and DEALLOCATE ALL take our statement away too.
@@ -346,6 +367,7 @@ export class Session {
     this.#isErrorKeptBack = false;
     this.#serverSlow = false;
     this.#serverLost = false;
+    this.#asides = 0;
     this.standby = undefined;
     this.#holdings = undefined;
     this.#unnamedIsMissing = this.statements.unnamed !== undefined;
@@ -373,13 +395,13 @@ export class Session {
       applicationName: this.#announced.get('application_name') ?? '',
       clientAddress: client.socket.remoteAddress ?? '',
       backendPid: this.#server?.pid,
-      state: this.#state(),
+      state: this.state,
       obstacle: this.obstacle,
       query: this.#lastQuery === '' ? undefined : this.#lastQuery,
     };
   }
 
-  #state(): SessionSummary['state'] {
+  get state(): SessionSummary['state'] {
     if (this.isStarting) return 'starting';
     if (this.isIdle) return this.#isHeld ? 'held' : 'idle';
     if (this.#conversation.copyingIn) return 'copying';
@@ -452,7 +474,7 @@ export class Session {
           return PASS;
         case F.functionCall:
           this.requests += 1;
-          this.statements.syncPointSent();
+          this.statements.functionCallSent();
           this.#holdings = undefined;
           return PASS;
         case F.parse:
@@ -620,15 +642,27 @@ export class Session {
         case B.parameterStatus:
           if (bodyBytes > MAX_CAPTURED_BYTES) throw new ProtocolError('ParameterStatus of that size');
           return CAPTURE;
+        case B.bindComplete:
+        case B.noData:
+        case B.commandComplete:
+        case B.emptyQueryResponse:
+        case B.portalSuspended:
+          this.#conversation.completed();
+          return PASS;
         case B.rowDescription:
         case B.parameterDescription:
-          if (this.#translation === undefined) return PASS;
+          if (this.#translation === undefined) {
+            if (type === B.rowDescription) this.#conversation.completed();
+            return PASS;
+          }
           if (bodyBytes > MAX_DESCRIPTION_BYTES) throw new ProtocolError('A description of that size');
           return WHOLE;
         case B.parseComplete:
+          this.#conversation.completed();
           this.statements.parseConfirmed(this.#announced.get('client_encoding') ?? UTF8);
           return PASS;
         case B.closeComplete:
+          this.#conversation.completed();
           this.statements.closeConfirmed();
           return PASS;
         case B.errorResponse:
@@ -637,10 +671,10 @@ export class Session {
             this.#isErrorKeptBack = true;
             return STOP;
           }
-          this.#conversation.received(type);
+          if (this.#conversation.failed()) this.statements.passedOver();
           return PASS;
         case B.copyInResponse:
-          this.#conversation.received(type);
+          this.#conversation.copyBegan();
           return PASS;
         default:
           return PASS;
@@ -652,6 +686,7 @@ export class Session {
         this.statements.ready(this.#conversation.outstanding === 0 && !this.#conversation.unsynced);
         this.#sawReady = true;
       } else if (type === B.rowDescription) {
+        this.#conversation.completed();
         if (this.#translation) exchangeInRowDescription(bytes, start, end, this.#translation.toClient);
       } else if (type === B.parameterDescription) {
         if (this.#translation) exchangeInTypeList(bytes, start, end, this.#translation.toClient);

@@ -177,8 +177,7 @@ class Clients implements Serving {
 
   async cancel({ pid, secret }: CancelKey): Promise<boolean> {
     const session = this.#cancelKeys.get(cancelKey(pid, secret));
-    if (session?.cancelHeld()) return true;
-    await session?.server?.cancel(CANCEL_TIMEOUT_MS).catch(() => undefined);
+    await session?.cancel(CANCEL_TIMEOUT_MS).catch(() => undefined);
     return session !== undefined;
   }
 

@@ -216,8 +216,8 @@ export class Traffic {
 
   state(listen: string): Api.ProxyState {
     const sessions = [...this.sessions];
-    const count = (...states: Api.SessionSummary['state'][]) =>
-      sessions.filter((session) => states.includes(session.summary().state)).length;
+    const counts = countStates(sessions);
+    const count = (...states: State[]) => states.reduce((sum, state) => sum + (counts.get(state) ?? 0), 0);
     const requests = sessions.reduce((sum, session) => sum + session.requests, this.totals.endedRequests);
     const ready = this.#readyStandbys();
     return {
@@ -274,8 +274,8 @@ export class Traffic {
       while (left.length > 0) {
         if (pace.isOver) return left.length + busy.length;
         const some = left.splice(0, pace.width(left.length));
-        const idle = some.filter((session) => session.isIdle);
-        busy.push(...some.filter((session) => !idle.includes(session)));
+        const [idle, others] = divide(some, (session) => session.isIdle);
+        busy.push(...others);
         await Promise.all(idle.map(prepare));
         pace.done(idle.length);
       }
@@ -422,13 +422,9 @@ export class Traffic {
   /** Sessions whose requests wait first, in the order of their waiting; then the idle ones; those that need a new connection meanwhile. */
   async #releaseAll(side: Side): Promise<void> {
     const all = [...this.sessions];
-    const ready = all.filter((session) => this.#mover.isReady(session, side));
+    const [ready, unready] = divide(all, (session) => this.#mover.isReady(session, side));
     const slow: Promise<unknown>[] = [
-      inParallel(
-        all.filter((session) => !ready.includes(session)),
-        MOVE_WIDTH,
-        (session) => this.#moveSlowly(session, side),
-      ),
+      inParallel(unready, MOVE_WIDTH, (session) => this.#moveSlowly(session, side)),
     ];
     // Its standby may have been lost while others had their turn.
     const move = (session: Session) => {
@@ -532,6 +528,22 @@ export class Traffic {
       session.end(CANNOT_TELL);
     }
   }
+}
+
+type State = Api.SessionSummary['state'];
+
+function countStates(sessions: readonly Session[]): ReadonlyMap<State, number> {
+  const counts = new Map<State, number>();
+  for (const { state } of sessions) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return counts;
+}
+
+/** In one pass: there may be ten thousand sessions, and all of them wait. */
+function divide<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  const first: T[] = [];
+  const others: T[] = [];
+  for (const item of items) (isFirst(item) ? first : others).push(item);
+  return [first, others];
 }
 
 type Refusal = Omit<ServerErrorFields, 'severity'>;

@@ -35,6 +35,8 @@ interface Held {
 }
 
 const REPLACE_AFTER_MS = 200;
+/** A new worker must have been told of the commit point by the time its hold ends. */
+const SHORTEST_LEASE_MS = 1_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 
 export class WorkerPool implements Controlled {
@@ -184,9 +186,10 @@ export class WorkerPool implements Controlled {
     const given = new Set<string>();
     for (let version = -1; version !== this.#version; ) {
       version = this.#version;
+      await this.#forgetEnded();
       for (const [owner, held] of this.#holds) {
         given.add(owner);
-        const leaseMs = Math.max(1, Math.round(held.endsAtMs - performance.now()));
+        const leaseMs = Math.max(SHORTEST_LEASE_MS, Math.round(held.endsAtMs - performance.now()));
         await channel.call('pause', { ...held.pause, leaseMs, drainTimeoutMs: 0 });
         if (held.committing !== undefined) await channel.call('committing', held.committing);
       }
@@ -201,6 +204,20 @@ export class WorkerPool implements Controlled {
       if (own.activeSide === undefined || (side !== own.activeSide && epoch > own.epoch)) {
         await channel.call('resume', { owner: 'the proxy itself', side, epoch, isGivenUp: true });
       }
+    }
+  }
+
+  /**
+   * No command says that a lease has ended. Such a hold lives on only while a worker has it, which then asks for the row:
+   * one that everybody has let go of would hold a new worker's clients for good.
+   */
+  async #forgetEnded(): Promise<void> {
+    const isOver = ({ endsAtMs }: Held) => endsAtMs <= performance.now();
+    if (![...this.#holds.values()].some(isOver)) return;
+    const states = await this.#all<Api.ProxyState>('state').catch(() => []);
+    const owners = new Set(states.flatMap(({ holds }) => holds.map(({ owner }) => owner)));
+    for (const [owner, held] of this.#holds) {
+      if (isOver(held) && !owners.has(owner)) this.#holds.delete(owner);
     }
   }
 

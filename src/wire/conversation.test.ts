@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { Conversation } from './conversation.ts';
-import { B, F } from './message-type.ts';
+import { F } from './message-type.ts';
 
 const STATUS = { I: 0x49, T: 0x54, E: 0x45 } as const;
 
-/** Capital words are what the client sends; Z? the server's ReadyForQuery, G its CopyInResponse, ! its error. */
+/** Capital words are what the client sends; Z? the server's ReadyForQuery, G its CopyInResponse, ! its error, ok its last word about a message. */
 function following(story: string): Conversation {
   const conversation = new Conversation();
   const sent: Record<string, number> = {
@@ -21,8 +21,9 @@ function following(story: string): Conversation {
   for (const word of story.split(' ').filter((part) => part !== '')) {
     const type = sent[word];
     if (type !== undefined) conversation.sent(type);
-    else if (word === 'G') conversation.received(B.copyInResponse);
-    else if (word === '!') conversation.received(B.errorResponse);
+    else if (word === 'G') conversation.copyBegan();
+    else if (word === '!') conversation.failed();
+    else if (word === 'ok') conversation.completed();
     else conversation.ready(STATUS[word.slice(1) as keyof typeof STATUS]);
   }
   return conversation;
@@ -66,6 +67,17 @@ describe('a conversation', () => {
     ['Parse Bind Execute Flush G Data Done Sync ZI', true],
     ['Parse Bind Execute Sync G Data ! Done Sync ZI', true],
     ['Parse Bind Execute Sync G Sync Data Fail Sync ! ZI', true],
+    ['Parse Bind Execute Query Sync ok ok ! ZI', true],
+    ['Parse Bind Execute Query ok ok ! Sync ZI', true],
+    ['Parse Bind Execute ok ok ! Query', false],
+    ['Parse Bind Execute ok ok ! Query Query Sync ZI', true],
+    ['Parse Bind Execute Query Sync ok ok ok ! ZI', false],
+    ['Parse Bind Execute Query Sync ok ok ok ! ZI ZI', true],
+    ['Parse ! Query Sync ZI Query', false],
+    ['Parse ! Query Sync ZI Query ZI', true],
+    ['Parse Sync Parse Query Sync ! ZI ok ZI', false],
+    ['Parse Sync Parse Query Sync ! ZI ok ZI ZI', true],
+    ['Parse Query Sync Parse Query Sync ! ZI ! ZI', true],
   ])('after "%s" is idle: %s', (story, isIdle) => {
     expect(following(story).isIdle).toBe(isIdle);
   });

@@ -4,9 +4,17 @@
  * @see https://www.postgresql.org/docs/current/protocol-flow.html
  */
 
-import { B, F, IDLE } from './message-type.ts';
+import { F, IDLE } from './message-type.ts';
+
+/** What ReadyForQuery answers. A positive number beside them is a run of that many messages of the extended protocol. */
+const QUERY_POINT = -1;
+const SYNC_POINT = -2;
 
 export class Conversation {
+  /** Points and runs that the server has still to work off, in its order. */
+  readonly #owed: number[] = [];
+  /** After an error in the extended protocol the server passes over everything up to the next Sync. */
+  #isPassedOver = false;
   /** Query, Sync and FunctionCall messages that the server has not answered with ReadyForQuery. */
   outstanding = 0;
   /** Messages of the extended protocol were sent and no Sync followed yet. */
@@ -40,7 +48,9 @@ export class Conversation {
     switch (type) {
       case F.query:
       case F.functionCall:
+        if (this.#isPassedOver) return;
         this.outstanding += 1;
+        this.#owed.push(QUERY_POINT);
         this.#queryEndsUnsynced = this.unsynced;
         this.#lastPointIsSync = false;
         return;
@@ -48,6 +58,8 @@ export class Conversation {
         // The server ignores Sync while it takes COPY data.
         if (this.copyingIn) return;
         this.outstanding += 1;
+        this.#owed.push(SYNC_POINT);
+        this.#isPassedOver = false;
         this.unsynced = false;
         this.#lastPointIsSync = true;
         this.#syncsSinceExecute += 1;
@@ -55,11 +67,15 @@ export class Conversation {
       case F.execute:
         this.#syncsSinceExecute = 0;
         this.#sentUnsynced();
+        this.#owesOneMore();
         return;
       case F.parse:
       case F.bind:
       case F.describe:
       case F.close:
+        this.#sentUnsynced();
+        this.#owesOneMore();
+        return;
       case F.flush:
         this.#sentUnsynced();
         return;
@@ -80,28 +96,71 @@ export class Conversation {
     this.#queryEndsUnsynced = false;
   }
 
-  received(type: number): void {
-    if (type === B.copyInResponse) {
-      if (this.#ignoredInEarlyCopy !== undefined) {
-        this.outstanding = Math.max(0, this.outstanding - this.#ignoredInEarlyCopy);
-        this.#ignoredInEarlyCopy = undefined;
-        return;
-      }
-      this.copyingIn = true;
-      if (!this.#lastPointIsSync && this.outstanding > 0) return;
-      // Started by Execute: a Sync that is already under way will be ignored, another follows the data.
-      if (this.outstanding > 0) this.outstanding -= 1;
-      this.unsynced = true;
-    } else if (type === B.errorResponse) {
-      this.copyingIn = false;
+  #owesOneMore(): void {
+    if (this.#isPassedOver) return;
+    const last = this.#owed.length - 1;
+    const run = this.#owed[last] ?? 0;
+    if (run > 0) this.#owed[last] = run + 1;
+    else this.#owed.push(1);
+  }
+
+  /** The last word about one message of the extended protocol. */
+  completed(): void {
+    const run = this.#owed[0] ?? 0;
+    if (run === 1) this.#owed.shift();
+    else if (run > 1) this.#owed[0] = run - 1;
+  }
+
+  /** Nothing of the failed run, and no Query behind it, is answered. */
+  #passOver(): void {
+    while (this.#owed.length > 0 && this.#owed[0] !== SYNC_POINT) {
+      if (this.#owed.shift() === QUERY_POINT) this.outstanding -= 1;
+    }
+    this.#isPassedOver = this.#owed.length === 0;
+    if (!this.#isPassedOver) this.#queryEndsUnsynced = false;
+  }
+
+  /** Sync messages that the server ignores. */
+  #forgetSyncs(count: number): void {
+    for (let left = count; left > 0; left--) {
+      const at = this.#owed.indexOf(SYNC_POINT);
+      if (at >= 0) this.#owed.splice(at, 1);
     }
   }
 
+  /** A CopyInResponse. */
+  copyBegan(): void {
+    if (this.#ignoredInEarlyCopy !== undefined) {
+      this.outstanding = Math.max(0, this.outstanding - this.#ignoredInEarlyCopy);
+      this.#forgetSyncs(this.#ignoredInEarlyCopy);
+      this.#ignoredInEarlyCopy = undefined;
+      return;
+    }
+    this.copyingIn = true;
+    if (!this.#lastPointIsSync && this.outstanding > 0) return;
+    // Started by Execute: a Sync that is already under way will be ignored, another follows the data.
+    if (this.outstanding > 0) this.outstanding -= 1;
+    this.#forgetSyncs(1);
+    this.unsynced = true;
+  }
+
+  /** An ErrorResponse. @returns whether the server now passes over what follows, up to the next Sync */
+  failed(): boolean {
+    this.copyingIn = false;
+    if ((this.#owed[0] ?? 0) <= 0) return false;
+    this.#passOver();
+    return true;
+  }
+
   ready(status: number): void {
+    while (this.#owed.length > 0 && (this.#owed.shift() ?? 0) > 0);
     if (this.outstanding > 0) this.outstanding -= 1;
     if (this.outstanding === 0 && this.#queryEndsUnsynced) this.unsynced = false;
     this.transactionStatus = status;
     this.copyingIn = false;
     this.#ignoredInEarlyCopy = undefined;
+    if (this.outstanding > 0 || this.unsynced) return;
+    this.#owed.length = 0;
+    this.#isPassedOver = false;
   }
 }

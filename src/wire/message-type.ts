@@ -23,7 +23,12 @@ export const F = {
 export const B = {
   authentication: code('R'),
   backendKeyData: code('K'),
+  bindComplete: code('2'),
   closeComplete: code('3'),
+  commandComplete: code('C'),
+  emptyQueryResponse: code('I'),
+  noData: code('n'),
+  portalSuspended: code('s'),
   copyBothResponse: code('W'),
   copyInResponse: code('G'),
   dataRow: code('D'),

@@ -1,6 +1,7 @@
 /** A proxy before a test's two databases, with a role that has the same SCRAM verifier on both. */
 
 import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -10,6 +11,7 @@ import type { ProxyOptions } from '../../src/proxy/options.ts';
 import { type RunningProxy, startProxy } from '../../src/proxy/start-proxy.ts';
 import { openProxySwitch } from '../../src/traffic/proxy-switch.ts';
 import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
+import { cancelRequest } from '../../src/wire/frontend.ts';
 import type { Database } from './database.ts';
 
 export interface ProxyBed extends AsyncDisposable {
@@ -109,6 +111,17 @@ export async function switchSides(traffic: TrafficSwitch) {
   if (!paused.drained) throw new Error(JSON.stringify(paused.obstacles));
   await traffic.committing(to, epoch + 1);
   return await traffic.resume(to, epoch + 1);
+}
+
+/** As psql does at Ctrl-C. */
+export async function cancel(bed: ProxyBed, client: pg.Client): Promise<void> {
+  const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
+  const secret = Buffer.alloc(4);
+  secret.writeInt32BE(secretKey);
+  const socket = net.connect(bed.proxy.port, '127.0.0.1');
+  socket.write(cancelRequest(processID, secret));
+  socket.resume();
+  await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
 
 /** Messages one by one, as no driver sends them. */
