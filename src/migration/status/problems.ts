@@ -4,10 +4,11 @@ import { type LaneNames, otherSide, type Side } from '../../domain/names.ts';
 import { isNearLimit, walLimitBytes } from '../../domain/wal-budget.ts';
 import { formatBytes } from '../../observers/quantity.ts';
 import { glanceAtApply } from '../../postgres/apply-stop.ts';
+import { tableStates } from '../../postgres/linked-tables.ts';
 import type { SlotState } from '../../postgres/replication-slot.ts';
 import type { MigrationRow } from '../../state/migration-row.ts';
 import type { Session } from '../session.ts';
-import type { DatabaseState, LaneState } from './database-state.ts';
+import { type DatabaseState, inAll, type LaneState } from './database-state.ts';
 
 export async function problems(
   row: MigrationRow | undefined,
@@ -21,7 +22,22 @@ export async function problems(
       (await laneProblems(database, row, lane)).map((problem) => database.session.prefix + problem),
     ),
   );
-  return [...interrupted, ...(await Promise.all(ofLanes)).flat(), ...joining(databases)];
+  const unfinished = row?.phase === 'switched' ? await inAll(databases, unfinishedTables) : [];
+  return [...interrupted, ...(await Promise.all(ofLanes)).flat(), ...unfinished, ...joining(databases)];
+}
+
+/** The slot of each keeps WAL of its own on the target until it is through. */
+async function unfinishedTables({ session, lanes }: DatabaseState): Promise<string[]> {
+  const states = await tableStates(
+    session.source,
+    lanes.map(({ names }) => names.subscription),
+  );
+  return [...states]
+    .filter(([, state]) => state !== 'r')
+    .map(
+      ([table]) =>
+        `${session.prefix}${table} is not on the source yet, and a slot of its own keeps WAL on the target: pgglide sync takes it in, or tells what keeps it out`,
+    );
 }
 
 function joining(databases: readonly DatabaseState[]): string[] {
