@@ -26,7 +26,7 @@ export interface SchemaChange {
 }
 
 export const SCHEMA_CHANGE_HINT =
-  'New tables and partitions of the source: pgglide sync adds them. Else make the same change on the other side, then run pgglide verify: it records that they agree again.';
+  'New tables and partitions of the source, while it is the active side: pgglide sync adds them. Else make the same change on the other side, then run pgglide verify: it records that they agree again.';
 
 export const schemaChangeText = ({ side, changes, statements, statementCount }: SchemaChange): string => {
   const more = statementCount - statements.length;

@@ -3,6 +3,7 @@
 import { PrerequisiteError } from '../domain/errors.ts';
 import { followTables, type Renaming } from '../domain/follow-tables.ts';
 import { linkFrom, otherSide, qualified } from '../domain/names.ts';
+import type { Phase } from '../domain/phase.ts';
 import type { Plan, PlannedTable } from '../domain/plan.ts';
 import { isLinked, type LinkedTables, linkedTables } from '../postgres/linked-tables.ts';
 import { locateTables } from '../postgres/locate-tables.ts';
@@ -11,6 +12,9 @@ import { planMigration } from '../schema/plan-migration.ts';
 import { renameTables } from '../state/copy-progress.ts';
 import { savePlan } from '../state/migration-row.ts';
 import type { Session } from './session.ts';
+
+/** In these the link carries every table of the plan that was not made anew. */
+const FOLLOWS: ReadonlySet<Phase> = new Set(['following', 'switched']);
 
 export interface PlanNow {
   /** The same tables, as they are now. */
@@ -30,7 +34,7 @@ export interface PlanNow {
  */
 export async function planNow(session: Session, plan: Plan): Promise<PlanNow> {
   const { source, target, migration, settings } = session;
-  const activeSide = (await session.row())?.activeSide ?? 'source';
+  const { activeSide, phase } = (await session.row()) ?? { activeSide: 'source', phase: 'new' };
   const known = (side: 'source' | 'target') =>
     plan.tables.map((table) => ({ ...table, oid: table.oids?.[side] }));
   const [now, onSource, onTarget, link, publishedByAny, excluded] = await Promise.all([
@@ -48,7 +52,7 @@ export async function planNow(session: Session, plan: Plan): Promise<PlanNow> {
   ]);
   const followed = followTables(plan.tables, { source: onSource, target: onTarget }, now.tables);
   const isOurs = (table: PlannedTable) =>
-    !link.isSubscribed || !excluded.has(qualified(table)) || isLinked(link, table);
+    !FOLLOWS.has(phase) || !excluded.has(qualified(table)) || isLinked(link, table);
   const names = new Set(followed.tables.map(qualified));
   assertNoneRenamed(
     followed.torn.map(

@@ -52,9 +52,13 @@ export async function presentObjects(
 }
 
 /** qualified() names of what the scope leaves out by name. */
-export async function excludedTables(connection: Connection, scope: Scope): Promise<Set<string>> {
-  const rows = await connection.query<TableName>(sql`
+export const excludedTables = async (connection: Connection, scope: Scope): Promise<Set<string>> =>
+  new Set((await excludedNames(connection, scope)).map(qualified));
+
+/** With their partitions, and the sequences that their columns own. */
+export async function excludedNames(connection: Connection, scope: Scope): Promise<TableName[]> {
+  if ((scope.exclude ?? []).length === 0) return [];
+  return connection.query<TableName>(sql`
     SELECT n.nspname AS schema, c.relname AS name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid IN (${excludedRelations(scope)})`);
-  return new Set(rows.map(qualified));
 }

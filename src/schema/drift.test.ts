@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type BothClasses, newDifferences } from './drift.ts';
+import { type BothClasses, newDifferences, withoutLeftOut } from './drift.ts';
 
 const policies = (record: BothClasses, now: BothClasses) =>
   newDifferences('policies', record, now, { acrossVersions: true });
@@ -26,4 +26,17 @@ test('a difference that was there, and is mended on one side, is none', () => {
 test('each difference is told once', () => {
   const then = both('("t"."a" > 1)', '"a" > 1');
   expect(policies(then, both('("t"."a" > 2)', '"a" > 1'))).toHaveLength(1);
+});
+
+test('what the scope leaves out since has not been dropped', () => {
+  const dropped = (object: string) => ({ class: 'any', object, change: 'dropped' as const });
+  const of = [
+    '"public"."t"',
+    '"public"."t"."id"',
+    'column "public"."t"."id"',
+    'constraint "k" on "public"."t"',
+  ];
+  const others = ['"public"."t2"', '"other"."t"', 'table "public"."t2"', '"public"."v"."t"'];
+  const kept = withoutLeftOut([...of, ...others].map(dropped), [{ schema: 'public', name: 't' }]);
+  expect(kept.map(({ object }) => object)).toEqual(others);
 });

@@ -1,6 +1,6 @@
 /** What has changed since both sides were last found to agree, class by class. Pure. */
 
-import type { Side } from '../domain/names.ts';
+import type { Side, TableName } from '../domain/names.ts';
 import { compareClass, type SchemaDifference } from './fingerprint/compare-schemas.ts';
 import type { ObjectsOfClass } from './fingerprint/schema-fingerprint.ts';
 
@@ -9,6 +9,22 @@ export type BothClasses = Readonly<Record<Side, ObjectsOfClass>>;
 /** Changes of one side since the record. */
 export const driftOf = (name: string, was: ObjectsOfClass, now: ObjectsOfClass): SchemaDifference[] =>
   compareClass(name, was, now, { acrossVersions: false });
+
+/** Without what today's scope leaves out: it is there, and nobody reads it any more. */
+export function withoutLeftOut(
+  differences: readonly SchemaDifference[],
+  excluded: readonly TableName[],
+): SchemaDifference[] {
+  const names = excluded.map(({ schema, name }) => `${quoted(schema)}.${quoted(name)}`);
+  // "public"."t", "public"."t"."id", a comment's 'column "public"."t"."id"', 'constraint "k" on "public"."t"'
+  const isOf = (object: string, name: string) =>
+    ` ${object}`.endsWith(` ${name}`) || ` ${object}`.includes(` ${name}.`);
+  return differences.filter(
+    ({ object, change }) => change !== 'dropped' || !names.some((name) => isOf(object, name)),
+  );
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /**
  * Differences between the sides that were not there when they were recorded. Where versions print alike what is not the

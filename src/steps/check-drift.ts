@@ -5,8 +5,9 @@ import { SCHEMA_CHANGE_HINT } from '../domain/schema-change.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { excludedNames } from '../postgres/present.ts';
 import { ddlSign } from '../schema/ddl-sign.ts';
-import { describeDifferences, driftOf } from '../schema/drift.ts';
+import { describeDifferences, driftOf, withoutLeftOut } from '../schema/drift.ts';
 import type { SchemaDifference } from '../schema/fingerprint/compare-schemas.ts';
 import { type ObjectsOfClass, readSchema, schemaHash } from '../schema/fingerprint/schema-fingerprint.ts';
 import { readRecordedClass, readSchemaHashes } from '../state/schema-record.ts';
@@ -77,9 +78,11 @@ export async function findDrift({ source, target, migration, scope }: Ends): Pro
   for (const side of SIDES) {
     if (hashes[side] === recorded[side]) continue;
     const differences: SchemaDifference[] = [];
-    await readSchema(side === 'source' ? source : target, scope, async (name, now) => {
+    const connection = side === 'source' ? source : target;
+    const excluded = await excludedNames(connection, scope);
+    await readSchema(connection, scope, async (name, now) => {
       const record = await readRecordedClass<ObjectsOfClass>(target, migration, name);
-      differences.push(...driftOf(name, record[side], now));
+      differences.push(...withoutLeftOut(driftOf(name, record[side], now), excluded));
     });
     if (differences.length > 0) drifts.push({ side, differences });
   }

@@ -83,7 +83,9 @@ export const joinReturnLink: Step<Facts, JoinContext> = {
 async function join(context: JoinContext, facts: Facts): Promise<void> {
   const { source, target, signal } = context;
   const { lanes, unfilled, unpublished, hasGone, leftOut } = facts;
-  await emptyTables(source, unfilled, {
+  const filled: PlannedTable[] = [];
+  for (const table of unfilled) if (await hasRows(source, table)) filled.push(table);
+  await emptyTables(source, filled, {
     signal,
     onWaiting: () => tellWaiting(context, 'a lock on a table of the source that another session holds'),
   });

@@ -225,41 +225,41 @@ describe('case 36: a partition created during the run', () => {
   }) => {
     await source.exec(KEYLESS);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await source.exec(`CREATE TABLE log_2 PARTITION OF log FOR VALUES IN (2); CREATE TABLE log_3 (day int, id int);
         ALTER TABLE log ATTACH PARTITION log_3 FOR VALUES IN (3); INSERT INTO log VALUES (2, 2), (3, 3)`);
       await source.exec('UPDATE log SET id = id + 10; DELETE FROM log WHERE day = 3');
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await scene.expectEqual();
-      await scene.run((migration) => migration.cutover());
+      await scene.cutover();
       for (const side of [target, source])
         await side.exec('CREATE TABLE log_4 PARTITION OF log FOR VALUES IN (4)');
       await target.exec('INSERT INTO log VALUES (4, 4); UPDATE log SET id = id + 10');
       await scene.expectEqual();
-      const { verification } = await scene.run((migration) => migration.rollback());
+      const { verification } = await scene.rollback();
       expect(verification?.equal).toBe(true);
       expect(await ids(source, 'log')).toEqual([14, 21, 22]);
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 
   test('without an identity it is named, where our role may not give it one', async ({ source, target }) => {
     await source.exec(KEYLESS);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await source.exec(`DROP EVENT TRIGGER pgglide_identity;
         CREATE TABLE log_2 PARTITION OF log FOR VALUES IN (2); INSERT INTO log VALUES (2, 2)`);
       await expect(source.exec('UPDATE log SET id = 3')).rejects.toThrow('replica identity');
       const repair = 'ALTER TABLE "public"."log_2" REPLICA IDENTITY FULL;';
-      await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+      await expect(scene.sync()).rejects.toMatchObject({
         code: 'new_table_without_identity',
         message: expect.stringMatching(/: public\.log_2$/),
         hint: expect.stringContaining(repair),
       });
       await source.exec(`${repair} UPDATE log SET id = 3`);
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       await scene.expectEqual();
-      await scene.run((migration) => migration.abort());
+      await scene.abort();
     });
   });
 });

@@ -19,7 +19,7 @@ test('case 38: a native subscriber of a publication FOR ALL TABLES goes on throu
   await subscriber.query(`CREATE SUBSCRIPTION ${third}
     CONNECTION 'host=127.0.0.1 port=${port} user=${user} password=${password} dbname=${database}' PUBLICATION others`);
   await withScene(pair, async (scene) => {
-    await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+    await expect(scene.sync()).rejects.toMatchObject({
       code: 'preflight_failed',
       message: expect.stringContaining('PGG186'),
     });
@@ -27,16 +27,16 @@ test('case 38: a native subscriber of a publication FOR ALL TABLES goes on throu
     await subscriber.query(/CREATE SCHEMA.*\);/s.exec(finding?.detail ?? '')?.[0] ?? '');
     await mend(pair, finding);
     expect(await troubles(pair, 'PGG186')).toEqual([]);
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.cutover());
-    await scene.run((migration) => migration.rollback());
+    await scene.sync();
+    await scene.cutover();
+    await scene.rollback();
     await source.exec('INSERT INTO t VALUES (1)');
     await expect
       .poll(async () => (await subscriber.query('SELECT id FROM t')).rows, { timeout: 15_000 })
       .toEqual([{ id: 1 }]);
     expect(await columnsOf(source)).toEqual(await known(source, 'source'));
     expect(await columnsOf(target)).toEqual(await known(target, 'target'));
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
   await subscriber.query(`DROP SUBSCRIPTION ${third}`);
   await subscriber.end();

@@ -72,7 +72,7 @@ describe('a row that is on the target already', () => {
         exitCode: 11,
         facts: { table: 'public."Order Line"', key: 'id=100', kind: 'row-exists' },
       });
-      expect(await failure(scene.run((migration) => migration.verify()))).toMatchObject({
+      expect(await failure(scene.verify())).toMatchObject({
         code: 'apply_stopped',
         facts: { key: 'id=100' },
       });

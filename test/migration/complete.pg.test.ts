@@ -5,10 +5,10 @@ import type { Database } from '../support/database.ts';
 import { type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
-const sync = (scene: Scene) => scene.run((migration) => migration.sync());
-const cutover = (scene: Scene) => scene.run((migration) => migration.cutover());
+const sync = (scene: Scene) => scene.sync();
+const cutover = (scene: Scene) => scene.cutover();
 const complete = (scene: Scene) => scene.run((migration) => migration.complete({ dropFence: false }));
-const status = (scene: Scene) => scene.run((migration) => migration.status());
+const status = (scene: Scene) => scene.status();
 
 const fences = (side: Database) =>
   side.rows("SELECT tgrelid::regclass::text AS t FROM pg_trigger WHERE tgname = 'pgglide_fence'");
@@ -29,7 +29,7 @@ describe('complete that cannot have a lock on the active side', () => {
       await target.exec('DROP EVENT TRIGGER held; DROP FUNCTION public.refuse(); INSERT INTO t VALUES (2)');
       const next = 'pgglide complete, or pgglide rollback';
       expect(await status(scene)).toMatchObject({ phase: 'switched', problems: [], next });
-      const { verification } = await scene.run((migration) => migration.rollback());
+      const { verification } = await scene.rollback();
       expect(verification?.equal).toBe(true);
       expect(await source.rows('SELECT id FROM t ORDER BY 1')).toEqual([{ id: 1 }, { id: 2 }]);
       await cutover(scene);
@@ -62,8 +62,8 @@ describe('status once the way back is gone', () => {
           exitCode: 11,
           message: expect.stringContaining('there is no way back any more'),
         };
-        await expect(scene.run((migration) => migration.verify())).rejects.toMatchObject(lost);
-        await expect(scene.run((migration) => migration.rollback())).rejects.toMatchObject(lost);
+        await expect(scene.verify()).rejects.toMatchObject(lost);
+        await expect(scene.rollback()).rejects.toMatchObject(lost);
         await complete(scene);
         expect(await status(scene)).toMatchObject({ phase: 'completed', problems: [] });
       });
@@ -108,10 +108,10 @@ test('abort takes the fence from such tables, too', async ({ source, target }) =
   await withScene({ source, target }, async (scene) => {
     await sync(scene);
     await cutover(scene);
-    await scene.run((migration) => migration.rollback());
+    await scene.rollback();
     for (const side of [source, target])
       await side.exec('ALTER TABLE t RENAME TO renamed; ALTER TABLE p DETACH PARTITION p1');
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
     for (const side of [source, target]) expect(await fences(side)).toEqual([]);
   });
 });

@@ -31,25 +31,25 @@ describe.each([
   }) => {
     await source.exec(TABLE);
     await withScene({ source, target }, async (scene) => {
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
       if (arrange) await source.exec(arrange);
       const cutover = (options?: RunOptions) => scene.run((migration) => migration.cutover(), options);
       const table = 'CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1)';
       await expect(cutover({ traffic: whenCompared(() => source.exec(table)) })).rejects.toMatchObject(late);
       const named = { code: 'schema_drift', message: expect.stringContaining('late') };
       await expect(cutover()).rejects.toMatchObject(named);
-      await scene.run((migration) => migration.sync());
+      await scene.sync();
 
       const column = 'ALTER TABLE t ADD extra int; INSERT INTO t VALUES (2, 2)';
       await expect(cutover({ traffic: whenCompared(() => source.exec(column)) })).rejects.toMatchObject(late);
       expect(pausedMs(scene)).toBeLessThan(scene.settings.cutover.pauseBudgetMs);
       await target.exec('ALTER TABLE t ADD extra int');
-      await scene.run((migration) => migration.sync());
-      const { verification } = await scene.run((migration) => migration.cutover());
+      await scene.sync();
+      const { verification } = await scene.cutover();
       expect(verification?.equal).toBe(true);
       expect(await target.rows('SELECT id FROM late')).toEqual([{ id: 1 }]);
-      await scene.run((migration) => migration.rollback());
-      await scene.run((migration) => migration.abort());
+      await scene.rollback();
+      await scene.abort();
     });
   });
 });
@@ -62,16 +62,16 @@ function pausedMs({ events }: Scene): number | undefined {
 test('a table that comes to the target ends the rollback', async ({ source, target }) => {
   await source.exec(TABLE);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.cutover());
+    await scene.sync();
+    await scene.cutover();
     const traffic = whenCompared(() =>
       target.exec('CREATE TABLE late (id int); INSERT INTO late VALUES (1)'),
     );
     await expect(scene.run((migration) => migration.rollback(), { traffic })).rejects.toMatchObject(late);
     await target.exec('INSERT INTO t VALUES (2); DROP TABLE late');
-    await scene.run((migration) => migration.verify());
-    await scene.run((migration) => migration.rollback());
-    await scene.run((migration) => migration.abort());
+    await scene.verify();
+    await scene.rollback();
+    await scene.abort();
   });
 });
 
@@ -81,7 +81,7 @@ test('a table that is made before the comparison and committed after it ends the
 }) => {
   await source.exec(TABLE);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     const writer = await openSession(source.address);
     try {
       await expect(
@@ -90,11 +90,11 @@ test('a table that is made before the comparison and committed after it ends the
     } finally {
       await writer.end();
     }
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.cutover());
+    await scene.sync();
+    await scene.cutover();
     expect(await target.rows('SELECT id FROM late')).toEqual([{ id: 1 }]);
-    await scene.run((migration) => migration.rollback());
-    await scene.run((migration) => migration.abort());
+    await scene.rollback();
+    await scene.abort();
   });
 });
 

@@ -16,12 +16,12 @@ test('an event trigger that refuses our DDL is named, with the statement that di
     hint: expect.stringContaining('ALTER EVENT TRIGGER "No DDL" DISABLE;'),
   };
   await withScene({ source, target }, async (scene) => {
-    await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject(refusal);
+    await expect(scene.sync()).rejects.toMatchObject(refusal);
     await source.exec('ALTER EVENT TRIGGER "No DDL" DISABLE');
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await source.exec('ALTER EVENT TRIGGER "No DDL" ENABLE');
-    await expect(scene.run((migration) => migration.abort())).rejects.toMatchObject(refusal);
+    await expect(scene.abort()).rejects.toMatchObject(refusal);
     await source.exec('ALTER EVENT TRIGGER "No DDL" DISABLE');
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });

@@ -13,20 +13,20 @@ async function withRowsOnTarget(
   await source.exec(`CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id);
     CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)`);
   await withScene({ source, target }, async (scene) => {
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.cutover());
+    await scene.sync();
+    await scene.cutover();
     for (const side of [source, target]) await side.exec('CREATE TABLE p2 (id int PRIMARY KEY)');
     await target.exec('INSERT INTO p2 VALUES (11), (12)');
     const attach = 'ALTER TABLE p ATTACH PARTITION p2 FOR VALUES FROM (10) TO (20)';
     for (const side of [source, target]) await side.exec(attach);
-    expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(false);
-    await expect(scene.run((migration) => migration.rollback())).rejects.toMatchObject({
+    expect((await scene.verify()).summary.equal).toBe(false);
+    await expect(scene.rollback()).rejects.toMatchObject({
       code: 'not_verified',
       exitCode: 7,
       hint: expect.stringContaining('rollback --unverified'),
     });
     await work(scene);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 }
 
@@ -39,7 +39,7 @@ test('a rollback is refused; repaired, it goes, and the rows are on the source',
 }) => {
   await withRowsOnTarget({ source, target }, async (scene) => {
     expect(await scene.run((migration) => migration.repair('public.p'))).toMatchObject({ repaired: 2 });
-    const { verification } = await scene.run((migration) => migration.rollback());
+    const { verification } = await scene.rollback();
     expect(verification?.equal).toBe(true);
     expect(await source.rows(IDS)).toEqual(BOTH);
   });

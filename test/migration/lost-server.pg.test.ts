@@ -19,7 +19,7 @@ const OURS = `SELECT slot_name AS ours FROM pg_replication_slots UNION ALL SELEC
   UNION ALL SELECT subname FROM pg_subscription UNION ALL SELECT tgname FROM pg_trigger WHERE tgname = 'pgglide_fence'
   UNION ALL SELECT evtname FROM pg_event_trigger UNION ALL SELECT relname FROM pg_class WHERE relname ~ '^marker_'`;
 
-const status = (scene: Scene) => scene.run((migration) => migration.status());
+const status = (scene: Scene) => scene.status();
 const lost = (hint: string) => ({
   code: 'server_unreachable',
   exitCode: 4,
@@ -35,8 +35,8 @@ test('the source after the cutover: complete does without it, once it does not a
   const ends = { source: { address: source.address() }, target: { address: target.address() } };
   await withScene(ends, async (scene) => {
     const without = () => completeWithoutSource(scene.settings, () => undefined);
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.cutover());
+    await scene.sync();
+    await scene.cutover();
     await expect(without()).rejects.toMatchObject({ code: 'server_not_lost', exitCode: 7 });
     await source.stop('immediate');
     await expect(status(scene)).rejects.toMatchObject(
@@ -59,12 +59,12 @@ test('the target before the cutover: abort does without it; not once it has take
   await rows(source, 'CREATE TABLE t (id int PRIMARY KEY)');
   const ends = { source: { address: source.address() }, target: { address: target.address() } };
   await withScene(ends, async (scene) => {
-    await scene.run((migration) => migration.sync());
-    await scene.run((migration) => migration.cutover());
+    await scene.sync();
+    await scene.cutover();
     await target.stop('immediate');
     await expect(abortWithoutTarget(scene.settings)).rejects.toMatchObject({ code: 'source_fenced' });
     await target.start();
-    await scene.run((migration) => migration.rollback());
+    await scene.rollback();
     await expect(abortWithoutTarget(scene.settings)).rejects.toMatchObject({ code: 'server_not_lost' });
     await target.stop('immediate');
     await expect(status(scene)).rejects.toMatchObject(

@@ -103,7 +103,7 @@ describe('a table under an old name that no link carries refuses the switch', ()
       expect(await target.rows('SELECT * FROM later')).toEqual([{ id: 1 }]);
       await source.exec('INSERT INTO later VALUES (1), (2)');
       await scene.sync();
-      expect((await scene.verify()).summary.equal).toBe(true);
+      await scene.expectEqual();
       expect(await target.rows('SELECT * FROM later')).toEqual([{ id: 1 }, { id: 2 }]);
       await scene.abort();
     });

@@ -5,8 +5,8 @@ import { withDatabase } from '../support/fixture.ts';
 import { type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
-const sync = (scene: Scene) => scene.run((migration) => migration.sync());
-const cutover = (scene: Scene) => scene.run((migration) => migration.cutover());
+const sync = (scene: Scene) => scene.sync();
+const cutover = (scene: Scene) => scene.cutover();
 const complete = (scene: Scene, dropFence: boolean) =>
   scene.run((migration) => migration.complete({ dropFence }));
 
@@ -17,11 +17,11 @@ describe('the next upgrade leaves the finished one’s record, and its old serve
       async (scene: Scene) => {
         await sync(scene);
         await cutover(scene);
-        await scene.run((migration) => migration.rollback());
-        return scene.run((migration) => migration.abort());
+        await scene.rollback();
+        return scene.abort();
       },
     ],
-    ['aborted before it had begun', (scene: Scene) => scene.run((migration) => migration.abort())],
+    ['aborted before it had begun', (scene: Scene) => scene.abort()],
     [
       'completed, its fence dropped',
       async (scene: Scene) => {

@@ -3,8 +3,7 @@ import { type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 import { mend, troubles } from '../support/preflight.ts';
 
-const equal = async (scene: Scene) =>
-  expect((await scene.run((migration) => migration.verify())).summary.equal).toBe(true);
+const equal = async (scene: Scene) => await scene.expectEqual();
 
 test('a check that reads another table fails the copy, which tells the way out', async ({
   source,
@@ -17,17 +16,17 @@ test('a check that reads another table fails the copy, which tells the way out',
     INSERT INTO zparent SELECT generate_series(1, 100); INSERT INTO child SELECT g, g FROM generate_series(1, 100) g`);
   await withScene(pair, async (scene) => {
     scene.settings = { ...scene.settings, copy: { ...scene.settings.copy, jobs: 1 } };
-    await expect(scene.run((migration) => migration.sync())).rejects.toMatchObject({
+    await expect(scene.sync()).rejects.toMatchObject({
       code: 'copy_failed',
       hint: expect.stringContaining('PGG187'),
     });
     const [finding] = await troubles(pair, 'PGG187');
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
     await mend(pair, finding);
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await source.exec('INSERT INTO zparent VALUES (101); INSERT INTO child VALUES (101, 101)');
     await equal(scene);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });
 
@@ -43,7 +42,7 @@ test('a worker that starts anew reads xml and arrays as the check’s fix has it
   for (const finding of [...(await troubles(pair, 'PGG188')), ...(await troubles(pair, 'PGG189'))])
     await mend(pair, finding);
   await withScene(pair, async (scene) => {
-    await scene.run((migration) => migration.sync());
+    await scene.sync();
     await source.rows(
       'SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database()',
     );
@@ -51,6 +50,6 @@ test('a worker that starts anew reads xml and arrays as the check’s fix has it
       "SET array_nulls = on; INSERT INTO t VALUES (2, XMLPARSE(CONTENT 'a<c/>d'), '{NULL,2}', 2); UPDATE t SET d = 3",
     );
     await equal(scene);
-    await scene.run((migration) => migration.abort());
+    await scene.abort();
   });
 });

@@ -6,10 +6,11 @@ import { isNearLimit, walLimitBytes } from '../../domain/wal-budget.ts';
 import { formatBytes } from '../../observers/quantity.ts';
 import { glanceAtApply } from '../../postgres/apply-stop.ts';
 import { countOpenFences } from '../../postgres/fence.ts';
+import { tableStates } from '../../postgres/linked-tables.ts';
 import { isLost, type SlotState } from '../../postgres/replication-slot.ts';
 import type { MigrationRow } from '../../state/migration-row.ts';
 import type { Session } from '../session.ts';
-import type { DatabaseState, LaneState } from './database-state.ts';
+import { type DatabaseState, inAll, type LaneState } from './database-state.ts';
 
 export async function problems(
   row: MigrationRow | undefined,
@@ -26,10 +27,12 @@ export async function problems(
   const openFences = await Promise.all(
     databases.map((database) => fenceProblems(database, row?.activeSide ?? 'source')),
   );
+  const unfinished = row?.phase === 'switched' ? await inAll(databases, unfinishedTables) : [];
   return [
     ...interrupted,
     ...(await Promise.all(ofLanes)).flat(),
     ...openFences.flat(),
+    ...unfinished,
     ...ended(row, databases),
     ...joining(databases),
   ];
@@ -58,6 +61,20 @@ function ended(row: MigrationRow | undefined, databases: readonly DatabaseState[
   return databases
     .filter(({ lanes }) => lanes.length === 0)
     .map(({ session }) => `${session.prefix}the link to the source is gone: ${LOST_SLOT.target}`);
+}
+
+/** The slot of each keeps WAL of its own on the target until it is through. */
+async function unfinishedTables({ session, lanes }: DatabaseState): Promise<string[]> {
+  const states = await tableStates(
+    session.source,
+    lanes.map(({ names }) => names.subscription),
+  );
+  return [...states]
+    .filter(([, state]) => state !== 'r')
+    .map(
+      ([table]) =>
+        `${session.prefix}${table} is not on the source yet, and a slot of its own keeps WAL on the target: pgglide sync takes it in, or tells what keeps it out`,
+    );
 }
 
 function joining(databases: readonly DatabaseState[]): string[] {
