@@ -4,6 +4,7 @@ import type { Settings } from '../config/settings.ts';
 import type { JournalEntry, MigrationEvent } from '../domain/event.ts';
 import type { Finding } from '../domain/finding.ts';
 import type { Side } from '../domain/names.ts';
+import type { Command } from '../domain/phase.ts';
 import type { Listen } from '../engine/event-stream.ts';
 import type { PlanText } from '../observers/plan-text.ts';
 import type { ReportData } from '../observers/report.ts';
@@ -22,7 +23,7 @@ import { type AbortResult, abort, type CompleteResult, complete } from './finish
 import { plan } from './plan.ts';
 import { type ConfirmRepair, type RepairOptions, type RepairOutcome, repair } from './repair.ts';
 import { report } from './report.ts';
-import { type BeforeSwitch, Session } from './session.ts';
+import { type BeforeSwitch, mayRun, Session } from './session.ts';
 import { type StatusOptions, status } from './status.ts';
 import { runSwitch, type SwitchOptions, type SwitchResult } from './switch.ts';
 import { type SyncOptions, sync } from './sync.ts';
@@ -70,6 +71,15 @@ export class Migration implements AsyncDisposable {
   /** Undefined before the first sync. */
   row(): Promise<MigrationRow | undefined> {
     return this.#session.row();
+  }
+
+  /**
+   * Before a user is asked for a confirmation. What a switch that was interrupted ends in, the command itself finds out.
+   * @throws {RefusedError} `wrong_phase`
+   */
+  async assertMayRun(command: Command): Promise<void> {
+    const row = await this.#session.row();
+    if (row?.switchover === undefined) mayRun(command, row?.phase ?? 'new');
   }
 
   check(): Promise<Finding[]> {

@@ -2,8 +2,8 @@
 
 import { messageOf } from '../base/message-of.ts';
 import { databasePrefix, type MigrationEvent } from '../domain/event.ts';
-import { lastVerification } from '../domain/last-verification.ts';
-import type { Phase } from '../domain/phase.ts';
+import { lastVerification, trustIn } from '../domain/last-verification.ts';
+import { nextCommand } from '../domain/next-command.ts';
 import { tableBytes } from '../domain/plan.ts';
 import { SCHEMA_CHANGE_HINT, schemaChangeText } from '../domain/schema-change.ts';
 import type { TrafficRequests } from '../domain/traffic-requests.ts';
@@ -17,15 +17,6 @@ import { type DatabaseState, inAll, readDatabaseState } from './status/database-
 import { linkStatus } from './status/link-status.ts';
 import { isWayBackGone, problems } from './status/problems.ts';
 import { readyItems } from './status/ready-items.ts';
-
-const NEXT: Readonly<Record<Phase, string>> = {
-  new: 'pgglide check, then pgglide sync',
-  syncing: 'pgglide sync',
-  following: 'pgglide verify, then pgglide cutover',
-  switched: 'pgglide complete, or pgglide rollback',
-  completed: 'nothing: the migration is complete',
-  aborted: 'pgglide sync begins anew',
-};
 
 export interface StatusOptions {
   /** Without: the traffic switch is not asked. For those who cannot reach it from where they are. */
@@ -53,6 +44,16 @@ export async function status(
   const verified = verifiedStatus(events);
   const schemaChanges =
     schema === 'skipped' || !mayCompare(row, events) ? undefined : await seenChanges(session, schema);
+  const ready =
+    phase === 'following' || phase === 'switched'
+      ? await readyItems(databases, activeSide, schemaChanges)
+      : [];
+  const seen = [
+    ...(others.length === 0 ? [] : [unknownHere(session.migration, others)]),
+    ...(await problems(row, databases)),
+    ...(schemaChanges ?? []).map(schemaProblem),
+    ...traffic.problems,
+  ];
   return {
     migration: session.migration,
     phase,
@@ -68,28 +69,20 @@ export async function status(
     requests: traffic.requests,
     copy: row?.plan === undefined || phase !== 'syncing' ? undefined : await copyStatus(databases),
     verified,
-    ready:
-      phase === 'following' || phase === 'switched'
-        ? await readyItems(databases, activeSide, schemaChanges)
-        : [],
-    problems: [
-      ...(others.length === 0 ? [] : [unknownHere(session.migration, others)]),
-      ...(await problems(row, databases)),
-      ...(schemaChanges ?? []).map(schemaProblem),
-      ...traffic.problems,
-    ],
+    ready,
+    problems: seen,
     schemaChanges,
     next:
       others.length > 0
         ? 'pgglide status --migration with one of these names; pgglide sync begins a new one'
-        : next(row, databases),
+        : nextCommand({
+            phase,
+            interrupted: row?.switchover?.direction,
+            isVerified: trustIn(verified, Date.now(), session.settings.verify.staleAfterMs) === 'fresh',
+            hasProblems: seen.length > 0 || ready.some(({ ok }) => !ok),
+            isWayBackGone: isWayBackGone(databases),
+          }),
   };
-}
-
-function next(row: MigrationRow | undefined, databases: readonly DatabaseState[]): string {
-  if (row?.switchover !== undefined) return `pgglide ${row.switchover.direction}`;
-  if (row?.phase === 'switched' && isWayBackGone(databases)) return 'pgglide complete';
-  return NEXT[row?.phase ?? 'new'];
 }
 
 /** A name that was mistyped, or another folder's configuration: which side traffic is on is not ours to say. */

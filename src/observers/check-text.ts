@@ -25,13 +25,14 @@ export function summarize(findings: readonly Finding[]): CheckSummary {
 }
 
 /** With `all`, what passed is listed too; otherwise it is only counted, so that the rest is seen. */
-export function checkText(findings: readonly Finding[], all: boolean, style: Style): string {
+/** @param next when nothing stands in the way */
+export function checkText(findings: readonly Finding[], all: boolean, next: string, style: Style): string {
   const paint = painter(style);
   const of = (severity: Severity) => findings.filter((finding) => finding.severity === severity);
   const lines = [
     ...(all ? passedLines(of('ok'), paint) : []),
     ...[...of('note'), ...of('warning'), ...of('blocker')].flatMap((finding) => findingLines(finding, paint)),
-    lastLine(summarize(findings), of('blocker')),
+    lastLine(summarize(findings), of('blocker'), next),
   ];
   return lines.join('\n');
 }
@@ -73,14 +74,14 @@ function labelled(label: string, text: string): string[] {
     .map((line, index) => `${index === 0 ? indent : padEnd('', indent.length)}${printable(line)}`);
 }
 
-function lastLine(summary: CheckSummary, blockers: readonly Finding[]): string {
+function lastLine(summary: CheckSummary, blockers: readonly Finding[], next: string): string {
   const parts = [
     `${summary.passed} passed`,
     ...(summary.notes > 0 ? [plural(summary.notes, 'note')] : []),
     ...(summary.warnings > 0 ? [plural(summary.warnings, 'warning')] : []),
     ...(summary.blockers > 0 ? [plural(summary.blockers, 'blocker')] : []),
   ].join(', ');
-  if (blockers.length === 0) return `${parts}.   Next: pgglide sync`;
+  if (blockers.length === 0) return `${parts}.   Next: ${next}`;
   const ids = [...new Set(blockers.map((finding) => finding.id))].join(', ');
   return `${parts}.   Next: fix ${ids}, then pgglide check   (background: pgglide explain ${blockers[0]?.id})`;
 }

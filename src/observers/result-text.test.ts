@@ -27,7 +27,7 @@ describe('check', () => {
   ];
 
   test('what passed first, blockers last, each with its mend', () => {
-    expect(checkText(findings, true, PLAIN).split('\n')).toEqual([
+    expect(checkText(findings, true, 'pgglide sync', PLAIN).split('\n')).toEqual([
       '  ✔ PGG101 wal_level = logical   ✔ PGG104 4 slots free',
       '  ▲ PGG131 no primary key   public.sessions',
       '  ✖ PGG151 transaction open for 3 h',
@@ -40,7 +40,9 @@ describe('check', () => {
   });
 
   test('nothing in the way', () => {
-    expect(checkText(findings.slice(1, 2), false, PLAIN)).toBe('1 passed.   Next: pgglide sync');
+    expect(checkText(findings.slice(1, 2), false, 'pgglide sync', PLAIN)).toBe(
+      '1 passed.   Next: pgglide sync',
+    );
   });
 });
 
@@ -79,9 +81,10 @@ describe('verify', () => {
   });
 
   test('equal', () => {
-    const text = verifyText({ summary: summary(true), differingRows: [], unsettledRows: 0 }, PLAIN);
+    const text = verifyText({ summary: summary(true), differingRows: [], unsettledRows: 0 }, 'source', PLAIN);
     expect(text).toContain('✔ 2 of 2 tables equal, 2 000 rows in 1.5 s, under load');
     expect(text).toContain('· set at the cutover');
+    expect(text).toContain('Next: pgglide cutover --dry-run');
   });
 
   test('different: the row, its key, both values', () => {
@@ -95,6 +98,7 @@ describe('verify', () => {
           { ...row, kind: 'missing-on-target', columns: [] },
         ],
       },
+      'target',
       PLAIN,
     );
     expect(text).toContain('public.b: source 1 000 rows, target 999 rows');

@@ -7,6 +7,7 @@ import type {
   SwitchoverSummary,
   VerificationSummary,
 } from '../domain/event.ts';
+import type { Side } from '../domain/names.ts';
 import type { HeldStep } from './held-steps.ts';
 import { printable } from './printable.ts';
 import { formatDuration } from './quantity.ts';
@@ -30,10 +31,10 @@ export function stepLine(step: HeldStep, number: number, paint: Painter): string
   return `${head} ${paint.ok} ${time}  ${printable(step.note ?? '')}`.trimEnd();
 }
 
-const NEXT: Readonly<Record<SwitchoverDirection, string>> = {
-  cutover: 'Roll back: pgglide rollback',
-  rollback: 'Next: pgglide cutover, or pgglide abort',
-  rehearsal: 'Next: pgglide cutover',
+const NEXT: Readonly<Record<SwitchoverDirection, (to: Side) => string>> = {
+  cutover: () => 'Roll back: pgglide rollback',
+  rollback: () => 'Next: pgglide cutover, or pgglide abort',
+  rehearsal: (to) => `Next: pgglide ${to === 'target' ? 'cutover' : 'rollback'}`,
 };
 
 export function finalLines(
@@ -72,7 +73,7 @@ function summaryLines({ direction, to, waits, pauseMs }: SwitchoverSummary): str
   const verb =
     direction === 'rehearsal' ? 'Rehearsed, nothing switched.' : `Traffic is on the ${to.toUpperCase()}.`;
   return [
-    `${verb} Held ${formatDuration(pauseMs)}, longest wait ${formatDuration(waits.longestWaitMs)}, failed requests ${waits.failedRequests}. ${NEXT[direction]}`,
+    `${verb} Held ${formatDuration(pauseMs)}, longest wait ${formatDuration(waits.longestWaitMs)}, failed requests ${waits.failedRequests}. ${NEXT[direction](to)}`,
   ];
 }
 

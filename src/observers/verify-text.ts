@@ -1,7 +1,7 @@
 /** The outcome of `verify`: what is equal in one line, what differs row by row. Pure. */
 
 import type { SchemaAgreement, VerificationSummary } from '../domain/event.ts';
-import type { TableName } from '../domain/names.ts';
+import type { Side, TableName } from '../domain/names.ts';
 import { qualified } from '../domain/names.ts';
 import { printable } from './printable.ts';
 import { formatCount, formatDuration } from './quantity.ts';
@@ -32,7 +32,8 @@ const MOST_ROWS = 20;
 const MOST_LETTERS = 80;
 const INDENT = '            ';
 
-export function verifyText(result: VerifyResult, style: Style): string {
+/** @param activeSide the other one is what a switch would go to */
+export function verifyText(result: VerifyResult, activeSide: Side, style: Style): string {
   const paint = painter(style);
   const { summary, differingRows, unsettledRows } = result;
   const different = summary.tables.filter((table) => !table.equal);
@@ -53,7 +54,7 @@ export function verifyText(result: VerifyResult, style: Style): string {
       : []),
     ...generatedLines(summary.schema, paint),
     `sequences   ${sequences(summary.sequencesEqual, paint)}`,
-    lastLine(summary, different.length),
+    lastLine(summary, different.length, activeSide),
   ];
   return lines.join('\n');
 }
@@ -131,9 +132,10 @@ const shorten = (value: string): string => {
   return text.length <= MOST_LETTERS ? text : `${text.slice(0, MOST_LETTERS)}...`;
 };
 
-function lastLine({ equal, schema }: VerificationSummary, different: number): string {
+function lastLine({ equal, schema }: VerificationSummary, different: number, activeSide: Side): string {
   const what = (schema?.differences.length ?? 0) > 0 ? 'The rows of both sides' : 'Both sides';
-  if (equal) return `${what} are equal.   Next: pgglide cutover --dry-run`;
+  if (equal)
+    return `${what} are equal.   Next: pgglide ${activeSide === 'source' ? 'cutover' : 'rollback'} --dry-run`;
   if (different === 0) return 'The sides differ.';
   return `${different} ${different === 1 ? 'table differs' : 'tables differ'}.`;
 }

@@ -164,8 +164,8 @@ const CASES: readonly Case[] = [
     says: ['pgglide sync'],
   },
   {
-    what: 'the end of nothing',
-    args: ['complete', '--yes'],
+    what: 'the end of nothing, before a confirmation is asked for',
+    args: ['complete'],
     exit: 7,
     code: 'wrong_phase',
     says: ['pgglide sync'],

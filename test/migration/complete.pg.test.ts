@@ -27,7 +27,7 @@ describe('complete that cannot have a lock on the active side', () => {
         CREATE EVENT TRIGGER held ON ddl_command_start WHEN TAG IN ('DROP TRIGGER') EXECUTE FUNCTION public.refuse()`);
       await expect(complete(scene)).rejects.toThrow('in use');
       await target.exec('DROP EVENT TRIGGER held; DROP FUNCTION public.refuse(); INSERT INTO t VALUES (2)');
-      const next = 'pgglide complete, or pgglide rollback';
+      const next = 'pgglide rollback, or pgglide complete';
       expect(await status(scene)).toMatchObject({ phase: 'switched', problems: [], next });
       const { verification } = await scene.rollback();
       expect(verification?.equal).toBe(true);

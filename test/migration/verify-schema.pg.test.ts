@@ -25,14 +25,16 @@ test('a verification tells how the schemas compare, and which columns nobody com
         generatedColumns: ['public.t.g'],
       },
     });
-    const text = verifyText(found, { color: false, ascii: true });
+    const text = verifyText(found, 'source', { color: false, ascii: true });
     expect(text).toMatch(/^schema .*1 difference .*\n.*tuned.* is on the target alone/);
     expect(text).toMatch(/not compared: .*\n.*public\.t\.g/);
     expect(text).toContain('The rows of both sides are equal.');
     await source.exec('CREATE INDEX tuned ON t (a)');
     const agreed = await scene.verify();
     expect(agreed.summary.schema?.differences).toEqual([]);
-    expect(verifyText(agreed, { color: false, ascii: true })).toMatch(/^schema .*the same on both sides/);
+    expect(verifyText(agreed, 'source', { color: false, ascii: true })).toMatch(
+      /^schema .*the same on both sides/,
+    );
     await scene.abort();
   });
 });

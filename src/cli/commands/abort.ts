@@ -17,6 +17,7 @@ export const abort: CommandDefinition = {
     const { printable } = await import('../../observers/printable.ts');
     keepHeapSmall();
     return await withMigration(context, {}, async (migration, settings) => {
+      await migration.assertMayRun('abort');
       await confirm(context, {
         what: `This removes everything that was copied to ${describeAll(settings.target, settings.otherDatabases)}.`,
         expected: settings.migration,

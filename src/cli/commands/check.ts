@@ -1,3 +1,4 @@
+import type { Phase } from '../../domain/phase.ts';
 import type { CommandDefinition } from '../command.ts';
 
 export const check: CommandDefinition = {
@@ -19,15 +20,20 @@ export const check: CommandDefinition = {
     keepHeapSmall();
     return await withMigration(context, {}, async (migration, { source, target, otherDatabases }) => {
       const findings = await migration.check();
+      const phase = (await migration.row())?.phase ?? 'new';
       const summary = summarize(findings);
       context.output.result({ summary, findings }, (style) =>
         [
           `Source  ${describeAll(source, otherDatabases)}   TLS ${source.sslMode}, as ${source.user}`,
           `Target  ${describeAll(target, otherDatabases)}   TLS ${target.sslMode}, as ${target.user}`,
-          checkText(findings, context.global.verbose === true, style),
+          checkText(findings, context.global.verbose === true, afterCheck(phase), style),
         ].join('\n'),
       );
       return summary.blockers > 0 || (options.strict === true && summary.warnings > 0) ? 3 : 0;
     });
   },
 };
+
+/** Once the rows are copied, `status` knows more. */
+const afterCheck = (phase: Phase): string =>
+  phase === 'following' || phase === 'switched' ? 'pgglide status' : 'pgglide sync';

@@ -16,6 +16,7 @@ export const complete: CommandDefinition = {
     const { withMigration } = await import('../with-migration.ts');
     const { confirm } = await import('../confirm.ts');
     return await withMigration(context, {}, async (migration, settings) => {
+      await migration.assertMayRun('complete');
       await confirm(context, {
         what: `This gives up the way back of migration "${settings.migration}" for good.`,
         expected: settings.migration,

@@ -32,6 +32,7 @@ export const verify: CommandDefinition = {
     const settings = { 'verify.jobs': jobs, 'verify.bits': bits };
     keepHeapSmall();
     return await withMigration(context, { settings }, async (migration, { migration: name }) => {
+      const activeSide = async () => (await migration.row())?.activeSide ?? 'source';
       if (repair !== undefined) {
         const { confirm } = await import('../confirm.ts');
         const { repaired, verification } = await migration.repair(
@@ -43,13 +44,15 @@ export const verify: CommandDefinition = {
             }),
           { deleteRows: deleteRows === true },
         );
+        const active = await activeSide();
         context.output.result({ ...verification, repaired }, (style) =>
-          [`Repaired ${repaired} row(s) of ${repair}.`, verifyText(verification, style)].join('\n'),
+          [`Repaired ${repaired} row(s) of ${repair}.`, verifyText(verification, active, style)].join('\n'),
         );
         return verification.summary.equal ? 0 : 5;
       }
       const result = await migration.verify();
-      context.output.result(result, (style) => verifyText(result, style));
+      const active = await activeSide();
+      context.output.result(result, (style) => verifyText(result, active, style));
       return result.summary.equal ? 0 : 5;
     });
   },
