@@ -33,6 +33,12 @@ export const interrupted = (by: string): InterruptedError =>
     hint: 'Nothing is lost: the same command again goes on where this one stopped.',
   });
 
+export const outputNotWritten = (cause: Error): UsageError =>
+  new UsageError('file_not_written', `The output could not be written: ${cause.message}`, {
+    hint: 'Is the disk full that it is written to? What the command had begun goes on with the same command again.',
+    cause,
+  });
+
 export const timedOut = (timeout: string): InterruptedError =>
   new InterruptedError('timed_out', `Stopped after ${timeout} (--timeout)`, {
     hint: 'Nothing is lost: the same command again goes on where this one stopped.',

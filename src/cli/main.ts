@@ -1,6 +1,6 @@
 /** The process: its signals, its streams, its end. The only place that exits it. */
 
-import { interrupted } from './failure.ts';
+import { interrupted, outputNotWritten } from './failure.ts';
 import { globalsOf, reportFailure, runCli, type World } from './run.ts';
 
 /** How long open handles may keep the process after its work is done. */
@@ -13,7 +13,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   listenToSignals(stop);
   // Results that nobody reads any more (`| head`) end the work as Ctrl-C does.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE') throw outputNotWritten(error);
     stop.abort(interrupted('the reader of its output, which went away'));
   });
   // Nobody need watch: a switch, or a proxy, goes on without.

@@ -85,6 +85,16 @@ test('without a token and a certificate it listens to this machine only', async 
   });
 });
 
+test('a state file that cannot be written is told before anybody is served', async ({ source, target }) => {
+  const folder = await mkdtemp(join(tmpdir(), 'pgglide-guard-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const stateFile = join(folder, 'no such folder', 'state');
+  await expect(startProxyBed(source, target, { stateFile, assume: 'source' })).rejects.toMatchObject({
+    code: 'file_not_written',
+    exitCode: 2,
+  });
+});
+
 test('another proxy of the same folder is refused, and leaves the state file alone', async ({
   source,
   target,

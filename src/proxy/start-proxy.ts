@@ -4,6 +4,7 @@ import type net from 'node:net';
 import { sleep, withDeadline } from '../base/async.ts';
 import { messageOf } from '../base/message-of.ts';
 import type { ServerAddress } from '../config/server-address.ts';
+import { UsageError } from '../domain/errors.ts';
 import { ClientError, responseFor } from './client-error.ts';
 import type { CancelRequest, LoggedInClient } from './client-login.ts';
 import { type ClientTls, logInClient } from './client-login.ts';
@@ -128,7 +129,8 @@ class Clients implements Serving {
       writeStateFile(stateFile, { ...kept, server: serverName(this.#options.servers[kept.side]) });
     } catch (error) {
       // Nobody waits yet at the start, and before a commit point there is a way back.
-      if (!this.#hasStarted || kept.isSwitching) throw error;
+      if (!this.#hasStarted) throw stateNotWritten(stateFile, error);
+      if (kept.isSwitching) throw error;
       removeStateFile(stateFile);
       warn?.(`The state file could not be written: ${messageOf(error)}`);
     }
@@ -287,3 +289,9 @@ class Clients implements Serving {
 }
 
 const cancelKey = (pid: number, secret: Buffer): string => `${pid} ${secret.toString('hex')}`;
+
+const stateNotWritten = (stateFile: string, cause: unknown): UsageError =>
+  new UsageError('file_not_written', `The state file ${stateFile} was not written: ${messageOf(cause)}`, {
+    hint: 'It keeps where traffic points over a restart: name a folder that the proxy may write to (proxy.stateFile).',
+    cause,
+  });
