@@ -16,6 +16,7 @@ import {
 } from '../postgres/sqlstate.ts';
 import { PipeError } from './copy-pipe.ts';
 import type { CopyPart } from './parts.ts';
+import { plannedTableGone } from './planned-table-gone.ts';
 
 const CONTINUE = 'run the same command again: tables that are complete are not copied again.';
 
@@ -23,7 +24,7 @@ const CONTINUE = 'run the same command again: tables that are complete are not c
  * @returns
  * - UnreachableError `source_lost`, `target_lost`: a session ended.
  * - PrerequisiteError `copy_not_permitted`: a privilege is missing, or row security would hide rows.
- * - PrerequisiteError `disk_full`.
+ * - PrerequisiteError `disk_full`, `planned_table_gone`.
  * - ReplicationError `snapshot_gone`: the session that exported the snapshot ended.
  * - ReplicationError `copy_failed`: a server refused a statement or a row.
  */
@@ -77,6 +78,9 @@ export function copyFailure(
       details(`The session that held it ended; ${CONTINUE}`),
     );
   }
+  // Without a context no function of the table's said it.
+  if (side === 'source' && state === UNDEFINED_TABLE && (cause as { where?: string }).where === undefined)
+    return plannedTableGone(table, cause);
   return new ReplicationError(
     'copy_failed',
     `${table} could not be copied, the ${side} says: ${message}`,

@@ -505,7 +505,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   prerequisite(
     'planned_table_gone',
     'A planned table that is not copied yet is no longer on the source, or the settings leave it out now.',
-    'Left out: put `scope.schemas` and `scope.exclude` back. Dropped or renamed meanwhile: `pgglide abort`, then `pgglide sync`.',
+    'Dropped: drop it on the target, too, and run `pgglide sync` again; it goes on with the others. Left out by the settings: put `scope.*` back. Renamed: `pgglide abort`, then `pgglide sync`.',
   ),
   prerequisite(
     'repair_needs_key',

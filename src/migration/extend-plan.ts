@@ -7,15 +7,22 @@ import type { Scope } from '../domain/scope.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { dropFence } from '../postgres/fence.ts';
 import { isLinked } from '../postgres/linked-tables.ts';
-import { presentObjects } from '../postgres/present.ts';
+import { absentFrom, presentObjects } from '../postgres/present.ts';
 import { ident } from '../postgres/sql.ts';
 import { dumpForTarget } from '../schema/dump-for-target.ts';
+import { referencedTable } from '../schema/dump-names.ts';
 import { type NewRelation, newRelations } from '../schema/new-relations.ts';
 import { isNeeded, statementsOfNew, unknownStatements } from '../schema/new-statements.ts';
 import { withoutIdentity } from '../schema/plan-tables.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
 import { forgetTablesSql, isCopied, readCopyProgress } from '../state/copy-progress.ts';
-import { countStatements, readStatements, saveStatements } from '../state/schema-progress.ts';
+import {
+  countStatements,
+  markStatementsDone,
+  readOpenStatements,
+  readStatements,
+  saveStatements,
+} from '../state/schema-progress.ts';
 import { refuseStrayRows } from './refuse-stray-rows.ts';
 import { keepPlan, type PlanNow, planNow } from './renew-plan.ts';
 import type { Session } from './session.ts';
@@ -44,6 +51,7 @@ export async function extendPlan(
   const { renamed, added } = now;
   await assertIdentified(source, settings.scope, [...now.plan.tables, ...added], [...relations, ...added]);
   await refuseStrayRows(session, 'target', added);
+  await skipStatementsOfGone(session);
   const statements = relations.length === 0 ? [] : await newStatements(session, relations);
   const madeAnew = await tablesMadeAnew(session, now);
   const isExtended = added.length + statements.length + madeAnew.length > 0;
@@ -60,6 +68,24 @@ export async function extendPlan(
   });
   if (madeAnew.length > 0) await tellCopiedAnew(session, madeAnew);
   return { plan, isExtended };
+}
+
+/** Of tables that neither side has any more, dropped while the copy was not through yet. */
+async function skipStatementsOfGone({ source, target, migration }: Session): Promise<void> {
+  const open = await readOpenStatements<SchemaStatement>(target, migration, 'post-data');
+  const tablesOf = ({ table, sql }: SchemaStatement) =>
+    [table, referencedTable(sql)].filter((name) => name !== undefined);
+  const names = [...new Set(open.flatMap(tablesOf))];
+  if (names.length === 0) return;
+  const gone = new Set(await absentFrom(source, await absentFrom(target, names)));
+  const keyOf = ({ table, name }: SchemaStatement) => `${table} ${name}`;
+  // A foreign key is made and validated by a statement each.
+  const keys = new Set(open.filter((one) => tablesOf(one).some((name) => gone.has(name))).map(keyOf));
+  await markStatementsDone(
+    target,
+    migration,
+    open.filter((one) => keys.has(keyOf(one))),
+  );
 }
 
 async function enterSyncing(session: Session): Promise<void> {

@@ -62,3 +62,10 @@ export async function excludedNames(connection: Connection, scope: Scope): Promi
     SELECT n.nspname AS schema, c.relname AS name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid IN (${excludedRelations(scope)})`);
 }
+
+/** Of relations, by their names as SQL quotes them, those that a server does not have. */
+export async function absentFrom(connection: Connection, names: readonly string[]): Promise<string[]> {
+  const rows = await connection.query<{ name: string }>(sql`
+    SELECT name FROM unnest(${names}::text[]) AS n(name) WHERE to_regclass(name) IS NULL`);
+  return rows.map(({ name }) => name);
+}

@@ -2,7 +2,7 @@ import { copyParts } from '../copy/copy-tables.ts';
 import { watchPace } from '../copy/pace.ts';
 import type { CopyPart } from '../copy/parts.ts';
 import { planCopy } from '../copy/plan-copy.ts';
-import { PrerequisiteError } from '../domain/errors.ts';
+import { plannedTableGone } from '../copy/planned-table-gone.ts';
 import { type NewLane, planLanes } from '../domain/lanes.ts';
 import { type LaneNames, qualified, type TableName } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
@@ -14,6 +14,7 @@ import { existingLanes } from '../postgres/lane.ts';
 import { lostLanes } from '../postgres/lost-lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
 import { createSlotsPatiently } from '../postgres/patient-slot.ts';
+import { presentOn } from '../postgres/present.ts';
 import { createPublicationSql, dropTablesSql, publishedTables } from '../postgres/publication.ts';
 import { literal, sql } from '../postgres/sql.ts';
 import { classifyRestore } from '../schema/classify-restore.ts';
@@ -190,8 +191,12 @@ async function copyInLanes(context: StepContext, lanes: readonly NewLane[]): Pro
   await events.emit('copy-finished', { tables: tables.length, ...result });
 }
 
+/** @throws {PrerequisiteError} `planned_table_gone` */
 async function publishLane(context: StepContext, { names, tables }: NewLane): Promise<void> {
   const { source, target, signal } = context;
+  const there = await presentOn(source, tables);
+  const gone = tables.find((table) => !there.has(qualified(table)));
+  if (gone !== undefined) throw plannedTableGone(qualified(gone));
   await Promise.all([
     source.script(createMarkerSql(names.marker)),
     target.script(createMarkerSql(names.marker)),
@@ -243,14 +248,7 @@ async function asOfSnapshot(
   return tables.map((table) => {
     const current = byName.get(qualified(table));
     if (current !== undefined) return current;
-    throw new PrerequisiteError(
-      'planned_table_gone',
-      `Table ${qualified(table)} of the plan is no longer among the source’s`,
-      {
-        hint: 'Left out by the settings since the first sync: put scope.schemas and scope.exclude back. Dropped or renamed: run pgglide abort, then pgglide sync.',
-        facts: { table: qualified(table) },
-      },
-    );
+    throw plannedTableGone(qualified(table));
   });
 }
 

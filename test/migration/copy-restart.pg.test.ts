@@ -14,8 +14,8 @@ const SHOP = `
   CREATE TABLE tree_1 PARTITION OF tree FOR VALUES FROM (0) TO (1000); INSERT INTO tree SELECT generate_series(1, 100);
   CREATE TABLE big (id int PRIMARY KEY, t text); INSERT INTO big SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g`;
 
-/** The small tables are copied, the large one is not; then their slot is lost. */
-async function losesItsLane(scene: Scene, source: Database, target: Database): Promise<void> {
+/** The small tables are copied, the large one is not. */
+async function stopsBeforeTheLargeOne(scene: Scene, target: Database): Promise<void> {
   const holder = await openSession(target.address);
   await cutOff(scene, (event) => {
     if (event.type === 'step-finished' && event.data.step === 'load-schema')
@@ -23,6 +23,11 @@ async function losesItsLane(scene: Scene, source: Database, target: Database): P
     return event.type === 'copy-progress' && event.data.tablesDone === 3;
   });
   await holder.end();
+}
+
+/** Then their slot is lost. */
+async function losesItsLane(scene: Scene, source: Database, target: Database): Promise<void> {
+  await stopsBeforeTheLargeOne(scene, target);
   await source.exec(
     'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()',
   );
@@ -76,5 +81,23 @@ describe('a copy whose only lane is lost', { timeout: 200_000 }, () => {
       scene.settings = { ...scene.settings, scope };
       await endsEqual(scene, source, target);
     });
+  });
+});
+
+test('a table that is dropped before it was copied: on the source alone it is asked for, on both the others go on', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`${SHOP}; ALTER TABLE keyed ADD big int REFERENCES big`);
+  await withScene({ source, target }, async (scene) => {
+    await stopsBeforeTheLargeOne(scene, target);
+    await source.exec('DROP TABLE big CASCADE');
+    await expect(scene.sync()).rejects.toMatchObject({
+      code: 'planned_table_gone',
+      message: expect.stringContaining('public.big'),
+      hint: expect.stringContaining('drop it on the target, too'),
+    });
+    await target.exec('DROP TABLE big');
+    await endsEqual(scene, source, target);
   });
 });
