@@ -42,7 +42,13 @@ export const SYNC_STEPS: readonly Step<never>[] = [
   refreshViews, // materialized ones, once the rows are there
   carryLargeObjectsStep,
   noteDdl, // event triggers, where our role may
-  recordSchema, // what drift is measured against
+  recordSchema, // once both sides agree (settle-schema.ts): what drift is measured against
   fenceTarget, // the target takes no other writes
   analyzeTarget,
 ] as unknown as readonly Step<never>[];
+
+/**
+ * Before these the first sync looks what came to the source meanwhile, and makes the steps so far true for it, too
+ * (extend-plan.ts): a new partition would stop the link, a new table is no drift.
+ */
+export const LOOKS_BEFORE: ReadonlySet<string> = new Set([subscribe.id, recordSchema.id]);

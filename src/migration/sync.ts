@@ -12,13 +12,12 @@ import { takeRunnerLock } from '../state/runner-lock.ts';
 import { readSchemaHashes } from '../state/schema-record.ts';
 import { discardStaleCopy } from '../steps/discard-stale-copy.ts';
 import { recordSchema } from '../steps/record-schema.ts';
-import { subscribe } from '../steps/subscribe.ts';
 import { check } from './check.ts';
 import { naming } from './each-database.ts';
 import { extendPlan } from './extend-plan.ts';
 import { joinWayBack } from './join-way-back.ts';
 import { updateOwnSchema } from './own-schema.ts';
-import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
+import { FIRST_STEP, LOOKS_BEFORE, SYNC_STEPS } from './phases.ts';
 import { recover } from './recover.ts';
 import { reviveLink } from './revive-link.ts';
 import { requireRow } from './rows.ts';
@@ -64,9 +63,6 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
   });
   await session.changePhase((await readRow(session)).phase, 'following');
 }
-
-/** Before these the first sync looks what came to the source meanwhile: a partition would stop the link, a table is no drift. */
-const LOOKS_BEFORE: ReadonlySet<string> = new Set([subscribe.id, recordSchema.id]);
 
 async function syncDatabase(database: Session, context: StepContext): Promise<void> {
   const isFirst = (await readSchemaHashes(database.target, database.migration)) === undefined;
