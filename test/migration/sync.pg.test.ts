@@ -194,8 +194,8 @@ describe('sync', () => {
 
       await scene.sync();
       scene.settings = { ...settings, migration: 'another' };
-      const { leftovers } = await scene.abort();
-      expect(leftovers).toContain('target: schema pgglide');
+      const others = [`${settings.migration} (following)`];
+      expect(await scene.abort()).toEqual({ leftovers: [], others });
       scene.settings = settings;
       await scene.expectEqual();
       await scene.abort();
