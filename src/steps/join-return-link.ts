@@ -6,10 +6,11 @@ import type { PlannedTable } from '../domain/plan.ts';
 import type { Step, StepContext } from '../engine/step.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { PASS_FENCE_LOCAL } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { isLinked, linkedTables, tableStates } from '../postgres/linked-tables.ts';
 import { addTablesSql, dropTablesSql, publishedTables } from '../postgres/publication.ts';
-import { sql } from '../postgres/sql.ts';
+import { ident, sql } from '../postgres/sql.ts';
 import { refreshSubscriptionSql } from '../postgres/subscription.ts';
 import { tableAlone } from '../postgres/table-alone.ts';
 import { emptyTables } from '../schema/empty-tables.ts';
@@ -144,13 +145,24 @@ async function awaitRows(context: JoinContext, { lanes }: Facts): Promise<void> 
     if (open.length === 0) return;
     // Rows that are there before PostgreSQL has copied any would stop it for good.
     const begun = open.filter((table) => ['i', 'd'].includes(states.get(qualified(table)) ?? ''));
-    for (const table of begun) if (await hasRows(source, table)) await emptyTables(source, [table]);
+    for (const table of begun) if (await hasRows(source, table)) await deleteUncopied(source, table);
     const now = JSON.stringify(open.map((table) => [qualified(table), states.get(qualified(table))]));
     if (now !== seen || (await hasSteadyWorker(source, subscriptions))) movedAtMs = performance.now();
     seen = now;
     if (performance.now() - movedAtMs > PATIENCE_MS) throw stopped(open);
     await sleep(LOOK_EVERY_MS, signal);
   }
+}
+
+/** Asks for the state in the snapshot of the DELETE itself: rows that PostgreSQL has copied by now are not taken for others. */
+async function deleteUncopied(source: Connection, table: PlannedTable): Promise<void> {
+  const name = ident(table.schema, table.name);
+  await source.transaction(async () => {
+    await source.script(sql`SET LOCAL session_replication_role = replica; ${PASS_FENCE_LOCAL}`);
+    await source.execute(sql`
+      DELETE FROM ${tableAlone(table)} WHERE EXISTS (
+        SELECT FROM pg_subscription_rel WHERE srrelid = ${name.text}::regclass AND srsubstate IN ('i', 'd'))`);
+  });
 }
 
 async function hasRows(connection: Connection, table: PlannedTable): Promise<boolean> {

@@ -170,7 +170,15 @@ describe('sync while the target is active', () => {
       await sync(scene);
       expect((await verify(scene)).summary.equal).toBe(true);
       await make('subscribed');
+      await syncStoppedAt(scene, 'step-started');
+      // Keeps PostgreSQL from copying, and puts a row into its way.
+      const holder = await openSession(source.address);
+      await holder.query('BEGIN; LOCK TABLE subscribed IN SHARE MODE');
       await syncStoppedAt(scene, 'step-waiting');
+      await holder.query(
+        "SET LOCAL pgglide.passes_fence = on; INSERT INTO subscribed VALUES (1, 'stray'); COMMIT",
+      );
+      await holder.end();
       await sync(scene);
       expect((await verify(scene)).summary.equal).toBe(true);
       expect((await rollback(scene)).verification?.equal).toBe(true);
