@@ -57,8 +57,8 @@ export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   prepareHelperIndexes,
   prepareReturnLink,
   openSessions,
-  rehearseQueries,
   checkDriftAgain,
+  rehearseQueries,
   prepareTraffic,
   awaitCalm,
 ];
@@ -86,8 +86,8 @@ const REHEARSED_BEFORE: readonly SwitchoverStep[] = [
   checkDrift,
   checkRoles,
   openSessions,
-  rehearseQueries,
   checkDriftAgain,
+  rehearseQueries,
   prepareTraffic,
   awaitCalm,
 ];
