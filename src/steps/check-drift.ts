@@ -22,24 +22,30 @@ export const checkDrift: SwitchoverStep = {
   title: 'Guardrails: no DDL since the sync',
   describe: () => ['compare both schemas with what was recorded when they agreed'],
 
-  run: refuseDrift,
+  async run(context) {
+    context.facts.ddlSign = await ddlSign(context.oldSide, context.settings.scope);
+    await refuseDrift(context);
+  },
 };
 
 /**
- * The same once more when all that takes minutes is done, and the moment from which on check-late-ddl looks. It is read before
- * the schemas are, so that nothing falls in between: what commits meanwhile is refused, if need be though the schemas show it not.
+ * The same once more when all that takes minutes is done, where DDL was run on the old side meanwhile: a comparison takes the
+ * requests of these moments processor time. From then on check-late-ddl looks. The sign is read before the schemas are, so that
+ * nothing falls in between: what commits meanwhile is refused, if need be though the schemas show it not.
  *
  * @throws {SwitchoverAbortedError} `schema_drift`, with what changed
  */
 export const checkDriftAgain: SwitchoverStep = {
   id: 'check-drift-again',
   title: 'Guardrails: still no DDL',
-  describe: () => ['compare both schemas once more'],
+  describe: ({ from }) => [`ask the ${from} whether DDL was run since; then compare both schemas once more`],
 
   async run(context) {
     const { barrier } = context.facts;
     if (barrier === undefined) throw new Error('open-sessions has not run');
-    context.facts.ddlSign = await ddlSign(barrier, context.settings.scope);
+    const sign = await ddlSign(barrier, context.settings.scope);
+    if (sign === context.facts.ddlSign) return;
+    context.facts.ddlSign = sign;
     await refuseDrift(context);
   },
 };
