@@ -1,7 +1,7 @@
 /** An event trigger of the user's that refuses DDL of ours: its error, whatever it says, becomes one that names it. */
 
 import { PrerequisiteError } from '../domain/errors.ts';
-import type { Side } from '../domain/names.ts';
+import { SIDES } from '../domain/names.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import { ident, sql } from '../postgres/sql.ts';
 import type { Session } from './session.ts';
@@ -17,8 +17,6 @@ export async function blamingEventTriggers<T>(session: Session, command: Promise
     throw (await refusalOf(session, error).catch(() => undefined)) ?? error;
   }
 }
-
-const SIDES: readonly Side[] = ['source', 'target'];
 
 /** The error does not say which server it came from: either that has such a trigger. */
 async function refusalOf(session: Session, error: unknown): Promise<PrerequisiteError | undefined> {

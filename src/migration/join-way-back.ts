@@ -1,12 +1,9 @@
 /** `sync` while the target is active: what was made on both sides since the cutover joins the way back, with its rows. */
 
-import { ReplicationError } from '../domain/errors.ts';
 import { qualified, type TableName } from '../domain/names.ts';
 import { type PlannedTable, tableBytes } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import { hangFence, unfencedRelations } from '../postgres/fence.ts';
-import { existingLanes } from '../postgres/lane.ts';
-import { lostLanes } from '../postgres/lost-lane.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import { unlinkedTables } from '../schema/unlinked-tables.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
@@ -16,7 +13,7 @@ import { naming } from './each-database.ts';
 import { assertIdentified } from './extend-plan.ts';
 import { refuseStrayRows } from './refuse-stray-rows.ts';
 import { keepPlan, type PlanNow, planNow } from './renew-plan.ts';
-import { reviveLink } from './revive-link.ts';
+import { requireSlots, reviveLink } from './revive-link.ts';
 import { requirePlan } from './rows.ts';
 import type { Session } from './session.ts';
 import { settleSchema } from './settle-schema.ts';
@@ -52,7 +49,7 @@ export async function joinIfSmall(session: Session, lead: MigrationRow): Promise
 async function joinDatabase(session: Session, lead: MigrationRow): Promise<void> {
   const { source, target } = session;
   const { plan: saved } = await requirePlan(session);
-  await refuseLostWayBack(session);
+  await requireSlots(session, lead);
   await reviveLink(session, lead);
   await reconcile(noteDdl, session.context(saved));
   await settleSchema(session.context(saved));
@@ -91,15 +88,4 @@ async function assertPublishable(
   if (joining.length === 0) return;
   const { tables } = await planTables(target, settings.scope);
   await assertIdentified(target, settings.scope, tables, joining);
-}
-
-async function refuseLostWayBack({ target, migration }: Session): Promise<void> {
-  const lanes = await existingLanes(target, migration, 'reverse');
-  const lost = await lostLanes(target, lanes);
-  if (lanes.length > 0 && lost.length === 0) return;
-  throw new ReplicationError(
-    'slot_lost',
-    'Changes are missing on the source for good: a slot of the way back is gone, there is no way back any more',
-    { hint: 'Traffic is not touched by this. pgglide complete ends the migration.' },
-  );
 }

@@ -3,9 +3,9 @@
 import { RefusedError } from '../domain/errors.ts';
 import { otherSide, qualified, type Side, type TableName } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
-import { fencedRelations } from '../postgres/fence.ts';
-import { presentOn } from '../postgres/present.ts';
-import { ident, sql } from '../postgres/sql.ts';
+import { AS_APPLY_WORKER_LOCAL, fencedRelations } from '../postgres/fence.ts';
+import { hasRows, presentOn } from '../postgres/present.ts';
+import { ident } from '../postgres/sql.ts';
 import { copiedAside } from '../state/aside-table.ts';
 import { findStrayRows } from '../verify/stray-rows.ts';
 import type { Session } from './session.ts';
@@ -38,7 +38,7 @@ export async function refuseStrayRows(
     'rows_on_passive_side',
     `On the ${passive} these tables hold rows that the ${active} does not have, and none that pgglide copied: ${names.join(', ')}`,
     {
-      hint: `They are to be filled from the ${active}. Bring the rows over, or take them away on the ${passive} (BEGIN; SET LOCAL session_replication_role = replica; SET LOCAL pgglide.passes_fence = on; DELETE FROM ...; COMMIT), then the same command again. Or leave the tables out with scope.exclude.`,
+      hint: `They are to be filled from the ${active}. Bring the rows over, or take them away on the ${passive} (BEGIN; ${AS_APPLY_WORKER_LOCAL.text}; DELETE FROM ...; COMMIT), then the same command again. Or leave the tables out with scope.exclude.`,
       facts: { side: passive, tables: found.map(({ table, count }) => ({ table: qualified(table), count })) },
     },
   );
@@ -60,10 +60,7 @@ export async function filledByOthers<Table extends TableName>(
     if (!present.has(qualified(table)) || aside.has(qualified(table))) continue;
     const relations = await fencedRelations(connection, [table]);
     if (relations.every(({ trigger }) => trigger === 'closed')) continue;
-    const { hasRows } = await connection.one<{ hasRows: boolean }>(
-      sql`SELECT EXISTS (SELECT FROM ${ident(table.schema, table.name)}) AS "hasRows"`,
-    );
-    if (hasRows) filled.push(table);
+    if (await hasRows(connection, ident(table.schema, table.name))) filled.push(table);
   }
   return filled;
 }

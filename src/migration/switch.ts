@@ -195,7 +195,7 @@ async function comparison(
   try {
     return { verification: await verifyPinnedSnapshots(session, context) };
   } catch (error) {
-    const note = notCompared(error instanceof Error ? error.message : String(error));
+    const note = notCompared(messageOf(error));
     const told = session.events.emit('warning', { code: 'comparison_unfinished', message: note });
     // The target may be what ended it.
     await told.catch(() => undefined);

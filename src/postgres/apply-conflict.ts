@@ -4,7 +4,7 @@ import { qualified } from '../domain/names.ts';
 import type { PublishedRelation, TupleValue } from '../domain/pgoutput.ts';
 import type { Connection } from './connection.ts';
 import type { FailingTransaction, RowChange } from './failing-transaction.ts';
-import { PASS_FENCE_LOCAL } from './fence.ts';
+import { AS_APPLY_WORKER_LOCAL } from './fence.ts';
 import { ident, list, literal, type Sql, sql, trusted } from './sql.ts';
 import { tableAlone } from './table-alone.ts';
 
@@ -126,7 +126,7 @@ function rowExists({ relation, after }: RowChange, name: Sql, key: Sql): ApplyCo
     table,
     key: shown,
     text: `the row of ${table} with ${key.text} is there already`,
-    remedy: `BEGIN; SET LOCAL session_replication_role = replica; ${PASS_FENCE_LOCAL.text}; DELETE FROM ${name.text} WHERE ${key.text}; COMMIT;`,
+    remedy: `BEGIN; ${AS_APPLY_WORKER_LOCAL.text}; DELETE FROM ${name.text} WHERE ${key.text}; COMMIT;`,
   };
 }
 

@@ -50,7 +50,7 @@ const FIRST_ATTEMPT_MS = 200;
 const LOCK_MS = 0.1;
 /** Thousands of tables take so long to lock when nobody is in the way. */
 const SHORTEST_ATTEMPT_MS = 100;
-/** lock_not_available, query_canceled (our statement_timeout), deadlock_detected */
+/** QUERY_CANCELED: by our statement_timeout. */
 const GIVES_WAY: ReadonlySet<string> = new Set([LOCK_NOT_AVAILABLE, QUERY_CANCELED, DEADLOCK_DETECTED]);
 
 /** Of the server, and of roles and databases that have one of their own. */

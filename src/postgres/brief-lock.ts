@@ -25,7 +25,6 @@ const LOCK_TIMEOUT_MS = 200;
 const TIMEOUT_MS = 60_000;
 /** Pauses between attempts grow up to this. */
 const MAX_PAUSE_MS = 1_000;
-/** lock_not_available, deadlock_detected */
 const TRY_AGAIN: ReadonlySet<string> = new Set([LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED]);
 
 /**

@@ -7,7 +7,7 @@ import { dropMarkerSql } from './marker.ts';
 import { dropPublicationSql } from './publication.ts';
 import { dropSlot } from './replication-slot.ts';
 import { sql } from './sql.ts';
-import { dropSubscription } from './subscription.ts';
+import { dropSubscription, OF_THIS_DATABASE } from './subscription.ts';
 
 const DROP_TIMEOUT_MS = 30_000;
 
@@ -16,7 +16,7 @@ export async function dropHalfLinks(connection: Connection, migration: string): 
   const prefix = linkPrefix(migration);
   const named = await connection.query<{ kind: string; name: string }>(sql`
     SELECT 'subscription' AS kind, subname AS name FROM pg_subscription
-      WHERE starts_with(subname, ${prefix}) AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+      WHERE starts_with(subname, ${prefix}) AND ${OF_THIS_DATABASE}
     UNION ALL SELECT 'slot', slot_name FROM pg_replication_slots
       WHERE starts_with(slot_name, ${prefix}) AND database = current_database()
     UNION ALL SELECT 'publication', pubname FROM pg_publication WHERE starts_with(pubname, ${prefix})

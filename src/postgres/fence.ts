@@ -1,8 +1,9 @@
 /**
  * The fence: statement-level triggers that refuse writes on the side that is not active. Unlike a setting, a session
- * cannot undo it: they fire always, also where session_replication_role says that triggers do not. Apply workers pass. The triggers hang on both sides before the first switch; what
- * raises and lifts them is one value of the side, pgglide.fence_state, so that the pause runs no DDL: after DDL every
- * session would have to build its plans anew, at the moment when all held requests are let go.
+ * cannot undo it: they fire always, also where session_replication_role says that triggers do not. Apply workers pass.
+ * The triggers hang on both sides before the first switch; what raises and lifts them is one value of the side,
+ * pgglide.fence_state, so that the pause runs no DDL: after DDL every session would have to build its plans anew, at the
+ * moment when all held requests are let go.
  *
  * Raise it under the barrier only: a writer that was let in before must not be writing still.
  * https://www.postgresql.org/docs/current/sql-createtrigger.html
@@ -22,6 +23,8 @@ const RAISED = 1;
 /** For our own sessions that write on the side that follows, until their end; LOCAL: until their transaction's. */
 export const PASS_FENCE = sql`SET pgglide.passes_fence = on`;
 export const PASS_FENCE_LOCAL = sql`SET LOCAL pgglide.passes_fence = on`;
+/** As an apply worker writes: past the fence, and no trigger of the user's, no foreign key fires. */
+export const AS_APPLY_WORKER_LOCAL = sql`SET LOCAL session_replication_role = replica; ${PASS_FENCE_LOCAL}`;
 
 export interface FencedRelation extends TableName {
   /** `open`: for some sessions, or all, it does not fire. */
@@ -60,15 +63,18 @@ export async function unfencedRelations(
   return relations.filter(({ trigger }) => trigger !== 'closed');
 }
 
+const allFenced = (connection: Connection): Promise<TableName[]> =>
+  connection.query<TableName>(sql`
+    SELECT n.nspname AS schema, c.relname AS name
+    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE t.tgname = ${FENCE_TRIGGER} AND NOT t.tgisinternal ORDER BY 1, 2`);
+
 /** Those on which it hangs and that are neither of these tables nor of their partitions. */
 export async function fencedOutside(
   connection: Connection,
   tables: readonly TableName[],
 ): Promise<TableName[]> {
-  const fenced = await connection.query<TableName>(sql`
-    SELECT n.nspname AS schema, c.relname AS name
-    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE t.tgname = ${FENCE_TRIGGER} AND NOT t.tgisinternal`);
+  const fenced = await allFenced(connection);
   if (fenced.length === 0) return [];
   const inside = new Set((await fencedRelations(connection, tables)).map(qualified));
   return fenced.filter((table) => !inside.has(qualified(table)));
@@ -149,11 +155,7 @@ export async function dropFence(connection: Connection, tables: readonly TableNa
  * @throws {PrerequisiteError} `lock_not_available`
  */
 export async function dropAllFences(connection: Connection): Promise<void> {
-  const present = await connection.query<TableName>(sql`
-    SELECT n.nspname AS schema, c.relname AS name
-    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE t.tgname = ${FENCE_TRIGGER} AND NOT t.tgisinternal ORDER BY 1, 2`);
-  await dropTriggers(connection, present);
+  await dropTriggers(connection, await allFenced(connection));
 }
 
 async function dropTriggers(connection: Connection, relations: readonly TableName[]): Promise<void> {

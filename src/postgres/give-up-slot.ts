@@ -1,6 +1,7 @@
 /** Frees a publisher's disk from a slot, whatever its subscriber says. */
 
 import { until } from '../base/async.ts';
+import { messageOf } from '../base/message-of.ts';
 import type { LaneNames, Side } from '../domain/names.ts';
 import type { Connection } from './connection.ts';
 import type { LooseSession } from './loose-session.ts';
@@ -46,6 +47,6 @@ async function disable(subscriber: Connection, lane: LaneNames): Promise<void> {
 /** The text of a warning. */
 export const slotNotDropped = (slot: SlotState, publisher: Side, cause: unknown) => ({
   code: 'slot_not_dropped',
-  message: `Slot ${slot.name} could not be dropped and keeps its WAL: ${cause instanceof Error ? cause.message : cause}`,
+  message: `Slot ${slot.name} could not be dropped and keeps its WAL: ${messageOf(cause)}`,
   hint: `On the ${publisher}: SELECT pg_drop_replication_slot('${slot.name}');`,
 });

@@ -1,10 +1,10 @@
-/** Which tables and objects a server has, or publishes for us. */
+/** Which tables, objects and rows a server has, or publishes for us. */
 
 import { qualified, type TableName } from '../domain/names.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { Connection } from './connection.ts';
 import { excludedRelations } from './scope.ts';
-import { sql } from './sql.ts';
+import { type Sql, sql } from './sql.ts';
 
 /** qualified() names of what our publications hold on a server. */
 export async function publishedByUs(connection: Connection): Promise<Set<string>> {
@@ -68,4 +68,12 @@ export async function absentFrom(connection: Connection, names: readonly string[
   const rows = await connection.query<{ name: string }>(sql`
     SELECT name FROM unnest(${names}::text[]) AS n(name) WHERE to_regclass(name) IS NULL`);
   return rows.map(({ name }) => name);
+}
+
+/** @param relation as it stands in FROM */
+export async function hasRows(connection: Connection, relation: Sql): Promise<boolean> {
+  const { filled } = await connection.one<{ filled: boolean }>(
+    sql`SELECT EXISTS (SELECT FROM ${relation}) AS filled`,
+  );
+  return filled;
 }

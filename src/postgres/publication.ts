@@ -1,6 +1,6 @@
 /** Publications. https://www.postgresql.org/docs/current/logical-replication-publication.html */
 
-import type { TableName } from '../domain/names.ts';
+import type { LaneNames, TableName } from '../domain/names.ts';
 import type { Connection } from './connection.ts';
 import { ident, list, type Sql, sql } from './sql.ts';
 
@@ -38,3 +38,10 @@ export async function publishedTables(
     row.schema === null || row.name === null ? [] : [{ schema: row.schema, name: row.name }],
   );
 }
+
+/** The same of each lane, with its marker; nothing where it has no publication. */
+export const publishedByLanes = (
+  connection: Connection,
+  lanes: readonly LaneNames[],
+): Promise<TableName[][]> =>
+  Promise.all(lanes.map(async ({ publication }) => (await publishedTables(connection, publication)) ?? []));

@@ -3,7 +3,7 @@
 import type { LinkedTable } from '../domain/plan.ts';
 import { type BriefLockOptions, withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
-import { PASS_FENCE_LOCAL } from '../postgres/fence.ts';
+import { AS_APPLY_WORKER_LOCAL, PASS_FENCE_LOCAL } from '../postgres/fence.ts';
 import { list, type Sql, sql } from '../postgres/sql.ts';
 import { tableAlone } from '../postgres/table-alone.ts';
 import { areReferenced } from './table-ties.ts';
@@ -25,9 +25,7 @@ export async function emptyTables(
   if (await areReferenced(connection, tables)) {
     await connection.transaction(async () => {
       // Or the rows that refer to them would go with them.
-      await connection.script(
-        sql`SET LOCAL session_replication_role = replica; ${PASS_FENCE_LOCAL}; ${alongside}`,
-      );
+      await connection.script(sql`${AS_APPLY_WORKER_LOCAL}; ${alongside}`);
       for (const table of tables) await connection.script(sql`DELETE FROM ${tableAlone(table)}`);
     });
     return;

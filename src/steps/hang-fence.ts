@@ -1,7 +1,6 @@
 import { PgglideError } from '../domain/errors.ts';
-import { type LaneNames, qualified, type TableName } from '../domain/names.ts';
+import { qualified } from '../domain/names.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
-import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import {
   dropFence,
@@ -13,7 +12,7 @@ import {
   unfencedRelations,
 } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
-import { dropTablesSql, publishedTables } from '../postgres/publication.ts';
+import { unpublishTables } from '../postgres/unpublish-tables.ts';
 import { readAsideTables } from '../schema/aside-tables.ts';
 import { forgetCopiedAside } from '../state/aside-table.ts';
 
@@ -54,23 +53,17 @@ export const hangFenceStep: SwitchoverStep = {
 async function letGo(context: SwitchoverContext): Promise<void> {
   const { source, target, migration, settings, tables } = context;
   for (const side of [source, target]) await dropFence(side, await fencedOutside(side, tables));
-  await unpublish(source, await existingLanes(source, migration, 'forward'), tables);
-  await unpublish(target, await existingLanes(target, migration, 'reverse'), tables);
+  const planned = new Set(tables.map(qualified));
+  for (const [publisher, link] of [
+    [source, 'forward'],
+    [target, 'reverse'],
+  ] as const) {
+    const lanes = await existingLanes(publisher, migration, link);
+    const staying = new Set([...planned, ...lanes.map(({ marker }) => qualified(marker))]);
+    await unpublishTables(publisher, lanes, (table) => !staying.has(qualified(table)));
+  }
   const stillAside = await readAsideTables(target, settings.scope);
   await forgetCopiedAside(target, migration, new Set(stillAside.map(qualified)));
-}
-
-async function unpublish(
-  publisher: Connection,
-  lanes: readonly LaneNames[],
-  planned: readonly TableName[],
-): Promise<void> {
-  for (const { publication, marker } of lanes) {
-    const staying = new Set([marker, ...planned].map(qualified));
-    const published = (await publishedTables(publisher, publication)) ?? [];
-    const leaving = published.filter((table) => !staying.has(qualified(table)));
-    if (leaving.length > 0) await withBriefLock(publisher, dropTablesSql(publication, leaving));
-  }
 }
 
 async function hangsNow(connection: Connection, relation: FencedRelation): Promise<boolean> {

@@ -6,13 +6,15 @@ import type { PlannedTable } from '../domain/plan.ts';
 import type { Step, StepContext } from '../engine/step.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
-import { PASS_FENCE_LOCAL } from '../postgres/fence.ts';
+import { AS_APPLY_WORKER_LOCAL } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { isLinked, linkedTables, tableStates } from '../postgres/linked-tables.ts';
-import { addTablesSql, dropTablesSql, publishedTables } from '../postgres/publication.ts';
+import { hasRows } from '../postgres/present.ts';
+import { addTablesSql, publishedByLanes } from '../postgres/publication.ts';
 import { ident, sql } from '../postgres/sql.ts';
 import { refreshSubscriptionSql } from '../postgres/subscription.ts';
 import { tableAlone } from '../postgres/table-alone.ts';
+import { unpublishTables } from '../postgres/unpublish-tables.ts';
 import { emptyTables } from '../schema/empty-tables.ts';
 
 interface JoinContext extends StepContext {
@@ -85,17 +87,12 @@ async function join(context: JoinContext, facts: Facts): Promise<void> {
   const { source, target, signal } = context;
   const { lanes, unfilled, unpublished, hasGone, leftOut } = facts;
   const filled: PlannedTable[] = [];
-  for (const table of unfilled) if (await hasRows(source, table)) filled.push(table);
+  for (const table of unfilled) if (await hasRows(source, tableAlone(table))) filled.push(table);
   await emptyTables(source, filled, {
     signal,
     onWaiting: () => tellWaiting(context, 'a lock on a table of the source that another session holds'),
   });
-  for (const { publication } of lanes) {
-    const leaving = ((await publishedTables(target, publication)) ?? []).filter((table) =>
-      leftOut.has(qualified(table)),
-    );
-    if (leaving.length > 0) await withBriefLock(target, dropTablesSql(publication, leaving), { signal });
-  }
+  await unpublishTables(target, lanes, (table) => leftOut.has(qualified(table)), { signal });
   if (hasGone) await refresh(source, lanes);
   for (const [lane, tables] of await lanesFor(context, lanes, unpublished))
     await withBriefLock(target, addTablesSql(lane.publication, tables), { signal });
@@ -113,7 +110,10 @@ async function lanesFor(
   tables: readonly TableName[],
 ): Promise<Map<LaneNames, readonly TableName[]>> {
   const forward = await existingLanes(source, migration, 'forward');
-  const [onTheWayOut, carried] = await Promise.all([tablesOf(source, forward), tablesOf(target, lanes)]);
+  const [onTheWayOut, carried] = await Promise.all([
+    publishedByLanes(source, forward),
+    publishedByLanes(target, lanes),
+  ]);
   const added = returnLanesOf(onTheWayOut, carried.flat(), tables, settings.replication.lanes);
   const [first] = lanes;
   const found = new Map<LaneNames, readonly TableName[]>();
@@ -123,9 +123,6 @@ async function lanesFor(
   }
   return found;
 }
-
-const tablesOf = (side: Connection, lanes: readonly LaneNames[]): Promise<TableName[][]> =>
-  Promise.all(lanes.map(async (lane) => (await publishedTables(side, lane.publication)) ?? []));
 
 const LOOK_EVERY_MS = 200;
 /** A worker that fails begins again every 5 s (wal_retrieve_retry_interval). */
@@ -145,7 +142,8 @@ async function awaitRows(context: JoinContext, { lanes }: Facts): Promise<void> 
     if (open.length === 0) return;
     // Rows that are there before PostgreSQL has copied any would stop it for good.
     const begun = open.filter((table) => ['i', 'd'].includes(states.get(qualified(table)) ?? ''));
-    for (const table of begun) if (await hasRows(source, table)) await deleteUncopied(source, table);
+    for (const table of begun)
+      if (await hasRows(source, tableAlone(table))) await deleteUncopied(source, table);
     const now = JSON.stringify(open.map((table) => [qualified(table), states.get(qualified(table))]));
     if (now !== seen || (await hasSteadyWorker(source, subscriptions))) movedAtMs = performance.now();
     seen = now;
@@ -158,18 +156,11 @@ async function awaitRows(context: JoinContext, { lanes }: Facts): Promise<void> 
 async function deleteUncopied(source: Connection, table: PlannedTable): Promise<void> {
   const name = ident(table.schema, table.name);
   await source.transaction(async () => {
-    await source.script(sql`SET LOCAL session_replication_role = replica; ${PASS_FENCE_LOCAL}`);
+    await source.script(AS_APPLY_WORKER_LOCAL);
     await source.execute(sql`
       DELETE FROM ${tableAlone(table)} WHERE EXISTS (
         SELECT FROM pg_subscription_rel WHERE srrelid = ${name.text}::regclass AND srsubstate IN ('i', 'd'))`);
   });
-}
-
-async function hasRows(connection: Connection, table: PlannedTable): Promise<boolean> {
-  const { filled } = await connection.one<{ filled: boolean }>(
-    sql`SELECT EXISTS (SELECT FROM ${tableAlone(table)}) AS filled`,
-  );
-  return filled;
 }
 
 async function hasSteadyWorker(source: Connection, subscriptions: readonly string[]): Promise<boolean> {

@@ -2,11 +2,10 @@ import { returnLanesOf } from '../domain/lanes.ts';
 import { type LaneNames, laneNames, linkFrom, qualified, type TableName } from '../domain/names.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
-import type { Connection } from '../postgres/connection.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { linkedTables } from '../postgres/linked-tables.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
-import { addTablesSql, createPublicationSql, publishedTables } from '../postgres/publication.ts';
+import { addTablesSql, createPublicationSql, publishedByLanes } from '../postgres/publication.ts';
 import { copySlot, createSlot, dropSlot } from '../postgres/replication-slot.ts';
 import {
   createSubscription,
@@ -67,8 +66,8 @@ async function publishLanes(context: SwitchoverContext): Promise<LaneNames[]> {
   const { newSide, oldSide, outLanes, tables, migration, settings, to } = context;
   const existing = await returnLanes(context);
   const [onTheWayOut, carried] = await Promise.all([
-    tablesOf(oldSide, outLanes),
-    tablesOf(newSide, existing),
+    publishedByLanes(oldSide, outLanes),
+    publishedByLanes(newSide, existing),
   ]);
   const added = new Map(returnLanesOf(onTheWayOut, carried.flat(), tables, settings.replication.lanes));
   // A database without tables has a link, too.
@@ -90,7 +89,7 @@ async function noteForward(
   lanes: readonly LaneNames[],
 ): Promise<void> {
   const planned = new Set(tables.map(qualified));
-  const published = await tablesOf(newSide, lanes);
+  const published = await publishedByLanes(newSide, lanes);
   const carried = lanes.flatMap(({ lane }, place) =>
     (published[place] ?? [])
       .filter((table) => planned.has(qualified(table)))
@@ -104,9 +103,6 @@ async function noteForward(
   const joined = carried.filter((table) => noted.get(qualified(table)) !== table.lane);
   if (joined.length > 0) await target.transaction(() => noteCopied(target, migration, joined));
 }
-
-const tablesOf = (side: Connection, lanes: readonly LaneNames[]): Promise<TableName[][]> =>
-  Promise.all(lanes.map(async (lane) => (await publishedTables(side, lane.publication)) ?? []));
 
 async function addTables(
   { newSide, oldSide, signal }: SwitchoverContext,

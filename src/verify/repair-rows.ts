@@ -7,7 +7,7 @@ import { PrerequisiteError, RefusedError } from '../domain/errors.ts';
 import { otherSide, qualified, type Side } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
-import { PASS_FENCE_LOCAL } from '../postgres/fence.ts';
+import { AS_APPLY_WORKER_LOCAL } from '../postgres/fence.ts';
 import { ident, list, literal, sql, trusted } from '../postgres/sql.ts';
 import { INSUFFICIENT_PRIVILEGE, LOCK_NOT_AVAILABLE } from '../postgres/sqlstate.ts';
 import { tableAlone } from '../postgres/table-alone.ts';
@@ -159,7 +159,7 @@ async function writeRows(
   rows: readonly (ReadRow | undefined)[],
 ): Promise<void> {
   await limitWaits(subscriber);
-  await subscriber.script(sql`SET LOCAL session_replication_role = replica; ${PASS_FENCE_LOCAL}`);
+  await subscriber.script(AS_APPLY_WORKER_LOCAL);
   const name = ident(table.schema, table.name);
   // All before the first insert: rows may have swapped a unique value.
   await subscriber.execute(

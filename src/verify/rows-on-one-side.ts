@@ -1,6 +1,6 @@
 /** Rows that one side alone has, for people. Pure. */
 
-import { otherSide, qualified, type Side } from '../domain/names.ts';
+import { otherSide, qualified, SIDES, type Side } from '../domain/names.ts';
 import type { DifferingRow } from './verification.ts';
 
 /** Whether `side` alone has it. */
@@ -11,7 +11,7 @@ export const isOnlyOn = (side: Side, { kind }: DifferingRow): boolean =>
 export function rowsOnOneSide(rows: readonly DifferingRow[]): string[] {
   const counts = new Map<string, { side: Side; table: string; rows: number }>();
   for (const row of rows) {
-    const side = (['source', 'target'] as const).find((each) => isOnlyOn(each, row));
+    const side = SIDES.find((each) => isOnlyOn(each, row));
     if (side === undefined) continue;
     const table = (row.database === undefined ? '' : `${row.database}.`) + qualified(row.table);
     const seen = counts.get(`${side} ${table}`)?.rows ?? 0;

@@ -5,10 +5,7 @@ import type { Database } from '../support/database.ts';
 import { type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
-const sync = (scene: Scene) => scene.sync();
-const cutover = (scene: Scene) => scene.cutover();
 const complete = (scene: Scene) => scene.run((migration) => migration.complete({ dropFence: false }));
-const status = (scene: Scene) => scene.status();
 
 const fences = (side: Database) =>
   side.rows("SELECT tgrelid::regclass::text AS t FROM pg_trigger WHERE tgname = 'pgglide_fence'");
@@ -19,8 +16,8 @@ describe('complete that cannot have a lock on the active side', () => {
   test('leaves the way back as it is: rollback goes, and complete later', async ({ source, target }) => {
     await source.exec(TABLE);
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
-      await cutover(scene);
+      await scene.sync();
+      await scene.cutover();
       // As a table does that somebody holds for longer than we wait.
       await target.exec(`CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS
         'BEGIN RAISE EXCEPTION ''in use'' USING ERRCODE = ''55006''; END';
@@ -28,11 +25,11 @@ describe('complete that cannot have a lock on the active side', () => {
       await expect(complete(scene)).rejects.toThrow('in use');
       await target.exec('DROP EVENT TRIGGER held; DROP FUNCTION public.refuse(); INSERT INTO t VALUES (2)');
       const next = 'pgglide rollback, or pgglide complete';
-      expect(await status(scene)).toMatchObject({ phase: 'switched', problems: [], next });
+      expect(await scene.status()).toMatchObject({ phase: 'switched', problems: [], next });
       const { verification } = await scene.rollback();
       expect(verification?.equal).toBe(true);
       expect(await source.rows('SELECT id FROM t ORDER BY 1')).toEqual([{ id: 1 }, { id: 2 }]);
-      await cutover(scene);
+      await scene.cutover();
       await complete(scene);
       expect(await fences(target)).toEqual([]);
     });
@@ -50,10 +47,10 @@ describe('status once the way back is gone', () => {
     test(`${what}: names complete, and no rollback`, async ({ source, target }) => {
       await source.exec(TABLE);
       await withScene({ source, target }, async (scene) => {
-        await sync(scene);
-        await cutover(scene);
+        await scene.sync();
+        await scene.cutover();
         await loseWayBack(source, target, lose);
-        const { next, problems } = await status(scene);
+        const { next, problems } = await scene.status();
         expect(problems).toContainEqual(expect.stringContaining('there is no way back any more'));
         expect(next).toBe('pgglide complete');
         // At once, and not when the time for a marker or a worker is over.
@@ -65,7 +62,7 @@ describe('status once the way back is gone', () => {
         await expect(scene.verify()).rejects.toMatchObject(lost);
         await expect(scene.rollback()).rejects.toMatchObject(lost);
         await complete(scene);
-        expect(await status(scene)).toMatchObject({ phase: 'completed', problems: [] });
+        expect(await scene.status()).toMatchObject({ phase: 'completed', problems: [] });
       });
     });
 });
@@ -91,8 +88,8 @@ test('complete takes the fence from tables that have another name since, and fro
   await source.exec(`${TABLE}; CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id);
     CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20)`);
   await withScene({ source, target }, async (scene) => {
-    await sync(scene);
-    await cutover(scene);
+    await scene.sync();
+    await scene.cutover();
     for (const side of [source, target])
       await side.exec('ALTER TABLE t RENAME TO renamed; ALTER TABLE p DETACH PARTITION p1');
     await complete(scene);
@@ -106,8 +103,8 @@ test('abort takes the fence from such tables, too', async ({ source, target }) =
   await source.exec(`${TABLE}; CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id);
     CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)`);
   await withScene({ source, target }, async (scene) => {
-    await sync(scene);
-    await cutover(scene);
+    await scene.sync();
+    await scene.cutover();
     await scene.rollback();
     for (const side of [source, target])
       await side.exec('ALTER TABLE t RENAME TO renamed; ALTER TABLE p DETACH PARTITION p1');

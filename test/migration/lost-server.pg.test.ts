@@ -3,7 +3,7 @@
 import { expect } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
 import { abortWithoutTarget, completeWithoutSource } from '../../src/migration/lost-server.ts';
-import { test } from '../support/fixture.ts';
+import { type OwnServers, test } from '../support/fixture.ts';
 import { openSession, type Scene, withScene } from '../support/migration.ts';
 
 async function rows(server: EmbeddedServer, statement: string): Promise<unknown[]> {
@@ -19,7 +19,17 @@ const OURS = `SELECT slot_name AS ours FROM pg_replication_slots UNION ALL SELEC
   UNION ALL SELECT subname FROM pg_subscription UNION ALL SELECT tgname FROM pg_trigger WHERE tgname = 'pgglide_fence'
   UNION ALL SELECT evtname FROM pg_event_trigger UNION ALL SELECT relname FROM pg_class WHERE relname ~ '^marker_'`;
 
-const status = (scene: Scene) => scene.status();
+async function withTable(
+  ownServers: OwnServers,
+  play: (scene: Scene, source: EmbeddedServer, target: EmbeddedServer) => Promise<void>,
+): Promise<void> {
+  const [source, target] = await ownServers([15, 16]);
+  if (!source || !target) throw new Error('two servers');
+  await rows(source, 'CREATE TABLE t (id int PRIMARY KEY)');
+  const ends = { source: { address: source.address() }, target: { address: target.address() } };
+  await withScene(ends, (scene) => play(scene, source, target));
+}
+
 const lost = (hint: string) => ({
   code: 'server_unreachable',
   exitCode: 4,
@@ -29,17 +39,13 @@ const lost = (hint: string) => ({
 test('the source after the cutover: complete does without it, once it does not answer', async ({
   ownServers,
 }) => {
-  const [source, target] = await ownServers([15, 16]);
-  if (!source || !target) throw new Error('two servers');
-  await rows(source, 'CREATE TABLE t (id int PRIMARY KEY)');
-  const ends = { source: { address: source.address() }, target: { address: target.address() } };
-  await withScene(ends, async (scene) => {
+  await withTable(ownServers, async (scene, source, target) => {
     const without = () => completeWithoutSource(scene.settings, () => undefined);
     await scene.sync();
     await scene.cutover();
     await expect(without()).rejects.toMatchObject({ code: 'server_not_lost', exitCode: 7 });
     await source.stop('immediate');
-    await expect(status(scene)).rejects.toMatchObject(
+    await expect(scene.status()).rejects.toMatchObject(
       lost('target answers, is the active side .* keeps .* pgglide complete --source-lost'),
     );
     for (const _ of ['once', 'again']) await without();
@@ -54,11 +60,7 @@ test('the source after the cutover: complete does without it, once it does not a
 test('the target before the cutover: abort does without it; not once it has taken writes', async ({
   ownServers,
 }) => {
-  const [source, target] = await ownServers([15, 16]);
-  if (!source || !target) throw new Error('two servers');
-  await rows(source, 'CREATE TABLE t (id int PRIMARY KEY)');
-  const ends = { source: { address: source.address() }, target: { address: target.address() } };
-  await withScene(ends, async (scene) => {
+  await withTable(ownServers, async (scene, source, target) => {
     await scene.sync();
     await scene.cutover();
     await target.stop('immediate');
@@ -67,7 +69,7 @@ test('the target before the cutover: abort does without it; not once it has take
     await scene.rollback();
     await expect(abortWithoutTarget(scene.settings)).rejects.toMatchObject({ code: 'server_not_lost' });
     await target.stop('immediate');
-    await expect(status(scene)).rejects.toMatchObject(
+    await expect(scene.status()).rejects.toMatchObject(
       lost('source answers and keeps .* pgglide abort --target-lost'),
     );
     for (const _ of ['once', 'again'])

@@ -5,8 +5,6 @@ import { withDatabase } from '../support/fixture.ts';
 import { type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
-const sync = (scene: Scene) => scene.sync();
-const cutover = (scene: Scene) => scene.cutover();
 const complete = (scene: Scene, dropFence: boolean) =>
   scene.run((migration) => migration.complete({ dropFence }));
 
@@ -15,8 +13,8 @@ describe('the next upgrade leaves the finished one’s record, and its old serve
     [
       'aborted',
       async (scene: Scene) => {
-        await sync(scene);
-        await cutover(scene);
+        await scene.sync();
+        await scene.cutover();
         await scene.rollback();
         return scene.abort();
       },
@@ -25,8 +23,8 @@ describe('the next upgrade leaves the finished one’s record, and its old serve
     [
       'completed, its fence dropped',
       async (scene: Scene) => {
-        await sync(scene);
-        await cutover(scene);
+        await scene.sync();
+        await scene.cutover();
         return complete(scene, true);
       },
     ],
@@ -38,8 +36,8 @@ describe('the next upgrade leaves the finished one’s record, and its old serve
       const server = { majorVersion: 17, address: newest.address('postgres') };
       await withDatabase(server, 'next', [], async (next) => {
         await withScene({ source, target }, async (first) => {
-          await sync(first);
-          await cutover(first);
+          await first.sync();
+          await first.cutover();
           await complete(first, false);
           await withScene({ source: target, target: next }, async (second) => {
             const ended = await finish(second);

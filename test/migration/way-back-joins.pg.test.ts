@@ -4,11 +4,6 @@ import type { Database } from '../support/database.ts';
 import { openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
-const sync = (scene: Scene) => scene.sync();
-const cutover = (scene: Scene) => scene.cutover();
-const rollback = (scene: Scene) => scene.rollback();
-const verify = (scene: Scene) => scene.verify();
-
 const both = async (sides: readonly Database[], statements: string) => {
   for (const side of sides) await side.exec(statements);
 };
@@ -47,8 +42,8 @@ describe('sync while the target is active', () => {
       CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20);
       INSERT INTO p VALUES (1, 'old'), (2, 'old'), (11, 'old')`);
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
-      await cutover(scene);
+      await scene.sync();
+      await scene.cutover();
       const sides = [source, target];
       await both(
         sides,
@@ -70,7 +65,7 @@ describe('sync while the target is active', () => {
         }
       })();
       try {
-        await sync(scene);
+        await scene.sync();
         const soFar = written;
         await until('more writes', async () => (written > soFar + 20 ? true : undefined), {
           timeoutMs: 30_000,
@@ -79,7 +74,7 @@ describe('sync while the target is active', () => {
         isOver = true;
         await writing.finally(() => client.end());
       }
-      expect((await verify(scene)).summary.equal).toBe(true);
+      expect((await scene.verify()).summary.equal).toBe(true);
       const tables = ['later', 'seed', 'anew', 'child', 'logged', 'p', 'p1'];
       for (const table of tables) expect(await rowsOf(source, table)).toEqual(await rowsOf(target, table));
       expect(await source.rows('SELECT count(*) AS n FROM later')).toEqual([{ n: 1000 + written }]);
@@ -87,22 +82,22 @@ describe('sync while the target is active', () => {
         code: '25006',
       });
       scene.events.length = 0;
-      await sync(scene);
+      await scene.sync();
       expect(changedSteps(scene)).toEqual([]);
-      expect((await rollback(scene)).verification?.equal).toBe(true);
+      expect((await scene.rollback()).verification?.equal).toBe(true);
       expect(await source.rows("INSERT INTO later (v) VALUES ('back') RETURNING id")).toEqual([
         { id: 1000 + written + 1 },
       ]);
       scene.events.length = 0;
-      await sync(scene);
+      await scene.sync();
       expect(changedSteps(scene)).not.toContain('copy-tables');
-      expect((await cutover(scene)).verification?.equal).toBe(true);
+      expect((await scene.cutover()).verification?.equal).toBe(true);
       for (const table of tables) expect(await rowsOf(target, table)).toEqual(await rowsOf(source, table));
       expect(await target.rows('SELECT note, id FROM anew ORDER BY id')).toEqual([
         { id: 1, note: 'new' },
         { id: 2, note: 'new' },
       ]);
-      await rollback(scene);
+      await scene.rollback();
       await scene.abort();
     });
   });
@@ -113,12 +108,12 @@ describe('sync while the target is active', () => {
   }) => {
     await source.exec('CREATE TABLE t (id int PRIMARY KEY)');
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
-      await cutover(scene);
+      await scene.sync();
+      await scene.cutover();
       await both([source, target], 'CREATE TABLE later (id int PRIMARY KEY, v text)');
       await source.exec("INSERT INTO later VALUES (1, 'source'), (2, 'both')");
       await target.exec("INSERT INTO later VALUES (2, 'both'), (3, 'target')");
-      await verify(scene);
+      await scene.verify();
       const refused = {
         code: 'rows_on_passive_side',
         exitCode: 7,
@@ -126,16 +121,16 @@ describe('sync while the target is active', () => {
           'On the source these tables hold rows that the target does not have',
         ),
       };
-      await expect(sync(scene)).rejects.toMatchObject(refused);
-      await expect(rollback(scene)).rejects.toMatchObject(refused);
+      await expect(scene.sync()).rejects.toMatchObject(refused);
+      await expect(scene.rollback()).rejects.toMatchObject(refused);
       await expect(scene.run((migration) => migration.sync({ skipLsn: '0/1' }))).rejects.toMatchObject({
         code: 'wrong_phase',
       });
       expect(await rowsOf(source, 'later')).toHaveLength(2);
       await source.exec('DELETE FROM later WHERE id = 1');
-      await sync(scene);
-      expect((await verify(scene)).summary.equal).toBe(true);
-      await rollback(scene);
+      await scene.sync();
+      expect((await scene.verify()).summary.equal).toBe(true);
+      await scene.rollback();
       expect(await rowsOf(source, 'later')).toEqual([
         { id: 2, v: 'both' },
         { id: 3, v: 'target' },
@@ -150,25 +145,25 @@ describe('sync while the target is active', () => {
   }) => {
     await source.exec('CREATE TABLE t (id int PRIMARY KEY)');
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
-      await cutover(scene);
+      await scene.sync();
+      await scene.cutover();
       const make = async (name: string) => {
         await both([source, target], `CREATE TABLE ${name} (id int PRIMARY KEY, v text)`);
         await target.exec(`INSERT INTO ${name} SELECT g, repeat('x', 1000) FROM generate_series(1, 70000) g`);
       };
       await make('planned');
-      await expect(rollback(scene)).rejects.toMatchObject(notReplicated('public.planned'));
+      await expect(scene.rollback()).rejects.toMatchObject(notReplicated('public.planned'));
       await syncStoppedAt(scene, 'step-started');
-      await expect(verify(scene)).rejects.toMatchObject({ code: 'still_joining', exitCode: 7 });
-      await expect(rollback(scene)).rejects.toMatchObject(notReplicated('public.planned'));
+      await expect(scene.verify()).rejects.toMatchObject({ code: 'still_joining', exitCode: 7 });
+      await expect(scene.rollback()).rejects.toMatchObject(notReplicated('public.planned'));
       const [publication] = await target.rows<{ name: string }>(
         "SELECT pubname AS name FROM pg_publication WHERE pubname ~ '_rev_'",
       );
       await target.exec(`ALTER PUBLICATION "${publication?.name}" ADD TABLE ONLY planned`);
-      await expect(verify(scene)).rejects.toMatchObject({ code: 'still_joining' });
-      await expect(rollback(scene)).rejects.toMatchObject(notReplicated('public.planned'));
-      await sync(scene);
-      expect((await verify(scene)).summary.equal).toBe(true);
+      await expect(scene.verify()).rejects.toMatchObject({ code: 'still_joining' });
+      await expect(scene.rollback()).rejects.toMatchObject(notReplicated('public.planned'));
+      await scene.sync();
+      expect((await scene.verify()).summary.equal).toBe(true);
       await make('subscribed');
       await syncStoppedAt(scene, 'step-started');
       // Keeps PostgreSQL from copying, and puts a row into its way.
@@ -179,9 +174,9 @@ describe('sync while the target is active', () => {
         "SET LOCAL pgglide.passes_fence = on; INSERT INTO subscribed VALUES (1, 'stray'); COMMIT",
       );
       await holder.end();
-      await sync(scene);
-      expect((await verify(scene)).summary.equal).toBe(true);
-      expect((await rollback(scene)).verification?.equal).toBe(true);
+      await scene.sync();
+      expect((await scene.verify()).summary.equal).toBe(true);
+      expect((await scene.rollback()).verification?.equal).toBe(true);
       for (const table of ['planned', 'subscribed'])
         expect(await source.rows(`SELECT count(*) AS n FROM ${table}`)).toEqual([{ n: 70000 }]);
       await scene.abort();
@@ -195,17 +190,17 @@ describe('sync while the target is active', () => {
     await source.exec(`CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id);
       CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)`);
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
-      await cutover(scene);
+      await scene.sync();
+      await scene.cutover();
       await both(
         [source, target],
         'CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20); CREATE TABLE hand (id int PRIMARY KEY)',
       );
-      await verify(scene);
+      await scene.verify();
       for (const stray of ['INSERT INTO p2 VALUES (11)', 'INSERT INTO hand VALUES (1)'])
         await expect(source.exec(stray)).rejects.toMatchObject({ code: '25006' });
       await target.exec('INSERT INTO p VALUES (11); INSERT INTO hand VALUES (1)');
-      expect((await rollback(scene)).verification?.equal).toBe(true);
+      expect((await scene.rollback()).verification?.equal).toBe(true);
       expect(await source.rows('SELECT * FROM p UNION ALL SELECT * FROM hand ORDER BY 1')).toEqual([
         { id: 1 },
         { id: 11 },
@@ -221,26 +216,26 @@ describe('sync while the target is active', () => {
     await source.exec(`CREATE TABLE anew (id int PRIMARY KEY); CREATE UNLOGGED TABLE logged (id int PRIMARY KEY);
       CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)`);
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
-      await cutover(scene);
+      await scene.sync();
+      await scene.cutover();
       await both([source, target], 'ALTER TABLE p DETACH PARTITION p1; ALTER TABLE logged SET LOGGED');
       await target.exec(`DROP TABLE anew; CREATE TABLE anew (id int PRIMARY KEY);
         INSERT INTO anew VALUES (1); INSERT INTO p1 VALUES (1); INSERT INTO logged VALUES (1)`);
       const { scope } = scene.settings;
       const exclude = ['public.anew', 'public.p1', 'public.logged'];
       scene.settings = { ...scene.settings, scope: { ...scope, exclude } };
-      expect((await rollback(scene)).verification?.equal).toBe(true);
+      expect((await scene.rollback()).verification?.equal).toBe(true);
       scene.settings = { ...scene.settings, scope };
       for (const table of exclude) {
-        await expect(sync(scene)).rejects.toMatchObject({
+        await expect(scene.sync()).rejects.toMatchObject({
           code: 'rows_on_passive_side',
           message: expect.stringContaining(table),
         });
         expect(await target.rows(`SELECT * FROM ${table}`)).toEqual([{ id: 1 }]);
         await source.exec(`INSERT INTO ${table} VALUES (1)`);
       }
-      await sync(scene);
-      expect((await verify(scene)).summary.equal).toBe(true);
+      await scene.sync();
+      expect((await scene.verify()).summary.equal).toBe(true);
       await scene.abort();
     });
   });
@@ -251,8 +246,8 @@ describe('sync while the target is active', () => {
   }) => {
     await source.exec('CREATE TABLE t (id int PRIMARY KEY)');
     await withScene({ source, target }, async (scene) => {
-      await sync(scene);
-      await cutover(scene);
+      await scene.sync();
+      await scene.cutover();
       await both([source, target], 'CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1)');
       await target.exec('INSERT INTO later VALUES (2)');
       await syncStoppedAt(scene, 'step-started');
@@ -263,12 +258,12 @@ describe('sync while the target is active', () => {
       await source.exec(`ALTER SUBSCRIPTION "${link?.name}" REFRESH PUBLICATION`);
       const { problems } = await scene.status();
       expect(problems).toContainEqual(expect.stringMatching(/^public.later is not on the source yet/));
-      await sync(scene);
-      expect((await verify(scene)).summary.equal).toBe(true);
+      await scene.sync();
+      expect((await scene.verify()).summary.equal).toBe(true);
       expect(await source.rows('SELECT * FROM later ORDER BY 1')).toEqual([{ id: 1 }, { id: 2 }]);
       const status = await scene.status();
       expect(status.problems).toEqual([]);
-      await rollback(scene);
+      await scene.rollback();
       await scene.abort();
     });
   });

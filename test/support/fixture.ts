@@ -7,7 +7,7 @@ import { type Database, type Leak, TestDatabase } from './database.ts';
 import type { TestServer } from './global-servers.ts';
 
 /** Starts one server per major version, for tests that stop or crash them; removed after the test. */
-type OwnServers = (majors: readonly number[], settings?: Settings) => Promise<EmbeddedServer[]>;
+export type OwnServers = (majors: readonly number[], settings?: Settings) => Promise<EmbeddedServer[]>;
 type Settings = NonNullable<StartServerOptions['settings']>;
 
 interface Fixtures {
