@@ -39,12 +39,11 @@ test('parallel workers have memory of their own', () => {
 });
 
 test('a build that outlasts all others has the jobs that would be idle', () => {
-  const helpers = (cost: number, load: Partial<Workload>, ...pending: number[]) =>
+  const helpers = (cost: number, load: Partial<Workload>, ...left: number[]) =>
     helpersOf(task(BTREE, cost), {
       jobs: 2,
       running: 1,
-      isOpen: false,
-      pending: pending.map((one) => task(BTREE, one)),
+      left: left.map((one) => task(BTREE, one)),
       ...load,
     });
   expect(helpers(GB, {})).toBe(1);
@@ -54,6 +53,5 @@ test('a build that outlasts all others has the jobs that would be idle', () => {
   expect(helpers(GB, {}, GB)).toBe(0);
   expect(helpers(GB, { jobs: 4 }, GB / 10, GB / 10)).toBe(1);
   expect(helpers(GB, { jobs: 4 }, GB, GB, GB, GB)).toBe(0);
-  expect(helpers(GB, { isOpen: true })).toBe(0);
   expect(helpers(GB, { jobs: 1 })).toBe(0);
 });

@@ -25,21 +25,19 @@ export interface Workload {
   readonly jobs: number;
   /** Begun and not ended, this one among them. */
   readonly running: number;
-  /** Not begun yet. */
-  readonly pending: readonly RestoreTask[];
-  /** Others may still come, and whoever brings them is at work himself. */
-  readonly isOpen: boolean;
+  /** Not begun yet, those among them whose table is still being copied. */
+  readonly left: readonly RestoreTask[];
 }
 
 /**
  * Workers inside one build cost where other builds keep the jobs busy. But the last ones, or one that takes longer than
  * all that are left together, would each leave a job idle.
  */
-export function helpersOf({ cost }: RestoreTask, { jobs, running, pending, isOpen }: Workload): number {
-  if (isOpen || jobs < 2) return 0;
-  const left = pending.reduce((sum, task) => sum + task.cost, 0);
-  const isOutlasting = cost > left / (jobs - 1);
-  return isOutlasting ? Math.max(1, jobs - running - pending.length) : 0;
+export function helpersOf({ cost }: RestoreTask, { jobs, running, left }: Workload): number {
+  if (jobs < 2) return 0;
+  const costLeft = left.reduce((sum, task) => sum + task.cost, 0);
+  const isOutlasting = cost > costLeft / (jobs - 1);
+  return isOutlasting ? Math.max(1, jobs - running - left.length) : 0;
 }
 
 const MB = 1024 * 1024;

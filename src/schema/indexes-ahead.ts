@@ -14,16 +14,14 @@ const SMALLEST_BYTES = 32 * 1024 * 1024;
  * is wrong. Disposing of it cancels what it is building.
  */
 export class IndexesAhead implements AsyncDisposable {
-  /** Whose tables are not copied yet. */
-  #awaited: readonly RestoreTask[];
   readonly #queue: TaskQueue;
   readonly #cancelling = new AbortController();
   readonly #built: Promise<void>;
 
   /** `stage`: the indexes that are not built yet. */
   constructor({ stage, signal, ...options }: RestoreOptions) {
-    this.#awaited = stage.tasks.filter(isWorthIt);
-    this.#queue = new TaskQueue({ mode: 'parallel', tasks: [] }, { jobs: options.width, isOpen: true });
+    const expected = stage.tasks.filter(isWorthIt);
+    this.#queue = new TaskQueue({ mode: 'parallel', tasks: [] }, { jobs: options.width, expected });
     const signals = [this.#cancelling.signal, ...(signal === undefined ? [] : [signal])];
     const total = stage.tasks.length;
     this.#built = restoreQueue(this.#queue, { ...options, total, signal: AbortSignal.any(signals) }).catch(
@@ -34,16 +32,12 @@ export class IndexesAhead implements AsyncDisposable {
   /** All rows of the table are committed. */
   tableCopied(table: PlannedTable): void {
     const names = new Set([table, ...table.heaps].map(({ schema, name }) => ident(schema, name).text));
-    const isOfTable = (task: RestoreTask) => names.has(task.statement.table ?? '');
-    const tasks = this.#awaited.filter(isOfTable);
-    this.#awaited = this.#awaited.filter((task) => !isOfTable(task));
-    this.#queue.add(tasks);
-    if (this.#awaited.length === 0) this.#queue.close();
+    this.#queue.release(({ statement }) => names.has(statement.table ?? ''));
   }
 
   /** All tables are copied: resolves when what was begun is built. */
   async finish(): Promise<void> {
-    this.#queue.close();
+    this.#queue.cancelExpected();
     await this.#built;
   }
 

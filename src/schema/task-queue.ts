@@ -22,35 +22,41 @@ export class TaskQueue {
   readonly #pending: RestoreTask[];
   readonly #busyTables = new Set<string>();
   #waiting: (() => void)[] = [];
+  /** Not to be begun yet. */
+  #expected: readonly RestoreTask[];
   #hasFailed = false;
-  #isOpen: boolean;
   #running = 0;
 
-  /** `jobs`: how many take at once. `isOpen`: more tasks may come, until close(). */
-  constructor(stage: Pick<RestoreStage, 'mode' | 'tasks'>, { jobs = 1, isOpen = false } = {}) {
+  /** `jobs`: how many take at once. `expected`: tasks beside the stage's, which wait for release() or cancelExpected(). */
+  constructor(
+    stage: Pick<RestoreStage, 'mode' | 'tasks'>,
+    { jobs = 1, expected = [] }: { readonly jobs?: number; readonly expected?: readonly RestoreTask[] } = {},
+  ) {
     this.#jobs = jobs;
     this.#mode = stage.mode;
     this.#pending = [...stage.tasks];
-    this.#isOpen = isOpen;
+    this.#expected = expected;
   }
 
-  add(tasks: readonly RestoreTask[]): void {
-    this.#pending.push(...tasks);
+  /** Those of the expected tasks may begin. */
+  release(isReady: (task: RestoreTask) => boolean): void {
+    this.#pending.push(...this.#expected.filter(isReady));
+    this.#expected = this.#expected.filter((task) => !isReady(task));
     this.#wake();
   }
 
-  /** Nothing more will come. */
-  close(): void {
-    this.#isOpen = false;
+  /** None of those that are still expected will come. */
+  cancelExpected(): void {
+    this.#expected = [];
     this.#wake();
   }
 
   /**
    * The next tasks, to be executed in one transaction; none at the end. Waits while every pending task's table is busy,
-   * and for tasks that may still come.
+   * and for expected ones.
    */
   async take(): Promise<TakenTasks> {
-    while (!this.#hasFailed && (this.#isOpen || this.#pending.length > 0)) {
+    while (!this.#hasFailed && this.#expected.length + this.#pending.length > 0) {
       const batch = this.#mode === 'serial' ? this.#nextSerial() : this.#nextFree();
       if (batch.length > 0) return this.#begin(batch);
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -60,8 +66,9 @@ export class TaskQueue {
 
   #begin(tasks: readonly RestoreTask[]): TakenTasks {
     this.#running += 1;
-    const load = { jobs: this.#jobs, running: this.#running, pending: this.#pending, isOpen: this.#isOpen };
+    const left = [...this.#pending, ...this.#expected];
     const [task] = tasks;
+    const load = { jobs: this.#jobs, running: this.#running, left };
     return { tasks, helpers: task === undefined ? 0 : helpersOf(task, load) };
   }
 
