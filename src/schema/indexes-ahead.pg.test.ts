@@ -81,6 +81,24 @@ test('the last one of all is helped by the job that has nothing left to do', asy
   expect(begun).toEqual([0, 0, 1]);
 });
 
+test('the one that outlasts all others has a worker, though a table is still being copied', async ({
+  source,
+  target,
+}) => {
+  await source.exec('CREATE TABLE largest (id int PRIMARY KEY); CREATE TABLE later (id int PRIMARY KEY)');
+  const sizes = { '"public"."largest"': 256 * MB, '"public"."later"': 64 * MB };
+  const { options, table } = await bed(source, target, sizes);
+  const begun: number[] = [];
+  const build = (_: unknown, helpers: number) => {
+    begun.push(helpers);
+    return { maintenanceMegabytes: 64, parallelWorkers: helpers };
+  };
+  await using ahead = new IndexesAhead({ ...options, tuning: { build } });
+  ahead.tableCopied(table('largest'));
+  await expect.poll(() => indexNames(target)).toEqual(['largest_pkey']);
+  expect(begun).toEqual([1]);
+});
+
 test('what it cannot build is left to the stage, which says why', async ({ source, target }) => {
   await source.exec('CREATE TABLE t (id int PRIMARY KEY)');
   const { options, table, recorded } = await bed(source, target, { '"public"."t"': 64 * MB });

@@ -69,3 +69,13 @@ test('cheap parallel tasks share a transaction, up to a busy table, and leave so
   await take(blocked);
   expect(numbers(await take(blocked))).toEqual([1, 2]);
 });
+
+test('expected tasks begin when they are released, and end the queue when they will not come', async () => {
+  const queue = new TaskQueue(stage('parallel', []), { expected: [task(0), task(1), task(2)] });
+  const waiting = take(queue);
+  queue.release(({ statement }) => statement.n === 1);
+  expect(numbers(await waiting)).toEqual([1]);
+  const last = take(queue);
+  queue.cancelExpected();
+  expect(await last).toEqual([]);
+});
