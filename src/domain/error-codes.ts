@@ -724,7 +724,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   refused(
     'databases_joined',
     'A database that is to move together with the others has not been copied yet.',
-    'Run `pgglide sync`: it adds the database.',
+    'Run `pgglide sync`: it adds the database. While the target is active it cannot: leave the database out of `databases` until a rollback, or move it in a migration of its own.',
   ),
   refused(
     'application_taken',
