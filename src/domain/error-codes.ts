@@ -653,7 +653,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   switchover(
     'role_drift',
     'Roles, passwords, memberships or stored settings of the source changed since the sync.',
-    'Run `pgglide sync`: it brings them to the target. Then try again.',
+    'Run `pgglide sync`: it brings them to the target. What was taken back on the source you take back on the target; the message has the statements. Then try again.',
   ),
   switchover(
     'sequences_differ',
