@@ -653,7 +653,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   switchover(
     'role_drift',
     'Roles, passwords, memberships or stored settings of the source changed since the sync.',
-    'Run `pgglide sync`: it brings them to the target. Then try again.',
+    'Run `pgglide sync`: it brings them to the target. What was taken back on the source you take back on the target; the message has the statements. Then try again.',
   ),
   switchover(
     'sequences_differ',
@@ -724,7 +724,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   refused(
     'databases_joined',
     'A database that is to move together with the others has not been copied yet.',
-    'Run `pgglide sync`: it adds the database.',
+    'Run `pgglide sync`: it adds the database. While the target is active it cannot: leave the database out of `databases` until a rollback, or move it in a migration of its own.',
   ),
   refused(
     'application_taken',

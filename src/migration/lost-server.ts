@@ -14,18 +14,29 @@ import { dropHalfLinks } from '../postgres/drop-half-link.ts';
 import { countRaisedFences, dropAllFences } from '../postgres/fence.ts';
 import { dropHelperIndexes } from '../postgres/helper-index.ts';
 import { dropEventTriggers } from '../postgres/noted-ddl.ts';
+import { dropSlot } from '../postgres/replication-slot.ts';
+import { tableSyncSlots } from '../postgres/table-sync-slot.ts';
 import { dropOwnSchema } from '../state/install.ts';
 import { changePhase, readMigration, saveIntent } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
+import { openPlacement } from '../traffic/open-traffic.ts';
+import type { TrafficPlacement } from '../traffic/traffic-placement.ts';
 import { type AbortResult, leftoversOf, servesOthers } from './finish.ts';
 import { mayRun, settingsOf } from './session.ts';
+
+/** However long a slot of a server that is gone is still held by its walsender. */
+const DROP_TIMEOUT_MS = 30_000;
 
 /**
  * `complete` without the source. The target is the database; what it has kept for the way back goes.
  *
- * @throws {RefusedError} `server_not_lost`, `wrong_phase`
+ * @throws {RefusedError} `server_not_lost`, `wrong_phase`; what TrafficPlacement.takeOut throws
  */
-export async function completeWithoutSource(settings: Settings, listen: Listen): Promise<void> {
+export async function completeWithoutSource(
+  settings: Settings,
+  listen: Listen,
+  placement = openPlacement(settings, settings.migration),
+): Promise<void> {
   await requireLost(settings, 'source');
   await using target = await Connection.open(settings.target, { purpose: 'control' });
   await takeRunnerLock(target, settings.migration);
@@ -37,8 +48,11 @@ export async function completeWithoutSource(settings: Settings, listen: Listen):
     const own = settingsOf(settings, name);
     await using other = await Connection.open(own.target, { purpose: 'control' });
     await leaveSide(other, own.migration);
+    await dropTableSyncSlots(other, row?.sourceSystemIdentifier);
   }
   await leaveSide(target, settings.migration);
+  await dropTableSyncSlots(target, row?.sourceSystemIdentifier);
+  await takeProxyOut(placement, 'target');
   await saveIntent(target, settings.migration, undefined);
   const event = eventNow('phase-changed', { from: row?.phase ?? 'switched', to: 'completed' });
   await changePhase(target, settings.migration, 'completed', event);
@@ -48,9 +62,12 @@ export async function completeWithoutSource(settings: Settings, listen: Listen):
 /**
  * `abort` without the target, before any cutover. The migration's row went with it; the fence tells that the source is active.
  *
- * @throws {RefusedError} `server_not_lost`, `source_fenced`
+ * @throws {RefusedError} `server_not_lost`, `source_fenced`; what TrafficPlacement.takeOut throws
  */
-export async function abortWithoutTarget(settings: Settings): Promise<AbortResult> {
+export async function abortWithoutTarget(
+  settings: Settings,
+  placement = openPlacement(settings, settings.migration),
+): Promise<AbortResult> {
   await requireLost(settings, 'target');
   const leftovers: string[] = [];
   // Of all of them, before anything is dropped in any.
@@ -61,6 +78,7 @@ export async function abortWithoutTarget(settings: Settings): Promise<AbortResul
     if (!(await servesOthers('source', place))) await dropOwnSchema(source);
     leftovers.push(...(await leftoversOf('source', place)).map((what) => prefix + what));
   });
+  await takeProxyOut(placement, 'source');
   return { leftovers };
 }
 
@@ -87,6 +105,22 @@ async function leaveSide(connection: Connection, migration: string): Promise<voi
   await dropEventTriggers(connection);
   await dropHelperIndexes(connection);
   await dropAllFences(connection);
+}
+
+/**
+ * With them the lost source's subscriptions had rows of single tables copied to it (join-return-link). They are told by its
+ * system identifier: whosever they were, they can only be used by a server that is gone.
+ */
+async function dropTableSyncSlots(target: Connection, systemIdentifier: string | undefined): Promise<void> {
+  if (systemIdentifier === undefined) return;
+  for (const name of await tableSyncSlots(target, systemIdentifier))
+    await dropSlot(target, name, { timeoutMs: DROP_TIMEOUT_MS });
+}
+
+/** After the slots: a restart of the application takes its time, and the disk fills up meanwhile. */
+async function takeProxyOut(placement: TrafficPlacement | undefined, active: Side): Promise<void> {
+  if (placement === undefined || (await placement.observe()).place === 'out') return;
+  await placement.takeOut(active, new AbortController().signal);
 }
 
 /** @throws {RefusedError} `server_not_lost` */

@@ -13,7 +13,7 @@ export async function requireRow(session: Session, command: Command): Promise<Pl
   const row = await session.row();
   mayRun(command, row?.phase ?? 'new');
   const planned = withPlan(row);
-  assertNoneJoined(session, planned.plan);
+  assertNoneJoined(session, planned);
   return planned;
 }
 
@@ -27,12 +27,16 @@ function withPlan(row: MigrationRow | undefined): PlannedRow {
 }
 
 /** What is not copied must not be switched: the application would find it empty. */
-function assertNoneJoined({ others }: Session, plan: Plan): void {
+function assertNoneJoined({ database: lead, others }: Session, { plan, activeSide }: PlannedRow): void {
   const known = new Set(plan.otherDatabases);
   const joined = others.map(({ database }) => database).filter((database) => !known.has(database));
   if (joined.length === 0) return;
+  const without = `databases: [${[lead, ...known].join(', ')}]`;
   throw new RefusedError('databases_joined', `Not copied yet: database ${joined.join(', ')}`, {
-    hint: 'It has joined the configuration (or, with "all", the source) since the sync: pgglide sync adds it.',
+    hint:
+      activeSide === 'source'
+        ? 'It has joined the configuration (or, with "all", the source) since the sync: pgglide sync adds it.'
+        : `It has joined the configuration (or, with "all", the source) since the sync, and the target is active: no database can be added before a rollback. Go on without it: ${without}. It can move in a migration of its own (--migration).`,
     facts: { joined },
   });
 }

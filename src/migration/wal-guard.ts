@@ -11,9 +11,11 @@ import { walLimitBytes } from '../domain/wal-budget.ts';
 import { eventNow, type Listen } from '../engine/event-stream.ts';
 import { formatBytes } from '../observers/quantity.ts';
 import { Connection } from '../postgres/connection.ts';
-import { giveUpSlot, slotNotDropped } from '../postgres/give-up-slot.ts';
+import { dropUsedSlot, giveUpSlot, slotNotDropped } from '../postgres/give-up-slot.ts';
 import { LooseSession } from '../postgres/loose-session.ts';
+import type { SlotState } from '../postgres/replication-slot.ts';
 import { SlotWatch, slotsToDrop, type WatchedSlot } from '../postgres/slot-watch.ts';
+import { ownSubscriptions, tableSyncSlots } from '../postgres/table-sync-slot.ts';
 import { appendEvent } from '../state/journal.ts';
 import { type MigrationRow, readMigration } from '../state/migration-row.ts';
 import { readMaxWalRetainedBytes } from '../state/tuning.ts';
@@ -47,6 +49,8 @@ interface Database {
   readonly migration: string;
   readonly sessions: Readonly<Record<Side, LooseSession>>;
   readonly watches: Readonly<Record<Side, SlotWatch>>;
+  /** Oids by which PostgreSQL names slots; as last heard, for then the subscriber may be gone. */
+  subscriptions: readonly number[];
 }
 
 class WalGuard {
@@ -70,7 +74,10 @@ class WalGuard {
       await this.#readRow().catch(() => undefined);
       const side = this.#guardedSide;
       if (side !== undefined)
-        for (const database of this.#databases) await this.#guard(database, side).catch(() => undefined);
+        for (const database of this.#databases) {
+          await this.#guard(database, side).catch(() => undefined);
+          await this.#guardTableCopies(database, side).catch(() => undefined);
+        }
       await sleep(POLL_MS, stop).catch(() => undefined);
     }
     for (const { sessions } of this.#databases)
@@ -111,27 +118,55 @@ class WalGuard {
     );
     // A lost one keeps nothing any more; "pgglide status" tells of it.
     for (const { lane, slot } of slotsToDrop(watched.filter(isKept))) {
-      try {
-        await giveUpSlot(sessions[side], sessions[otherSide(side)], lane);
-        const kept = `Slot ${slot.name} kept ${formatBytes(slot.retainedBytes)} of WAL on the ${side}, the limit is ${formatBytes(walLimitBytes(slot, maxRetainedBytes))}, and the ${otherSide(side)} takes nothing over`;
-        await this.#tell({ ...GIVEN_UP[side], message: `${kept}: ${GIVEN_UP[side].message}` });
-      } catch (cause) {
-        await this.#tell(slotNotDropped(slot, side, cause));
-      }
+      await this.#giveUp(slot, side, GIVEN_UP[side], () =>
+        giveUpSlot(sessions[side], sessions[otherSide(side)], lane),
+      );
     }
   }
 
-  async #tell(data: {
-    readonly code: string;
-    readonly message: string;
-    readonly hint: string;
-  }): Promise<void> {
+  /** Slots that our subscriptions have made for the tables that join the way back. */
+  async #guardTableCopies(database: Database, side: Side): Promise<void> {
+    const { sessions, watches, migration } = database;
+    const subscriber = await sessions[otherSide(side)]
+      .ask((connection) => ownSubscriptions(connection, migration))
+      .catch(() => undefined);
+    if (subscriber !== undefined) database.subscriptions = subscriber;
+    const identifier = this.#row?.[side === 'target' ? 'sourceSystemIdentifier' : 'targetSystemIdentifier'];
+    if (identifier === undefined) return;
+    const toDrop = await sessions[side].ask(async (publisher) =>
+      watches[side].tableCopiesToDrop(
+        publisher,
+        this.#maxRetainedBytes,
+        await tableSyncSlots(publisher, identifier, database.subscriptions),
+      ),
+    );
+    for (const slot of toDrop.filter(({ walStatus }) => walStatus !== 'lost'))
+      await this.#giveUp(slot, side, COPY_GIVEN_UP, () => dropUsedSlot(sessions[side], slot.name));
+  }
+
+  async #giveUp(slot: SlotState, side: Side, told: Told, drop: () => Promise<void>): Promise<void> {
+    try {
+      await drop();
+      const kept = `Slot ${slot.name} kept ${formatBytes(slot.retainedBytes)} of WAL on the ${side}, the limit is ${formatBytes(walLimitBytes(slot, this.#maxRetainedBytes))}, and the ${otherSide(side)} takes nothing over`;
+      await this.#tell({ ...told, message: `${kept}: ${told.message}` });
+    } catch (cause) {
+      await this.#tell(slotNotDropped(slot, side, cause));
+    }
+  }
+
+  async #tell(data: Told): Promise<void> {
     const event = eventNow('warning', data);
     this.#options.emit(event);
     await this.#lead.sessions.target
       .ask((target) => appendEvent(target, this.#settings.migration, event))
       .catch(() => undefined);
   }
+}
+
+interface Told {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
 }
 
 const isKept = ({ slot }: WatchedSlot): boolean => slot.walStatus !== 'lost';
@@ -151,6 +186,12 @@ const GIVEN_UP = {
   },
 } as const;
 
+const COPY_GIVEN_UP: Told = {
+  code: 'table_copy_given_up',
+  message: 'it was dropped, so that the disk there does not fill up. A table is not in the way back yet',
+  hint: 'Traffic is not touched by this. PostgreSQL begins the copy of that table anew; pgglide sync waits for it, and tells if it cannot. Raise throttle.maxWalRetained where there is room.',
+};
+
 function databaseOf(settings: Settings, { windowMs }: WalGuardOptions): Database {
   const { migration } = settings;
   const session = (address: ServerAddress) =>
@@ -160,5 +201,6 @@ function databaseOf(settings: Settings, { windowMs }: WalGuardOptions): Database
     migration,
     sessions: { source: session(settings.source), target: session(settings.target) },
     watches: { source: watch('source'), target: watch('target') },
+    subscriptions: [],
   };
 }

@@ -10,7 +10,10 @@ import { dropSubscription } from './subscription.ts';
 
 const DROP_TIMEOUT_MS = 30_000;
 
-/** Everything of the lane, on both sides. The subscription first: a slot in use cannot be dropped. */
+/**
+ * Everything of the lane, on both sides. The subscription first: a slot in use cannot be dropped. The publication last: by it
+ * a lane is known, so that what a kill leaves of one is found again.
+ */
 export async function dropLane(
   publisher: Connection,
   subscriber: Connection,
@@ -18,9 +21,9 @@ export async function dropLane(
 ): Promise<void> {
   await dropSubscription(subscriber, lane.subscription);
   await dropSlot(publisher, lane.slot, { timeoutMs: DROP_TIMEOUT_MS });
-  await withBriefLock(publisher, dropPublicationSql(lane.publication));
   await Promise.all([
     withBriefLock(publisher, dropMarkerSql(lane.marker)),
     withBriefLock(subscriber, dropMarkerSql(lane.marker)),
   ]);
+  await withBriefLock(publisher, dropPublicationSql(lane.publication));
 }

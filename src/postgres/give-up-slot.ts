@@ -24,18 +24,23 @@ export async function giveUpSlot(
   lane: LaneNames,
 ): Promise<void> {
   await subscriber.ask((connection) => disable(connection, lane)).catch(() => undefined);
-  await publisher.ask((connection) => drop(connection, lane), DROP_TIMEOUT_MS + 10_000);
+  await dropUsedSlot(publisher, lane.slot);
 }
 
-async function drop(publisher: Connection, lane: LaneNames): Promise<void> {
+/** With the walsender that uses it. @throws {ReplicationError} `slot_in_use` */
+export async function dropUsedSlot(publisher: LooseSession, slot: string): Promise<void> {
+  await publisher.ask((connection) => drop(connection, slot), DROP_TIMEOUT_MS + 10_000);
+}
+
+async function drop(publisher: Connection, slot: string): Promise<void> {
   const attempt = async (): Promise<true | undefined> => {
-    const pid = (await slotState(publisher, lane.slot))?.activePid;
+    const pid = (await slotState(publisher, slot))?.activePid;
     if (pid !== undefined) await publisher.query(sql`SELECT pg_terminate_backend(${pid}::int)`);
-    await dropSlot(publisher, lane.slot, { timeoutMs: ATTEMPT_TIMEOUT_MS }).catch(() => undefined);
-    return (await slotState(publisher, lane.slot)) === undefined ? true : undefined;
+    await dropSlot(publisher, slot, { timeoutMs: ATTEMPT_TIMEOUT_MS }).catch(() => undefined);
+    return (await slotState(publisher, slot)) === undefined ? true : undefined;
   };
-  await until(`the end of slot ${lane.slot}`, attempt, { timeoutMs: DROP_TIMEOUT_MS }).catch(() =>
-    dropSlot(publisher, lane.slot, { timeoutMs: ATTEMPT_TIMEOUT_MS }),
+  await until(`the end of slot ${slot}`, attempt, { timeoutMs: DROP_TIMEOUT_MS }).catch(() =>
+    dropSlot(publisher, slot, { timeoutMs: ATTEMPT_TIMEOUT_MS }),
   );
 }
 

@@ -52,6 +52,21 @@ export class SlotWatch {
     return watched;
   }
 
+  /** Those of single tables that PostgreSQL copies: they are no lane's, and each keeps WAL of its own. */
+  async tableCopiesToDrop(
+    publisher: Connection,
+    maxRetainedBytes: number,
+    names: readonly string[],
+  ): Promise<SlotState[]> {
+    const toDrop: SlotState[] = [];
+    for (const name of names) {
+      const slot = await slotState(publisher, name);
+      if (slot === undefined || isBeingCreated(slot)) continue;
+      if (judgeWal(slot, maxRetainedBytes, this.#pace(slot)) === 'give-up') toDrop.push(slot);
+    }
+    return toDrop;
+  }
+
   #pace({ name, lagBytes, activePid }: SlotState): Pace {
     const atMs = performance.now();
     const samples = [

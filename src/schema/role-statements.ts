@@ -95,7 +95,8 @@ export function roleStatements(
   };
 }
 
-function wantedRoles(source: ClusterRoles, include: Include): Role[] {
+/** Those that a database needs. */
+export function wantedRoles(source: ClusterRoles, include: Include): Role[] {
   const wanted = new Set(
     source.roles
       .filter((role) => role.isUsed || (include === 'login' && role.mayLogin))
@@ -236,8 +237,11 @@ function mayGrant({ role }: Membership, target: ClusterRoles, executor: Role | u
   return mayAlter({ name: role, isSuperuser: there?.isSuperuser ?? false }, target, executor);
 }
 
+export const grantDescription = ({ role, member }: Pick<Membership, 'role' | 'member'>): string =>
+  `GRANT ${role} TO ${member}`;
+
 const membershipStatement = (wanted: Membership, target: ClusterRoles): RoleStatement => ({
-  description: `GRANT ${wanted.role} TO ${wanted.member}`,
+  description: grantDescription(wanted),
   roles: [wanted.role, wanted.member],
   statement: sql`GRANT ${ident(wanted.role)} TO ${ident(wanted.member)}${membershipOptions(wanted, target.majorVersion)}`,
 });

@@ -27,15 +27,29 @@ export async function readStatements<S>(target: Connection, migration: string): 
   return rows.map(({ statement }) => statement);
 }
 
-/** What this migration has brought to the target, as a dump names it; tables that were made by hand and then copied, too. */
+/**
+ * What this migration has brought to the target, as a dump names it; tables that were made by hand and then copied, too.
+ * Tables of the plan go by the name that they have now: who renamed one may have made another under its old name.
+ */
 export async function broughtObjects(
   target: Connection,
   migration: string,
 ): Promise<{ kind: string; schema?: string; name: string }[]> {
   const rows = await target.query<{ kind: string; schema: string | null; name: string }>(sql`
-    SELECT statement->>'kind' AS kind, statement->>'schema' AS schema, statement->>'name' AS name
-    FROM pgglide.schema_statement WHERE migration = ${migration} AND done_at IS NOT NULL
-    UNION SELECT 'TABLE', schema_name, table_name FROM pgglide.copy_table WHERE migration = ${migration}`);
+    WITH brought AS (
+      SELECT statement->>'kind' AS kind, statement->>'schema' AS schema, statement->>'name' AS name
+      FROM pgglide.schema_statement WHERE migration = ${migration} AND done_at IS NOT NULL
+      UNION SELECT 'TABLE', schema_name, table_name FROM pgglide.copy_table WHERE migration = ${migration}
+    ), renamed AS (
+      SELECT t->>'schema' AS old_schema, t->>'name' AS old_name, n.nspname::text AS schema, c.relname::text AS name
+      FROM pgglide.migration m CROSS JOIN jsonb_array_elements(m.plan->'tables') AS t
+      JOIN pg_class c ON c.oid = (t#>>'{oids,target}')::oid AND c.relkind IN ('r', 'p')
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE m.name = ${migration} AND (n.nspname, c.relname) <> (t->>'schema', t->>'name')
+    )
+    SELECT kind, schema, name FROM brought
+    WHERE NOT (kind = 'TABLE' AND EXISTS (SELECT FROM renamed r WHERE r.old_schema = brought.schema AND r.old_name = brought.name))
+    UNION SELECT 'TABLE', schema, name FROM renamed`);
   return rows.map(({ schema, ...rest }) => (schema === null ? rest : { ...rest, schema }));
 }
 

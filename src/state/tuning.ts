@@ -3,6 +3,7 @@
 import type { Settings } from '../config/settings.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
+import { tableExists } from './install.ts';
 
 export interface Tuning {
   /** ISO 8601: since when the copy stands still on request. */
@@ -17,6 +18,7 @@ export type TuningChange = { readonly [K in keyof Tuning]: Tuning[K] | null };
 
 /** Undefined when the migration is not known. */
 export async function readTuning(target: Connection, migration: string): Promise<Tuning | undefined> {
+  if (!(await tableExists(target, 'migration'))) return undefined;
   const [row] = await target.query<{ tuning: Tuning }>(
     sql`SELECT tuning FROM pgglide.migration WHERE name = ${migration}`,
   );

@@ -1,6 +1,7 @@
 import { inParallel } from '../base/async.ts';
-import { qualified } from '../domain/names.ts';
+import { qualified, type TableName } from '../domain/names.ts';
 import type { Step, StepContext } from '../engine/step.ts';
+import { type Connection, sqlState } from '../postgres/connection.ts';
 import { createHelperIndexSql, type HelperIndex, missingHelperIndexes } from '../postgres/helper-index.ts';
 import { ident, sql } from '../postgres/sql.ts';
 
@@ -36,10 +37,9 @@ export const buildHelperIndexes: Step<readonly HelperIndex[]> = {
   ],
 };
 
-/** Statistics first: they tell which columns distinguish rows. */
 async function build(context: StepContext, indexes: readonly HelperIndex[]): Promise<void> {
   const { target, plan, settings, open, signal } = context;
-  for (const { table } of indexes) await target.script(sql`ANALYZE ${ident(table.schema, table.name)}`);
+  for (const { table } of indexes) await analyze(target, table);
   const chosen = await missingHelperIndexes(target, plan.tables);
   await inParallel(
     chosen.filter((index) => index.columns.length > 0),
@@ -50,4 +50,16 @@ async function build(context: StepContext, indexes: readonly HelperIndex[]): Pro
       await session.script(createHelperIndexSql(index, 'plain'));
     },
   );
+}
+
+/**
+ * Statistics tell which columns distinguish rows. Where they cannot be had, the first columns are taken; whether the table
+ * can be analyzed at all is told by `analyze-target`.
+ */
+async function analyze(target: Connection, { schema, name }: TableName): Promise<void> {
+  try {
+    await target.script(sql`ANALYZE ${ident(schema, name)}`);
+  } catch (error) {
+    if (target.lost !== undefined || sqlState(error) === undefined) throw error;
+  }
 }

@@ -61,4 +61,22 @@ describe('case 8: REPLICA IDENTITY FULL without an index', () => {
       expect(await scene.abort()).toEqual({ leftovers: [] });
     });
   });
+
+  test('statistics that cannot be made do not stop it: the columns are chosen without, and it is told', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(`CREATE TABLE event (at int, kind int); ALTER TABLE event REPLICA IDENTITY FULL;
+      INSERT INTO event SELECT g, 1 FROM generate_series(1, 30) g;
+      CREATE FUNCTION broken(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RAISE EXCEPTION ''broken''; END';
+      CREATE STATISTICS told ON (broken(at)), kind FROM event`);
+    await withScene({ source, target }, async (scene) => {
+      await scene.sync();
+      expect(await target.rows(HELPERS)).toHaveLength(1);
+      expect(scene.events).toContainEqual(
+        expect.objectContaining({ type: 'warning', data: expect.objectContaining({ code: 'not_analyzed' }) }),
+      );
+      await scene.abort();
+    });
+  });
 });

@@ -1,6 +1,7 @@
 /** Three lanes under load: the tool is killed in the copy and at the turning points of a switch. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SIDES } from '../../src/domain/names.ts';
 import { IN_THE_PAUSE, told } from './kill-points.ts';
 import { cutOverAndJudge, DIRECTIONS, killAndSwitch } from './killed-switch.ts';
 import type { KillAt } from './tool.ts';
@@ -43,3 +44,19 @@ describe.each(POINTS)('killed after "%s"', (_, killAt) => {
 });
 
 test('nothing acknowledged was lost or doubled, and both sides are equal', () => cutOverAndJudge(world));
+
+const OURS = `SELECT slot_name AS name FROM pg_replication_slots UNION ALL SELECT pubname FROM pg_publication
+  UNION ALL SELECT subname FROM pg_subscription UNION ALL SELECT relname FROM pg_class WHERE relname ~ '^marker_'
+  UNION ALL SELECT roname FROM pg_replication_origin`;
+
+/** Each of them is said once a lane. */
+const ENDS = ['DROP SUBSCRIPTION', 'pg_drop_replication_slot', 'DROP PUBLICATION', 'DROP TABLE IF EXISTS'];
+
+test('complete, killed in one lane and between two, is ended by the same command', async () => {
+  for (const statement of ENDS) {
+    const killed = await world.run(['complete', '--yes'], { statement });
+    expect(killed.signal, killed.stderr).toBe('SIGKILL');
+  }
+  await world.succeed(['complete', '--yes']);
+  for (const side of SIDES) expect(await world.query(side, OURS)).toEqual([]);
+});

@@ -71,6 +71,33 @@ test('a password, role, membership or setting of the source that came after the 
   });
 });
 
+test('a role dropped or a membership revoked on the source since the sync stops the cutover; what is told ends that', async ({
+  source,
+  target,
+}) => {
+  const n = source.name;
+  await source.exec(`CREATE TABLE t (id int PRIMARY KEY); CREATE ROLE ${n}_rw; CREATE ROLE ${n}_app LOGIN IN ROLE ${n}_rw;
+    GRANT ALL ON t TO ${n}_rw; CREATE ROLE ${n}_gone LOGIN IN ROLE ${n}_rw; CREATE ROLE ${n}_stranger LOGIN`);
+  await target.exec(`CREATE ROLE ${n}_own LOGIN`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.sync();
+    await target.exec(`GRANT ${n}_rw TO ${n}_own`);
+    await source.exec(`REVOKE ${n}_rw FROM ${n}_app; DROP ROLE ${n}_gone; DROP ROLE ${n}_stranger`);
+    const statements = `REVOKE "${n}_rw" FROM "${n}_app"; DROP ROLE "${n}_gone"`;
+    await scene.sync();
+    await expect(scene.cutover()).rejects.toMatchObject({
+      code: 'role_drift',
+      exitCode: 6,
+      message: expect.stringMatching(`: ${statements}$`),
+      hint: expect.stringContaining(`: ${statements}; then`),
+    });
+    await target.exec(statements);
+    await scene.cutover();
+    await scene.rollback();
+    await scene.abort();
+  });
+});
+
 test('a view that both versions print differently is no drift', async ({ source, target }) => {
   await source.exec(
     `CREATE TABLE a (id int PRIMARY KEY, b int); CREATE VIEW v AS SELECT a.id, (SELECT max(b) FROM a) FROM a`,

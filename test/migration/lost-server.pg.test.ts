@@ -3,6 +3,7 @@
 import { expect } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
 import { abortWithoutTarget, completeWithoutSource } from '../../src/migration/lost-server.ts';
+import type { TrafficPlacement } from '../../src/traffic/traffic-placement.ts';
 import { type OwnServers, test } from '../support/fixture.ts';
 import { openSession, type Scene, withScene } from '../support/migration.ts';
 
@@ -76,5 +77,59 @@ test('the target before the cutover: abort does without it; not once it has take
       expect(await abortWithoutTarget(scene.settings)).toEqual({ leftovers: [] });
     expect(await rows(source, OURS)).toEqual([]);
     await rows(source, 'INSERT INTO t VALUES (1)');
+  });
+});
+
+/** Proxies in a cluster, as far as they can be told to go. */
+function placementOf(told: string[]): TrafficPlacement {
+  let place: 'in' | 'out' = 'in';
+  return {
+    describe: () => [],
+    observe: async () => ({ place, waitingFor: undefined }),
+    putIn: async () => undefined,
+    takeOut: async (active) => {
+      told.push(active);
+      place = 'out';
+    },
+  };
+}
+
+test('the source dies while PostgreSQL copies tables to it: the slots it had for that go, and no other’s', async ({
+  ownServers,
+}) => {
+  await withTable(ownServers, async (scene, source, target) => {
+    await scene.sync();
+    await scene.cutover();
+    const [row] = (await rows(source, 'SELECT system_identifier AS id FROM pg_control_system()')) as {
+      id: string;
+    }[];
+    const others = [`pg_1_sync_2_${row?.id}0`, `of_somebody_sync_2_${row?.id}`];
+    for (const name of [`pg_1_sync_2_${row?.id}`, ...others])
+      await rows(target, `SELECT pg_create_logical_replication_slot('${name}', 'pgoutput')`);
+    await source.stop('immediate');
+    await completeWithoutSource(scene.settings, () => undefined);
+    expect(await rows(target, 'SELECT slot_name AS name FROM pg_replication_slots ORDER BY 1 DESC')).toEqual(
+      others.map((name) => ({ name })),
+    );
+  });
+});
+
+test('proxies that we have put into a cluster go, and the application is pointed at the server that is left', async ({
+  ownServers,
+}) => {
+  await withTable(ownServers, async (scene, source, target) => {
+    await scene.sync();
+    await target.stop('immediate');
+    const told: string[] = [];
+    for (const _ of ['once', 'again']) await abortWithoutTarget(scene.settings, placementOf(told));
+    expect(told).toEqual(['source', 'source']);
+    await target.start();
+    await scene.run((migration) => migration.abort());
+    await scene.sync();
+    await scene.cutover();
+    await source.stop('immediate');
+    for (const _ of ['once', 'again'])
+      await completeWithoutSource(scene.settings, () => undefined, placementOf(told));
+    expect(told).toEqual(['source', 'source', 'target']);
   });
 });

@@ -74,6 +74,26 @@ describe('the same DDL on both sides, then verify: the migration knows what ther
 });
 
 describe('a table that is renamed or moved', () => {
+  test('on both sides is still ours for an abort; one that somebody made on the target under the old name is not', async ({
+    source,
+    target,
+  }) => {
+    await source.exec('CREATE TABLE t (id serial PRIMARY KEY); CREATE TABLE moved (id int PRIMARY KEY)');
+    await withScene({ source, target }, async (scene) => {
+      await scene.sync();
+      await onBoth(
+        [target, source],
+        'ALTER TABLE t RENAME TO renamed; CREATE SCHEMA s; ALTER TABLE moved SET SCHEMA s',
+      );
+      await target.exec('CREATE TABLE t (id int PRIMARY KEY)');
+      expect(await scene.abort()).toEqual({
+        leftovers: ['target: left, not ours: TABLE public.t, SCHEMA s'],
+      });
+      const left = "SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND oid >= 16384";
+      expect(await target.rows(left)).toEqual([{ name: 't' }]);
+    });
+  });
+
   test('on both sides it stays in the migration under its new name: link, barrier, comparison and way back', async ({
     source,
     target,

@@ -252,6 +252,26 @@ describe('a database', () => {
     });
   });
 
+  test('that joins while the target is active: what is told to be done works', async ({ source, target }) => {
+    await play({ source, target }, async (scene, billing) => {
+      const both = scene.settings;
+      scene.settings = { ...both, otherDatabases: [] };
+      await scene.sync();
+      await scene.cutover();
+      scene.settings = both;
+      for (const command of [scene.rollback, scene.sync])
+        await expect(command()).rejects.toMatchObject({
+          code: 'databases_joined',
+          message: expect.stringContaining(billing.name),
+          hint: expect.stringContaining(`databases: [${source.name}]. `),
+        });
+      scene.settings = { ...both, otherDatabases: [] };
+      await scene.rollback();
+      scene.settings = both;
+      await scene.sync();
+    });
+  });
+
   test('that the target lacks is told with the statement that makes it', async ({ source, target }) => {
     await source.exec(
       `CREATE DATABASE "${source.name} half" TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'`,

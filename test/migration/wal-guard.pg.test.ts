@@ -29,21 +29,26 @@ async function writeWal(server: EmbeddedServer, segments: number): Promise<void>
 const slots = (server: EmbeddedServer) =>
   ask<{ name: string }>(server, sql`SELECT slot_name AS name FROM pg_replication_slots`);
 
-/** Guards until the slot of `active` is gone. */
+/** Guards until the slot of `active` is gone, and only `left` others are there. */
 async function guarded(
   scene: Scene,
   active: EmbeddedServer,
   meanwhile: () => Promise<void> = async () => undefined,
+  left = 0,
 ): Promise<MigrationEvent[]> {
   const told: MigrationEvent[] = [];
   const throttle = { ...scene.settings.throttle, maxWalRetainedBytes: 100 * MB };
   const options = { emit: (event: MigrationEvent) => told.push(event), windowMs: 4_500 };
   await withWalGuard({ ...scene.settings, throttle }, options, async () => {
     await meanwhile();
-    await until('the end of the slot', async () => ((await slots(active)).length === 0 ? true : undefined), {
-      timeoutMs: 60_000,
-      intervalMs: 200,
-    });
+    await until(
+      'the end of the slot',
+      async () => ((await slots(active)).length === left ? true : undefined),
+      {
+        timeoutMs: 60_000,
+        intervalMs: 200,
+      },
+    );
     await until('a word about it', () => Promise.resolve(told[0]), { timeoutMs: 10_000 });
   });
   return told;
@@ -94,5 +99,33 @@ test('the target dies while it follows: the source gets rid of the slot without 
       await writeWal(source, 8);
     });
     expect(told).toMatchObject([warning('wal_limit_reached', 'copied is stale')]);
+  });
+});
+
+test('a slot that PostgreSQL has made to copy one table to the old server goes at the limit, too, and alone', async ({
+  ownServers,
+}) => {
+  const [source, target] = await ownServers([15, 16]);
+  if (source === undefined || target === undefined) throw new Error('no servers');
+  const ends = { source: { address: source.address() }, target: { address: target.address() } };
+  await withScene(ends, async (scene) => {
+    await ask(source, sql`CREATE TABLE public.t (id int PRIMARY KEY)`);
+    await scene.sync();
+    await scene.cutover();
+    const [link] = await slots(target);
+    const [own] = await ask<{ name: string }>(
+      source,
+      sql`SELECT format('pg_%s_sync_1_%s', s.oid, c.system_identifier) AS name FROM pg_subscription s, pg_control_system() c`,
+    );
+    const name = own?.name ?? '';
+    const others = name.replace('pg_', 'pg_9');
+    for (const slot of [name, others])
+      await ask(target, sql`SELECT pg_create_logical_replication_slot(${slot}, 'pgoutput')`);
+    await writeWal(target, 8);
+    expect(await guarded(scene, target, undefined, 2)).toMatchObject([
+      warning('table_copy_given_up', `Slot ${name}`),
+    ]);
+    const left = (await slots(target)).map((slot) => slot.name);
+    expect(new Set(left)).toEqual(new Set([link?.name, others]));
   });
 });
