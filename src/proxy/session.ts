@@ -101,6 +101,8 @@ export class Session {
   #serverLost = false;
   /** The client has said goodbye: its server's end is its own. */
   #isLeaving = false;
+  /** The client sends no more, and may still read. */
+  #hasClientEnded: boolean;
   #closed = false;
   #waitingSinceMs: number | undefined;
   #busySinceMs = 0;
@@ -136,6 +138,12 @@ export class Session {
     socket.on('error', () => undefined);
     socket.on('close', () => this.#clientClosed());
     if (socket.destroyed) queueMicrotask(() => this.#clientClosed());
+    this.#hasClientEnded = socket.readableEnded;
+    socket.once('end', () => {
+      this.#hasClientEnded = true;
+      this.#followEnd();
+    });
+    if (this.#hasClientEnded) queueMicrotask(() => this.#followEnd());
   }
 
   get server(): ServerConnection | undefined {
@@ -586,6 +594,7 @@ export class Session {
   #readClient(): void {
     this.#passToServer();
     if (!this.#stopped && !this.#serverSlow) this.client.socket.resume();
+    this.#followEnd();
   }
 
   // --- from the server
@@ -696,6 +705,7 @@ export class Session {
   };
 
   #afterReady(): void {
+    this.#followEnd();
     if (this.#stopped) {
       if (this.#isHeld && this.isIdle) this.#noteWait();
       else this.#readClient();
@@ -706,6 +716,7 @@ export class Session {
 
   /** A notification, say, that came in two pieces: the session was idle but for the second. */
   #afterOtherWords(): void {
+    this.#followEnd();
     if (this.#stopped) {
       if (this.#isHeld) this.#noteWait();
       else if (this.#unnamedIsMissing && this.#isQuiet) this.#readClient();
@@ -728,6 +739,24 @@ export class Session {
   }
 
   // --- ends
+
+  /** A server answers what came before the client's end, and then it goes; so do we, and it is never moved. */
+  #followEnd(): void {
+    if (!this.#hasClientEnded || this.#closed || this.#stopped) return;
+    const server = this.#server;
+    if (server === undefined) {
+      if (this.#clientRest.length === 0) this.#leave();
+      return;
+    }
+    this.#isLeaving = true;
+    if (this.isIdle) this.#leave();
+    else server.socket.end();
+  }
+
+  #leave(): void {
+    sayGoodbye(this.client.socket);
+    this.#clientClosed();
+  }
 
   #clientClosed(): void {
     if (this.#closed) return;
@@ -755,9 +784,7 @@ export class Session {
   #serverClosed(): void {
     if (this.#closed) return;
     this.#serverLost = this.#mayLoseServer;
-    if (this.#serverLost) return;
-    sayGoodbye(this.client.socket);
-    this.#clientClosed();
+    if (!this.#serverLost) this.#leave();
   }
 }
 
