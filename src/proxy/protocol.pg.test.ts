@@ -131,8 +131,9 @@ test('a cancel request reaches the server that works, before and after a switch'
     const request = Buffer.alloc(16);
     for (const [index, value] of [16, 80877102, processID, secretKey].entries())
       request.writeInt32BE(value, index * 4);
+    const answered = expect(sleeping).rejects.toMatchObject({ code: '57014' });
     await talk(bed.proxy.port, request);
-    await expect(sleeping).rejects.toMatchObject({ code: '57014' });
+    await answered;
   };
   await cancelled();
   await bed.switchSides();
