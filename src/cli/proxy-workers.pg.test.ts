@@ -1,9 +1,12 @@
 /** One port, several processes: they pause, switch and resume as one, and one that dies takes only its own clients along. */
 
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import pg from 'pg';
 import { expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
@@ -49,6 +52,7 @@ async function startWorkers(source: Database, target: Database) {
   const traffic = openProxySwitch([proxy.controlAddress], 'test');
   return {
     traffic,
+    port: proxy.port,
     async connect() {
       const client = new pg.Client({
         host: '127.0.0.1',
@@ -193,6 +197,26 @@ test('a worker that dies is replaced, on the side of the others and held while t
   expect(await held).toBe(15);
   expect(await Promise.all(arriving)).toEqual([15, 15, 15, 15]);
   await left.end();
+});
+
+test('clients that are handed to workers which are just being killed are served by the next ones', async ({
+  source,
+  target,
+}) => {
+  await using proxy = await startWorkers(source, target);
+  const killed = workerPids();
+  // As in the moment of their end: what they are given nobody takes.
+  for (const pid of killed) process.kill(pid, 'SIGSTOP');
+  const clients = [1, 2, 3, 4].map(() => proxy.connect());
+  const last = net.connect(proxy.port, '127.0.0.1');
+  await once(last, 'connect');
+  await nextTurn();
+  for (const pid of killed) process.kill(pid, 'SIGKILL');
+  for (const client of await withDeadline('being served', 20_000, Promise.all(clients))) {
+    expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    await client.end();
+  }
+  last.destroy();
 });
 
 test('a worker that starts long after a killed cutover does not inherit its hold', async ({

@@ -122,7 +122,7 @@ async function encrypt(
   await new Promise<void>((resolve, reject) => {
     secure.once('secure', resolve);
     secure.once('error', reject);
-    secure.once('close', () => reject(new ClientGoneError()));
+    for (const end of ['end', 'close']) secure.once(end, () => reject(new ClientGoneError()));
   });
   surroundings.secured(secure);
   return secured;

@@ -46,8 +46,9 @@ export const cannotListen = (address: string, where: string, cause: Error): Usag
     cause,
   });
 
-/** Small answers at once; a client that vanished is noticed. */
+/** Small answers at once; a client that vanished is noticed, and one that only ends its side is still answered. */
 export function tune(socket: net.Socket): void {
+  socket.allowHalfOpen = true;
   socket.setNoDelay(true);
   socket.setKeepAlive(true, CLIENT_KEEP_ALIVE_MS);
 }

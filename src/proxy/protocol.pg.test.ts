@@ -131,8 +131,9 @@ test('a cancel request reaches the server that works, before and after a switch'
     const request = Buffer.alloc(16);
     for (const [index, value] of [16, 80877102, processID, secretKey].entries())
       request.writeInt32BE(value, index * 4);
+    const answered = expect(sleeping).rejects.toMatchObject({ code: '57014' });
     await talk(bed.proxy.port, request);
-    await expect(sleeping).rejects.toMatchObject({ code: '57014' });
+    await answered;
   };
   await cancelled();
   await bed.switchSides();
@@ -192,6 +193,28 @@ test('COPY both ways, through node-postgres and in the extended protocol, drains
   raw.sync();
   expect(await again).toMatchObject({ fields: ['after'] });
   expect(await source.rows("SELECT a FROM t WHERE b = 'extended'")).toEqual([{ a: 1 }]);
+
+  // The server ignores every Sync up to the end of the data, whatever began the COPY.
+  const asked = new Promise<void>((resolve) => raw.once('copyInResponse', resolve));
+  stream.cork();
+  raw.parse({ text: 'COPY t FROM STDIN' });
+  raw.bind({});
+  raw.execute({});
+  raw.sync();
+  raw.sync();
+  stream.uncork();
+  await asked;
+  const copied = ready(raw);
+  stream.write(Buffer.concat([frame('d', Buffer.from('2\textended\n')), frame('c'), frame('S')]));
+  await copied;
+  await bed.switchSides();
+  const askedAgain = new Promise<void>((resolve) => raw.once('copyInResponse', resolve));
+  stream.write(Buffer.concat([query('COPY t FROM STDIN'), frame('S')]));
+  await askedAgain;
+  const copiedAgain = ready(raw);
+  stream.write(Buffer.concat([frame('d', Buffer.from('3\tsimple\n')), frame('c')]));
+  await copiedAgain;
+  await bed.switchSides();
   await client.end();
 });
 

@@ -261,7 +261,8 @@ export class ServerConnection {
     this.#belongTo(IDLE_RECEIVER);
     if (this.#closed) return;
     this.socket.resume();
-    this.socket.end(terminate());
+    // Its client may have ended our side already.
+    if (!this.socket.writableEnded) this.socket.end(terminate());
   }
 
   destroy(): void {

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { availableParallelism } from 'node:os';
 import type pg from 'pg';
 import postgres from 'postgres';
-import { describe, expect } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import {
@@ -908,6 +908,30 @@ describe('a session that is moved', () => {
     expect(await echo(newcomer, 'bad', there)).toEqual({ m: 'bad', type: there });
     expect(await later(newcomer, there)).toBe(there);
     await Promise.all([session.end(), newcomer.end()]);
+  });
+
+  test('copies a large statement no more often than a small one, where its types are translated', async ({
+    source,
+    target,
+  }) => {
+    for (const [side, first] of [
+      [source, ''],
+      [target, 'CREATE TYPE filler AS (a int);'],
+    ] as const)
+      await side.exec(`${first} CREATE TYPE mood AS ENUM ('fine')`);
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await bed.switchSides();
+    const concat = vi.spyOn(Buffer, 'concat');
+    try {
+      const text = `SELECT length('${'x'.repeat(8_000_000)}') AS n`;
+      expect((await client.query({ text, name: 'large' })).rows).toEqual([{ n: 8_000_000 }]);
+      const copied = concat.mock.results.reduce((sum, { value }) => sum + (value as Buffer).length, 0);
+      expect(copied).toBeLessThan(3 * text.length);
+    } finally {
+      concat.mockRestore();
+    }
+    await client.end();
   });
 
   test('is not held back by a prepared statement that works nowhere any more', async ({ source, target }) => {

@@ -26,6 +26,7 @@ import {
   WHOLE,
 } from '../wire/frame-scanner.ts';
 import { closeStatement, sync } from '../wire/frontend.ts';
+import { KeptBytes } from '../wire/kept-bytes.ts';
 import { B, F } from '../wire/message-type.ts';
 import { ProtocolError } from '../wire/protocol-error.ts';
 import { exchangeInDefinition, exchangeInRowDescription, exchangeInTypeList } from '../wire/type-oids.ts';
@@ -84,8 +85,8 @@ export class Session {
   #server: ServerConnection | undefined;
   #announced = new Map<string, string>();
   /** The beginning of a message, or messages that are held. */
-  #clientRest: Buffer | undefined;
-  #serverRest: Buffer | undefined;
+  readonly #clientRest = new KeptBytes();
+  #serverRest = new KeptBytes();
   #isErrorKeptBack = false;
   #isHeld = false;
   /** Exchanges of our own with the server that are under way: the client waits for them. */
@@ -100,6 +101,8 @@ export class Session {
   #serverLost = false;
   /** The client has said goodbye: its server's end is its own. */
   #isLeaving = false;
+  /** The client sends no more, and may still read. */
+  #hasClientEnded: boolean;
   #closed = false;
   #waitingSinceMs: number | undefined;
   #busySinceMs = 0;
@@ -130,11 +133,17 @@ export class Session {
     this.#recent = recent;
     this.secret = randomBytes(4);
     this.secret[0] = worker;
-    this.#clientRest = client.unread.length > 0 ? client.unread : undefined;
+    this.#clientRest.add(client.unread);
     const { socket } = client;
     socket.on('error', () => undefined);
     socket.on('close', () => this.#clientClosed());
     if (socket.destroyed) queueMicrotask(() => this.#clientClosed());
+    this.#hasClientEnded = socket.readableEnded;
+    socket.once('end', () => {
+      this.#hasClientEnded = true;
+      this.#followEnd();
+    });
+    if (this.#hasClientEnded) queueMicrotask(() => this.#followEnd());
   }
 
   get server(): ServerConnection | undefined {
@@ -163,7 +172,7 @@ export class Session {
   get #isBetweenMessages(): boolean {
     if (!this.#clientScanner.atBoundary || !this.#serverScanner.atBoundary) return false;
     // A whole message is kept back, or the beginning of one has come.
-    return this.#serverRest === undefined || this.#isErrorKeptBack;
+    return this.#serverRest.length === 0 || this.#isErrorKeptBack;
   }
 
   /** Since when a request is being kept waiting, by performance.now(). */
@@ -212,7 +221,7 @@ export class Session {
 
   /** For a request that waits here: answered as the server would, and never sent to it. */
   #cancelWaiting(): boolean {
-    const isWaiting = this.#stopped && this.isIdle && this.#clientRest !== undefined;
+    const isWaiting = this.#stopped && this.isIdle && this.#clientRest.length > 0;
     if (!isWaiting) return false;
     this.client.socket.write(
       errorResponse({
@@ -253,7 +262,7 @@ export class Session {
     this.#isHeld = false;
     const since = this.#waitingSinceMs;
     this.#waitingSinceMs = undefined;
-    if (this.#serverRest !== undefined) this.#fromServer(Buffer.alloc(0));
+    if (this.#serverRest.length > 0) this.#passToClient();
     if (this.#serverLost) this.#serverClosed();
     else this.#readClient();
     return since === undefined ? undefined : performance.now() - since;
@@ -363,7 +372,7 @@ export class Session {
     this.#translation = standby.translation;
     this.#server = next;
     this.#serverScanner = new FrameScanner();
-    this.#serverRest = undefined;
+    this.#serverRest = new KeptBytes();
     this.#isErrorKeptBack = false;
     this.#serverSlow = false;
     this.#serverLost = false;
@@ -411,16 +420,17 @@ export class Session {
   // --- from the client
 
   #fromClient(chunk: Buffer): void {
-    const rest = this.#clientRest;
-    this.#clientRest = undefined;
-    this.#passToServer(rest === undefined ? chunk : Buffer.concat([rest, chunk]));
+    this.#clientRest.add(chunk);
+    this.#passToServer();
   }
 
-  #passToServer(received: Buffer): void {
+  /** As much of what has come as may go on now. */
+  #passToServer(): void {
     const server = this.#server;
-    if (server === undefined) return;
+    const { length } = this.#clientRest;
+    if (server === undefined || length === 0 || length < this.#clientScanner.wanted) return;
     this.#stopped = false;
-    let bytes = received;
+    let bytes = this.#clientRest.take();
     let end: number;
     try {
       if (this.#isDiscarding) bytes = this.#discard(bytes);
@@ -433,8 +443,7 @@ export class Session {
       this.#serverSlow = true;
       this.client.socket.pause();
     }
-    if (end === bytes.length) return;
-    this.#clientRest = bytes.subarray(end);
+    this.#clientRest.add(bytes.subarray(end));
     if (this.#stopped) {
       this.client.socket.pause();
       this.#noteWait();
@@ -577,18 +586,15 @@ export class Session {
   }
 
   #noteWait(): void {
-    if (this.isIdle && this.#clientRest !== undefined && this.#stopped)
+    if (this.isIdle && this.#clientRest.length > 0 && this.#stopped)
       this.#waitingSinceMs ??= performance.now();
   }
 
   /** Takes what was kept back first, and then reads on. */
   #readClient(): void {
-    const rest = this.#clientRest;
-    if (rest !== undefined) {
-      this.#clientRest = undefined;
-      this.#passToServer(rest);
-    }
+    this.#passToServer();
     if (!this.#stopped && !this.#serverSlow) this.client.socket.resume();
+    this.#followEnd();
   }
 
   // --- from the server
@@ -607,12 +613,13 @@ export class Session {
   }
 
   #fromServer(chunk: Buffer): void {
-    let bytes = chunk;
-    if (this.#serverRest !== undefined) {
-      bytes = Buffer.concat([this.#serverRest, chunk]);
-      this.#serverRest = undefined;
-      this.#isErrorKeptBack = false;
-    }
+    this.#serverRest.add(chunk);
+    if (this.#serverRest.length >= this.#serverScanner.wanted) this.#passToClient();
+  }
+
+  #passToClient(): void {
+    const bytes = this.#serverRest.take();
+    this.#isErrorKeptBack = false;
     let end: number;
     try {
       end = this.#serverScanner.scan(bytes, 0, this.#serverVisitor);
@@ -621,7 +628,7 @@ export class Session {
       this.end({ code: '08P01', message: 'The server broke the protocol' });
       return;
     }
-    if (end < bytes.length) this.#serverRest = bytes.subarray(end);
+    this.#serverRest.add(bytes.subarray(end));
     if (end > 0 && !this.client.socket.write(end === bytes.length ? bytes : bytes.subarray(0, end))) {
       this.#server?.socket.pause();
     }
@@ -698,6 +705,7 @@ export class Session {
   };
 
   #afterReady(): void {
+    this.#followEnd();
     if (this.#stopped) {
       if (this.#isHeld && this.isIdle) this.#noteWait();
       else this.#readClient();
@@ -708,6 +716,7 @@ export class Session {
 
   /** A notification, say, that came in two pieces: the session was idle but for the second. */
   #afterOtherWords(): void {
+    this.#followEnd();
     if (this.#stopped) {
       if (this.#isHeld) this.#noteWait();
       else if (this.#unnamedIsMissing && this.#isQuiet) this.#readClient();
@@ -730,6 +739,24 @@ export class Session {
   }
 
   // --- ends
+
+  /** A server answers what came before the client's end, and then it goes; so do we, and it is never moved. */
+  #followEnd(): void {
+    if (!this.#hasClientEnded || this.#closed || this.#stopped) return;
+    const server = this.#server;
+    if (server === undefined) {
+      if (this.#clientRest.length === 0) this.#leave();
+      return;
+    }
+    this.#isLeaving = true;
+    if (this.isIdle) this.#leave();
+    else server.socket.end();
+  }
+
+  #leave(): void {
+    sayGoodbye(this.client.socket);
+    this.#clientClosed();
+  }
 
   #clientClosed(): void {
     if (this.#closed) return;
@@ -757,9 +784,7 @@ export class Session {
   #serverClosed(): void {
     if (this.#closed) return;
     this.#serverLost = this.#mayLoseServer;
-    if (this.#serverLost) return;
-    sayGoodbye(this.client.socket);
-    this.#clientClosed();
+    if (!this.#serverLost) this.#leave();
   }
 }
 

@@ -49,8 +49,11 @@ export class WorkerChannel {
     port.on('message', (message, handle) => void this.#received(message as Message, handle));
   }
 
-  /** @throws {WorkerGoneError}; {ControlRefusal} as the other process refused; Error with its message otherwise */
-  call<Reply>(call: string, body?: unknown): Promise<Reply> {
+  /**
+   * A socket goes along as a copy: it stays ours to close, or to give to another.
+   * @throws {WorkerGoneError}; {ControlRefusal} as the other process refused; Error with its message otherwise
+   */
+  call<Reply>(call: string, body?: unknown, socket?: Socket): Promise<Reply> {
     return new Promise<Reply>((resolve, reject) => {
       if (this.#ended) {
         reject(new WorkerGoneError());
@@ -58,16 +61,15 @@ export class WorkerChannel {
       }
       const id = this.#nextId++;
       this.#pending.set(id, { resolve: resolve as Pending['resolve'], reject });
-      this.#send({ call, id, body }, undefined, (error) => {
+      this.#send({ call, id, body }, socket, (error) => {
         if (error !== null && this.#pending.delete(id)) reject(new WorkerGoneError());
       });
     });
   }
 
-  /** Nobody answers. With a socket, that goes along and is no more ours. */
-  tell(call: string, socket?: Socket): void {
-    if (this.#ended) socket?.destroy();
-    else this.#send({ call }, socket, (error) => error !== null && socket?.destroy());
+  /** Nobody answers. */
+  tell(call: string): void {
+    if (!this.#ended) this.#send({ call }, undefined, () => undefined);
   }
 
   /** The other process is gone: nobody waits for it any more. */
@@ -80,7 +82,7 @@ export class WorkerChannel {
   #send(message: Message, socket: Socket | undefined, sent: (error: Error | null) => void): void {
     try {
       if (socket === undefined) this.#port.send?.(message, undefined, undefined, sent);
-      else this.#port.send?.(message, socket, { keepOpen: false }, sent);
+      else this.#port.send?.(message, socket, { keepOpen: true }, sent);
     } catch (error) {
       sent(error as Error);
     }

@@ -38,6 +38,8 @@ const REPLACE_AFTER_MS = 200;
 /** A new worker must have been told of the commit point by the time its hold ends. */
 const SHORTEST_LEASE_MS = 1_000;
 const CLOSE_TIMEOUT_MS = 2_000;
+/** Node tells the end of the pipe by no event while a client is on its way through it. */
+const PIPE_POLL_MS = 2;
 
 export class WorkerPool implements Controlled {
   readonly #options: WorkerPoolOptions;
@@ -70,7 +72,24 @@ export class WorkerPool implements Controlled {
       return;
     }
     idlest.sockets += 1;
-    idlest.channel.tell('client', socket);
+    void this.#give(socket, idlest);
+  }
+
+  /** A worker says that it has a client before it reads a byte of it: what one that dies has not taken, another serves. */
+  async #give(socket: Socket, worker: Worker): Promise<void> {
+    try {
+      await worker.channel.call('client', undefined, socket);
+      socket.destroy();
+    } catch (error) {
+      if (!(error instanceof WorkerGoneError)) {
+        worker.sockets -= 1;
+        socket.destroy();
+        return;
+      }
+      void this.#gone(worker);
+      if (this.#isClosed) socket.destroy();
+      else this.accept(socket);
+    }
   }
 
   async close(): Promise<void> {
@@ -166,7 +185,7 @@ export class WorkerPool implements Controlled {
       sockets: 0,
     };
     this.#children.add(child);
-    const gone = () => this.#gone(worker);
+    const gone = () => void this.#gone(worker);
     child.once('exit', gone);
     child.once('error', gone);
     try {
@@ -222,9 +241,13 @@ export class WorkerPool implements Controlled {
   }
 
   /** Its clients see a closed connection, like those of a server process that died; the others notice nothing. */
-  #gone(worker: Worker): void {
-    worker.channel.end();
+  async #gone(worker: Worker): Promise<void> {
     this.#workers.delete(worker);
+    // One that cannot be spoken to must not serve on.
+    worker.child.kill('SIGKILL');
+    // Up to the end of its pipe there may be words of its to read: which clients it has taken.
+    while (worker.child.connected) await sleep(PIPE_POLL_MS);
+    worker.channel.end();
     if (!this.#children.delete(worker.child) || this.#isClosed) return;
     setTimeout(() => {
       // Should it fail, its end brings the next attempt.

@@ -9,6 +9,10 @@ import { F, IDLE } from './message-type.ts';
 /** What ReadyForQuery answers. A positive number beside them is a run of that many messages of the extended protocol. */
 const QUERY_POINT = -1;
 const SYNC_POINT = -2;
+/** The client ended a COPY whose CopyInResponse was not seen yet; none will come where the COPY fails. */
+const COPY_END = 0;
+
+const isPoint = (owed: number): boolean => owed < 0;
 
 export class Conversation {
   /** Points and runs that the server has still to work off, in its order. */
@@ -25,10 +29,6 @@ export class Conversation {
   copyingIn = false;
   /** A Query ends what is unsynced as a Sync does, where nothing was sent behind it. */
   #queryEndsUnsynced = false;
-  #lastPointIsSync = false;
-  #syncsSinceExecute = 0;
-  /** The client ended a COPY before its CopyInResponse was seen: how many Sync messages the server will ignore in it. */
-  #ignoredInEarlyCopy: number | undefined;
 
   /** Nothing is under way and no transaction is open: the session could go on elsewhere. */
   get isIdle(): boolean {
@@ -52,7 +52,6 @@ export class Conversation {
         this.outstanding += 1;
         this.#owed.push(QUERY_POINT);
         this.#queryEndsUnsynced = this.unsynced;
-        this.#lastPointIsSync = false;
         return;
       case F.sync:
         // The server ignores Sync while it takes COPY data.
@@ -61,16 +60,10 @@ export class Conversation {
         this.#owed.push(SYNC_POINT);
         this.#isPassedOver = false;
         this.unsynced = false;
-        this.#lastPointIsSync = true;
-        this.#syncsSinceExecute += 1;
-        return;
-      case F.execute:
-        this.#syncsSinceExecute = 0;
-        this.#sentUnsynced();
-        this.#owesOneMore();
         return;
       case F.parse:
       case F.bind:
+      case F.execute:
       case F.describe:
       case F.close:
         this.#sentUnsynced();
@@ -83,8 +76,7 @@ export class Conversation {
       case F.copyFail:
         if (this.copyingIn) this.copyingIn = false;
         // With nothing asked it ends a COPY that has failed by now, and the server ignores it.
-        else if (this.outstanding > 0 || this.unsynced)
-          this.#ignoredInEarlyCopy = this.#lastPointIsSync ? this.#syncsSinceExecute : 0;
+        else if (this.outstanding > 0 || this.unsynced) this.#owed.push(COPY_END);
         return;
       default:
         return;
@@ -106,9 +98,15 @@ export class Conversation {
 
   /** The last word about one message of the extended protocol. */
   completed(): void {
-    const run = this.#owed[0] ?? 0;
+    const run = this.#first;
     if (run === 1) this.#owed.shift();
     else if (run > 1) this.#owed[0] = run - 1;
+  }
+
+  /** What the server is at. In front of everything COPY_END ends nothing any more. */
+  get #first(): number {
+    while (this.#owed[0] === COPY_END) this.#owed.shift();
+    return this.#owed[0] ?? 0;
   }
 
   /** Nothing of the failed run, and no Query behind it, is answered. */
@@ -120,45 +118,33 @@ export class Conversation {
     if (!this.#isPassedOver) this.#queryEndsUnsynced = false;
   }
 
-  /** Sync messages that the server ignores. */
-  #forgetSyncs(count: number): void {
-    for (let left = count; left > 0; left--) {
-      const at = this.#owed.indexOf(SYNC_POINT);
-      if (at >= 0) this.#owed.splice(at, 1);
-    }
-  }
-
-  /** A CopyInResponse. */
+  /** A CopyInResponse: up to the end of the data the server ignores Sync, however many are under way. */
   copyBegan(): void {
-    if (this.#ignoredInEarlyCopy !== undefined) {
-      this.outstanding = Math.max(0, this.outstanding - this.#ignoredInEarlyCopy);
-      this.#forgetSyncs(this.#ignoredInEarlyCopy);
-      this.#ignoredInEarlyCopy = undefined;
-      return;
-    }
-    this.copyingIn = true;
-    if (!this.#lastPointIsSync && this.outstanding > 0) return;
-    // Started by Execute: a Sync that is already under way will be ignored, another follows the data.
-    if (this.outstanding > 0) this.outstanding -= 1;
-    this.#forgetSyncs(1);
-    this.unsynced = true;
+    const isExtended = this.#first > 0;
+    let syncs = 0;
+    while (this.#owed[1 + syncs] === SYNC_POINT) syncs += 1;
+    this.#owed.splice(1, syncs);
+    this.outstanding -= syncs;
+    if (this.#owed[1] === COPY_END) this.#owed.splice(1, 1);
+    else this.copyingIn = true;
+    // The Sync that answers it is still to be sent, after the data.
+    if (isExtended && !this.#owed.some(isPoint)) this.unsynced = true;
   }
 
   /** An ErrorResponse. @returns whether the server now passes over what follows, up to the next Sync */
   failed(): boolean {
     this.copyingIn = false;
-    if ((this.#owed[0] ?? 0) <= 0) return false;
+    if (this.#first <= 0) return false;
     this.#passOver();
     return true;
   }
 
   ready(status: number): void {
-    while (this.#owed.length > 0 && (this.#owed.shift() ?? 0) > 0);
+    while (this.#owed.length > 0 && !isPoint(this.#owed.shift() ?? 0));
     if (this.outstanding > 0) this.outstanding -= 1;
     if (this.outstanding === 0 && this.#queryEndsUnsynced) this.unsynced = false;
     this.transactionStatus = status;
     this.copyingIn = false;
-    this.#ignoredInEarlyCopy = undefined;
     if (this.outstanding > 0 || this.unsynced) return;
     this.#owed.length = 0;
     this.#isPassedOver = false;

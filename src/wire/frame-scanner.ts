@@ -31,20 +31,29 @@ export class FrameScanner {
   /** Bytes of the current body that later chunks will bring. */
   #bodyLeft = 0;
   #capture: { type: number; parts: Buffer[] } | undefined;
+  /** The message that scan() went back to was judged WHOLE: a header is shown once. */
+  #isWhole = false;
+  #wanted = 0;
 
   /** True between two messages. */
   get atBoundary(): boolean {
     return this.#bodyLeft === 0;
   }
 
+  /** How many bytes there must be, from where scan() stopped, before it gets any further. */
+  get wanted(): number {
+    return this.#wanted;
+  }
+
   /**
    * Follows `chunk` from `from` and returns how far it may be passed on: its end, or the header of the message
-   * that was stopped at, or an incomplete header, which the caller keeps and puts before the next chunk.
+   * that was stopped at, or an incomplete header or WHOLE message, which the caller keeps and puts before what comes.
    * @throws {ProtocolError} when a length is impossible
    */
   scan(chunk: Buffer, from: number, visitor: FrameVisitor): number {
     const size = chunk.length;
     let at = from;
+    this.#wanted = 0;
     if (this.#bodyLeft > 0) {
       at = this.#continueBody(chunk, at, visitor);
     }
@@ -58,7 +67,8 @@ export class FrameScanner {
       if (length < 4 || length > MAX_LENGTH) {
         throw new ProtocolError(`Impossible length ${length} in a message of type 0x${type.toString(16)}`);
       }
-      const verdict = visitor.header(type, length - 4);
+      const verdict = this.#isWhole ? WHOLE : visitor.header(type, length - 4);
+      this.#isWhole = false;
       if (verdict === STOP) return at;
       const end = at + 1 + length;
       if (end <= size) {
@@ -66,13 +76,18 @@ export class FrameScanner {
         at = end;
         continue;
       }
-      if (verdict === WHOLE) return at;
+      if (verdict === WHOLE) {
+        this.#isWhole = true;
+        this.#wanted = end - at;
+        return at;
+      }
       this.#bodyLeft = end - size;
       if (verdict === CAPTURE) {
         this.#capture = { type, parts: [Buffer.from(chunk.subarray(at + HEADER_BYTES))] };
       }
       return size;
     }
+    if (at < size) this.#wanted = HEADER_BYTES;
     return at;
   }
 

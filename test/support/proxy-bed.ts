@@ -134,7 +134,7 @@ export interface RawConnection {
   query(text: string): void;
   sync(): void;
   once(event: 'dataRow', listener: (message: { fields: unknown[] }) => void): void;
-  once(event: 'readyForQuery', listener: () => void): void;
+  once(event: 'readyForQuery' | 'copyInResponse', listener: () => void): void;
 }
 
 /** The client's connection for itself: its own queries are over with this. */

@@ -1,0 +1,28 @@
+/**
+ * Bytes of a stream that cannot be passed on yet, in the pieces they came in. Put together once, when there are enough:
+ * done for each piece that comes, a large message would be copied as often as it has pieces.
+ */
+
+export class KeptBytes {
+  #pieces: Buffer[] = [];
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(piece: Buffer): void {
+    if (piece.length === 0) return;
+    this.#pieces.push(piece);
+    this.#length += piece.length;
+  }
+
+  /** All of them, which are kept no longer. */
+  take(): Buffer {
+    const [only = Buffer.alloc(0)] = this.#pieces;
+    const all = this.#pieces.length > 1 ? Buffer.concat(this.#pieces) : only;
+    this.#pieces = [];
+    this.#length = 0;
+    return all;
+  }
+}
