@@ -40,7 +40,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-function childrenOf(parent: number): number[] {
+export function childrenOf(parent: number): number[] {
   if (process.platform !== 'linux') return childrenByPgrep(parent);
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

@@ -67,6 +67,8 @@ export interface SwitchoverContext extends StepContext {
   readonly to: Side;
   readonly oldSide: Connection;
   readonly newSide: Connection;
+  /** Of the lead database: its session on the target has the runner's lock. */
+  readonly lead: Pick<StepContext, 'migration' | 'target' | 'open'>;
   /** The epoch that the commit point writes. */
   readonly epoch: number;
   /** Lanes of the link from the old side to the new one. */

@@ -28,7 +28,7 @@ export async function switchoverContext(
   // One pause for all: its time runs where it is held.
   const remainingMs = () =>
     Math.max(0, pauseBudgetMs - (performance.now() - (facts.pauseStartedMs ?? performance.now())));
-  const common = { signal, direction, traffic, pauseBudgetMs, remainingMs };
+  const common = { lead: session.context(row.plan), signal, direction, traffic, pauseBudgetMs, remainingMs };
   const lead: SwitchoverContext = { ...(await ownContext(session, row)), ...common, facts };
   const others = session.others.map(async (other): Promise<SwitchoverContext> => {
     const { plan } = await requirePlan(other);

@@ -167,13 +167,16 @@ export async function rollForward(context: Switchover): Promise<StepTime[]> {
       times.push(await timed(step, context, RESUMING.includes(step)));
     } catch (error) {
       failure ??= error;
-      // No slot is given up before the way back runs.
-      if (step === startReturnLink) break;
+      // No slot is given up before the way back runs, and a run that was overtaken touches nothing any more.
+      if (step === startReturnLink || isOvertaken(error)) break;
     }
   }
   if (failure !== undefined) throw failure;
   return times;
 }
+
+const isOvertaken = (error: unknown): boolean =>
+  error instanceof PgglideError && error.code === 'epoch_moved';
 
 async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Promise<void> {
   // Traffic first: what else there is to undo must not make requests wait longer.

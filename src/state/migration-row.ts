@@ -145,8 +145,11 @@ export async function commitActiveSide(
     UPDATE pgglide.migration SET active_side = ${side}, epoch = ${epoch}
     WHERE name = ${name} AND epoch = ${epoch - 1}`);
   if (changed === 1) return;
-  throw new RefusedError('epoch_moved', `Another run switched migration "${name}" meanwhile`, {
-    hint: 'Look at pgglide status before you go on.',
-    facts: { name, expectedEpoch: epoch - 1 },
-  });
+  throw epochMoved(name, epoch - 1);
 }
+
+export const epochMoved = (name: string, expectedEpoch: number): RefusedError =>
+  new RefusedError('epoch_moved', `Another run switched migration "${name}" meanwhile`, {
+    hint: 'Look at pgglide status before you go on.',
+    facts: { name, expectedEpoch },
+  });

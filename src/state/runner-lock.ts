@@ -2,7 +2,7 @@
 
 import { LockedError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
-import { endBackend } from '../postgres/activity.ts';
+import { endBackend, endSwitchoverSessions } from '../postgres/activity.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import { literal, type Sql, sql } from '../postgres/sql.ts';
 import { LOCK_NOT_AVAILABLE } from '../postgres/sqlstate.ts';
@@ -26,13 +26,14 @@ interface Sessions {
 }
 
 /**
- * For a switch, behind the runner's lock: every session from which a runner that gives up lifts a fence. One that stood
- * still may have lost its lock alone; these sessions of it are ended here, so that it does not wake up and open the side
- * that we are about to leave.
+ * For a switch, behind the runner's lock: every session from which a runner that gives up, or goes forward, lifts a fence. One
+ * that stood still may have lost its lock alone; these sessions of it are ended here, so that it does not wake up and open the
+ * side that we are about to leave.
  *
  * @throws {LockedError} `another_runner`, naming its session
  */
 export async function takeSwitchLocks(lead: Sessions, others: readonly Sessions[]): Promise<void> {
+  await endSwitchoverSessions(lead.target);
   await takeOver('source', lead);
   for (const other of others) {
     await takeOver('source', other);
@@ -43,6 +44,7 @@ export async function takeSwitchLocks(lead: Sessions, others: readonly Sessions[
 async function takeOver(side: Side, sessions: Sessions): Promise<void> {
   const { migration, [side]: connection } = sessions;
   await endRunner(connection, migration);
+  await endSwitchoverSessions(connection);
   await takeLock(side, connection, migration);
 }
 

@@ -100,7 +100,8 @@ const batches = (tables: readonly TableName[], workers: number): Generator<reado
 /**
  * Planned tables never analyzed, empty ones left out (ANALYZE leaves no trace of them before 17). Autovacuum may come to a
  * copied table before its extended statistics, expression indexes or children are there: it counts as never, then. A parent
- * is empty as a rule, and autovacuum leaves it out; one with foreign children is left to whoever can reach their server.
+ * is empty as a rule, and autovacuum leaves it out; one with foreign children is left to whoever can reach their server. Of a
+ * partitioned table without partitions ANALYZE leaves no trace either.
  */
 async function withoutStatistics(
   target: Connection,
@@ -121,7 +122,7 @@ async function withoutStatistics(
         SELECT FROM pg_inherits i JOIN pg_class f ON f.oid = i.inhrelid AND f.relkind = 'f' WHERE i.inhparent = c.oid) AS "isParent",
       EXISTS (SELECT FROM pg_statistic_ext e WHERE e.stxrelid = c.oid)
         OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indexprs IS NOT NULL) AS "isSpecial") AS found
-    WHERE (c.relkind = 'p' AND c.reltuples < 0)
+    WHERE (c.relkind = 'p' AND c.relhassubclass AND c.reltuples < 0)
        OR ("hasRows" AND c.relpages = 0)
        OR (("hasRows" OR "isParent") AND "analyzedAt" IS NULL)
        OR ((("hasRows" AND "isSpecial") OR "isParent") AND "analyzedAt" < ${completedAt ?? null}::timestamptz)`);

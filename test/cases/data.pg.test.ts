@@ -143,6 +143,23 @@ test('case 40: what autovacuum analyzed before the indexes were there is analyze
   });
 });
 
+test('case 40: a partitioned table without partitions, or whose partitions are gone, has no statistics to wait for', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`CREATE TABLE none (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE gone (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE gone_1 PARTITION OF gone FOR VALUES FROM (1) TO (2);
+    CREATE TABLE twice (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE twice_1 PARTITION OF twice FOR VALUES FROM (1) TO (2) PARTITION BY RANGE (id)`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.sync();
+    for (const side of [target, source]) await side.exec('DROP TABLE gone_1');
+    await scene.sync();
+    await scene.abort();
+  });
+});
+
 test('case 40: with cutover.prewarm what is cached on the old side is cached on the new one before the pause', async ({
   source,
   target,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../src/base/async.ts';
 import { IN_THE_PAUSE } from './kill-points.ts';
+import { DIRECTIONS } from './killed-switch.ts';
 import { World } from './world.ts';
 
 let world: World;
@@ -134,6 +135,24 @@ test('the tool is frozen behind the old side’s fence while another one switche
   expect(await world.doors()).toEqual({ source: 'fenced', target: 'open' });
   await settle('cutover');
 });
+
+test.each(DIRECTIONS)(
+  'the tool is frozen behind the commit point of a %s while another one finishes it and switches back: waking up it opens nothing',
+  async (direction, from, to) => {
+    if ((await world.status()).activeSide === to)
+      await world.succeed([direction === 'cutover' ? 'rollback' : 'cutover']);
+    const ended = await frozen(direction, 'commit-switch', async () => {
+      expect(await world.trafficGoesOn()).toBe(to);
+      await world.succeed([direction === 'cutover' ? 'rollback' : 'cutover']);
+    });
+    expect(ended.exitCode, ended.stderr).toBe(7);
+    expect(ended.stderr).toContain('epoch_moved');
+    expect(await world.doors()).toEqual({ [from]: 'open', [to]: 'fenced' });
+    expect(await world.trafficGoesOn()).toBe(from);
+    expect(await world.isEqual()).toBe(true);
+    await settle('cutover');
+  },
+);
 
 test('nothing acknowledged was lost or doubled by any of it', async () => {
   expect(await world.isEqual()).toBe(true);
