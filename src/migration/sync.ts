@@ -8,7 +8,7 @@ import { reconcile } from '../engine/reconcile.ts';
 import type { StepContext } from '../engine/step.ts';
 import { planMigration } from '../schema/plan-migration.ts';
 import { createMigration, type MigrationRow, savePlan } from '../state/migration-row.ts';
-import { takeRunnerLock } from '../state/runner-lock.ts';
+import { takeBeginningLocks, takeRunnerLock } from '../state/runner-lock.ts';
 import { readSchemaHashes } from '../state/schema-record.ts';
 import { discardStaleCopy } from '../steps/discard-stale-copy.ts';
 import { recordSchema } from '../steps/record-schema.ts';
@@ -42,7 +42,9 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
   if (!mayRun('sync', (await session.row())?.phase ?? 'new')) return;
   await finishInterrupted(session);
   if ((await session.row())?.phase === 'switched') return joinNow(session, options);
-  await refuseBlockers(await beginning(session));
+  const newcomers = await beginning(session);
+  for (const database of newcomers) await takeBeginningLocks(database);
+  await refuseBlockers(newcomers);
   for (const database of session.databases) {
     await reconcile(FIRST_STEP, database.context());
     await createRow(database);

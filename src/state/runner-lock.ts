@@ -1,7 +1,7 @@
 /** One runner a migration: a session advisory lock on the target, freed by the server when the runner dies. */
 
 import { LockedError } from '../domain/errors.ts';
-import type { Side } from '../domain/names.ts';
+import { SIDES, type Side } from '../domain/names.ts';
 import { endBackend, endSwitchoverSessions } from '../postgres/activity.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import { literal, type Sql, sql } from '../postgres/sql.ts';
@@ -13,11 +13,25 @@ import { LOCK_NOT_AVAILABLE } from '../postgres/sqlstate.ts';
  */
 const PREDECESSOR_LEAVES_MS = 3_000;
 
+/** Of a database, whichever migration. */
+const BEGINNING = sql`hashtextextended('pgglide begins', 0)`;
 const lockKey = (migration: string): Sql => sql`hashtextextended(${`pgglide:${migration}`}, 0)`;
 
 /** @throws {LockedError} `another_runner`, naming its session */
 export const takeRunnerLock = (target: Connection, migration: string): Promise<void> =>
-  takeLock('target', target, migration);
+  takeLock('target', target, lockKey(migration), `works on migration "${migration}"`);
+
+/**
+ * For the first sync, from before it looks for other migrations of these databases until these would see it: two that begin at
+ * once would not see each other.
+ *
+ * @throws {LockedError} `another_runner`, naming its session
+ */
+export async function takeBeginningLocks({ source, target }: Omit<Sessions, 'migration'>): Promise<void> {
+  const sides = { source, target };
+  for (const side of SIDES)
+    await takeLock(side, sides[side], BEGINNING, 'begins a migration of this database');
+}
 
 interface Sessions {
   readonly migration: string;
@@ -45,7 +59,7 @@ async function takeOver(side: Side, sessions: Sessions): Promise<void> {
   const { migration, [side]: connection } = sessions;
   await endRunner(connection, migration);
   await endSwitchoverSessions(connection);
-  await takeLock(side, connection, migration);
+  await takeLock(side, connection, lockKey(migration), `works on migration "${migration}"`);
 }
 
 /** Resolves to whether it is ours now; waits for nobody. */
@@ -56,15 +70,14 @@ export async function tryRunnerLock(target: Connection, migration: string): Prom
   return taken;
 }
 
-async function takeLock(side: Side, connection: Connection, migration: string): Promise<void> {
-  const key = lockKey(migration);
+async function takeLock(side: Side, connection: Connection, key: Sql, what: string): Promise<void> {
   if (await isGranted(connection, key)) return;
   const holder = await findHolder(connection, key);
   throw new LockedError(
     'another_runner',
     holder === undefined
-      ? `Another pgglide works on migration "${migration}"`
-      : `Another pgglide works on migration "${migration}": ${side} session ${holder.pid} from ${holder.client ?? 'a local socket'} since ${holder.since}`,
+      ? `Another pgglide ${what}`
+      : `Another pgglide ${what}: ${side} session ${holder.pid} from ${holder.client ?? 'a local socket'} since ${holder.since}`,
     { hint: 'Wait for it, or stop it there; the lock is freed when it ends.', facts: { ...holder } },
   );
 }

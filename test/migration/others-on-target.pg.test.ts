@@ -135,3 +135,26 @@ test('abort says what it does not take back, and drops the roles it made also wh
     await target.exec(`DROP ROLE ${old}`);
   }
 });
+
+test('of two migrations that are begun at once in one database only one begins', async ({
+  source,
+  target,
+}) => {
+  await source.exec(TABLE);
+  await withScene({ source, target }, async (scene) => {
+    const names = [scene.settings.migration, 'another'];
+    const syncs = names.map((migration) => {
+      scene.settings = { ...scene.settings, migration };
+      return scene.sync();
+    });
+    const results = await Promise.allSettled(syncs);
+    const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []));
+    expect(['another_runner', 'preflight_failed']).toContain(refused[0]);
+    expect(refused).toHaveLength(1);
+    const begun = await target.rows<{ name: string }>('SELECT name FROM pgglide.migration');
+    expect(begun).toHaveLength(1);
+    scene.settings = { ...scene.settings, migration: begun[0]?.name ?? '' };
+    await scene.expectEqual();
+    expect(await scene.abort()).toEqual({ leftovers: [] });
+  });
+});
