@@ -1,6 +1,9 @@
 /**
  * One client and its one server connection. Bytes pass through; only message headers and a few small bodies are
  * looked at. A hold takes effect between two requests outside of a transaction, never anywhere else.
+ *
+ * A client's message is passed on, kept back or translated by `#clientVisitor`; `SessionKnowledge` notes what it means
+ * for a move, `Conversation` what is still to be answered. A server's message goes through `#serverVisitor`.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -14,7 +17,6 @@ import {
   readyForQuery,
   type ServerErrorFields,
 } from '../wire/backend.ts';
-import { cstring, frame } from '../wire/bytes.ts';
 import { Conversation } from '../wire/conversation.ts';
 import {
   CAPTURE,
@@ -25,7 +27,6 @@ import {
   type Verdict,
   WHOLE,
 } from '../wire/frame-scanner.ts';
-import { closeStatement, sync } from '../wire/frontend.ts';
 import { KeptBytes } from '../wire/kept-bytes.ts';
 import { B, F } from '../wire/message-type.ts';
 import { ProtocolError } from '../wire/protocol-error.ts';
@@ -35,15 +36,17 @@ import {
   exchangeInRowDescription,
   exchangeInTypeList,
 } from '../wire/type-oids.ts';
+import { CancelledRequest } from './cancelled-request.ts';
 import { UTF8 } from './client-encoding.ts';
 import type { LoggedInClient } from './client-login.ts';
 import { sayGoodbye } from './client-socket.ts';
 import type { SessionSummary } from './control-types.ts';
-import { askHoldings, type Holdings, prepareQuestion, readHoldings } from './holdings.ts';
+import type { Holdings } from './holdings.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import type { RecentStatements } from './recent-statements.ts';
 import type { Receiver, ServerConnection } from './server-connection.ts';
 import { SessionKnowledge } from './session-knowledge.ts';
+import { canParseOn, holdingsOn, parseUnnamedOn, QUERY_CANCELED } from './session-questions.ts';
 import type { Standby } from './standby.ts';
 import { type OidTranslation, readTypeNames, type TypeNames } from './type-names.ts';
 
@@ -57,8 +60,6 @@ export interface SessionEvents {
 const MAX_PARAMETER_STATUS_BYTES = 65_536;
 /** Of what describes columns or parameters; PostgreSQL's own are below 300 kB. */
 const MAX_DESCRIPTION_BYTES = 1 << 20;
-const ASK_TIMEOUT_MS = 5_000;
-const QUERY_CANCELED = '57014';
 
 export class Session {
   readonly id: number;
@@ -87,8 +88,7 @@ export class Session {
   #asides = 0;
   #stopped = false;
   /** The beginning of a cancelled request was answered with an error, its end has not come yet. */
-  #isDiscarding = false;
-  #isPointSeen = false;
+  #cancelled: CancelledRequest | undefined;
   #sawReady = false;
   #serverSlow = false;
   /** The server is gone, and the session waits to go on elsewhere. */
@@ -157,7 +157,7 @@ export class Session {
 
   /** Between two requests, outside of a transaction, with no message half way in either direction. */
   get isIdle(): boolean {
-    return this.#conversation.isIdle && this.#isBetweenMessages && !this.#isDiscarding;
+    return this.#conversation.isIdle && this.#isBetweenMessages && this.#cancelled === undefined;
   }
 
   /** Nothing is under way, though a transaction may be open. */
@@ -227,32 +227,21 @@ export class Session {
         message: 'canceling statement due to user request',
       }),
     );
-    this.#isDiscarding = true;
-    this.#isPointSeen = false;
+    this.#cancelled = new CancelledRequest();
     this.#waitingSinceMs = undefined;
     this.#readClient();
     return true;
   }
 
-  /** Up to and with the Query, FunctionCall or Sync that ends the cancelled request; returns what is behind it. */
-  #discard(bytes: Buffer): Buffer {
-    const end = this.#clientScanner.scan(bytes, 0, this.#discardVisitor);
-    if (this.#isPointSeen && this.#clientScanner.atBoundary) {
-      this.#isDiscarding = false;
+  #discard(bytes: Buffer, cancelled: CancelledRequest): Buffer {
+    const behind = cancelled.discard(bytes, this.#clientScanner);
+    if (cancelled.isOver) {
+      this.#cancelled = undefined;
       this.client.socket.write(readyForQuery());
       if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
     }
-    return bytes.subarray(end);
+    return behind;
   }
-
-  readonly #discardVisitor: FrameVisitor = {
-    header: (type) => {
-      if (this.#isPointSeen) return STOP;
-      this.#isPointSeen = type === F.query || type === F.functionCall || type === F.sync;
-      return PASS;
-    },
-    body: () => undefined,
-  };
 
   /** Lets the client go on; returns for how long a request was kept waiting, in ms. */
   release(): number | undefined {
@@ -286,7 +275,8 @@ export class Session {
   async holdings(timeoutMs: number): Promise<Holdings> {
     return await this.#aside(async (server) => {
       if (this.#known.holdings !== undefined) return this.#known.holdings;
-      const holdings = await this.#askHoldings(server, timeoutMs);
+      const { names } = this.#known.customSettings;
+      const holdings = await holdingsOn(server, names, timeoutMs, (message) => this.#passOn(message));
       const unknownStatements = this.statements.keepOnly(holdings.parsed);
       const found = { ...holdings, unknownStatements };
       // It may have moved meanwhile: then this is what the former server knew.
@@ -327,24 +317,6 @@ export class Session {
     if (this.#known.customSettings.mayBeSet(names)) this.#known.holdings = undefined;
   }
 
-  async #askHoldings(server: ServerConnection, timeoutMs: number): Promise<Holdings> {
-    const question = askHoldings(this.#known.customSettings.names);
-    const askOnce = async (messages: Buffer) =>
-      (await server.ask(messages, 1, timeoutMs, (message) => this.#passOn(message)))[0];
-    // A cancel of the client's that was on its way already has hit us.
-    const ask = async (messages: Buffer) => {
-      const answer = await askOnce(messages);
-      return answer?.error?.code === QUERY_CANCELED ? await askOnce(messages) : answer;
-    };
-    if (server.knowsQuestion) {
-      const answer = await ask(question);
-      // DISCARD ALL and DEALLOCATE ALL take our statement away too.
-      if (answer?.error === undefined) return readHoldings(answer);
-    }
-    server.knowsQuestion = true;
-    return readHoldings(await ask(Buffer.concat([prepareQuestion(), question])));
-  }
-
   /** The types of the session's server, as names. Needs an idle session. */
   async typeNames(): Promise<TypeNames> {
     return await this.#aside(async (server) => {
@@ -356,10 +328,7 @@ export class Session {
 
   /** Can the session's own server still parse a statement? Needs an idle session. */
   async canParse(definition: Buffer): Promise<boolean> {
-    const probe = cstring('_pgglide_probe');
-    const messages = Buffer.concat([frame('P', probe, definition), closeStatement('_pgglide_probe'), sync()]);
-    const [answer] = await this.#aside((server) => server.ask(messages, 1, ASK_TIMEOUT_MS));
-    return answer?.error === undefined;
+    return await this.#aside((server) => canParseOn(server, definition));
   }
 
   /** Goes on with its standby; the caller closes the old connection. Needs a held, idle session. */
@@ -430,8 +399,8 @@ export class Session {
     let bytes = this.#clientRest.take();
     let end: number;
     try {
-      if (this.#isDiscarding) bytes = this.#discard(bytes);
-      end = this.#isDiscarding ? 0 : this.#clientScanner.scan(bytes, 0, this.#clientVisitor);
+      if (this.#cancelled !== undefined) bytes = this.#discard(bytes, this.#cancelled);
+      end = this.#cancelled !== undefined ? 0 : this.#clientScanner.scan(bytes, 0, this.#clientVisitor);
     } catch (error) {
       this.end({ code: '08P01', message: messageOf(error) });
       return;
@@ -485,9 +454,7 @@ export class Session {
     if (unnamed === undefined) return;
     const definition =
       this.#translation === undefined ? unnamed : exchangeInDefinition(unnamed, this.#translation.toServer);
-    const messages = Buffer.concat([frame('P', cstring(''), definition), sync()]);
-    // Should it fail, the client will get the error of a missing statement.
-    await this.#aside((server) => server.ask(messages, 1, ASK_TIMEOUT_MS)).catch(() => undefined);
+    await this.#aside((server) => parseUnnamedOn(server, definition)).catch(() => undefined);
   }
 
   #noteWait(): void {
