@@ -212,7 +212,7 @@ test('clients that are handed to workers which are just being killed are served 
   await once(last, 'connect');
   await nextTurn();
   for (const pid of killed) process.kill(pid, 'SIGKILL');
-  for (const client of await withDeadline('being served', 20_000, Promise.all(clients))) {
+  for (const client of await withDeadline('being served', 50_000, Promise.all(clients))) {
     expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
     await client.end();
   }
@@ -246,7 +246,7 @@ test('a worker that starts long after a killed cutover does not inherit its hold
     return pids.length === 2 && !pids.some((pid) => killed.includes(pid)) ? true : undefined;
   };
   await until('new workers', areNew, WAIT);
-  const client = await withDeadline('being served', 20_000, proxy.connect());
+  const client = await withDeadline('being served', 50_000, proxy.connect());
   expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   expect(await proxy.traffic.observe()).toMatchObject({ paused: false });
   await client.end();

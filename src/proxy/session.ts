@@ -1,6 +1,9 @@
 /**
  * One client and its one server connection. Bytes pass through; only message headers and a few small bodies are
  * looked at. A hold takes effect between two requests outside of a transaction, never anywhere else.
+ *
+ * A client's message is passed on, kept back or translated by `#clientVisitor`; `SessionKnowledge` notes what it means
+ * for a move, `Conversation` what is still to be answered. A server's message goes through `#serverVisitor`.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -14,7 +17,6 @@ import {
   readyForQuery,
   type ServerErrorFields,
 } from '../wire/backend.ts';
-import { cstring, frame, stringEnd } from '../wire/bytes.ts';
 import { Conversation } from '../wire/conversation.ts';
 import {
   CAPTURE,
@@ -25,21 +27,26 @@ import {
   type Verdict,
   WHOLE,
 } from '../wire/frame-scanner.ts';
-import { closeStatement, sync } from '../wire/frontend.ts';
 import { KeptBytes } from '../wire/kept-bytes.ts';
 import { B, F } from '../wire/message-type.ts';
 import { ProtocolError } from '../wire/protocol-error.ts';
-import { exchangeInDefinition, exchangeInRowDescription, exchangeInTypeList } from '../wire/type-oids.ts';
+import {
+  exchangeInDefinition,
+  exchangeInParse,
+  exchangeInRowDescription,
+  exchangeInTypeList,
+} from '../wire/type-oids.ts';
+import { CancelledRequest } from './cancelled-request.ts';
 import { UTF8 } from './client-encoding.ts';
 import type { LoggedInClient } from './client-login.ts';
 import { sayGoodbye } from './client-socket.ts';
 import type { SessionSummary } from './control-types.ts';
-import { CustomSettings } from './custom-settings.ts';
-import { askHoldings, type Holdings, prepareQuestion, readHoldings } from './holdings.ts';
-import { PreparedStatements } from './prepared-statements.ts';
+import type { Holdings } from './holdings.ts';
+import type { PreparedStatements } from './prepared-statements.ts';
 import type { RecentStatements } from './recent-statements.ts';
 import type { Receiver, ServerConnection } from './server-connection.ts';
-import { mayAffectSession } from './session-effect.ts';
+import { SessionKnowledge } from './session-knowledge.ts';
+import { canParseOn, holdingsOn, parseUnnamedOn, QUERY_CANCELED } from './session-questions.ts';
 import type { Standby } from './standby.ts';
 import { type OidTranslation, readTypeNames, type TypeNames } from './type-names.ts';
 
@@ -50,35 +57,23 @@ export interface SessionEvents {
   mayLoseServer(session: Session): boolean;
 }
 
-/** Of that many requests of a session one is remembered for warming; all of its first ones are. */
-const SAMPLE_EVERY = 16;
-const SAMPLE_FIRST = 64;
-const MAX_CAPTURED_BYTES = 65_536;
-/** Statements larger than this carry data; they pass without being kept, and cannot be prepared elsewhere. */
-const MAX_STATEMENT_BYTES = 16 << 20;
+const MAX_PARAMETER_STATUS_BYTES = 65_536;
 /** Of what describes columns or parameters; PostgreSQL's own are below 300 kB. */
 const MAX_DESCRIPTION_BYTES = 1 << 20;
-const QUERY_CHARACTERS = 200;
-const ASK_TIMEOUT_MS = 5_000;
-const QUERY_CANCELED = '57014';
 
 export class Session {
   readonly id: number;
   readonly client: LoggedInClient;
   /** Given to the client as its cancel key. */
   readonly secret: Buffer;
-  readonly statements = new PreparedStatements();
-  readonly customSettings = new CustomSettings();
   standby: Standby | undefined;
   /** Why the standby cannot take over; undefined when it can. */
   obstacle: string | undefined;
-  /** Requests since the start. */
-  requests = 0;
   /** The client's pid for cancel requests: that of its first server process. */
   publicPid = 0;
 
   readonly #events: SessionEvents;
-  readonly #recent: RecentStatements;
+  readonly #known: SessionKnowledge;
   readonly #conversation = new Conversation();
   #clientScanner = new FrameScanner();
   #serverScanner = new FrameScanner();
@@ -93,8 +88,7 @@ export class Session {
   #asides = 0;
   #stopped = false;
   /** The beginning of a cancelled request was answered with an error, its end has not come yet. */
-  #isDiscarding = false;
-  #isPointSeen = false;
+  #cancelled: CancelledRequest | undefined;
   #sawReady = false;
   #serverSlow = false;
   /** The server is gone, and the session waits to go on elsewhere. */
@@ -108,13 +102,6 @@ export class Session {
   #busySinceMs = 0;
   #idleWaiters: (() => void)[] = [];
   #requestWaiters: (() => void)[] = [];
-  #lastQuery = '';
-  /** Undefined when nothing is known, or something has passed since that may have changed them. */
-  #holdings: Holdings | undefined;
-  /** The unnamed statement was judged when it was parsed. */
-  #unnamedIsHarmless = false;
-  /** The server was changed and does not have the client's unnamed statement. */
-  #unnamedIsMissing = false;
   /** Types as the client knows them: those of the server where it began. */
   clientTypes: TypeNames | undefined;
   originSide: Side | undefined;
@@ -130,7 +117,7 @@ export class Session {
     this.id = id;
     this.client = client;
     this.#events = events;
-    this.#recent = recent;
+    this.#known = new SessionKnowledge(recent);
     this.secret = randomBytes(4);
     this.secret[0] = worker;
     this.#clientRest.add(client.unread);
@@ -150,6 +137,16 @@ export class Session {
     return this.#server;
   }
 
+  /** Its prepared ones. */
+  get statements(): PreparedStatements {
+    return this.#known.statements;
+  }
+
+  /** Requests since the start. */
+  get requests(): number {
+    return this.#known.requests;
+  }
+
   get isClosed(): boolean {
     return this.#closed;
   }
@@ -160,7 +157,7 @@ export class Session {
 
   /** Between two requests, outside of a transaction, with no message half way in either direction. */
   get isIdle(): boolean {
-    return this.#conversation.isIdle && this.#isBetweenMessages && !this.#isDiscarding;
+    return this.#conversation.isIdle && this.#isBetweenMessages && this.#cancelled === undefined;
   }
 
   /** Nothing is under way, though a transaction may be open. */
@@ -230,32 +227,21 @@ export class Session {
         message: 'canceling statement due to user request',
       }),
     );
-    this.#isDiscarding = true;
-    this.#isPointSeen = false;
+    this.#cancelled = new CancelledRequest();
     this.#waitingSinceMs = undefined;
     this.#readClient();
     return true;
   }
 
-  /** Up to and with the Query, FunctionCall or Sync that ends the cancelled request; returns what is behind it. */
-  #discard(bytes: Buffer): Buffer {
-    const end = this.#clientScanner.scan(bytes, 0, this.#discardVisitor);
-    if (this.#isPointSeen && this.#clientScanner.atBoundary) {
-      this.#isDiscarding = false;
+  #discard(bytes: Buffer, cancelled: CancelledRequest): Buffer {
+    const behind = cancelled.discard(bytes, this.#clientScanner);
+    if (cancelled.isOver) {
+      this.#cancelled = undefined;
       this.client.socket.write(readyForQuery());
       if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
     }
-    return bytes.subarray(end);
+    return behind;
   }
-
-  readonly #discardVisitor: FrameVisitor = {
-    header: (type) => {
-      if (this.#isPointSeen) return STOP;
-      this.#isPointSeen = type === F.query || type === F.functionCall || type === F.sync;
-      return PASS;
-    },
-    body: () => undefined,
-  };
 
   /** Lets the client go on; returns for how long a request was kept waiting, in ms. */
   release(): number | undefined {
@@ -288,12 +274,13 @@ export class Session {
   /** What the session holds on its server. Asks again only when something that matters has passed since the last time. Needs an idle session. */
   async holdings(timeoutMs: number): Promise<Holdings> {
     return await this.#aside(async (server) => {
-      if (this.#holdings !== undefined) return this.#holdings;
-      const holdings = await this.#askHoldings(server, timeoutMs);
+      if (this.#known.holdings !== undefined) return this.#known.holdings;
+      const { names } = this.#known.customSettings;
+      const holdings = await holdingsOn(server, names, timeoutMs, (message) => this.#passOn(message));
       const unknownStatements = this.statements.keepOnly(holdings.parsed);
       const found = { ...holdings, unknownStatements };
       // It may have moved meanwhile: then this is what the former server knew.
-      if (server === this.#server) this.#holdings = found;
+      if (server === this.#server) this.#known.holdings = found;
       return found;
     });
   }
@@ -322,47 +309,26 @@ export class Session {
 
   /** The last answer of holdings(); undefined when something has passed since that may have changed it. */
   get knownHoldings(): Holdings | undefined {
-    return this.#holdings;
+    return this.#known.holdings;
   }
 
   /** Settings with a dot that it may have without having said so. */
   mayHaveSet(names: Iterable<string>): void {
-    if (this.customSettings.mayBeSet(names)) this.#holdings = undefined;
-  }
-
-  async #askHoldings(server: ServerConnection, timeoutMs: number): Promise<Holdings> {
-    const question = askHoldings(this.customSettings.names);
-    const askOnce = async (messages: Buffer) =>
-      (await server.ask(messages, 1, timeoutMs, (message) => this.#passOn(message)))[0];
-    // A cancel of the client's that was on its way already has hit us.
-    const ask = async (messages: Buffer) => {
-      const answer = await askOnce(messages);
-      return answer?.error?.code === QUERY_CANCELED ? await askOnce(messages) : answer;
-    };
-    if (server.knowsQuestion) {
-      const answer = await ask(question);
-      // DISCARD ALL and DEALLOCATE ALL take our statement away too.
-      if (answer?.error === undefined) return readHoldings(answer);
-    }
-    server.knowsQuestion = true;
-    return readHoldings(await ask(Buffer.concat([prepareQuestion(), question])));
+    if (this.#known.customSettings.mayBeSet(names)) this.#known.holdings = undefined;
   }
 
   /** The types of the session's server, as names. Needs an idle session. */
   async typeNames(): Promise<TypeNames> {
     return await this.#aside(async (server) => {
       // It is a Query, at which a server forgets the unnamed statement.
-      this.#unnamedIsMissing = this.statements.unnamed !== undefined;
+      this.#known.unnamedForgotten();
       return await readTypeNames(server);
     });
   }
 
   /** Can the session's own server still parse a statement? Needs an idle session. */
   async canParse(definition: Buffer): Promise<boolean> {
-    const probe = cstring('_pgglide_probe');
-    const messages = Buffer.concat([frame('P', probe, definition), closeStatement('_pgglide_probe'), sync()]);
-    const [answer] = await this.#aside((server) => server.ask(messages, 1, ASK_TIMEOUT_MS));
-    return answer?.error === undefined;
+    return await this.#aside((server) => canParseOn(server, definition));
   }
 
   /** Goes on with its standby; the caller closes the old connection. Needs a held, idle session. */
@@ -378,8 +344,8 @@ export class Session {
     this.#serverLost = false;
     this.#asides = 0;
     this.standby = undefined;
-    this.#holdings = undefined;
-    this.#unnamedIsMissing = this.statements.unnamed !== undefined;
+    this.#known.holdings = undefined;
+    this.#known.unnamedForgotten();
     for (const [name, value] of next.parameters) this.#announce(name, value);
     old?.detach();
     next.attach(this.#receiverFor(next));
@@ -406,7 +372,7 @@ export class Session {
       backendPid: this.#server?.pid,
       state: this.state,
       obstacle: this.obstacle,
-      query: this.#lastQuery === '' ? undefined : this.#lastQuery,
+      query: this.#known.lastQuery === '' ? undefined : this.#known.lastQuery,
     };
   }
 
@@ -433,8 +399,8 @@ export class Session {
     let bytes = this.#clientRest.take();
     let end: number;
     try {
-      if (this.#isDiscarding) bytes = this.#discard(bytes);
-      end = this.#isDiscarding ? 0 : this.#clientScanner.scan(bytes, 0, this.#clientVisitor);
+      if (this.#cancelled !== undefined) bytes = this.#discard(bytes, this.#cancelled);
+      end = this.#cancelled !== undefined ? 0 : this.#clientScanner.scan(bytes, 0, this.#clientVisitor);
     } catch (error) {
       this.end({ code: '08P01', message: messageOf(error) });
       return;
@@ -457,7 +423,7 @@ export class Session {
         return STOP;
       }
       if (
-        this.#unnamedIsMissing &&
+        this.#known.unnamedIsMissing &&
         (type === F.bind || type === F.describe) &&
         !this.#conversation.unsynced &&
         !this.#conversation.copyingIn
@@ -469,120 +435,26 @@ export class Session {
       }
       if (this.#conversation.isIdle) this.#busySinceMs = performance.now();
       this.#conversation.sent(type);
-      switch (type) {
-        case F.query:
-          this.requests += 1;
-          this.statements.querySent();
-          this.#unnamedIsMissing = false;
-          if (bodyBytes <= MAX_CAPTURED_BYTES) return CAPTURE;
-          this.#holdings = undefined;
-          return PASS;
-        case F.sync:
-          this.requests += 1;
-          this.statements.syncPointSent();
-          return PASS;
-        case F.functionCall:
-          this.requests += 1;
-          this.statements.functionCallSent();
-          this.#holdings = undefined;
-          return PASS;
-        case F.parse:
-          if (bodyBytes > MAX_STATEMENT_BYTES) {
-            this.statements.largeParseSent();
-            this.#holdings = undefined;
-            return PASS;
-          }
-          return this.#translation === undefined ? CAPTURE : WHOLE;
-        case F.close:
-          return bodyBytes <= MAX_CAPTURED_BYTES ? CAPTURE : PASS;
-        case F.bind:
-          if (bodyBytes <= MAX_CAPTURED_BYTES) {
-            const isLookedAt =
-              this.#isSampling || this.#holdings !== undefined || this.customSettings.hasBoundNames;
-            return isLookedAt ? CAPTURE : PASS;
-          }
-          this.#holdings = undefined;
-          return PASS;
-        case F.terminate:
-          this.#isLeaving = true;
-          return PASS;
-        default:
-          return PASS;
-      }
+      if (type === F.terminate) this.#isLeaving = true;
+      const verdict = this.#known.sent(type, bodyBytes);
+      const isTranslated = type === F.parse && this.#translation !== undefined;
+      return isTranslated && verdict === CAPTURE ? WHOLE : verdict;
     },
     body: (type, bytes, start, end) => {
-      switch (type) {
-        case F.query:
-          this.#noteQuery(bytes, start, end - 1);
-          if (this.#isSampling) this.#recent.addQuery(bytes.subarray(start, end - 1));
-          return;
-        case F.parse: {
-          const textStart = stringEnd(bytes, start, end) + 1;
-          const textEnd = stringEnd(bytes, textStart, end);
-          if (textStart === start + 1) this.#unnamedIsMissing = false;
-          this.#noteQuery(bytes, textStart, textEnd);
-          if (textStart === start + 1) this.#unnamedIsHarmless = this.#holdings !== undefined;
-          this.statements.parseSent(bytes, start, end);
-          if (this.#translation !== undefined) {
-            exchangeInTypeList(bytes, textEnd + 1, end, this.#translation.toServer);
-          }
-          return;
-        }
-        case F.close:
-          this.statements.closeSent(bytes, start, end);
-          return;
-        case F.bind:
-          this.#noteBind(bytes, start, end);
-          return;
-      }
+      this.#known.read(type, bytes, start, end);
+      if (type === F.parse && this.#translation !== undefined)
+        exchangeInParse(bytes, start, end, this.#translation.toServer);
     },
   };
-
-  get #isSampling(): boolean {
-    return this.requests < SAMPLE_FIRST || this.requests % SAMPLE_EVERY === 0;
-  }
-
-  #noteQuery(bytes: Buffer, start: number, end: number): void {
-    this.#lastQuery = bytes.toString('utf8', start, Math.min(end, start + QUERY_CHARACTERS));
-    this.customSettings.look(bytes, start, end);
-    if (this.#holdings !== undefined) this.#judge(bytes.toString('latin1', start, end));
-  }
-
-  /** Between a prepare and the pause: is what we know of the session still true after this statement? */
-  #judge(text: string): void {
-    if (mayAffectSession(text)) this.#holdings = undefined;
-  }
-
-  #noteBind(bytes: Buffer, start: number, end: number): void {
-    const nameStart = stringEnd(bytes, start, end) + 1;
-    const nameEnd = stringEnd(bytes, nameStart, end);
-    const definition =
-      nameEnd === nameStart
-        ? this.statements.unnamed
-        : this.statements.definitionOf(bytes.toString('latin1', nameStart, nameEnd));
-    if (definition === undefined) {
-      this.#holdings = undefined;
-      return;
-    }
-    const isJudged = nameEnd === nameStart && this.#unnamedIsHarmless;
-    if (this.#holdings !== undefined && !isJudged) {
-      this.#judge(definition.toString('latin1', 0, definition.indexOf(0)));
-    }
-    const tail = bytes.subarray(nameEnd + 1, end);
-    if (this.customSettings.hasBoundNames) this.customSettings.lookAtBind(definition, tail);
-    if (this.#isSampling) this.#recent.add(definition, tail);
-  }
 
   /** Before the client uses an unnamed statement that it parsed on the former server. */
   async #restoreUnnamed(): Promise<void> {
     const { unnamed } = this.statements;
-    this.#unnamedIsMissing = false;
+    this.#known.unnamedIsMissing = false;
     if (unnamed === undefined) return;
     const definition =
       this.#translation === undefined ? unnamed : exchangeInDefinition(unnamed, this.#translation.toServer);
-    const messages = Buffer.concat([frame('P', cstring(''), definition), sync()]);
-    // Should it fail, the client will get the error of a missing statement.
-    await this.#aside((server) => server.ask(messages, 1, ASK_TIMEOUT_MS)).catch(() => undefined);
+    await this.#aside((server) => parseUnnamedOn(server, definition)).catch(() => undefined);
   }
 
   #noteWait(): void {
@@ -647,7 +519,7 @@ export class Session {
           if (bodyBytes !== 1) throw new ProtocolError('ReadyForQuery of another size');
           return CAPTURE;
         case B.parameterStatus:
-          if (bodyBytes > MAX_CAPTURED_BYTES) throw new ProtocolError('ParameterStatus of that size');
+          if (bodyBytes > MAX_PARAMETER_STATUS_BYTES) throw new ProtocolError('ParameterStatus of that size');
           return CAPTURE;
         case B.bindComplete:
         case B.noData:
@@ -719,7 +591,7 @@ export class Session {
     this.#followEnd();
     if (this.#stopped) {
       if (this.#isHeld) this.#noteWait();
-      else if (this.#unnamedIsMissing && this.#isQuiet) this.#readClient();
+      else if (this.#known.unnamedIsMissing && this.#isQuiet) this.#readClient();
     }
     if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
   }

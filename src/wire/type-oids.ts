@@ -1,5 +1,7 @@
 /** Exchanges type OIDs in messages, in place: an OID has the same size on both servers. */
 
+import { stringEnd } from './bytes.ts';
+
 export type OidMap = ReadonlyMap<number, number>;
 
 function exchange(bytes: Buffer, at: number, oids: OidMap): void {
@@ -22,6 +24,12 @@ export function exchangeInRowDescription(bytes: Buffer, start: number, end: numb
 /** The body of a ParameterDescription, or the tail of a Parse: a count, then OIDs. */
 export function exchangeInTypeList(bytes: Buffer, start: number, end: number, oids: OidMap): void {
   for (let at = start + 2; at + 4 <= end; at += 4) exchange(bytes, at, oids);
+}
+
+/** The body of a Parse. @throws {ProtocolError} when its name or its text has no end */
+export function exchangeInParse(bytes: Buffer, start: number, end: number, oids: OidMap): void {
+  const textEnd = stringEnd(bytes, stringEnd(bytes, start, end) + 1, end);
+  exchangeInTypeList(bytes, textEnd + 1, end, oids);
 }
 
 /** A Parse body behind the statement's name, with other type OIDs; the same buffer when nothing changes. */
