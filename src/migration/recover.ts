@@ -15,6 +15,7 @@ import {
   subscriptionState,
 } from '../postgres/subscription.ts';
 import { type MigrationRow, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
+import { takeSwitchLocks } from '../state/runner-lock.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import type { Session } from './session.ts';
 import { summarize } from './summary.ts';
@@ -29,6 +30,7 @@ export async function recover(
   const row = await session.row();
   if (row?.switchover === undefined || row.plan === undefined) return undefined;
   const intent = row.switchover;
+  await takeSwitchLocks(session, session.others);
   const wasCommitted = row.epoch >= intent.epoch;
   await session.events.emit('warning', {
     code: wasCommitted ? 'switchover_finished_late' : 'switchover_undone_late',

@@ -40,9 +40,9 @@ interface Sessions {
 }
 
 /**
- * For a switch, behind the runner's lock: every session from which a runner that gives up, or goes forward, lifts a fence. One
+ * For a switch and for what mends one, behind the runner's lock: every session from which a runner that gives up, or goes forward, lifts a fence. One
  * that stood still may have lost its lock alone; these sessions of it are ended here, so that it does not wake up and open the
- * side that we are about to leave.
+ * side that we are about to leave. Safe to repeat.
  *
  * @throws {LockedError} `another_runner`, naming its session
  */
@@ -57,6 +57,7 @@ export async function takeSwitchLocks(lead: Sessions, others: readonly Sessions[
 
 async function takeOver(side: Side, sessions: Sessions): Promise<void> {
   const { migration, [side]: connection } = sessions;
+  if (await holdsLock(connection, migration)) return;
   await endRunner(connection, migration);
   await endSwitchoverSessions(connection);
   await takeLock(side, connection, lockKey(migration), `works on migration "${migration}"`);
@@ -93,6 +94,11 @@ async function isGranted(connection: Connection, key: Sql): Promise<boolean> {
     if (sqlState(error) === LOCK_NOT_AVAILABLE) return false;
     throw error;
   }
+}
+
+async function holdsLock(connection: Connection, migration: string): Promise<boolean> {
+  const holder = await findHolder(connection, lockKey(migration));
+  return holder?.pid === connection.backendPid;
 }
 
 interface Holder {

@@ -1,6 +1,6 @@
 /**
  * `npm run test:chaos -- [--minutes N] [--seed S] [--json FILE]`: whole migrations under load, one after another, with tool, proxy
- * and servers killed at random moments; the ledger is the judge. The same seed makes the same choices; the moments
+ * and servers killed, frozen and overtaken at random moments; the ledgers are the judge. The same seed makes the same choices; the moments
  * themselves depend on the machine. Exit code 1 when anything was lost, doubled, or refused to go on.
  */
 

@@ -1,10 +1,14 @@
-/** One migration from sync to a last cutover, disturbed on its way. */
+/** One migration from sync to its completion, disturbed on its way. */
 
 import { sleep } from '../../src/base/async.ts';
 import type { Side } from '../../src/domain/names.ts';
+import { IN_THE_PAUSE } from '../e2e/kill-points.ts';
 import type { Tool } from '../e2e/tool.ts';
 import { World } from '../e2e/world.ts';
+import { BUSTLE_SETTINGS, Bustle, type BustleAudit, PREPARE_BUSTLE } from './bustle.ts';
+import { pickDeed } from './deeds.ts';
 import { Dice } from './dice.ts';
+import { DoorWatch } from './door-watch.ts';
 
 export interface RoundResult {
   readonly ok: boolean;
@@ -16,90 +20,103 @@ export interface RoundResult {
   readonly lost: number;
   readonly doubled: number;
   readonly torn: number;
-  /** Requests that failed although nothing but the tool was killed. */
+  /** Requests that failed although nothing was done that may fail one. */
   readonly failedWithoutReason: number;
 }
 
-type Victim = 'tool' | 'proxy' | Side;
-/** The tool most of all: its death is what nobody may notice. */
-const VICTIMS: readonly Victim[] = ['tool', 'tool', 'tool', 'tool', 'proxy', 'source', 'target'];
-const COMMANDS = ['sync', 'cutover', 'rollback', 'cutover', 'rollback', 'cutover'] as const;
+const SWITCHES = ['cutover', 'rollback', 'cutover', 'rollback', 'cutover'] as const;
+type Command = 'sync' | 'abort' | 'complete' | (typeof SWITCHES)[number];
 /** How often a command is disturbed before it is left in peace. */
 const MOST_DISTURBANCES = 3;
 const LATEST_MS = 4000;
-const ATTEMPTS = 6;
+const ATTEMPTS = 10;
 
 class Round {
   readonly disturbances: string[] = [];
   failedWithoutReason = 0;
   readonly #world: World;
+  readonly #bustle: Bustle;
   readonly #dice: Dice;
   readonly #say: (line: string) => void;
 
-  constructor(world: World, dice: Dice, say: (line: string) => void) {
+  constructor(world: World, bustle: Bustle, dice: Dice, say: (line: string) => void) {
     this.#world = world;
+    this.#bustle = bustle;
     this.#dice = dice;
     this.#say = say;
   }
 
+  /** Up to where the writes are judged. */
   async play(): Promise<void> {
-    for (const command of COMMANDS) {
-      const times = Math.floor(this.#dice.between(0, MOST_DISTURBANCES + 1));
-      for (let n = 0; n < times; n++) await this.#disturb(command);
-      await this.#finish(command);
-    }
+    const isAbortedFirst = this.#dice.roll() < 0.25;
+    if (isAbortedFirst) for (const command of ['sync', 'abort'] as const) await this.#step(command);
+    for (const command of ['sync', ...SWITCHES] as const) await this.#step(command);
     if (!(await this.#world.isEqual())) throw new Error('The sides differ');
   }
 
-  /** Starts the command and kills somebody while it works. */
-  async #disturb(command: string): Promise<void> {
-    const victim = this.#dice.pick(VICTIMS);
+  /** Nothing of ours holds WAL any more, and traffic goes on. */
+  async complete(): Promise<void> {
+    await this.#disturb('complete');
+    await this.#untilDone('complete');
+    for (const side of ['source', 'target'] as const) {
+      const left = (await this.#world.ours(side)).filter((what) => !/^(schema|fence)/.test(what));
+      if (left.length > 0) throw new Error(`complete has left on the ${side}: ${left.join(', ')}`);
+    }
+    const doors = await this.#world.doors();
+    if (doors.source !== 'fenced' || doors.target !== 'open') throw new Error(JSON.stringify(doors));
+  }
+
+  async #step(command: Command): Promise<void> {
+    const times = Math.floor(this.#dice.between(0, MOST_DISTURBANCES + 1));
+    for (let n = 0; n < times; n++) await this.#disturb(command);
+    if (command === 'abort') await this.#untilDone(command);
+    else await this.#finish(command);
+  }
+
+  /** Starts the command, and does something while it works. */
+  async #disturb(command: Command): Promise<void> {
+    const deed = pickDeed(this.#dice, command);
     const afterMs = this.#dice.between(0, LATEST_MS);
-    const failedBefore = (await this.#world.failures()).length;
-    const tool = this.#world.start([command]);
-    await Promise.race([sleep(afterMs), tool.ended]);
+    const point = this.#dice.pick(Object.keys(IN_THE_PAUSE)) as keyof typeof IN_THE_PAUSE;
+    const isInPause = this.#dice.roll() < 0.5 && (command === 'cutover' || command === 'rollback');
+    const before = await this.#failures();
+    const tool = this.#world.start(
+      withYes(command),
+      isInPause ? { ...IN_THE_PAUSE[point], signal: 'SIGSTOP' } : undefined,
+    );
+    const moment = isInPause ? stopOf(tool) : sleep(afterMs);
+    await Promise.race([moment, tool.ended]);
     const last = tool.events.at(-1);
-    const where = `${command}: ${victim} after ${Math.round(afterMs)} ms, behind ${last?.type ?? 'nothing'} ${JSON.stringify(last?.data ?? {}).slice(0, 80)}`;
+    const when = isInPause ? `at ${point}` : `after ${Math.round(afterMs)} ms`;
+    const where = `${command}: ${deed.name} ${when}, behind ${last?.type ?? 'nothing'} ${JSON.stringify(last?.data ?? {}).slice(0, 80)}`;
     this.disturbances.push(where);
     this.#say(where);
-    await this.#kill(victim, tool);
-    const { exitCode, stderr } = await tool.ended;
-    if (exitCode === 1 || exitCode === 5)
-      throw new Error(`${where}: exit ${exitCode}\n${stderr.slice(-3000)}`);
-    await this.#goesOn(victim === 'tool' ? failedBefore : undefined, where);
+    const done = await deed.run({ world: this.#world, dice: this.#dice, command, tool });
+    tool.goOn();
+    const { exitCode, stdout, stderr } = await tool.ended;
+    await done?.rest;
+    if (isFault(exitCode, stderr))
+      throw new Error(`${where}: exit ${exitCode}\n${stdout}${stderr.slice(-3000)}`);
+    // By then the load has been stopped and judged.
+    if (command !== 'complete') await this.#goesOn(deed.isHarmless ? before : undefined);
   }
 
-  async #kill(victim: Victim, tool: Tool): Promise<void> {
-    if (victim === 'tool') await tool.kill();
-    else if (victim === 'proxy') {
-      await this.#world.killProxy();
-      await this.#world.startProxy();
-    } else {
-      await this.#world.servers[victim].crash();
-      await sleep(this.#dice.between(0, 1000));
-      await this.#world.servers[victim].start();
-    }
-  }
-
-  /** By itself, without another command. At most one side takes writes. */
-  async #goesOn(failedBefore: number | undefined, where: string): Promise<void> {
-    const doors = await this.#world.doors();
-    if (doors.source === 'open' && doors.target === 'open' && (await this.#isFenced()))
-      throw new Error(`${where}: both sides take writes`);
+  /** By itself, without another command. */
+  async #goesOn(before: readonly string[] | undefined): Promise<void> {
     await this.#world.trafficGoesOn();
     await this.#world.requestsSucceed();
-    if (failedBefore === undefined) return;
-    const failed = (await this.#world.failures()).length - failedBefore;
-    if (failed > 0) this.#say(`${failed} requests failed`);
-    this.failedWithoutReason += failed;
+    if (before === undefined) return;
+    const failed = (await this.#failures()).slice(before.length);
+    if (failed.length > 0) this.#say(`${failed.length} requests failed: ${failed.slice(0, 3).join(' | ')}`);
+    this.failedWithoutReason += failed.length;
   }
 
-  /** Before the first sync has ended the target is not fenced yet. */
-  async #isFenced(): Promise<boolean> {
-    return (await this.#world.status()).phase !== 'syncing';
+  async #failures(): Promise<string[]> {
+    const ofShop = (await this.#world.failures()).map((outcome) => JSON.stringify(outcome));
+    return [...ofShop, ...this.#bustle.failures];
   }
 
-  async #finish(command: (typeof COMMANDS)[number]): Promise<void> {
+  async #finish(command: Command): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const { activeSide, phase, problems, next } = await this.#world.status();
       const wanted: Side = command === 'cutover' ? 'target' : 'source';
@@ -107,38 +124,85 @@ class Round {
       if (isThere && problems.length === 0) return;
       // A link whose connection broke is back within seconds: verify, like any command that needs it, waits for it.
       const isOver = isThere && next !== `pgglide ${command}`;
-      const { exitCode, signal, stdout, stderr } = await this.#world.run([isOver ? 'verify' : command]);
-      if (exitCode === 0) continue;
-      if (attempt >= ATTEMPTS || exitCode === 1 || exitCode === 5) {
-        throw new Error(`${command}: exit ${exitCode ?? signal}\n${stdout}${stderr.slice(-3000)}`);
-      }
-      this.#say(`${command}: exit ${exitCode}, again`);
-      await sleep(1000);
+      // Tables that were made meanwhile join.
+      const isJoining = attempt % 2 === 0 && command !== 'sync';
+      await this.#attempt(isJoining ? 'sync' : isOver ? 'verify' : command, attempt);
     }
+  }
+
+  async #untilDone(command: Command): Promise<void> {
+    for (let attempt = 1; !(await this.#attempt(command, attempt)); attempt++);
+  }
+
+  async #attempt(command: string, attempt: number): Promise<boolean> {
+    const { exitCode, signal, stdout, stderr } = await this.#world.run(withYes(command));
+    if (exitCode === 0) return true;
+    if (attempt >= ATTEMPTS || isFault(exitCode, stderr)) {
+      throw new Error(`${command}: exit ${exitCode ?? signal}\n${stdout}${stderr.slice(-3000)}`);
+    }
+    const [, why] = /"error":\{"code":"([^"]+)"/.exec(stderr) ?? [];
+    this.#say(`${command}: exit ${exitCode} ${why}, again`);
+    await sleep(1000);
+    return false;
   }
 }
 
+const withYes = (command: string): string[] =>
+  command === 'abort' || command === 'complete' ? [command, '--yes'] : [command];
+
+/** Of a tool that may end before it comes to where it would stop. */
+const stopOf = (tool: Tool): Promise<void> => tool.hasStopped().catch(() => undefined);
+
+/** Unexpected, or rows that differ. DDL that has been run on one side only yet is told as a difference, too. */
+const isFault = (exitCode: number | undefined, stderr: string): boolean =>
+  exitCode === 1 || (exitCode === 5 && !stderr.includes('"schema_differs"'));
+
 export async function playRound(seed: number, say: (line: string) => void): Promise<RoundResult> {
   const dice = new Dice(seed);
-  const config = ['copy: { jobs: 2, rateLimit: 3MB/s }'];
+  const lanes = dice.pick([1, 1, 3]);
   await using world = await World.create({
     rows: Math.round(dice.between(2_000, 30_000)),
     rate: 100,
-    config,
+    prepare: PREPARE_BUSTLE,
+    settings: BUSTLE_SETTINGS,
+    proxyWorkers: dice.pick([1, 2]),
+    config: ['copy: { jobs: 2, rateLimit: 3MB/s }', `replication: { lanes: ${lanes}, divide: tables }`],
   });
   await world.startProxy();
   await world.startLoad();
-  const round = new Round(world, dice, say);
-  const fault = await round.play().then(
-    () => undefined,
-    (error: Error) => error.message,
-  );
-  const audit = await world.audit(fault === undefined ? 'target' : await activeSide(world));
-  const { acknowledged, lost, doubled, torn } = audit;
+  const bustle = new Bustle(world, new Dice(seed + 1), 2);
+  const watch = new DoorWatch(world);
+  const round = new Round(world, bustle, dice, say);
+  const outcome = (work: Promise<void>) =>
+    work.then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+  let fault = await outcome(round.play());
+  await bustle.stop();
+  const active = fault === undefined ? 'target' : await activeSide(world);
+  const audit = await world.audit(active);
+  const others = await bustle.audit(active);
+  fault ??= await outcome(round.complete());
+  fault = [fault, await watch.stop(), describe(others)].filter(Boolean).join('\n') || undefined;
   const { disturbances, failedWithoutReason } = round;
-  const ok = fault === undefined && audit.ok && failedWithoutReason === 0;
-  return { ok, seed, fault, disturbances, acknowledged, lost, doubled, torn, failedWithoutReason };
+  return {
+    ok: fault === undefined && audit.ok && failedWithoutReason === 0,
+    seed,
+    fault,
+    disturbances,
+    acknowledged: audit.acknowledged + others.acknowledged,
+    lost: audit.lost + others.lost.length,
+    doubled: audit.doubled + others.doubled.length,
+    torn: audit.torn,
+    failedWithoutReason,
+  };
 }
+
+const describe = ({ lost, doubled }: BustleAudit): string | undefined =>
+  lost.length + doubled.length === 0
+    ? undefined
+    : `Other clients: lost ${lost.slice(0, 20).join(' ')}, doubled ${doubled.slice(0, 20).join(' ')}`;
 
 /** Where the audit of a round that broke has to look. */
 const activeSide = (world: World): Promise<Side> =>

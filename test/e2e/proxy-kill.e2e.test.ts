@@ -154,6 +154,26 @@ test.each(DIRECTIONS)(
   },
 );
 
+test('a sync that is frozen while it undoes a cutover, and has lost its lock: waking up it opens nothing', async () => {
+  if ((await world.status()).activeSide === 'target') await world.succeed(['rollback']);
+  const cutover = world.start(['cutover'], { ...IN_THE_PAUSE['fence-old-side'], signal: 'SIGSTOP' });
+  await cutover.hasStopped();
+  await world.killProxy();
+  await cutover.kill();
+  const sync = world.start(['sync'], { statement: 'DISTINCT FROM.* AS raised', signal: 'SIGSTOP' });
+  await sync.hasStopped();
+  await world.startProxy();
+  await world.query(
+    'target',
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgglide: control'",
+  );
+  await world.succeed(['cutover']);
+  sync.goOn();
+  await sync.ended;
+  expect(await world.doors()).toEqual({ source: 'fenced', target: 'open' });
+  await settle('cutover');
+});
+
 test('nothing acknowledged was lost or doubled by any of it', async () => {
   expect(await world.isEqual()).toBe(true);
   const audit = await world.audit('target');

@@ -38,6 +38,8 @@ export interface WorldOptions {
   readonly config?: readonly string[];
   /** A second database that moves together with the shop's, and the statements that fill it. */
   readonly second?: { readonly name: string; readonly prepare: string };
+  /** Of our proxy; one when omitted. */
+  readonly proxyWorkers?: number;
   /** What the application goes through. Default: our proxy, started by startProxy(). */
   readonly pooler?: 'pgbouncer' | 'hook';
 }
@@ -121,6 +123,11 @@ export class World implements AsyncDisposable {
     });
     this.#trafficPort = this.#bouncer.port;
     await this.#writeConfiguration();
+  }
+
+  /** Of its first process, which has those of its workers as children. */
+  get proxyPid(): number | undefined {
+    return this.#proxy?.pid;
   }
 
   async killProxy(): Promise<void> {
@@ -391,7 +398,7 @@ export class World implements AsyncDisposable {
         return [`traffic: { driver: hook, hook: { program: "${HOOK}" } }`];
       default:
         return [
-          `proxy: { listen: "127.0.0.1:${this.#trafficPort}", control: "${control}" }`,
+          `proxy: { listen: "127.0.0.1:${this.#trafficPort}", control: "${control}", workers: ${this.#options.proxyWorkers ?? 1} }`,
           `traffic: { driver: proxy, proxies: ["${control}"] }`,
         ];
     }
