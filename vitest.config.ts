@@ -20,7 +20,6 @@ export default defineConfig({
           testTimeout: 30_000,
           maxWorkers,
           isolate,
-          unstubEnvs: true,
         },
       },
       {
