@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config';
 /** They wait for servers half of the time: as many at once as there are processors, where vitest would keep one free. */
 const maxWorkers = availableParallelism();
 
+/** A worker keeps its modules from file to file: loading them again took longer than most files' tests. */
+const isolate = false;
+
 /** unit: no server. pg: real servers, started once by test/support/global-servers.ts. e2e: whole migrations with load. k8s: against a cluster (npm run test:k8s). */
 export default defineConfig({
   test: {
@@ -16,6 +19,7 @@ export default defineConfig({
           // Some start the whole command line; a machine busy with other tests takes its time.
           testTimeout: 30_000,
           maxWorkers,
+          isolate,
         },
       },
       {
@@ -26,6 +30,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers,
+          isolate,
         },
       },
       {

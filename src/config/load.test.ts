@@ -77,7 +77,7 @@ describe('three layers', () => {
       target: { host: 'new', database: 'shop' },
       scope: { schemas: undefined, exclude: [] },
       copy: { jobs: 4, indexJobs: 4, splitTablesLargerThanBytes: 2 * 1024 ** 3 },
-      verify: { bits: 64, staleAfterMs: 86_400_000 },
+      verify: { bits: 64, staleAfterMs: 86_400_000, settleMs: 2_000 },
       cutover: { pauseBudgetMs: 2000, requireVerified: true, prewarm: false },
       traffic: { driver: 'proxy', proxies: [`unix:${folder}/pgglide-proxy.sock`] },
       proxy: { listen: '127.0.0.1:6432', control: `unix:${folder}/pgglide-proxy.sock`, workers: 1 },

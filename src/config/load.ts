@@ -19,6 +19,12 @@ import { seenByServer } from './seen-by-server.ts';
 import { type ServerAddress, SYSTEM_AUTHORITIES } from './server-address.ts';
 import type { Settings } from './settings.ts';
 
+/**
+ * After a switch the new side's caches are cold, and held requests have just been let go: the exact comparison, which reads
+ * every row, waits until they are through. It has time, the application has not. Not a user's to choose: only tests have less.
+ */
+const SETTLE_MS = 2_000;
+
 export interface LoadInput {
   readonly flags: ConfigFlags;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -205,7 +211,7 @@ function toSettings(
       flagFile: path(throttle.flagFile),
       maxSlotWaitMs: throttle.maxSlotWait,
     },
-    verify: { bits: verify.bits, jobs: verify.jobs, staleAfterMs: verify.staleAfter },
+    verify: { bits: verify.bits, jobs: verify.jobs, staleAfterMs: verify.staleAfter, settleMs: SETTLE_MS },
     cutover: {
       pauseBudgetMs: cutover.pauseBudget,
       requireVerified: cutover.guard.verified,

@@ -76,6 +76,8 @@ export interface Settings {
     readonly bits: 64 | 128;
     readonly jobs: number;
     readonly staleAfterMs: number;
+    /** Between a switch and its exact comparison: see load.ts. */
+    readonly settleMs: number;
   };
   readonly cutover: {
     readonly pauseBudgetMs: number;

@@ -47,6 +47,7 @@ test('nobody looks while there is no reader, and the sessions are closed when th
   reader[Symbol.dispose]();
   await expect.poll(() => facts.rests).toBe(1);
   const { length } = facts.looks;
+  // That nothing comes any more is no fact to wait for: it is given the time of ten looks.
   await new Promise((resolve) => setTimeout(resolve, 10 * TIMES.lookEveryMs));
   expect(facts.looks).toHaveLength(length);
 });

@@ -1,4 +1,7 @@
-/** The exact comparison after a switch, inside the snapshots that were pinned in its pause. The application works meanwhile. */
+/**
+ * The exact comparison after a switch, inside the snapshots that were pinned in its pause. The application works meanwhile:
+ * one session a side, and not at once.
+ */
 
 import { sleep } from '../base/async.ts';
 import { collectGarbage } from '../base/garbage.ts';
@@ -10,18 +13,12 @@ import { rowsOnOneSide } from '../verify/rows-on-one-side.ts';
 import { verifyPinned } from '../verify/verify-pinned.ts';
 import type { Session } from './session.ts';
 
-/**
- * The new side's caches are cold in its first moments, and held requests have just been let go: the comparison, which reads
- * every row, waits until they are through and then takes one session a side. It has time, the application has not.
- */
-const SETTLE_MS = 2000;
-
 export async function verifyPinnedSnapshots(
   session: Session,
   { databases, signal, from }: Switchover,
 ): Promise<VerificationSummary | undefined> {
   if (databases.some(({ facts }) => facts.snapshots === undefined)) return undefined;
-  await sleep(SETTLE_MS, signal);
+  await sleep(session.settings.verify.settleMs, signal);
   const found: OwnVerification[] = [];
   for (const database of databases) found.push(await verifyOne(database));
   const { summary, differingRows } = mergeVerifications(found);

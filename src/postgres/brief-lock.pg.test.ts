@@ -40,6 +40,7 @@ test('it gives up in time, says who is in the way, and leaves the session usable
   try {
     await reader.query('BEGIN');
     await reader.query('SELECT FROM t');
+    // Younger than a second it would not be named.
     await reader.query('SELECT pg_sleep(1.1)');
     const failed = withBriefLock(source.connection, addColumn, { lockTimeoutMs: 20, timeoutMs: 100 });
     await expect(failed).rejects.toMatchObject({

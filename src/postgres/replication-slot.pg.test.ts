@@ -52,6 +52,7 @@ test('a role with idle and statement time-outs keeps its snapshot', async ({ sou
     ALTER ROLE ${role} SET statement_timeout = '50ms'`);
   const address = { ...source.address, user: role, password: 'secret' };
   await using slot = await createSlotWithSnapshot(address, `${source.name}_s`, { timeoutMs: 10_000 });
+  // Longer than the role's time-outs, which must not end it.
   await source.exec('SELECT pg_sleep(0.3)');
   await using reader = await Connection.open(source.address, { purpose: 'test' });
   await reader.script(

@@ -13,7 +13,7 @@ import { until } from '../base/async.ts';
 import { RefusedError } from '../domain/errors.ts';
 import { ControlClient } from '../traffic/control-client.ts';
 import { openProxySwitch } from '../traffic/proxy-switch.ts';
-import type { ProxyState } from './control-types.ts';
+import type { Hold, ProxyState, SessionSummary } from './control-types.ts';
 import type { Direction } from './options.ts';
 
 const PAUSE = { reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 };
@@ -24,22 +24,26 @@ async function isPending(work: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([work, Promise.resolve(marker)])) === marker;
 }
 
-async function sessionStates(bed: ProxyBed): Promise<string[]> {
-  const { controlAddress } = bed.proxy;
-  const http = await import('node:http');
-  const text = await new Promise<string>((resolve, reject) => {
-    http
-      .get({ socketPath: controlAddress.slice('unix:'.length), path: '/v1/sessions' }, (response) => {
-        let body = '';
-        response.on('data', (part: Buffer) => {
-          body += String(part);
-        });
-        response.on('end', () => resolve(body));
-      })
-      .on('error', reject);
-  });
-  return (JSON.parse(text) as { state: string }[]).map(({ state }) => state);
+/** One request of the control API. */
+async function request<Reply>(
+  bed: ProxyBed,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: object,
+): Promise<Reply> {
+  const control = new ControlClient(bed.proxy.controlAddress);
+  try {
+    return await control.call<Reply>(method, path, 5_000, body);
+  } finally {
+    control.close();
+  }
 }
+
+const sessionStates = async (bed: ProxyBed): Promise<string[]> =>
+  (await request<SessionSummary[]>(bed, 'GET', '/v1/sessions')).map(({ state }) => state);
+
+const holds = async (bed: ProxyBed): Promise<readonly Hold[]> =>
+  (await request<ProxyState>(bed, 'GET', '/v1/state')).holds;
 
 const held = (bed: ProxyBed, count: number) =>
   until(
@@ -53,9 +57,18 @@ describe('a pause', () => {
   test('holds new requests and lets running ones end', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     const [busy, idle] = [await bed.connect(), await bed.connect()];
-    const running = busy.query("SELECT 'done' AS v FROM pg_sleep(0.3)");
-    const paused = await bed.traffic.pause(PAUSE);
-    expect(paused).toEqual({ drained: true, obstacles: [] });
+    await source.exec('SELECT pg_advisory_lock(1)');
+    const running = busy.query("SELECT 'done' AS v FROM pg_advisory_lock(1)");
+    await until(
+      'the running request',
+      async () => ((await sessionStates(bed)).includes('busy') ? true : undefined),
+      { timeoutMs: 5_000 },
+    );
+    const pausing = bed.traffic.pause(PAUSE);
+    await held(bed, 1);
+    expect(await isPending(pausing)).toBe(true);
+    await source.exec('SELECT pg_advisory_unlock(1)');
+    expect(await pausing).toEqual({ drained: true, obstacles: [] });
     expect((await running).rows).toEqual([{ v: 'done' }]);
     const waiting = idle.query('SELECT 1 AS v');
     await held(bed, 2);
@@ -115,6 +128,7 @@ describe('a pause', () => {
     const client = await bed.connect();
     const other = await bed.connect();
     await client.query('BEGIN');
+    // Not a wait: it makes the transaction older than the pause would wait for it.
     await client.query('SELECT pg_sleep(0.2)');
     expect(await bed.traffic.pause({ ...PAUSE, drainTimeoutMs: 100 })).toMatchObject({
       drained: false,
@@ -356,12 +370,18 @@ describe('a lease that ends', () => {
 
   test('does not end while it is renewed', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
-    await bed.traffic.pause({ ...PAUSE, leaseMs: 400 });
-    for (let turn = 0; turn < 6; turn++) {
-      await bed.traffic.renew(400);
-      expect((await bed.traffic.observe()).paused).toBe(true);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    await using other = openProxySwitch([bed.proxy.controlAddress], 'never renews');
+    const lease = { ...PAUSE, leaseMs: 500 };
+    await bed.traffic.pause(lease);
+    await bed.traffic.renew(30_000);
+    // Begun later and as long as the first lease was: when it has ended, so would that have.
+    await other.pause(lease);
+    const left = async () => {
+      const owners = (await holds(bed)).map(({ owner }) => owner);
+      return owners.includes('never renews') ? undefined : owners;
+    };
+    expect(await until('the end of the other lease', left, { timeoutMs: 5_000 })).toEqual(['test']);
+    expect(await bed.traffic.observe()).toMatchObject({ paused: true });
     await bed.traffic.resume('source', 0);
   });
 
@@ -372,13 +392,22 @@ describe('a lease that ends', () => {
     'after committing goes where the migration row points: %s',
     async ([side, epoch], { source, target }) => {
       let row: Direction | undefined;
-      await using bed = await startProxyBed(source, target, { askActiveSide: async () => row });
+      let timesAsked = 0;
+      await using bed = await startProxyBed(source, target, {
+        askActiveSide: async () => {
+          timesAsked += 1;
+          return row;
+        },
+      });
       const client = await bed.connect();
       await bed.traffic.prepare('target');
       await bed.traffic.pause({ ...PAUSE, leaseMs: 200 });
       await bed.traffic.committing('target', 1);
+      timesAsked = 0;
       const waiting = client.query("SELECT current_setting('server_version_num')::int / 10000 AS v");
-      await until('the end of the lease', async () => undefined, { timeoutMs: 400 }).catch(() => undefined);
+      // It asks when the lease has ended, and again when the answer told nothing.
+      await until('a second question', async () => (timesAsked > 1 ? true : undefined), { timeoutMs: 5_000 });
+      await held(bed, 1);
       expect(await isPending(waiting)).toBe(true);
       row = { side, epoch };
       expect((await waiting).rows).toEqual([{ v: side === 'target' ? 16 : 15 }]);
@@ -395,22 +424,8 @@ describe('a lease that ends', () => {
     await using bed = await startProxyBed(source, target, { askActiveSide: async () => row });
     const client = await bed.connect();
     await bed.traffic.pause({ ...PAUSE, leaseMs: 100 });
-    const { proxy } = bed;
-    const http = await import('node:http');
-    await new Promise<void>((resolve, reject) => {
-      const body = JSON.stringify({ owner: 'test', to: 'target', epoch: 1, refuseAfterMs: 0 });
-      const request = http.request(
-        { socketPath: proxy.controlAddress.slice('unix:'.length), path: '/v1/committing', method: 'POST' },
-        (response) => {
-          response.resume();
-          response.on('end', () =>
-            response.statusCode === 200 ? resolve() : reject(new Error(String(response.statusCode))),
-          );
-        },
-      );
-      request.on('error', reject);
-      request.end(body);
-    });
+    const committing = { owner: 'test', to: 'target', epoch: 1, refuseAfterMs: 0 };
+    await request(bed, 'POST', '/v1/committing', committing);
     await expect(client.query('SELECT 1')).rejects.toMatchObject({ code: '57P03' });
     await expect(bed.connect()).rejects.toMatchObject({ code: '57P03' });
     row = { side: 'target', epoch: 1 };
@@ -434,12 +449,8 @@ describe('a dead owner whose commit point nobody can tell of', () => {
   const isExpired = (bed: ProxyBed) =>
     until(
       'the end of the lease',
-      async () => {
-        const control = new ControlClient(bed.proxy.controlAddress);
-        const { holds } = await control.call<ProxyState>('GET', '/v1/state', 5_000);
-        control.close();
-        return holds.some(({ leaseRemainingMs }) => leaseRemainingMs === 0) ? true : undefined;
-      },
+      async () =>
+        (await holds(bed)).some(({ leaseRemainingMs }) => leaseRemainingMs === 0) ? true : undefined,
       { timeoutMs: 5_000 },
     );
 
@@ -514,14 +525,12 @@ describe('where traffic points', () => {
     });
     await expect(bed.connect()).rejects.toMatchObject({ code: '57P03' });
     await expect(bed.traffic.observe()).rejects.toMatchObject({ code: 'proxy_undecided', exitCode: 20 });
-    const control = new ControlClient(bed.proxy.controlAddress);
-    const ready = () => control.call('GET', '/readyz', 5_000);
+    const ready = () => request(bed, 'GET', '/readyz');
     await expect(ready()).rejects.toMatchObject({ code: 'side_unknown' });
     expect(said.join()).toContain('ECONNREFUSED');
     ask = async () => ({ side: 'target', epoch: 1 });
     await until('an answer', () => bed.traffic.observe().catch(() => undefined), { timeoutMs: 5_000 });
     expect(await ready()).toEqual({ ok: true });
-    control.close();
     const client = await bed.connect();
     expect((await client.query('SHOW server_version_num')).rows[0]?.server_version_num).toMatch(/^16/);
     await client.end();

@@ -42,21 +42,22 @@ describe('what is not carried is listed by plan and report, and stops nothing', 
       await side.exec('SET allow_in_place_tablespaces = on');
       await side.exec(`CREATE TABLESPACE ${name} LOCATION ''`);
     };
-    await inPlace(source, 'common');
-    await inPlace(source, 'here');
-    await inPlace(target, 'common');
-    await source.exec(`CREATE TABLE fast (id int PRIMARY KEY USING INDEX TABLESPACE here) TABLESPACE common;
+    const [common, here] = [`${source.name}_common`, `${source.name}_here`];
+    await inPlace(source, common);
+    await inPlace(source, here);
+    await inPlace(target, common);
+    await source.exec(`CREATE TABLE fast (id int PRIMARY KEY USING INDEX TABLESPACE ${here}) TABLESPACE ${common};
       INSERT INTO fast VALUES (1)`);
     await withScene({ source, target }, async (scene) => {
       expect(await notCarried(scene)).toEqual([
-        "tablespace here: 1 tables and indexes go to the target's default tablespace: it has none of this name that our role may use",
+        `tablespace ${here}: 1 tables and indexes go to the target's default tablespace: it has none of this name that our role may use`,
       ]);
       await scene.sync();
       expect(
         await target.rows(`SELECT c.relname, t.spcname FROM pg_class c LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace
           WHERE relname IN ('fast', 'fast_pkey') ORDER BY 1`),
       ).toEqual([
-        { relname: 'fast', spcname: 'common' },
+        { relname: 'fast', spcname: common },
         { relname: 'fast_pkey', spcname: null },
       ]);
       expect(await scene.abort()).toEqual({ leftovers: [] });

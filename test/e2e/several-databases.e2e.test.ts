@@ -35,6 +35,7 @@ async function writeBills(): Promise<Bills> {
       try {
         await client.query('INSERT INTO countries (name) VALUES ($1)', [`bill ${n}`]);
         acknowledged.push(`bill ${n}`);
+        // A writer's pace: what comes next waits for no writes.
         await new Promise((resolve) => setTimeout(resolve, 5));
       } catch (error) {
         failures.push(error);

@@ -19,7 +19,7 @@ async function play(ends: { source: Database; target: Database }, work: (scene: 
   });
 }
 
-/** Runs `act` once traffic has moved; the comparison comes after a rest of two seconds. */
+/** Runs `act` once traffic has moved, and the comparison is yet to come. */
 const onceSwitched = (act: () => void) => ({
   onEvent: ({ type }: MigrationEvent) => {
     if (type === 'switchover-finished') act();
@@ -55,6 +55,9 @@ test('told to stop: done, and not verified; the same command again has nothing t
 
 test('the sessions of its snapshots end: done all the same', async ({ source, target }) => {
   await play({ source, target }, async (scene) => {
+    const { settings } = scene;
+    // Longer than their end takes: it is the comparison that must find them gone.
+    scene.settings = { ...settings, verify: { ...settings.verify, settleMs: 2_000 } };
     let ended: Promise<unknown> = Promise.resolve();
     const end = () => {
       ended = target.exec(

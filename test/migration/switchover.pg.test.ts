@@ -310,6 +310,7 @@ describe('given up before the commit point', () => {
       arrange: async ({ source }) => {
         const writer = await openSession(source.address);
         await writer.query('BEGIN; INSERT INTO account (balance) VALUES (9)');
+        // Younger than a second it would be let end.
         await writer.query('SELECT pg_sleep(1.1)');
         return { end: () => writer.end() };
       },

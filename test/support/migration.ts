@@ -146,7 +146,7 @@ export function settingsFor(source: ServerAddress, target: ServerAddress, contro
       flagFile: undefined,
       maxSlotWaitMs: 60_000,
     },
-    verify: { bits: 64, jobs: 2, staleAfterMs: 86_400_000 },
+    verify: { bits: 64, jobs: 2, staleAfterMs: 86_400_000, settleMs: 0 },
     cutover: { pauseBudgetMs: 5000, requireVerified: false, prewarm: false },
     kubernetes: { kubeconfig: undefined, context: undefined, namespace: undefined },
     traffic: {

@@ -1,6 +1,7 @@
 /**
- * `test` on a pair of servers that this file has for itself: migrations carry roles, which belong to the whole cluster,
- * and stop servers, so they must not meet the other files' tests.
+ * `test` on a pair of servers that a worker has for itself, one file after another: migrations carry roles, which belong
+ * to the whole cluster, so they must not meet tests that run at once. Roles and the like are named after the database:
+ * what else a test makes of a cluster's, or changes there, it takes away.
  */
 
 import { type EmbeddedServer, startServer } from '../../src/embedded/embedded-server.ts';
@@ -21,7 +22,7 @@ const serverOf = (server: EmbeddedServer) => ({
 });
 
 export const test = base
-  .extend<{ $file: { pair: Pair } }>({
+  .extend<{ $worker: { pair: Pair } }>({
     pair: [
       // biome-ignore lint/correctness/noEmptyPattern: vitest wants a fixture's first parameter destructured.
       async ({}, use) => {
@@ -32,7 +33,7 @@ export const test = base
           await Promise.all([sourceServer.remove(), targetServer.remove()]);
         }
       },
-      { scope: 'file' },
+      { scope: 'worker' },
     ],
   })
   .extend<{ source: Database; target: Database }>({
