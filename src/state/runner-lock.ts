@@ -40,9 +40,9 @@ interface Sessions {
 }
 
 /**
- * For a switch and for what mends one, behind the runner's lock: every session from which a runner that gives up, or goes forward, lifts a fence. One
- * that stood still may have lost its lock alone; these sessions of it are ended here, so that it does not wake up and open the
- * side that we are about to leave. Safe to repeat.
+ * For a switch and for what mends one, behind the runner's lock: every session from which a runner that gives up, or goes
+ * forward, lifts a fence. One that stood still may have lost its lock alone; these sessions of it are ended here, so that it
+ * does not wake up and open the side that we are about to leave. Safe to repeat.
  *
  * @throws {LockedError} `another_runner`, naming its session
  */

@@ -80,6 +80,23 @@ describe('a hook', () => {
     });
   });
 
+  test('is not told to go back by a run that outlasted its lease and was overtaken', async () => {
+    const traffic = await hook(`case $1 in
+      observe) echo "{\\"side\\": \\"source\\", \\"epoch\\": $(cat epoch)}" ;;
+      resume) echo "$PGGLIDE_SIDE" >> resumed ;;
+    esac`);
+    const standStill = { reason: 'r', leaseMs: 0, drainTimeoutMs: 1 };
+    await writeFile(join(folder, 'epoch'), '0');
+    await traffic.observe();
+    await traffic.pause(standStill);
+    await traffic.resume('source', 0);
+    await traffic.observe();
+    await traffic.pause(standStill);
+    await writeFile(join(folder, 'epoch'), '1');
+    await expect(traffic.resume('source', 0)).rejects.toMatchObject({ code: 'epoch_moved' });
+    expect(await readFile(join(folder, 'resumed'), 'utf8')).toBe('source\n');
+  });
+
   test('says by its exit code what went wrong', async () => {
     const pause = { reason: 'r', leaseMs: 5, drainTimeoutMs: 1 };
     expect((await (await hook('exit 3')).pause(pause)).drained).toBe(false);

@@ -69,6 +69,9 @@ interface Outcome {
 class HookSwitch implements TrafficSwitch {
   readonly #options: HookSwitchOptions;
   #pausedSinceMs: number | undefined;
+  #leaseMs = 0;
+  /** As first observed: whoever else moves traffic leaves another. */
+  #knownEpoch: number | undefined;
 
   constructor(options: HookSwitchOptions) {
     this.#options = options;
@@ -77,6 +80,7 @@ class HookSwitch implements TrafficSwitch {
   async observe(): Promise<TrafficState> {
     const { answer } = await this.#run('observe', {});
     const { side, epoch, paused, sessions } = this.#read(answers.observe, 'observe', answer);
+    this.#knownEpoch ??= epoch;
     return { activeSide: side, epoch, paused, sessions, description: `hook ${this.#options.program}` };
   }
 
@@ -87,6 +91,7 @@ class HookSwitch implements TrafficSwitch {
 
   async pause({ leaseMs, drainTimeoutMs }: { leaseMs: number; drainTimeoutMs: number }): Promise<Drained> {
     this.#pausedSinceMs ??= performance.now();
+    this.#leaseMs = leaseMs;
     const times = { PGGLIDE_LEASE_MS: String(leaseMs), PGGLIDE_DRAIN_MS: String(drainTimeoutMs) };
     const { exitCode, answer } = await this.#run('pause', times, drainTimeoutMs, [NOT_DRAINED]);
     const drained = exitCode === 0 && this.#read(answers.pause, 'pause', answer).drained;
@@ -101,17 +106,33 @@ class HookSwitch implements TrafficSwitch {
     await this.#run('committing', { ...this.#placeOf(to), PGGLIDE_EPOCH: String(epoch) });
   }
 
+  /** @throws {RefusedError} `epoch_moved`: another run moved traffic while this one stood still; it is left where it is */
   async resume(side: Side, epoch: number) {
+    await this.#assertNotOvertaken(epoch);
     const { answer } = await this.#run('resume', { ...this.#placeOf(side), PGGLIDE_EPOCH: String(epoch) });
     const { longestWaitMs, ...seen } = this.#read(answers.resume, 'resume', answer);
     const pauseMs = this.#pausedSinceMs === undefined ? 0 : performance.now() - this.#pausedSinceMs;
     this.#pausedSinceMs = undefined;
+    this.#knownEpoch = undefined;
     // Only the longest wait is known: an upper bound for all the others.
     const waits = { p50Ms: longestWaitMs, p95Ms: longestWaitMs, p99Ms: longestWaitMs, sessionsMoved: 0 };
     return { waits: { ...seen, ...waits, longestWaitMs }, pauseMs };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** Asked only where the pause has outlasted its lease: a run of the program costs requests their time. */
+  async #assertNotOvertaken(epoch: number): Promise<void> {
+    const known = this.#knownEpoch;
+    if (known === undefined || this.#pausedSinceMs === undefined) return;
+    if (performance.now() - this.#pausedSinceMs <= this.#leaseMs) return;
+    const now = await this.observe().catch(() => undefined);
+    if (now === undefined || now.epoch === known || now.epoch === epoch) return;
+    throw new RefusedError('epoch_moved', `Another run has moved traffic meanwhile: ${now.description}`, {
+      hint: 'Look at pgglide status before you go on.',
+      facts: { noted: now.epoch, epoch },
+    });
+  }
 
   #placeOf(side: Side): Readonly<Record<string, string>> {
     const { host, port, database } = this.#options.servers[side];

@@ -42,15 +42,19 @@ async function startBouncer(
     return connection;
   };
   const console = { ...source.address, host: '127.0.0.1', port, database: 'pgbouncer' };
-  return {
-    client,
-    configFile,
-    traffic: openPgBouncerSwitch({
+  const open = () =>
+    openPgBouncerSwitch({
       bouncers: [{ console, configFile }],
       database: 'shop',
       servers: { source: source.address, target: target.address },
       others,
-    }),
+    });
+  return {
+    client,
+    configFile,
+    traffic: open(),
+    /** As another run opens it. */
+    open,
     async [Symbol.asyncDispose]() {
       await stop();
       await target.exec(`DROP ROLE "${role}"`);
@@ -85,6 +89,28 @@ describe.skipIf(!hasPgBouncer)('PgBouncer', () => {
     expect(await major(client)).toBe(16);
     await traffic.pause(PAUSE);
     await traffic.resume('source', 2);
+    expect(await major(client)).toBe(15);
+    await client.end();
+  });
+
+  test('stays where another run has moved it while this one stood still, whether that goes back or on', async ({
+    source,
+    target,
+  }) => {
+    await using bouncer = await startBouncer(source, target);
+    const { traffic: frozen } = bouncer;
+    const other = bouncer.open();
+    const client = await bouncer.client();
+    await frozen.prepare('target');
+    await frozen.pause(PAUSE);
+    await other.prepare('target');
+    await other.pause(PAUSE);
+    await other.resume('target', 1);
+    await expect(frozen.resume('source', 0)).rejects.toMatchObject({ code: 'epoch_moved' });
+    expect(await major(client)).toBe(16);
+    await other.pause(PAUSE);
+    await other.resume('source', 2);
+    await expect(frozen.resume('target', 1)).rejects.toMatchObject({ code: 'epoch_moved' });
     expect(await major(client)).toBe(15);
     await client.end();
   });

@@ -9,7 +9,7 @@ import pg from 'pg';
 import { allEnded, DeadlineError, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { type TlsAttempt, tlsAttempts } from '../config/tls-attempts.ts';
-import { PrerequisiteError, UnprovenError, UnreachableError } from '../domain/errors.ts';
+import { PrerequisiteError, RefusedError, UnprovenError, UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import { type Entry, notedEpoch, pointAll } from './pgbouncer-config.ts';
 import type { Drained, Obstacle, TrafficState, TrafficSwitch } from './traffic-switch.ts';
@@ -51,6 +51,8 @@ class PgBouncerSwitch implements TrafficSwitch {
   readonly #options: PgBouncerSwitchOptions;
   readonly #entries: readonly Entry[];
   readonly #tls = new Map<PgBouncer, TlsAttempt[]>();
+  /** The epoch that the file tells of, from prepare() on: whoever else moves traffic writes another. */
+  readonly #knownEpoch = new Map<PgBouncer, number>();
   #pausedSinceMs: number | undefined;
   #lease: NodeJS.Timeout | undefined;
   #isCommitting = false;
@@ -93,7 +95,9 @@ class PgBouncerSwitch implements TrafficSwitch {
   async prepare(_to: Side) {
     await this.#all(async (bouncer) => {
       await this.#switchable(bouncer);
-      pointAll(await this.#configOf(bouncer), this.#entries, 'source', 0);
+      const ini = await this.#configOf(bouncer);
+      pointAll(ini, this.#entries, 'source', 0);
+      this.#knownEpoch.set(bouncer, notedEpoch(ini));
       // Behind the commit point requests would wait for whoever mends it.
       await tryToReplace(bouncer.configFile).catch((cause: unknown) => {
         throw new PrerequisiteError('pgbouncer_config_unreadable', `Cannot replace ${bouncer.configFile}`, {
@@ -135,6 +139,7 @@ class PgBouncerSwitch implements TrafficSwitch {
     clearTimeout(this.#lease);
   }
 
+  /** @throws {RefusedError} `epoch_moved`: another run moved traffic while this one stood still; it is left where it is */
   async resume(side: Side, epoch: number) {
     clearTimeout(this.#lease);
     const waiting = await this.#all((bouncer) => this.#waiting(bouncer));
@@ -194,11 +199,20 @@ class PgBouncerSwitch implements TrafficSwitch {
   async #repoint(bouncer: PgBouncer, side: Side, epoch: number): Promise<void> {
     const { configFile } = bouncer;
     const before = await this.#configOf(bouncer);
+    const noted = notedEpoch(before);
+    if (noted !== epoch && noted !== (this.#knownEpoch.get(bouncer) ?? noted))
+      throw new RefusedError('epoch_moved', `Another run has moved PgBouncer's ${this.#names} meanwhile`, {
+        hint: 'Look at pgglide status before you go on.',
+        facts: { configFile, noted, epoch },
+      });
     await replaceFile(configFile, pointAll(before, this.#entries, side, epoch));
     // What it cannot read it may leave without a word.
     const refusal = await this.#command(bouncer, 'RELOAD').then(() => undefined, consoleError);
     const rows = await this.#rowsOf(bouncer);
-    if (refusal === undefined && rows.every((row) => this.#sideOf(row) === side)) return;
+    if (refusal === undefined && rows.every((row) => this.#sideOf(row) === side)) {
+      this.#knownEpoch.set(bouncer, epoch);
+      return;
+    }
     throw new PrerequisiteError(
       'pgbouncer_config_refused',
       `PgBouncer was told to RELOAD ${configFile} and is not on the ${side}`,
