@@ -3,7 +3,7 @@
 import { finished } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { sleep } from '../../src/base/async.ts';
+import { sleep, until } from '../../src/base/async.ts';
 import { SIDES, type Side } from '../../src/domain/names.ts';
 import type { World } from '../e2e/world.ts';
 import type { Dice } from './dice.ts';
@@ -68,18 +68,32 @@ export class Bustle {
   readonly #world: World;
   readonly #dice: Dice;
   readonly #acknowledged: string[] = [];
+  /** Acknowledged writes of each client. */
+  readonly #counts: number[];
   readonly #clients: Promise<void>[];
   #isOver = false;
 
   constructor(world: World, dice: Dice, clients: number) {
     this.#world = world;
     this.#dice = dice;
+    this.#counts = Array.from({ length: clients }, () => 0);
     this.#clients = Array.from({ length: clients }, (_, client) => this.#write(client));
   }
 
   async stop(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#clients);
+  }
+
+  /**
+   * Each client has begun a write since, and got its answer: one whose connection broke between two statements fails at the next
+   * only, and must not do so on the next deed's account.
+   */
+  async goesOn(): Promise<void> {
+    const before = [...this.#counts];
+    const isPast = () =>
+      this.#counts.every((count, client) => count >= (before[client] ?? 0) + 2) || undefined;
+    await until('every client’s next writes', async () => isPast(), { timeoutMs: 60_000 });
   }
 
   async audit(side: Side): Promise<BustleAudit> {
@@ -101,7 +115,10 @@ export class Bustle {
       try {
         const client = await this.#world.openClient('shop');
         try {
-          for (; !this.#isOver; n++) await this.#writeOne(client, `${name}-${n}`);
+          for (; !this.#isOver; n++) {
+            await this.#writeOne(client, `${name}-${n}`);
+            this.#counts[name] = (this.#counts[name] ?? 0) + 1;
+          }
         } finally {
           await client.end().catch(() => undefined);
         }

@@ -105,6 +105,7 @@ class Round {
   async #goesOn(before: readonly string[] | undefined): Promise<void> {
     await this.#world.trafficGoesOn();
     await this.#world.requestsSucceed();
+    await this.#bustle.goesOn();
     if (before === undefined) return;
     const failed = (await this.#failures()).slice(before.length);
     if (failed.length > 0) this.#say(`${failed.length} requests failed: ${failed.slice(0, 3).join(' | ')}`);
