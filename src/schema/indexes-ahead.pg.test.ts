@@ -34,6 +34,16 @@ async function bed(source: Database, target: Database, sizes: Readonly<Record<st
   return { recorded, table, options: { stage, connect, width: 2, record } };
 }
 
+/** `begun`: helpers of each build, in the order of their begin. */
+function noteHelpers() {
+  const begun: number[] = [];
+  const build = (_: unknown, helpers: number) => {
+    begun.push(helpers);
+    return { maintenanceMegabytes: 64, parallelWorkers: helpers };
+  };
+  return { begun, tuning: { build } };
+}
+
 const indexNames = async (target: Database) =>
   (
     await target.rows<{ n: string }>(
@@ -67,12 +77,8 @@ test('the last one of all is helped by the job that has nothing left to do', asy
     CREATE TABLE two (id int PRIMARY KEY, x int); CREATE INDEX two_x ON two (x)`);
   const sizes = { '"public"."one"': 64 * MB, '"public"."small"': MB, '"public"."two"': 64 * MB };
   const { options, table } = await bed(source, target, sizes);
-  const begun: number[] = [];
-  const build = (_: unknown, helpers: number) => {
-    begun.push(helpers);
-    return { maintenanceMegabytes: 32, parallelWorkers: helpers };
-  };
-  await using ahead = new IndexesAhead({ ...options, tuning: { build } });
+  const { begun, tuning } = noteHelpers();
+  await using ahead = new IndexesAhead({ ...options, tuning });
   ahead.tableCopied(table('one'));
   await expect.poll(() => indexNames(target)).toEqual(['one_pkey']);
   ahead.tableCopied(table('two'));
@@ -88,12 +94,8 @@ test('the one that outlasts all others has a worker, though a table is still bei
   await source.exec('CREATE TABLE largest (id int PRIMARY KEY); CREATE TABLE later (id int PRIMARY KEY)');
   const sizes = { '"public"."largest"': 256 * MB, '"public"."later"': 64 * MB };
   const { options, table } = await bed(source, target, sizes);
-  const begun: number[] = [];
-  const build = (_: unknown, helpers: number) => {
-    begun.push(helpers);
-    return { maintenanceMegabytes: 64, parallelWorkers: helpers };
-  };
-  await using ahead = new IndexesAhead({ ...options, tuning: { build } });
+  const { begun, tuning } = noteHelpers();
+  await using ahead = new IndexesAhead({ ...options, tuning });
   ahead.tableCopied(table('largest'));
   await expect.poll(() => indexNames(target)).toEqual(['largest_pkey']);
   expect(begun).toEqual([1]);

@@ -1,6 +1,7 @@
 /** The migration's row on the target: phase, active side, epoch, plan, and the switchover under way. */
 
-import { RefusedError } from '../domain/errors.ts';
+import { epochMoved } from '../domain/epoch-moved.ts';
+import type { RefusedError } from '../domain/errors.ts';
 import type { MigrationEvent, SwitchoverDirection } from '../domain/event.ts';
 import type { Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
@@ -145,11 +146,8 @@ export async function commitActiveSide(
     UPDATE pgglide.migration SET active_side = ${side}, epoch = ${epoch}
     WHERE name = ${name} AND epoch = ${epoch - 1}`);
   if (changed === 1) return;
-  throw epochMoved(name, epoch - 1);
+  throw switchedMeanwhile(name, epoch - 1);
 }
 
-export const epochMoved = (name: string, expectedEpoch: number): RefusedError =>
-  new RefusedError('epoch_moved', `Another run switched migration "${name}" meanwhile`, {
-    hint: 'Look at pgglide status before you go on.',
-    facts: { name, expectedEpoch },
-  });
+export const switchedMeanwhile = (name: string, expectedEpoch: number): RefusedError =>
+  epochMoved(`Another run switched migration "${name}" meanwhile`, { name, expectedEpoch });

@@ -7,7 +7,7 @@ import type { Connection } from '../postgres/connection.ts';
 import { liftFenceSql } from '../postgres/fence.ts';
 import { list, sql } from '../postgres/sql.ts';
 import { disableSubscriptionSql } from '../postgres/subscription.ts';
-import { epochMoved, readMigration } from '../state/migration-row.ts';
+import { readMigration, switchedMeanwhile } from '../state/migration-row.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 
 /** A new side that crashed just after the commit point gets this long to come back while requests wait. */
@@ -75,7 +75,7 @@ async function whileRunner({ lead, epoch }: SwitchoverContext, work: () => Promi
   await endBackend(session, lead.target.backendPid);
   await takeRunnerLock(session, lead.migration);
   const row = await readMigration(session, lead.migration);
-  if (row?.epoch !== epoch) throw epochMoved(lead.migration, epoch);
+  if (row?.epoch !== epoch) throw switchedMeanwhile(lead.migration, epoch);
   await work();
 }
 

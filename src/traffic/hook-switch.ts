@@ -21,6 +21,7 @@
 import { z } from 'zod';
 import { type ProgramEnd, runProgram } from '../base/run-program.ts';
 import type { ServerAddress } from '../config/server-address.ts';
+import { epochMoved } from '../domain/epoch-moved.ts';
 import { RefusedError, UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import type { Drained, TrafficState, TrafficSwitch } from './traffic-switch.ts';
@@ -128,9 +129,9 @@ class HookSwitch implements TrafficSwitch {
     if (performance.now() - this.#pausedSinceMs <= this.#leaseMs) return;
     const now = await this.observe().catch(() => undefined);
     if (now === undefined || now.epoch === known || now.epoch === epoch) return;
-    throw new RefusedError('epoch_moved', `Another run has moved traffic meanwhile: ${now.description}`, {
-      hint: 'Look at pgglide status before you go on.',
-      facts: { noted: now.epoch, epoch },
+    throw epochMoved(`Another run has moved traffic meanwhile: ${now.description}`, {
+      noted: now.epoch,
+      epoch,
     });
   }
 

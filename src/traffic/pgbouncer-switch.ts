@@ -9,7 +9,8 @@ import pg from 'pg';
 import { allEnded, DeadlineError, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { type TlsAttempt, tlsAttempts } from '../config/tls-attempts.ts';
-import { PrerequisiteError, RefusedError, UnprovenError, UnreachableError } from '../domain/errors.ts';
+import { epochMoved } from '../domain/epoch-moved.ts';
+import { PrerequisiteError, UnprovenError, UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import { type Entry, notedEpoch, pointAll } from './pgbouncer-config.ts';
 import type { Drained, Obstacle, TrafficState, TrafficSwitch } from './traffic-switch.ts';
@@ -201,9 +202,10 @@ class PgBouncerSwitch implements TrafficSwitch {
     const before = await this.#configOf(bouncer);
     const noted = notedEpoch(before);
     if (noted !== epoch && noted !== (this.#knownEpoch.get(bouncer) ?? noted))
-      throw new RefusedError('epoch_moved', `Another run has moved PgBouncer's ${this.#names} meanwhile`, {
-        hint: 'Look at pgglide status before you go on.',
-        facts: { configFile, noted, epoch },
+      throw epochMoved(`Another run has moved PgBouncer's ${this.#names} meanwhile`, {
+        configFile,
+        noted,
+        epoch,
       });
     await replaceFile(configFile, pointAll(before, this.#entries, side, epoch));
     // What it cannot read it may leave without a word.

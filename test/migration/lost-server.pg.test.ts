@@ -4,8 +4,9 @@ import { expect } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
 import { abortWithoutTarget, completeWithoutSource } from '../../src/migration/lost-server.ts';
 import type { TrafficPlacement } from '../../src/traffic/traffic-placement.ts';
-import { type OwnServers, test } from '../support/fixture.ts';
-import { openSession, type Scene, withScene } from '../support/migration.ts';
+import { test } from '../support/fixture.ts';
+import { openSession } from '../support/migration.ts';
+import { withTable } from '../support/own-servers.ts';
 
 async function rows(server: EmbeddedServer, statement: string): Promise<unknown[]> {
   const session = await openSession(server.address());
@@ -19,17 +20,6 @@ async function rows(server: EmbeddedServer, statement: string): Promise<unknown[
 const OURS = `SELECT slot_name AS ours FROM pg_replication_slots UNION ALL SELECT pubname FROM pg_publication
   UNION ALL SELECT subname FROM pg_subscription UNION ALL SELECT tgname FROM pg_trigger WHERE tgname = 'pgglide_fence'
   UNION ALL SELECT evtname FROM pg_event_trigger UNION ALL SELECT relname FROM pg_class WHERE relname ~ '^marker_'`;
-
-async function withTable(
-  ownServers: OwnServers,
-  play: (scene: Scene, source: EmbeddedServer, target: EmbeddedServer) => Promise<void>,
-): Promise<void> {
-  const [source, target] = await ownServers([15, 16]);
-  if (!source || !target) throw new Error('two servers');
-  await rows(source, 'CREATE TABLE t (id int PRIMARY KEY)');
-  const ends = { source: { address: source.address() }, target: { address: target.address() } };
-  await withScene(ends, (scene) => play(scene, source, target));
-}
 
 const lost = (hint: string) => ({
   code: 'server_unreachable',

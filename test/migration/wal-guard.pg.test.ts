@@ -7,7 +7,8 @@ import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
 import { withWalGuard } from '../../src/migration/wal-guard.ts';
 import { Connection } from '../../src/postgres/connection.ts';
 import { sql } from '../../src/postgres/sql.ts';
-import { type Scene, withScene } from '../support/migration.ts';
+import type { Scene } from '../support/migration.ts';
+import { withTable } from '../support/own-servers.ts';
 import { test } from '../support/pair.ts';
 
 const MB = 2 ** 20;
@@ -62,11 +63,7 @@ const warning = (code: string, message: string) => ({
 test('the old server dies after the cutover: the way back is given up, loudly, before the new disk is full', async ({
   ownServers,
 }) => {
-  const [source, target] = await ownServers([15, 16]);
-  if (source === undefined || target === undefined) throw new Error('no servers');
-  const ends = { source: { address: source.address() }, target: { address: target.address() } };
-  await withScene(ends, async (scene) => {
-    await ask(source, sql`CREATE TABLE public.t (id int PRIMARY KEY)`);
+  await withTable(ownServers, async (scene, source, target) => {
     await scene.sync();
     await scene.verify();
     await scene.cutover();
@@ -83,11 +80,7 @@ test('the old server dies after the cutover: the way back is given up, loudly, b
 test('the target dies while it follows: the source gets rid of the slot without asking it', async ({
   ownServers,
 }) => {
-  const [source, target] = await ownServers([15, 16]);
-  if (source === undefined || target === undefined) throw new Error('no servers');
-  const ends = { source: { address: source.address() }, target: { address: target.address() } };
-  await withScene(ends, async (scene) => {
-    await ask(source, sql`CREATE TABLE public.t (id int PRIMARY KEY)`);
+  await withTable(ownServers, async (scene, source, target) => {
     await scene.sync();
     const told = await guarded(scene, source, async () => {
       const guards = sql`SELECT FROM pg_stat_activity WHERE application_name = 'pgglide: wal guard'`;
@@ -105,11 +98,7 @@ test('the target dies while it follows: the source gets rid of the slot without 
 test('a slot that PostgreSQL has made to copy one table to the old server goes at the limit, too, and alone', async ({
   ownServers,
 }) => {
-  const [source, target] = await ownServers([15, 16]);
-  if (source === undefined || target === undefined) throw new Error('no servers');
-  const ends = { source: { address: source.address() }, target: { address: target.address() } };
-  await withScene(ends, async (scene) => {
-    await ask(source, sql`CREATE TABLE public.t (id int PRIMARY KEY)`);
+  await withTable(ownServers, async (scene, source, target) => {
     await scene.sync();
     await scene.cutover();
     const [link] = await slots(target);
