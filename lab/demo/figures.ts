@@ -1,7 +1,7 @@
 /** What the demo measured, and whether it held. Pure. */
 
 import type { AuditReport } from '../load/audit.ts';
-import type { WindowStats } from '../load/latency.ts';
+import type { Span, WindowStats } from '../load/latency.ts';
 
 export interface SwitchFigures {
   readonly direction: 'cutover' | 'rollback';
@@ -20,6 +20,12 @@ export interface Figures {
   readonly seconds: number;
   readonly requests: { readonly total: number; readonly failed: number };
   readonly switchovers: readonly SwitchFigures[];
+  /** Of the seconds from the first to the last switch that none of them touches: what the machine does by itself. */
+  readonly between: {
+    readonly seconds: number;
+    readonly medianOfLongestMs: number;
+    readonly longestWaitMs: number;
+  };
   readonly writes: {
     readonly acknowledged: number;
     readonly lost: number;
@@ -75,16 +81,23 @@ export function switchFigures({ summary }: SwitchOutput, window: WindowStats): S
   };
 }
 
+export const windowOf = ({ summary }: SwitchOutput): Span => ({
+  fromMs: Date.parse(summary.pausedAt) - MARGIN_MS,
+  toMs: Date.parse(summary.resumedAt) + MARGIN_MS,
+});
+
 export interface Measured {
   readonly seconds: number;
   readonly requests: { readonly total: number; readonly failed: number };
   readonly switches: readonly { readonly output: SwitchOutput; readonly window: WindowStats }[];
+  /** The longest wait of each second between the switches, ascending. */
+  readonly betweenMs: readonly number[];
   readonly audit: AuditReport;
   readonly copy: Figures['copy'];
 }
 
 export function figuresOf(measured: Measured): Figures {
-  const { audit, switches } = measured;
+  const { audit, switches, betweenMs } = measured;
   const last = switches.at(-1)?.output.verification;
   const problems = problemsOf(measured);
   return {
@@ -92,6 +105,11 @@ export function figuresOf(measured: Measured): Figures {
     seconds: measured.seconds,
     requests: measured.requests,
     switchovers: switches.map(({ output, window }) => switchFigures(output, window)),
+    between: {
+      seconds: betweenMs.length,
+      medianOfLongestMs: betweenMs[Math.floor(betweenMs.length / 2)] ?? 0,
+      longestWaitMs: betweenMs.at(-1) ?? 0,
+    },
     writes: {
       acknowledged: audit.acknowledged,
       lost: audit.lost + (audit.other?.lost ?? 0),

@@ -3,9 +3,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { auditLedger } from '../load/audit.ts';
-import { windowStats } from '../load/latency.ts';
+import { longestOfSeconds, type Span, windowStats } from '../load/latency.ts';
 import { readLedger } from '../load/ledger.ts';
-import { type Figures, figuresOf, MARGIN_MS, type SwitchOutput } from './figures.ts';
+import { type Figures, figuresOf, type SwitchOutput, windowOf } from './figures.ts';
 import { type DemoOptions, parseOptions } from './options.ts';
 import { Screen } from './screen.ts';
 import { Stage } from './stage.ts';
@@ -125,17 +125,17 @@ async function audit(stage: Stage, screen: Screen, played: Played): Promise<Figu
   );
   const ledger = await readLedger(ledgerPath, seed);
   const all = windowStats(ledger, 0, Number.POSITIVE_INFINITY);
-  const switches = played.switches.map((output) => {
-    const { pausedAt, resumedAt } = output.summary;
-    return {
-      output,
-      window: windowStats(ledger, Date.parse(pausedAt) - MARGIN_MS, Date.parse(resumedAt) + MARGIN_MS),
-    };
+  const windows = played.switches.map(windowOf);
+  const switches = played.switches.map((output, index) => {
+    const { fromMs, toMs } = windows[index] as Span;
+    return { output, window: windowStats(ledger, fromMs, toMs) };
   });
+  const whole = { fromMs: windows[0]?.fromMs ?? 0, toMs: windows.at(-1)?.toMs ?? 0 };
   const figures = figuresOf({
     ...played,
     requests: { total: all.requests, failed: all.failed },
     switches,
+    betweenMs: longestOfSeconds(ledger, whole, windows),
     audit: result,
   });
   screen.verdict(figures);

@@ -87,6 +87,10 @@ export class Screen {
         `${direction}: held ${pauseMs.toFixed(0)} ms, longest wait ${longestWaitMs.toFixed(0)} ms, failed requests ${failed} of ${sent}`,
       );
     }
+    const { medianOfLongestMs, longestWaitMs } = figures.between;
+    this.note(
+      `between the switches, a second’s longest wait: ${medianOfLongestMs.toFixed(0)} ms in the median, ${longestWaitMs.toFixed(0)} ms at most`,
+    );
     const isWhole = writes.lost + writes.doubled + writes.unknown === 0;
     this.line(
       `${isWhole ? mark : pc.red('✖')} ${this.count(writes.acknowledged)} acknowledged writes: ${writes.lost} lost, ${writes.doubled} doubled, ${writes.unknown} unknown, on both sides`,

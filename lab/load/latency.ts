@@ -23,6 +23,36 @@ export function windowStats(
   );
 }
 
+export interface Span {
+  /** Inclusive, ms since 1970. */
+  readonly fromMs: number;
+  /** Exclusive, ms since 1970. */
+  readonly toMs: number;
+}
+
+/** The longest wait of each whole second of the span that touches none of the others, ascending. */
+export function longestOfSeconds(
+  ledger: Pick<Ledger, 'header' | 'outcomes'>,
+  { fromMs, toMs }: Span,
+  others: readonly Span[],
+): number[] {
+  const { startedAtMs } = ledger.header;
+  const longestMs = new Map<number, number>();
+  for (const { atMs, latencyMs } of ledger.outcomes) {
+    const second = Math.floor((startedAtMs + atMs - fromMs) / 1000);
+    longestMs.set(second, Math.max(longestMs.get(second) ?? 0, latencyMs));
+  }
+  return [...longestMs]
+    .filter(([second]) => {
+      const beginMs = fromMs + second * 1000;
+      const endMs = beginMs + 1000;
+      if (beginMs < fromMs || endMs > toMs) return false;
+      return others.every((other) => endMs <= other.fromMs || beginMs >= other.toMs);
+    })
+    .map(([, ms]) => ms)
+    .sort((a, b) => a - b);
+}
+
 /** Failed requests count in the latencies, too: they made someone wait. */
 export function summarize(outcomes: readonly Pick<Outcome, 'latencyMs' | 'status'>[]): WindowStats {
   const latencies = Float64Array.from(outcomes, ({ latencyMs }) => latencyMs).sort();

@@ -36,6 +36,8 @@ export interface StepTime {
   readonly ms: number;
   /** True when requests were waiting while it ran. */
   readonly paused: boolean;
+  /** From the moment at which requests began to wait to the step's end, in ms. Steps of the pause run at once, so their lengths do not add up. */
+  readonly heldMs?: number;
   readonly note?: string;
 }
 

@@ -207,12 +207,22 @@ async function timed(step: SwitchoverStep, context: Switchover, paused: boolean)
   const started = performance.now();
   context.facts.lastStep = step.id;
   const note = await runStep(step, context);
-  const ms = Math.round((performance.now() - started) * 100) / 100;
-  const time = { id: step.id, title: step.title, ms, paused, ...(note ? { note } : {}) };
+  const ended = performance.now();
+  const { pauseStartedMs } = context.facts;
+  const time: StepTime = {
+    id: step.id,
+    title: step.title,
+    ms: rounded(ended - started),
+    paused,
+    ...(paused && pauseStartedMs !== undefined ? { heldMs: rounded(ended - pauseStartedMs) } : {}),
+    ...(note ? { note } : {}),
+  };
   context.facts.untold.push(time);
   if (!paused) await tellSteps(context);
   return time;
 }
+
+const rounded = (ms: number): number => Math.round(ms * 100) / 100;
 
 async function tellSteps({ facts, events, direction }: Switchover): Promise<void> {
   for (const step of facts.untold.splice(0)) await events.emit('switchover-step', { direction, step });

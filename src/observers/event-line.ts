@@ -2,7 +2,6 @@
 
 import { databasePrefix, type EventType, type MigrationEvent } from '../domain/event.ts';
 import { SCHEMA_CHANGE_HINT, schemaChangeText } from '../domain/schema-change.ts';
-import { addHeldStep, type HeldSteps, NO_STEPS } from './held-steps.ts';
 import { printable } from './printable.ts';
 import { formatBytes, formatCount, formatDuration } from './quantity.ts';
 import type { Painter } from './style.ts';
@@ -62,7 +61,7 @@ export function eventLines(event: MigrationEvent, before: View, paint: Painter):
         `    ${SCHEMA_CHANGE_HINT}`,
       ];
     case 'switchover-step':
-      return [lastStepLine(addHeldStep(before.switchover?.held ?? NO_STEPS, event), paint)];
+      return [stepLine(event.data.step, (before.switchover?.stepsDone ?? 0) + 1, paint)];
     case 'step-started':
     case 'step-waiting':
     case 'copy-progress':
@@ -71,9 +70,4 @@ export function eventLines(event: MigrationEvent, before: View, paint: Painter):
     case 'verify-progress':
       return [];
   }
-}
-
-function lastStepLine({ steps }: HeldSteps, paint: Painter): string {
-  const last = steps.at(-1);
-  return last === undefined ? '' : stepLine(last, steps.length, paint);
 }

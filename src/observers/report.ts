@@ -11,7 +11,6 @@ import {
 import type { Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
 import { schemaChangeText } from '../domain/schema-change.ts';
-import { addHeldStep, type HeldStep, NO_STEPS } from './held-steps.ts';
 import type { ServerStatus } from './status.ts';
 
 /** What the journal does not say. */
@@ -28,10 +27,9 @@ export interface ReportFacts {
   readonly notCarried: readonly { readonly object: string; readonly reason: string }[];
 }
 
-export interface ReportedSwitchover extends Omit<SwitchoverSummary, 'steps'> {
+export interface ReportedSwitchover extends SwitchoverSummary {
   /** ISO 8601, UTC: when it was over. */
   readonly at: string;
-  readonly steps: readonly HeldStep[];
 }
 
 export interface AbortedSwitchover {
@@ -95,17 +93,8 @@ export function buildReport(events: readonly MigrationEvent[], facts: ReportFact
   };
 }
 
-/** The journal has the steps with their times; the summary has them too, should a part of the journal be missing. */
-function finishedSwitchovers(events: readonly MigrationEvent[]): ReportedSwitchover[] {
-  let held = NO_STEPS;
-  return events.flatMap((event) => {
-    if (event.type === 'switchover-started') held = NO_STEPS;
-    if (event.type === 'switchover-step') held = addHeldStep(held, event);
-    if (event.type !== 'switchover-finished') return [];
-    const isWhole = held.steps.length === event.data.steps.length;
-    return [{ at: event.at, ...event.data, steps: isWhole ? held.steps : event.data.steps }];
-  });
-}
+const finishedSwitchovers = (events: readonly MigrationEvent[]): ReportedSwitchover[] =>
+  events.flatMap((event) => (event.type === 'switchover-finished' ? [{ at: event.at, ...event.data }] : []));
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 

@@ -3,12 +3,12 @@
 import type {
   EventMap,
   MigrationEvent,
+  StepTime,
   SwitchoverDirection,
   SwitchoverSummary,
   VerificationSummary,
 } from '../domain/event.ts';
 import type { Side } from '../domain/names.ts';
-import type { HeldStep } from './held-steps.ts';
 import { printable } from './printable.ts';
 import { formatDuration } from './quantity.ts';
 import { type Painter, padEnd, painter, type Style } from './style.ts';
@@ -22,7 +22,7 @@ export function startedLine(data: EventMap['switchover-started'], paint: Painter
 }
 
 /** " 5 Last changes arrive on the other side   ✔  +0.094 s  5/8A21F3C8"; a step during which nobody waited shows how long it took. */
-export function stepLine(step: HeldStep, number: number, paint: Painter): string {
+export function stepLine(step: StepTime, number: number, paint: Painter): string {
   const time =
     step.heldMs === undefined
       ? paint.dim(formatDuration(step.ms).padStart(TIME_WIDTH))

@@ -3,7 +3,6 @@
 import { type CopyProgress, databasePrefix, type EventMap, type MigrationEvent } from '../domain/event.ts';
 import type { Phase } from '../domain/phase.ts';
 import { addSample, ratePerSecond, type Sample } from '../domain/progress.ts';
-import { addHeldStep, type HeldSteps, NO_STEPS } from './held-steps.ts';
 
 export interface StepView {
   readonly id: string;
@@ -23,7 +22,7 @@ export interface View {
   readonly indexes: EventMap['index-progress'] | undefined;
   readonly lag: EventMap['lag-sampled'] | undefined;
   readonly verify: EventMap['verify-progress'] | undefined;
-  readonly switchover: { readonly direction: string; readonly held: HeldSteps } | undefined;
+  readonly switchover: { readonly direction: string; readonly stepsDone: number } | undefined;
 }
 
 export const EMPTY_VIEW: View = {
@@ -89,10 +88,10 @@ export function foldView(view: View, event: MigrationEvent): View {
     case 'verification-finished':
       return { ...started, verify: undefined };
     case 'switchover-started':
-      return { ...started, switchover: { direction: event.data.direction, held: NO_STEPS } };
+      return { ...started, switchover: { direction: event.data.direction, stepsDone: 0 } };
     case 'switchover-step': {
-      const held = addHeldStep(view.switchover?.held ?? NO_STEPS, event);
-      return { ...started, switchover: { direction: event.data.direction, held } };
+      const stepsDone = (view.switchover?.stepsDone ?? 0) + 1;
+      return { ...started, switchover: { direction: event.data.direction, stepsDone } };
     }
     case 'switchover-finished':
     case 'switchover-aborted':

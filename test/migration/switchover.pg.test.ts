@@ -265,6 +265,14 @@ describe('cutover and rollback', () => {
       const { summary } = await scene.run((migration) => migration.rehearse());
       expect(summary.direction).toBe('rehearsal');
       expect(summary.pauseMs).toBeGreaterThan(0);
+      // Steps are told when nobody waits any more; their times are those at which they ended.
+      const [held, barrier, lateDdl] = summary.steps.filter(({ paused }) => paused);
+      for (const [before, after] of [
+        [held, barrier],
+        [barrier, lateDdl],
+      ])
+        expect((after?.heldMs ?? 0) - (after?.ms ?? 0)).toBeGreaterThan((before?.heldMs ?? 0) - 0.1);
+      expect(held?.heldMs).toBeGreaterThan(0);
       expect(await versionOf(client)).toBe('15');
       await client.query('INSERT INTO account (balance) VALUES (1)');
       const status = await scene.status();

@@ -45,19 +45,13 @@ const SUMMARY: SwitchoverSummary = {
   },
   steps: [
     { id: 'check', title: EVIL, ms: 7, paused: false, note: EVIL },
-    { id: 'pause', title: 'Hold', ms: 20, paused: true },
-    { id: 'drain', title: 'Drain', ms: 30, paused: true },
+    { id: 'pause', title: 'Hold', ms: 20, paused: true, heldMs: 20 },
+    { id: 'drain', title: 'Drain', ms: 30, paused: true, heldMs: 50 },
     { id: 'after', title: 'After', ms: 9, paused: false },
   ],
   sequences: 87,
   drainedLsn: '5/8A21F3C8',
 };
-
-const stepAt = (index: number, ms: number): MigrationEvent => ({
-  type: 'switchover-step',
-  at: new Date(Date.parse(at) + ms).toISOString(),
-  data: { direction: 'cutover', step: SUMMARY.steps[index] as SwitchoverSummary['steps'][number] },
-});
 
 const events: MigrationEvent[] = [
   { type: 'phase-changed', at, data: { from: 'new', to: 'syncing' } },
@@ -70,7 +64,6 @@ const events: MigrationEvent[] = [
     data: { direction: 'cutover', step: EVIL, code: 'drain_timeout', message: EVIL, pauseMs: 2000 },
   },
   { type: 'switchover-started', at, data: SUMMARY },
-  ...[stepAt(0, 0), stepAt(1, 20), stepAt(2, 50), stepAt(3, 100)],
   { type: 'switchover-finished', at, data: SUMMARY },
   {
     type: 'verification-finished',

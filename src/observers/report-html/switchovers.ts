@@ -1,6 +1,6 @@
 /** Each cutover, rollback and rehearsal: its waits, and its steps with a bar for when each ran in the pause. Pure. */
 
-import type { HeldStep } from '../held-steps.ts';
+import type { StepTime } from '../../domain/event.ts';
 import { formatCount, formatDuration } from '../quantity.ts';
 import type { ReportData, ReportedSwitchover } from '../report.ts';
 import { type Html, html, NOTHING } from './html.ts';
@@ -71,7 +71,7 @@ ${own.map((step) => tableRow(STEP_COLUMNS, stepRow(step, wholeMs)))}</tbody>
   return tableOf(`Steps of the ${direction}`, STEP_COLUMNS, bodies);
 }
 
-const stepRow = (step: HeldStep, wholeMs: number) =>
+const stepRow = (step: StepTime, wholeMs: number) =>
   [
     html`${step.title}${step.note === undefined ? NOTHING : html` <small>${step.note}</small>`}`,
     formatDuration(step.ms),
@@ -80,8 +80,8 @@ const stepRow = (step: HeldStep, wholeMs: number) =>
   ] as const;
 
 /** Steps that follow each other and are alike in whether requests wait. */
-function spans(all: readonly HeldStep[]): { paused: boolean; steps: HeldStep[] }[] {
-  const found: { paused: boolean; steps: HeldStep[] }[] = [];
+function spans(all: readonly StepTime[]): { paused: boolean; steps: StepTime[] }[] {
+  const found: { paused: boolean; steps: StepTime[] }[] = [];
   for (const step of all) {
     const last = found.at(-1);
     if (last?.paused === step.paused) last.steps.push(step);
