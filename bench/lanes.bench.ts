@@ -9,7 +9,7 @@ import { type EmbeddedServer, startServer } from '../src/embedded/embedded-serve
 import { Connection } from '../src/postgres/connection.ts';
 import { dropLane } from '../src/postgres/drop-lane.ts';
 import { awaitMarkers, createMarkerSql, writeMarkers } from '../src/postgres/marker.ts';
-import { createPublicationSql } from '../src/postgres/publication.ts';
+import { createPublication } from '../src/postgres/publication.ts';
 import { copySlot, createSlot } from '../src/postgres/replication-slot.ts';
 import { ident, list, sql, trusted } from '../src/postgres/sql.ts';
 import { createSubscription, enableSubscriptionSql } from '../src/postgres/subscription.ts';
@@ -122,7 +122,7 @@ async function catchUp(
   for (const [place, { publication, marker }] of lanes.entries()) {
     for (const side of [publisher, subscriber]) await side.script(createMarkerSql(marker));
     const tables = TABLES.filter((_, number) => number % count === place);
-    await publisher.script(createPublicationSql(publication, [marker, ...tables]));
+    await createPublication(publisher, publication, [marker, ...tables]);
   }
   // A slot knows only publications that were there before it.
   const [first, ...others] = lanes.map(({ slot }) => slot);

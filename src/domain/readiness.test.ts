@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { blocking, type ReadinessFacts, readiness } from './readiness.ts';
+import { blocking, type LockHolder, type ReadinessFacts, readiness } from './readiness.ts';
 
 const READY: ReadinessFacts = {
   linkRuns: true,
   lagMs: 5,
   longTransactions: [],
   preparedTransactions: [],
-  vacuums: [],
+  lockHolders: [],
   feeds: [],
   unlinked: [],
   from: 'source',
@@ -27,6 +27,14 @@ test.each([
     { longTransactions: [{ pid: 7, user: 'u', state: 'active', ageMs: 5000, query: 'x' }] },
   ],
   ['prepared-transactions', { preparedTransactions: ['gid'] }],
+  [
+    'locks',
+    {
+      lockHolders: [
+        { pid: 7, user: 'u', table: 'public.t', ageMs: 5000, query: 'VACUUM public.t', yields: false },
+      ],
+    },
+  ],
   ['feeds', { feeds: ['sub on the source'] }],
   ['tables', { unlinked: ['public.t'] }],
 ] as const)('%s blocks, with a hint', (id, change) => {
@@ -35,6 +43,26 @@ test.each([
   expect(guardrail?.hint).not.toBe('');
 });
 
-test('a running vacuum is told, and does not block', () => {
-  expect(blockers({ vacuums: ['public.orders'] })).toEqual([]);
+const HOLDER: LockHolder = {
+  pid: 9,
+  user: 'autovacuum worker',
+  table: 'public.orders',
+  ageMs: 90_000,
+  query: 'autovacuum: VACUUM public.orders',
+  yields: true,
+};
+
+test('an autovacuum is told, and does not block', () => {
+  const facts = { ...READY, lockHolders: [HOLDER] };
+  expect(blockers(facts)).toEqual([]);
+  expect(readiness(facts, { maxLagMs: 1000 }).map(({ text }) => text)).toContain(
+    'autovacuum of public.orders will yield',
+  );
+});
+
+test('who holds a lock and is a long transaction is told once', () => {
+  const longTransactions = [{ pid: 9, user: 'u', state: 'active', ageMs: 5000, query: 'x' }];
+  expect(blockers({ longTransactions, lockHolders: [{ ...HOLDER, yields: false }] })).toEqual([
+    'long-transactions',
+  ]);
 });

@@ -10,6 +10,18 @@ export interface LongTransaction {
   readonly query: string;
 }
 
+/** A session that holds a lock which the barrier's conflicts with: of any mode but a reader's. */
+export interface LockHolder {
+  readonly pid: number;
+  readonly user: string;
+  readonly table: string;
+  /** Of its transaction. */
+  readonly ageMs: number;
+  readonly query: string;
+  /** An autovacuum ends when the barrier wants its table; VACUUM by hand, and one against wraparound, do not. */
+  readonly yields: boolean;
+}
+
 export interface ReadinessFacts {
   /** Every subscription of the link is enabled and its worker runs. */
   readonly linkRuns: boolean;
@@ -17,8 +29,8 @@ export interface ReadinessFacts {
   readonly lagMs: number | undefined;
   readonly longTransactions: readonly LongTransaction[];
   readonly preparedTransactions: readonly string[];
-  /** Vacuums running on replicated tables: not a reason to refuse, the barrier makes them yield. */
-  readonly vacuums: readonly string[];
+  /** VACUUM, CREATE INDEX CONCURRENTLY and the like hold locks for long without having written. */
+  readonly lockHolders: readonly LockHolder[];
   /** Subscriptions of others that write into replicated tables: "name on the source". No fence stops their workers. */
   readonly feeds: readonly string[];
   /** Tables that both sides have and the link does not carry. */
@@ -28,7 +40,7 @@ export interface ReadinessFacts {
 }
 
 export interface Guardrail {
-  readonly id: 'link' | 'lag' | 'long-transactions' | 'prepared-transactions' | 'vacuum' | 'feeds' | 'tables';
+  readonly id: 'link' | 'lag' | 'long-transactions' | 'prepared-transactions' | 'locks' | 'feeds' | 'tables';
   readonly isOk: boolean;
   readonly text: string;
   readonly hint: string;
@@ -42,7 +54,7 @@ export function readiness(facts: ReadinessFacts, limits: { readonly maxLagMs: nu
     link(facts),
     lag(facts, limits.maxLagMs),
     ...transactions(facts),
-    vacuum(facts),
+    locks(facts),
     feeds(facts),
     tables(facts),
   ];
@@ -92,9 +104,30 @@ function transactions({ longTransactions, preparedTransactions }: ReadinessFacts
   ];
 }
 
-function vacuum({ vacuums }: ReadinessFacts): Guardrail {
-  const text = vacuums.length === 0 ? 'no vacuum in the way' : `vacuum of ${vacuums.join(', ')} will yield`;
-  return { id: 'vacuum', isOk: true, text, hint: '' };
+/** Who would keep the barrier waiting, but for those that are called long transactions already. */
+export function stayingHolders(
+  lockHolders: readonly LockHolder[],
+  longTransactions: readonly Pick<LongTransaction, 'pid'>[],
+): LockHolder[] {
+  const named = new Set(longTransactions.map(({ pid }) => pid));
+  return lockHolders.filter(({ pid, yields }) => !yields && !named.has(pid));
+}
+
+function locks({ lockHolders, longTransactions }: ReadinessFacts): Guardrail {
+  const staying = stayingHolders(lockHolders, longTransactions);
+  const yielding = lockHolders.filter(({ yields }) => yields);
+  const id = 'locks';
+  const hint = 'Let them finish, or end them with SELECT pg_cancel_backend(pid).';
+  if (staying.length > 0) {
+    const who = staying.map(
+      (one) =>
+        `${one.table} by pid ${one.pid} (${one.user}) for ${Math.round(one.ageMs / 1000)} s: ${one.query.slice(0, 60)}`,
+    );
+    return { id, isOk: false, text: `locked: ${who.join('; ')}`, hint };
+  }
+  const tables = yielding.map(({ table }) => table);
+  const text = tables.length === 0 ? 'no lock in the way' : `autovacuum of ${tables.join(', ')} will yield`;
+  return { id, isOk: true, text, hint };
 }
 
 function feeds({ feeds: names }: ReadinessFacts): Guardrail {

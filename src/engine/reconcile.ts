@@ -90,6 +90,7 @@ async function performPatiently(action: Action, context: StepContext, step: stri
 async function perform(action: Action, context: StepContext): Promise<void> {
   if ('does' in action) return action.run();
   const connection = action.on === 'source' ? context.source : context.target;
-  if (action.statement.values.length > 0) await connection.execute(action.statement);
-  else await withBriefLock(connection, action.statement, { signal: context.signal });
+  const { statement, outwaitsVacuum } = action;
+  if (statement.values.length > 0) await connection.execute(statement);
+  else await withBriefLock(connection, statement, { signal: context.signal, outwaitsVacuum });
 }

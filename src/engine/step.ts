@@ -24,7 +24,12 @@ export interface StepContext {
 
 /** What `plan` prints and the run executes. */
 export type Action =
-  | { readonly on: Side; readonly statement: Sql }
+  | {
+      readonly on: Side;
+      readonly statement: Sql;
+      /** See BriefLockOptions. */
+      readonly outwaitsVacuum?: true;
+    }
   | { readonly on: Side | 'both' | 'traffic'; readonly does: string; run(): Promise<void> };
 
 export interface Observation<Facts> {

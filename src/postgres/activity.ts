@@ -1,7 +1,6 @@
 /** Who else works on a server. https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW */
 
 import { sleep } from '../base/async.ts';
-import { qualified, type TableName } from '../domain/names.ts';
 import type { LongTransaction } from '../domain/readiness.ts';
 import type { Connection } from './connection.ts';
 import { sql } from './sql.ts';
@@ -39,17 +38,6 @@ export async function preparedTransactions(connection: Connection): Promise<stri
     sql`SELECT gid FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared`,
   );
   return rows.map((row) => row.gid);
-}
-
-/** Planned tables that a vacuum works on now. */
-export async function vacuumsOn(connection: Connection, tables: readonly TableName[]): Promise<string[]> {
-  const rows = await connection.query<TableName>(sql`
-    SELECT n.nspname AS schema, c.relname AS name
-    FROM pg_stat_progress_vacuum v
-    JOIN pg_class c ON c.oid = v.relid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE v.datname = current_database()`);
-  const planned = new Set(tables.map(qualified));
-  return rows.map(qualified).filter((name) => planned.has(name));
 }
 
 /** Ends the sessions that hold a switchover's locks in this database. */

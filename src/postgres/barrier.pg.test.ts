@@ -2,9 +2,10 @@ import { describe, expect } from 'vitest';
 import { test } from '../../test/support/fixture.ts';
 import { openSession } from '../../test/support/migration.ts';
 import { until } from '../base/async.ts';
-import { deadlockTimeoutMs, raiseBarrier, yieldQuickly } from './barrier.ts';
+import { deadlockTimeoutMs, raiseBarrier } from './barrier.ts';
 import { Connection } from './connection.ts';
 import { sql } from './sql.ts';
+import { yieldQuickly } from './yielding-vacuum.ts';
 
 const TABLES = ['a', 'b', 'c'].map((name) => ({ schema: 'public', name, isPartitioned: false }));
 const MAKE_TABLES =

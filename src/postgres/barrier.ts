@@ -12,16 +12,6 @@ import { ident, list, literal, type Sql, sql } from './sql.ts';
 import { DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, QUERY_CANCELED } from './sqlstate.ts';
 import { tableAlone } from './table-alone.ts';
 
-/**
- * (Auto)vacuum and ANALYZE yield to a waiting lock only after the waiter's deadlock_timeout (1 s by default).
- * Lowered for our session where we may (superuser); otherwise left as it is.
- */
-export async function yieldQuickly(connection: Connection): Promise<void> {
-  await connection.query(sql`
-    SELECT set_config('deadlock_timeout', '10ms', false)
-    WHERE (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)`);
-}
-
 /** How long after its budget a transaction of ours that holds locks may stand idle: then its tool hangs or is gone, and writers wait for it. */
 const IDLE_AFTER_BUDGET_MS = 5_000;
 

@@ -10,10 +10,16 @@ import { PrerequisiteError } from '../domain/errors.ts';
 import { type Connection, sqlState } from './connection.ts';
 import { literal, type Sql, sql } from './sql.ts';
 import { DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE } from './sqlstate.ts';
+import { waitForYieldSql, yieldQuicklySql } from './yielding-vacuum.ts';
 
 export interface BriefLockOptions {
   /** How long one attempt may stand in the queue, and others behind it. */
   readonly lockTimeoutMs?: number;
+  /**
+   * An attempt lasts until an autovacuum has yielded, which it does to who has waited for deadlock_timeout. For locks that
+   * conflict with no write (SHARE UPDATE EXCLUSIVE), and where only the apply worker writes.
+   */
+  readonly outwaitsVacuum?: boolean | undefined;
   /** When to give up for good. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -50,15 +56,21 @@ export const beginWithBriefLock = (
 async function tryBriefly(
   connection: Connection,
   statements: Sql,
-  { lockTimeoutMs = LOCK_TIMEOUT_MS, timeoutMs = TIMEOUT_MS, signal, onWaiting }: BriefLockOptions,
+  {
+    lockTimeoutMs = LOCK_TIMEOUT_MS,
+    outwaitsVacuum,
+    timeoutMs = TIMEOUT_MS,
+    signal,
+    onWaiting,
+  }: BriefLockOptions,
 ): Promise<void> {
-  const limit = literal(`${lockTimeoutMs}ms`);
+  const limits = outwaitsVacuum ? waitForYieldSql : briefSql(lockTimeoutMs);
   const started = performance.now();
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted();
     try {
       // One round trip: on thousands of tables they count.
-      return await connection.script(sql`BEGIN; SET LOCAL lock_timeout = ${limit}; ${statements}`);
+      return await connection.script(sql`BEGIN; ${limits}; ${statements}`);
     } catch (error) {
       if (connection.lost === undefined) await connection.script(sql`ROLLBACK`);
       if (!TRY_AGAIN.has(sqlState(error) ?? '')) throw error;
@@ -69,6 +81,10 @@ async function tryBriefly(
   }
 }
 
+/** Where our role may (superuser), an autovacuum in the way yields within one attempt. */
+const briefSql = (lockTimeoutMs: number): Sql =>
+  sql`SET LOCAL lock_timeout = ${literal(`${lockTimeoutMs}ms`)}; ${yieldQuicklySql}`;
+
 async function lockNotAvailable(
   connection: Connection,
   cause: unknown,
@@ -77,8 +93,8 @@ async function lockNotAvailable(
   // Who stood in the way has no name any more once we have left the queue; the oldest transactions are the likely ones.
   const holders = await connection
     .query<{ pid: number; user: string; state: string; query: string }>(sql`
-      SELECT pid, usename AS user, coalesce(state, '?') AS state, left(query, 200) AS query FROM pg_stat_activity
-      WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+      SELECT pid, coalesce(usename, backend_type) AS user, coalesce(state, '?') AS state, left(query, 200) AS query FROM pg_stat_activity
+      WHERE datname = current_database() AND backend_type IN ('client backend', 'autovacuum worker') AND pid <> pg_backend_pid()
         AND xact_start < clock_timestamp() - interval '1 s' AND application_name NOT LIKE 'pgglide: %'
       ORDER BY xact_start LIMIT 5`)
     .catch(() => []);

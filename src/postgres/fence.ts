@@ -14,6 +14,7 @@ import { qualified, type TableName } from '../domain/names.ts';
 import { type BriefLockOptions, withBriefLock } from './brief-lock.ts';
 import type { Connection } from './connection.ts';
 import { ident, literal, type Sql, sql } from './sql.ts';
+import { letVacuumsYield } from './yielding-vacuum.ts';
 
 export const FENCE_TRIGGER = 'pgglide_fence';
 
@@ -159,6 +160,7 @@ export async function dropAllFences(connection: Connection): Promise<void> {
 }
 
 async function dropTriggers(connection: Connection, relations: readonly TableName[]): Promise<void> {
+  await letVacuumsYield(connection, relations);
   for (const { schema, name } of relations)
     await withBriefLock(
       connection,

@@ -1,6 +1,7 @@
 /** Publications. https://www.postgresql.org/docs/current/logical-replication-publication.html */
 
 import type { LaneNames, TableName } from '../domain/names.ts';
+import { type BriefLockOptions, withBriefLock } from './brief-lock.ts';
 import type { Connection } from './connection.ts';
 import { ident, list, type Sql, sql } from './sql.ts';
 
@@ -8,15 +9,43 @@ import { ident, list, type Sql, sql } from './sql.ts';
 const tableList = (tables: readonly TableName[]): Sql =>
   list(tables.map((table) => sql`ONLY ${ident(table.schema, table.name)}`));
 
-/** Partition trees are published as their root: leaves may differ between the sides. */
-export const createPublicationSql = (name: string, tables: readonly TableName[]): Sql =>
-  sql`CREATE PUBLICATION ${ident(name)} FOR TABLE ${tableList(tables)} WITH (publish_via_partition_root = true)`;
+/**
+ * Partition trees are published as their root: leaves may differ between the sides.
+ * @throws {PrerequisiteError} `lock_not_available`
+ */
+export const createPublication = (
+  publisher: Connection,
+  name: string,
+  tables: readonly TableName[],
+  options?: BriefLockOptions,
+): Promise<void> =>
+  change(
+    publisher,
+    sql`CREATE PUBLICATION ${ident(name)} FOR TABLE ${tableList(tables)} WITH (publish_via_partition_root = true)`,
+    options,
+  );
 
-export const addTablesSql = (name: string, tables: readonly TableName[]): Sql =>
-  sql`ALTER PUBLICATION ${ident(name)} ADD TABLE ${tableList(tables)}`;
+/** @throws {PrerequisiteError} `lock_not_available` */
+export const addTables = (
+  publisher: Connection,
+  name: string,
+  tables: readonly TableName[],
+  options?: BriefLockOptions,
+): Promise<void> =>
+  change(publisher, sql`ALTER PUBLICATION ${ident(name)} ADD TABLE ${tableList(tables)}`, options);
 
-export const dropTablesSql = (name: string, tables: readonly TableName[]): Sql =>
-  sql`ALTER PUBLICATION ${ident(name)} DROP TABLE ${tableList(tables)}`;
+/** @throws {PrerequisiteError} `lock_not_available` */
+export const dropTables = (
+  publisher: Connection,
+  name: string,
+  tables: readonly TableName[],
+  options?: BriefLockOptions,
+): Promise<void> =>
+  change(publisher, sql`ALTER PUBLICATION ${ident(name)} DROP TABLE ${tableList(tables)}`, options);
+
+/** SHARE UPDATE EXCLUSIVE on each table: no reader and no writer waits behind it, a vacuum holds the same. */
+const change = (publisher: Connection, statement: Sql, options: BriefLockOptions = {}): Promise<void> =>
+  withBriefLock(publisher, statement, { ...options, outwaitsVacuum: true });
 
 export const dropPublicationSql = (name: string): Sql => sql`DROP PUBLICATION IF EXISTS ${ident(name)}`;
 

@@ -1,7 +1,7 @@
 import type { LaneNames, TableName } from '../domain/names.ts';
-import { type BriefLockOptions, withBriefLock } from './brief-lock.ts';
+import type { BriefLockOptions } from './brief-lock.ts';
 import type { Connection } from './connection.ts';
-import { dropTablesSql, publishedTables } from './publication.ts';
+import { dropTables, publishedTables } from './publication.ts';
 
 /**
  * Takes tables out of the lanes' publications, markers if they are meant, too. SHARE UPDATE EXCLUSIVE on each for a moment.
@@ -15,6 +15,6 @@ export async function unpublishTables(
 ): Promise<void> {
   for (const { publication } of lanes) {
     const leaving = ((await publishedTables(publisher, publication)) ?? []).filter(isLeaving);
-    if (leaving.length > 0) await withBriefLock(publisher, dropTablesSql(publication, leaving), options);
+    if (leaving.length > 0) await dropTables(publisher, publication, leaving, options);
   }
 }

@@ -48,9 +48,11 @@ export async function dropLoaded(target: Connection, objects: readonly LoadedObj
   for (const batch of batches(objects)) {
     if (batch.length > 1 && (await dropTogether(target, batch))) continue;
     for (const object of batch) {
-      await withBriefLock(target, dropSql(object), { timeoutMs: GIVE_UP_MS }).catch((error: Error) => {
-        kept.push(`target: ${plain(object.what)}: ${error.message}`);
-      });
+      await withBriefLock(target, dropSql(object), { timeoutMs: GIVE_UP_MS, outwaitsVacuum: true }).catch(
+        (error: Error) => {
+          kept.push(`target: ${plain(object.what)}: ${error.message}`);
+        },
+      );
     }
   }
   return kept;
@@ -73,7 +75,7 @@ function batches(objects: readonly LoadedObject[]): LoadedObject[][] {
 /** False when the server refuses one of them, and none is dropped. */
 async function dropTogether(target: Connection, batch: readonly LoadedObject[]): Promise<boolean> {
   try {
-    await withBriefLock(target, list(batch.map(dropSql), '; '), { timeoutMs: 0 });
+    await withBriefLock(target, list(batch.map(dropSql), '; '), { timeoutMs: 0, outwaitsVacuum: true });
     return true;
   } catch (error) {
     if (target.lost !== undefined) throw error;

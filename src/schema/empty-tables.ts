@@ -54,7 +54,7 @@ async function empty(
   await withBriefLock(
     connection,
     sql`${PASS_FENCE_LOCAL}; ${alongside}; TRUNCATE ${list(tables.map(tableAlone))}`,
-    options,
+    { ...options, outwaitsVacuum: true },
   );
 }
 

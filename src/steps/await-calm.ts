@@ -4,6 +4,7 @@ import { collectGarbage } from '../base/garbage.ts';
 import { isCalm } from '../domain/calm.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
+import { letVacuumsYield } from '../postgres/yielding-vacuum.ts';
 
 /** Not waited for longer: a system that is never calm is switched all the same. */
 const MOST_MS = 2000;
@@ -19,6 +20,7 @@ export const awaitCalm: SwitchoverStep = {
   describe: () => [`time markers for up to ${MOST_MS} ms`],
 
   async run(context) {
+    await letVacuumsYield(context.oldSide, context.tables);
     // What the preparation has left behind would otherwise be collected in the pause, for twice as long as a step takes.
     collectGarbage();
     const started = performance.now();

@@ -2,10 +2,11 @@ import { SwitchoverAbortedError } from '../domain/errors.ts';
 import { qualified, type Side, type TableName } from '../domain/names.ts';
 import { blocking, type ReadinessFacts, readiness } from '../domain/readiness.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
-import { longTransactions, preparedTransactions, vacuumsOn } from '../postgres/activity.ts';
+import { longTransactions, preparedTransactions } from '../postgres/activity.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
 import { subscriptionState, subscriptionsOfOthers } from '../postgres/subscription.ts';
+import { lockHolders } from '../postgres/table-locks.ts';
 import { unlinkedTables } from '../schema/unlinked-tables.ts';
 
 /** Longer than this on the old side and the drain would not end within any sensible budget. */
@@ -13,7 +14,7 @@ const LONG_TRANSACTION_MS = 1000;
 
 /**
  * Refuses a switch that would not go through quickly: link broken or behind, a long or prepared transaction, a
- * table that the link does not carry, a subscription of others that goes on writing on either side.
+ * lock held for long, a table that the link does not carry, a subscription of others that goes on writing on either side.
  * Reads only, but for one marker round trip, which measures the lag. Locks nothing.
  *
  * @throws {SwitchoverAbortedError} `not_ready`, listing every reason
@@ -60,7 +61,7 @@ async function gatherFacts(context: SwitchoverContext): Promise<ReadinessFacts> 
     preparedTransactions: await preparedTransactions(context.oldSide),
     unlinked: (await unlinkedTables(context)).map(qualified),
     from: context.from,
-    vacuums: await vacuumsOn(context.oldSide, context.tables),
+    lockHolders: await lockHolders(context.oldSide, context.tables, LONG_TRANSACTION_MS),
     feeds: [
       ...(await feedsOf(context.oldSide, context.tables, context.from)),
       ...(await feedsOf(context.newSide, context.tables, context.to)),

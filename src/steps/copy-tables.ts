@@ -7,7 +7,6 @@ import { type NewLane, planLanes } from '../domain/lanes.ts';
 import { type LaneNames, qualified, type TableName } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
 import type { Step, StepContext } from '../engine/step.ts';
-import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
 import { existingLanes } from '../postgres/lane.ts';
@@ -15,7 +14,7 @@ import { lostLanes } from '../postgres/lost-lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
 import { createSlotsPatiently } from '../postgres/patient-slot.ts';
 import { presentOn } from '../postgres/present.ts';
-import { createPublicationSql, dropTablesSql, publishedTables } from '../postgres/publication.ts';
+import { createPublication, dropTables, publishedTables } from '../postgres/publication.ts';
 import { literal, sql } from '../postgres/sql.ts';
 import { classifyRestore } from '../schema/classify-restore.ts';
 import { emptyTables } from '../schema/empty-tables.ts';
@@ -143,7 +142,7 @@ async function leaveToNewLane(
     const tables = published.filter((table) => qualified(table) !== qualified(lane.marker));
     const leaving = tables.filter((table) => unfinished.has(qualified(table)));
     if (leaving.length === tables.length) await dropLane(source, target, lane);
-    else if (leaving.length > 0) await withBriefLock(source, dropTablesSql(lane.publication, leaving));
+    else if (leaving.length > 0) await dropTables(source, lane.publication, leaving);
   }
 }
 
@@ -201,7 +200,7 @@ async function publishLane(context: StepContext, { names, tables }: NewLane): Pr
     source.script(createMarkerSql(names.marker)),
     target.script(createMarkerSql(names.marker)),
   ]);
-  await withBriefLock(source, createPublicationSql(names.publication, [names.marker, ...tables]), {
+  await createPublication(source, names.publication, [names.marker, ...tables], {
     signal,
     onWaiting: () => tellWaiting(context, 'a lock on a table of the source that another session holds'),
   });

@@ -35,7 +35,12 @@ export const fenceTarget: Step<Facts> = {
     const actions: Action[] = [];
     if (!isRaised) actions.push({ on: 'target', statement: raiseFenceSql() });
     if (unfenced.length > 0)
-      actions.push({ on: 'target', statement: list(unfenced.map(hangFenceSql), '; ') });
+      actions.push({
+        on: 'target',
+        statement: list(unfenced.map(hangFenceSql), '; '),
+        // What the copy brought is just what autovacuum takes up now.
+        outwaitsVacuum: true,
+      });
     return actions;
   },
 };

@@ -13,6 +13,7 @@ import {
 } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { unpublishTables } from '../postgres/unpublish-tables.ts';
+import { letVacuumsYield } from '../postgres/yielding-vacuum.ts';
 import { readAsideTables } from '../schema/aside-tables.ts';
 import { forgetCopiedAside } from '../state/aside-table.ts';
 
@@ -42,6 +43,7 @@ export const hangFenceStep: SwitchoverStep = {
     // It is the active side: whatever an interrupted run left, its writes must pass.
     if (await isFenceRaised(oldSide)) await oldSide.script(liftFenceSql());
     const unfenced = await unfencedRelations(oldSide, tables);
+    await letVacuumsYield(oldSide, unfenced);
     facts.unfenced = [];
     for (const relation of unfenced) {
       if (!(await hangsNow(oldSide, relation))) facts.unfenced.push(relation);

@@ -4,13 +4,12 @@ import { returnLanesOf } from '../domain/lanes.ts';
 import { type LaneNames, qualified, type TableName } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
 import type { Step, StepContext } from '../engine/step.ts';
-import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { AS_APPLY_WORKER_LOCAL } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { isLinked, linkedTables, tableStates } from '../postgres/linked-tables.ts';
 import { hasRows } from '../postgres/present.ts';
-import { addTablesSql, publishedByLanes } from '../postgres/publication.ts';
+import { addTables, publishedByLanes } from '../postgres/publication.ts';
 import { ident, sql } from '../postgres/sql.ts';
 import { refreshSubscriptionSql } from '../postgres/subscription.ts';
 import { tableAlone } from '../postgres/table-alone.ts';
@@ -95,7 +94,7 @@ async function join(context: JoinContext, facts: Facts): Promise<void> {
   await unpublishTables(target, lanes, (table) => leftOut.has(qualified(table)), { signal });
   if (hasGone) await refresh(source, lanes);
   for (const [lane, tables] of await lanesFor(context, lanes, unpublished))
-    await withBriefLock(target, addTablesSql(lane.publication, tables), { signal });
+    await addTables(target, lane.publication, tables, { signal });
   await refresh(source, lanes);
 }
 

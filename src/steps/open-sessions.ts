@@ -1,5 +1,6 @@
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
-import { deadlockTimeoutMs, yieldQuickly } from '../postgres/barrier.ts';
+import { deadlockTimeoutMs } from '../postgres/barrier.ts';
+import { yieldQuickly } from '../postgres/yielding-vacuum.ts';
 
 /**
  * Opens every session that the pause will need, so that no log-in happens inside it: one for the barrier, one that

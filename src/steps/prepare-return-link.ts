@@ -1,11 +1,10 @@
 import { returnLanesOf } from '../domain/lanes.ts';
 import { type LaneNames, laneNames, linkFrom, qualified, type TableName } from '../domain/names.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
-import { withBriefLock } from '../postgres/brief-lock.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { linkedTables } from '../postgres/linked-tables.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
-import { addTablesSql, createPublicationSql, publishedByLanes } from '../postgres/publication.ts';
+import { addTables, createPublication, publishedByLanes } from '../postgres/publication.ts';
 import { copySlot, createSlot, dropSlot } from '../postgres/replication-slot.ts';
 import {
   createSubscription,
@@ -74,7 +73,7 @@ async function publishLanes(context: SwitchoverContext): Promise<LaneNames[]> {
   if (existing.length === 0 && added.size === 0) added.set(1, []);
   for (const [number, joining] of added) {
     const lane = existing.find((known) => known.lane === number);
-    if (lane !== undefined) await addTables(context, lane, joining);
+    if (lane !== undefined) await joinLane(context, lane, joining);
     else await publish(context, laneNames(migration, linkFrom(to), number), joining);
   }
   return returnLanes(context);
@@ -104,14 +103,14 @@ async function noteForward(
   if (joined.length > 0) await target.transaction(() => noteCopied(target, migration, joined));
 }
 
-async function addTables(
+async function joinLane(
   { newSide, oldSide, signal }: SwitchoverContext,
   lane: LaneNames,
   tables: readonly TableName[],
 ): Promise<void> {
   // A subscription that is not enabled cannot be told of new tables: the next one knows them.
   await dropSubscription(oldSide, lane.subscription);
-  await withBriefLock(newSide, addTablesSql(lane.publication, tables), { signal });
+  await addTables(newSide, lane.publication, tables, { signal });
 }
 
 async function publish(
@@ -120,7 +119,7 @@ async function publish(
   tables: readonly TableName[],
 ): Promise<void> {
   await newSide.script(createMarkerSql(lane.marker));
-  await withBriefLock(newSide, createPublicationSql(lane.publication, [lane.marker, ...tables]), { signal });
+  await createPublication(newSide, lane.publication, [lane.marker, ...tables], { signal });
 }
 
 /** A slot of an earlier switch would hold WAL from then and send it: only a fresh one knows nothing old. */

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { until } from '../../src/base/async.ts';
 import type { Database } from '../support/database.ts';
 import { openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
@@ -309,6 +310,42 @@ test('case 23: never both directions at once, and no row comes back to where it 
       expect(await ids(side)).toEqual([1, 10, 11, 20, 21]);
       expect(await side.rows('SELECT n FROM t WHERE id = 1')).toEqual([{ n: 5 }]);
     }
+    await finish(scene);
+  });
+});
+
+test('a VACUUM by hand, which does not yield to the barrier, puts the switch off before anybody waits', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`${T}; INSERT INTO t SELECT n, n FROM generate_series(2, 100000) n`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.sync();
+    await source.exec('DELETE FROM t WHERE id % 2 = 0');
+    const vacuumer = await openSession(source.address);
+    const { processID } = vacuumer as unknown as { processID: number };
+    await vacuumer.query("SET vacuum_cost_delay = '100ms'; SET vacuum_cost_limit = 1");
+    const vacuumed = vacuumer.query('VACUUM public.t').catch((error: { code?: string }) => error.code);
+    await until(
+      'a vacuum of more than a second',
+      async () =>
+        (
+          await source.rows<{ one: number }>(
+            `SELECT 1 AS one FROM pg_stat_activity JOIN pg_locks USING (pid)
+           WHERE pid = ${processID} AND relation = 'public.t'::regclass AND xact_start < clock_timestamp() - interval '1 s'`,
+          )
+        ).length > 0 || undefined,
+      { timeoutMs: 30_000 },
+    );
+    await expect(scene.cutover()).rejects.toMatchObject({
+      code: 'not_ready',
+      message: expect.stringContaining(`public.t by pid ${processID}`),
+      hint: expect.stringContaining('pg_cancel_backend'),
+    });
+    await source.exec(`SELECT pg_cancel_backend(${processID})`);
+    expect(await vacuumed).toBe('57014');
+    await scene.cutover();
+    await vacuumer.end();
     await finish(scene);
   });
 });

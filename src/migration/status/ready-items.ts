@@ -1,8 +1,10 @@
 /** What a switch would wait for, or refuse. */
 
 import { otherSide, qualified, type Side } from '../../domain/names.ts';
+import { stayingHolders } from '../../domain/readiness.ts';
 import type { MigrationStatus, ReadinessItem } from '../../observers/status.ts';
 import { longTransactions, preparedTransactions } from '../../postgres/activity.ts';
+import { lockHolders } from '../../postgres/table-locks.ts';
 import { unlinkedTables } from '../../schema/unlinked-tables.ts';
 import { type DatabaseState, inAll } from './database-state.ts';
 
@@ -13,10 +15,14 @@ export async function readyItems(
   activeSide: Side,
   schemaChanges: MigrationStatus['schemaChanges'],
 ): Promise<ReadinessItem[]> {
-  const [long, prepared] = await Promise.all([
+  const [long, holders, prepared] = await Promise.all([
     inAll(databases, ({ session }) => longTransactions(session.side(activeSide), LONG_TRANSACTION_MS)),
+    inAll(databases, ({ session, row }) =>
+      lockHolders(session.side(activeSide), row?.plan?.tables ?? [], LONG_TRANSACTION_MS),
+    ),
     inAll(databases, ({ session }) => preparedTransactions(session.side(activeSide))),
   ]);
+  const locked = stayingHolders(holders, long);
   const unlinked = await inAll(databases, ({ session, row }) =>
     unlinkedTables({
       migration: session.migration,
@@ -36,6 +42,13 @@ export async function readyItems(
       name: 'long transactions',
       ok: long.length === 0,
       ...(long.length > 0 ? { detail: `${long.length}` } : {}),
+    },
+    {
+      name: 'long locks',
+      ok: locked.length === 0,
+      ...(locked.length > 0
+        ? { detail: locked.map(({ table, pid }) => `${table} by pid ${pid}`).join(', ') }
+        : {}),
     },
     { name: 'prepared transactions', ok: prepared.length === 0 },
     {
