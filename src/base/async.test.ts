@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { allEnded, DeadlineError, inParallel, sleep, until, withDeadline } from './async.ts';
+import { describe, expect, test } from 'vitest';
+import { allEnded, allOrAborted, DeadlineError, inParallel, sleep, until, withDeadline } from './async.ts';
 
 test('sleep rejects with the reason of its abort', async () => {
   const controller = new AbortController();
@@ -45,6 +45,29 @@ test('inParallel never runs more than its width, and stops taking work after a f
   });
   await expect(work).rejects.toThrow('item 1');
   expect(begun).toEqual([1]);
+});
+
+describe('allOrAborted', () => {
+  const never = (signal: AbortSignal) => sleep(60_000, signal);
+
+  test('gives every result', async () => {
+    const { signal } = new AbortController();
+    expect(await allOrAborted(signal, () => [Promise.resolve(1), Promise.resolve('a')])).toEqual([1, 'a']);
+  });
+
+  test('lets the first failure end the others, and throws it', async () => {
+    const { signal } = new AbortController();
+    const lost = allOrAborted(signal, (own) => [never(own), Promise.reject(new Error('lost'))]);
+    await expect(lost).rejects.toThrow('lost');
+    expect(signal.aborted).toBe(false);
+  });
+
+  test('ends when the caller is aborted', async () => {
+    const outer = new AbortController();
+    const ended = allOrAborted(outer.signal, (own) => [never(own)]);
+    outer.abort(new Error('stop'));
+    await expect(ended).rejects.toThrow('stop');
+  });
 });
 
 test('allEnded gives every result, and throws only when the last one has ended', async () => {

@@ -57,6 +57,17 @@ export async function allEnded<const T extends readonly Promise<unknown>[]>(
   return Promise.all(work) as Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }>;
 }
 
+/** The same; the first failure aborts the signal that all of them look at, and is its reason. */
+export async function allOrAborted<const T extends readonly Promise<unknown>[]>(
+  signal: AbortSignal,
+  begin: (signal: AbortSignal) => T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const failed = new AbortController();
+  const work = begin(AbortSignal.any([signal, failed.signal]));
+  for (const one of work) one.catch((error: unknown) => failed.abort(error));
+  return allEnded(work);
+}
+
 /** Runs `work` over the items, at most `width` at once. The first failure stops taking new items and is thrown once the running ones ended. */
 export async function inParallel<T>(
   items: Iterable<T>,

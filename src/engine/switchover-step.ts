@@ -24,6 +24,8 @@ export interface SwitchoverFacts {
   barrier: Connection | undefined;
   pins: Readonly<Record<Side, Connection>> | undefined;
   lift: Connection | undefined;
+  /** Asks the old side for late DDL while the barrier's session has other work. */
+  ddlWatch: Connection | undefined;
   /** The shortest one on the old side. */
   deadlockTimeoutMs: number;
   /** hang-fence: what could not get its trigger before the pause. */

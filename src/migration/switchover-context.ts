@@ -61,6 +61,7 @@ const emptyFacts = (): SwitchoverFacts => ({
   ddlSign: undefined,
   barrier: undefined,
   lift: undefined,
+  ddlWatch: undefined,
   deadlockTimeoutMs: 0,
   pins: undefined,
   unfenced: [],

@@ -4,7 +4,7 @@
  * Several databases move together: every step is done in all of them before the next begins, and the commit point is one.
  */
 
-import { allEnded, DeadlineError, sleep, withDeadline } from '../base/async.ts';
+import { allOrAborted, DeadlineError, sleep, withDeadline } from '../base/async.ts';
 import { messageOf } from '../base/message-of.ts';
 import { PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
 import type { StepTime } from '../domain/event.ts';
@@ -66,8 +66,7 @@ export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
 export const PAUSED: readonly StepGroup[] = [
   pauseTraffic,
   raiseBarrierStep,
-  checkLateDdl,
-  [drainReplication, announceCommit, carrySequences, checkLargeObjects],
+  [checkLateDdl, drainReplication, announceCommit, carrySequences, checkLargeObjects],
   [pinSnapshots, openNewSide, armReturnLink, fenceOldSide],
   commitSwitch,
 ];
@@ -94,8 +93,7 @@ const REHEARSED_BEFORE: readonly SwitchoverStep[] = [
 const REHEARSED_PAUSED: readonly StepGroup[] = [
   pauseTraffic,
   raiseBarrierStep,
-  checkLateDdl,
-  [drainReplication, carrySequences],
+  [checkLateDdl, drainReplication, carrySequences],
   [pinSnapshots, openNewSide],
 ];
 
@@ -140,8 +138,10 @@ async function upToCommit(
     for (const group of paused) {
       const steps = [group].flat();
       begun.push(...steps);
-      // Undoing may begin only when nothing of the group runs any more.
-      times.push(...(await allEnded(steps.map((step) => withinBudget(step, context)))));
+      // Undoing may begin only when nothing of the group runs any more: the first failure ends the others, too.
+      const begin = (signal: AbortSignal) =>
+        steps.map((step) => withinBudget(step, withSignal(context, signal)));
+      times.push(...(await allOrAborted(context.signal, begin)));
     }
     return times;
   } catch (error) {
@@ -156,6 +156,12 @@ async function upToCommit(
     throw asAborted(error, begun.at(-1), context);
   }
 }
+
+const withSignal = (context: Switchover, signal: AbortSignal): Switchover => ({
+  ...context,
+  signal,
+  databases: context.databases.map((database) => ({ ...database, signal })),
+});
 
 /** Every step is tried, also after one failed: the way back must not wait for a proxy that is down. */
 export async function rollForward(context: Switchover): Promise<StepTime[]> {

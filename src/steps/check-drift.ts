@@ -41,9 +41,9 @@ export const checkDriftAgain: SwitchoverStep = {
   describe: ({ from }) => [`ask the ${from} whether DDL was run since; then compare both schemas once more`],
 
   async run(context) {
-    const { barrier } = context.facts;
-    if (barrier === undefined) throw new Error('open-sessions has not run');
-    const sign = await ddlSign(barrier, context.settings.scope);
+    const { ddlWatch } = context.facts;
+    if (ddlWatch === undefined) throw new Error('open-sessions has not run');
+    const sign = await ddlSign(ddlWatch, context.settings.scope);
     if (sign === context.facts.ddlSign) return;
     context.facts.ddlSign = sign;
     await refuseDrift(context);

@@ -4,7 +4,7 @@ import { ddlSign } from '../schema/ddl-sign.ts';
 
 /**
  * Behind the barrier: has DDL been run on the old side since check-drift-again? A table of these moments would stay behind with
- * its rows, and no comparison would miss it. One quick statement, before the drain, which a new column would keep waiting in vain.
+ * its rows, and no comparison would miss it. One quick statement beside the drain, which a new column would keep waiting in vain.
  *
  * Not seen: a table whose CREATE is not committed yet, in a session that goes around the traffic switch.
  *
@@ -18,9 +18,9 @@ export const checkLateDdl: SwitchoverStep = {
   ],
 
   async run({ facts, settings, from }) {
-    const { barrier, ddlSign: known } = facts;
-    if (barrier === undefined || known === undefined) throw new Error('check-drift-again has not run');
-    if ((await ddlSign(barrier, settings.scope)) === known) return;
+    const { ddlWatch, ddlSign: known } = facts;
+    if (ddlWatch === undefined || known === undefined) throw new Error('check-drift-again has not run');
+    if ((await ddlSign(ddlWatch, settings.scope)) === known) return;
     throw new SwitchoverAbortedError(
       'schema_drift',
       `DDL was run on the ${from} in the last moments before the pause: it is not replicated`,

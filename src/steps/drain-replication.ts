@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { allOrAborted } from '../base/async.ts';
 import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
@@ -17,12 +18,17 @@ export const drainReplication: SwitchoverStep = {
   async run(context) {
     const markers = context.outLanes.map((lane) => lane.marker);
     const token = randomUUID();
-    context.facts.drainedLsn = await writeMarkers(context.oldSide, markers, token);
-    context.facts.arrivedLsn = await awaitMarkers(context.newSide, markers, token, {
-      timeoutMs: context.remainingMs(),
-      intervalMs: 1,
-      signal: context.signal,
-    });
+    // Waited for while it is written: the answer to the writing is one more way there and back.
+    const [drained, arrived] = await allOrAborted(context.signal, (signal) => [
+      writeMarkers(context.oldSide, markers, token),
+      awaitMarkers(context.newSide, markers, token, {
+        timeoutMs: context.remainingMs(),
+        intervalMs: 1,
+        signal,
+      }),
+    ]);
+    context.facts.drainedLsn = drained;
+    context.facts.arrivedLsn = arrived;
     if (context.facts.arrivedLsn !== undefined) return context.facts.drainedLsn;
     throw new SwitchoverAbortedError(
       'link_too_slow',

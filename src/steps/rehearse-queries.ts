@@ -26,10 +26,11 @@ export const rehearseQueries: SwitchoverStep = {
 
   async run(context) {
     const { facts } = context;
-    if (facts.barrier === undefined || facts.lift === undefined || facts.pins === undefined) {
+    const { barrier, ddlWatch, lift } = facts;
+    if (!barrier || !ddlWatch || !lift || !facts.pins) {
       throw new Error('open-sessions has not run');
     }
-    const sessions = { barrier: facts.barrier, lift: facts.lift };
+    const sessions = { barrier, ddlWatch, lift };
     const pins = [facts.pins.source, facts.pins.target];
     const startedMs = performance.now();
     await rehearse(context, sessions, pins);
@@ -45,12 +46,13 @@ export const rehearseQueries: SwitchoverStep = {
 
 async function rehearse(
   { oldSide, plan, traffic, settings }: SwitchoverContext,
-  { barrier, lift }: { readonly barrier: Connection; readonly lift: Connection },
+  { barrier, ddlWatch, lift }: Readonly<Record<'barrier' | 'ddlWatch' | 'lift', Connection>>,
   pins: readonly Connection[],
 ): Promise<void> {
   await Promise.all([
     rehearseFence(barrier),
     rehearseFence(lift),
+    ddlSign(ddlWatch, settings.scope),
     rehearseSequences(),
     readLargeObjects(oldSide),
     traffic.observe(),
@@ -61,7 +63,6 @@ async function rehearse(
   ]);
 
   async function rehearseSequences(): Promise<void> {
-    await ddlSign(barrier, settings.scope);
     const values = await readSequences(barrier, plan.sequences);
     await rehearseSetSequences(lift, values);
   }
