@@ -274,9 +274,11 @@ export class Session {
   /** What the session holds on its server. Asks again only when something that matters has passed since the last time. Needs an idle session. */
   async holdings(timeoutMs: number): Promise<Holdings> {
     return await this.#aside(async (server) => {
-      if (this.#known.holdings !== undefined) return this.#known.holdings;
+      if (this.knownHoldings !== undefined) return this.knownHoldings;
       const { names } = this.#known.customSettings;
+      server.uncertain = this.#conversation.uncertain;
       const holdings = await holdingsOn(server, names, timeoutMs, (message) => this.#passOn(message));
+      this.#conversation.isCertain();
       const unknownStatements = this.statements.keepOnly(holdings.parsed);
       const found = { ...holdings, unknownStatements };
       // It may have moved meanwhile: then this is what the former server knew.
@@ -307,9 +309,9 @@ export class Session {
     if (this.#asides === 0 && !this.#isHeld) this.release();
   }
 
-  /** The last answer of holdings(); undefined when something has passed since that may have changed it. */
+  /** The last answer of holdings(); undefined when something has passed since that may have changed it, or is still to come. */
   get knownHoldings(): Holdings | undefined {
-    return this.#known.holdings;
+    return this.#conversation.uncertain === 0 ? this.#known.holdings : undefined;
   }
 
   /** Settings with a dot that it may have without having said so. */
