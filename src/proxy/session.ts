@@ -41,9 +41,11 @@ import { UTF8 } from './client-encoding.ts';
 import type { LoggedInClient } from './client-login.ts';
 import { sayGoodbye } from './client-socket.ts';
 import type { SessionSummary } from './control-types.ts';
+import { FormerServer } from './former-server.ts';
 import type { Holdings } from './holdings.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import type { RecentStatements } from './recent-statements.ts';
+import { type SequenceQuestion, sequenceQuestion } from './sequence-question.ts';
 import type { Receiver, ServerConnection } from './server-connection.ts';
 import { SessionKnowledge } from './session-knowledge.ts';
 import { canParseOn, holdingsOn, parseUnnamedOn, QUERY_CANCELED } from './session-questions.ts';
@@ -78,6 +80,9 @@ export class Session {
   #clientScanner = new FrameScanner();
   #serverScanner = new FrameScanner();
   #server: ServerConnection | undefined;
+  /** Up to the first request that is no question for it. */
+  #former: FormerServer | undefined;
+  #isAskingFormer = false;
   #announced = new Map<string, string>();
   /** The beginning of a message, or messages that are held. */
   readonly #clientRest = new KeptBytes();
@@ -157,7 +162,8 @@ export class Session {
 
   /** Between two requests, outside of a transaction, with no message half way in either direction. */
   get isIdle(): boolean {
-    return this.#conversation.isIdle && this.#isBetweenMessages && this.#cancelled === undefined;
+    const isAnswered = this.#conversation.isIdle && this.#isBetweenMessages;
+    return isAnswered && this.#cancelled === undefined && !this.#isAskingFormer;
   }
 
   /** Nothing is under way, though a transaction may be open. */
@@ -337,6 +343,8 @@ export class Session {
   moveTo(standby: Standby): ServerConnection | undefined {
     const old = this.#server;
     const next = standby.connection;
+    // With words of its own kept back it is on its way out.
+    const isAtBoundary = this.#serverRest.length === 0;
     this.#translation = standby.translation;
     this.#server = next;
     this.#serverScanner = new FrameScanner();
@@ -350,6 +358,7 @@ export class Session {
     this.#known.unnamedForgotten();
     for (const [name, value] of next.parameters) this.#announce(name, value);
     old?.detach();
+    this.#former = old !== undefined && isAtBoundary ? new FormerServer(old) : undefined;
     next.attach(this.#receiverFor(next));
     return old;
   }
@@ -398,6 +407,7 @@ export class Session {
     const { length } = this.#clientRest;
     if (server === undefined || length === 0 || length < this.#clientScanner.wanted) return;
     this.#stopped = false;
+    if (this.#former !== undefined && this.#goesToFormer(server, this.#former)) return;
     let bytes = this.#clientRest.take();
     let end: number;
     try {
@@ -416,6 +426,46 @@ export class Session {
       this.client.socket.pause();
       this.#noteWait();
     }
+  }
+
+  /** Or may, when more of it has come. Whatever else the client asks for ends the time in which its former server is asked. */
+  #goesToFormer(server: ServerConnection, former: FormerServer): boolean {
+    if (this.#isHeld || this.#asides > 0 || this.#cancelled !== undefined) return false;
+    const bytes = this.#clientRest.take();
+    this.#clientRest.add(bytes);
+    const question = former.isOpen ? sequenceQuestion(bytes, this.statements) : 'another';
+    if (question === 'another') {
+      this.#former = undefined;
+      return false;
+    }
+    if (question === 'unfinished') return true;
+    // Half a message of the new server's own has come: the answer must not get into it.
+    if (!this.#isQuiet) this.#stopped = true;
+    else void this.#askFormer(server, former, question, bytes.subarray(0, question.bytes));
+    return true;
+  }
+
+  async #askFormer(
+    server: ServerConnection,
+    former: FormerServer,
+    question: SequenceQuestion,
+    request: Buffer,
+  ): Promise<void> {
+    this.#asides += 1;
+    this.#isAskingFormer = true;
+    server.socket.pause();
+    const answer = await former.ask(request);
+    server.socket.resume();
+    this.#isAskingFormer = false;
+    // Then the new server says what any does that was never asked for a value.
+    if (answer === undefined) this.#former = undefined;
+    else {
+      this.#clientRest.add(this.#clientRest.take().subarray(request.length));
+      this.#known.answeredElsewhere(question.parsed);
+      this.client.socket.write(answer);
+    }
+    this.#asideEnded(server);
+    if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
   }
 
   readonly #clientVisitor: FrameVisitor = {
@@ -593,7 +643,8 @@ export class Session {
     this.#followEnd();
     if (this.#stopped) {
       if (this.#isHeld) this.#noteWait();
-      else if (this.#known.unnamedIsMissing && this.#isQuiet) this.#readClient();
+      else if ((this.#known.unnamedIsMissing || this.#former !== undefined) && this.#isQuiet)
+        this.#readClient();
     }
     if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
   }
