@@ -7,6 +7,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
+import { sleep } from '../base/async.ts';
 import { messageOf } from '../base/message-of.ts';
 import type { Side } from '../domain/names.ts';
 import {
@@ -62,6 +63,10 @@ export interface SessionEvents {
 const MAX_PARAMETER_STATUS_BYTES = 65_536;
 /** Of what describes columns or parameters; PostgreSQL's own are below 300 kB. */
 const MAX_DESCRIPTION_BYTES = 1 << 20;
+/** A reset takes as long as a round trip to the client. */
+const KNOCKS = 5;
+const KNOCK_EVERY_MS = 20;
+const CANCEL_TIMEOUT_MS = 5_000;
 
 export class Session {
   readonly id: number;
@@ -100,8 +105,12 @@ export class Session {
   #serverLost = false;
   /** The client has said goodbye: its server's end is its own. */
   #isLeaving = false;
+  /** The client has said so, and not only ended its side. */
+  #saidGoodbye = false;
   /** The client sends no more, and may still read. */
   #hasClientEnded: boolean;
+  /** It was asked whether it is still there. */
+  #isKnocking = false;
   #closed = false;
   #waitingSinceMs: number | undefined;
   #busySinceMs = 0;
@@ -216,6 +225,11 @@ export class Session {
     return this.#isHeld;
   }
 
+  /** Its client sends no more. */
+  get hasClientEnded(): boolean {
+    return this.#hasClientEnded;
+  }
+
   /** A cancel request of the client's, which is for what the server does for it, and not for what we ask. */
   async cancel(timeoutMs: number): Promise<void> {
     if (this.#cancelWaiting() || this.#asides > 0) return;
@@ -275,6 +289,24 @@ export class Session {
     await new Promise<void>((resolve) => {
       this.#requestWaiters.push(resolve);
     });
+  }
+
+  /**
+   * A process that was killed ends its side like one that has only no more to ask; but to anything that is sent to it its system
+   * answers with a reset, and the next write fails. A parameter's value, said again, means nothing to a client that still reads.
+   */
+  async knock(): Promise<void> {
+    const [first] = this.#announced;
+    for (let times = 0; times < KNOCKS && this.#isWorkingForEnded && first !== undefined; times++) {
+      this.#isKnocking = true;
+      if (this.#serverScanner.atBoundary) this.client.socket.write(parameterStatus(...first));
+      await sleep(KNOCK_EVERY_MS);
+    }
+    this.#isKnocking = false;
+  }
+
+  get #isWorkingForEnded(): boolean {
+    return this.#hasClientEnded && !this.#closed && !this.isStarting && !this.isIdle && !this.#stopped;
   }
 
   /** What the session holds on its server. Asks again only when something that matters has passed since the last time. Needs an idle session. */
@@ -487,7 +519,10 @@ export class Session {
       }
       if (this.#conversation.isIdle) this.#busySinceMs = performance.now();
       this.#conversation.sent(type);
-      if (type === F.terminate) this.#isLeaving = true;
+      if (type === F.terminate) {
+        this.#isLeaving = true;
+        this.#saidGoodbye = true;
+      }
       const verdict = this.#known.sent(type, bodyBytes);
       const isTranslated = type === F.parse && this.#translation !== undefined;
       return isTranslated && verdict === CAPTURE ? WHOLE : verdict;
@@ -693,12 +728,19 @@ export class Session {
         // As if the client itself had gone: what was sent is worked off, then the server notices.
         server.attach({ data: () => undefined, drain: () => undefined, closed: () => undefined });
         server.socket.end();
+        if (this.#isCrashInSwitch) void server.cancel(CANCEL_TIMEOUT_MS).catch(() => undefined);
       }
     }
     this.standby?.close();
     this.#requestWaiters = wake(this.#requestWaiters);
     this.#idleWaiters = wake(this.#idleWaiters);
     this.#events.closed(this);
+  }
+
+  /** The client went without a word: a switch waits for the locks of what it left running, and nobody for its answer. */
+  get #isCrashInSwitch(): boolean {
+    const isInSwitch = this.#isHeld || this.#isKnocking;
+    return isInSwitch && !this.#saidGoodbye && this.client.socket.destroyed;
   }
 
   /** Held, and in need of nothing that only its server knows. */

@@ -159,6 +159,7 @@ export class Traffic {
 
   async pause(request: Api.PauseRequest): Promise<Api.PauseReply> {
     const startedMs = performance.now();
+    await this.#knock();
     const stuck = this.#stuck(request.drainTimeoutMs);
     // All others would wait that long, for nothing most likely.
     if (stuck.length > 0)
@@ -347,6 +348,12 @@ export class Traffic {
     session.hold();
     await session.untilIdle();
     return session.requests > before && !session.isClosed && session.isHeld;
+  }
+
+  /** Nobody is held yet: a client that has crashed is found out before others would wait for what it left running. */
+  async #knock(): Promise<void> {
+    const ended = [...this.sessions].filter(({ hasClientEnded }) => hasClientEnded);
+    if (ended.length > 0) await Promise.all(ended.map((session) => session.knock()));
   }
 
   /** Who has been at one request or transaction for longer than all would be made to wait for it. */
