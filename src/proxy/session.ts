@@ -390,9 +390,19 @@ export class Session {
     this.#known.unnamedForgotten();
     for (const [name, value] of next.parameters) this.#announce(name, value);
     old?.detach();
-    this.#former = old !== undefined && isAtBoundary ? new FormerServer(old) : undefined;
+    this.#former = undefined;
+    if (old !== undefined && isAtBoundary) this.#remember(old);
     next.attach(this.#receiverFor(next));
     return old;
+  }
+
+  /** For as long as it is open. */
+  #remember(old: ServerConnection): void {
+    const former = new FormerServer(old);
+    this.#former = former;
+    void old.untilClosed().then(() => {
+      if (this.#former === former) this.#former = undefined;
+    });
   }
 
   /** Ends the session with an error the client will understand. */
