@@ -121,6 +121,62 @@ describe('a client that ends its side', () => {
   });
 });
 
+const SLEEPING = "SELECT pid FROM pg_stat_activity WHERE usename = '%' AND wait_event = 'PgSleep'";
+
+/** Its system ends the connection; nothing reads what comes. */
+async function crash(bed: ProxyBed, server: Database, ...words: Buffer[]): Promise<void> {
+  const client = await bed.connect();
+  const { stream } = (client as unknown as { connection: { stream: net.Socket } }).connection;
+  stream.write(Buffer.concat(words));
+  const sleeping = SLEEPING.replace('%', bed.role);
+  await until('the query', async () => (await server.rows(sleeping)).length > 0 || undefined, WAIT);
+  const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
+  stream.destroy();
+  await closed;
+}
+
+describe('a client that crashed', () => {
+  test.for<[string, Buffer[]]>([
+    ['a query', [query('SELECT pg_sleep(600)')]],
+    ['a write', [query('INSERT INTO t SELECT 1 FROM pg_sleep(600)')]],
+    ['a transaction', [query('BEGIN'), query('INSERT INTO t VALUES (1)'), query('SELECT pg_sleep(600)')]],
+  ])(
+    'is not waited for by a pause, and %s that it left running ends',
+    async ([, words], { source, target }) => {
+      for (const side of [source, target]) await side.exec('CREATE TABLE t (a int)');
+      await using bed = await startProxyBed(source, target);
+      const other = await bed.connect();
+      await crash(bed, source, ...words);
+      await bed.traffic.prepare('target');
+      expect(await bed.traffic.pause(PAUSE)).toEqual({ drained: true, obstacles: [] });
+      await until(
+        'the end of what it left',
+        async () => (await source.rows(SLEEPING.replace('%', bed.role))).length === 0 || undefined,
+        WAIT,
+      );
+      await bed.traffic.committing('target', 1);
+      await bed.traffic.resume('target', 1);
+      expect([await source.rows('SELECT FROM t'), await target.rows('SELECT FROM t')]).toEqual([[], []]);
+      await other.end();
+      await nothingIsLeft(bed, source, target);
+    },
+  );
+
+  test('after it said goodbye is not waited for, and what it wrote is worked off', async ({
+    source,
+    target,
+  }) => {
+    for (const side of [source, target]) await side.exec('CREATE TABLE t (a int)');
+    await using bed = await startProxyBed(source, target);
+    await crash(bed, source, query('INSERT INTO t SELECT 1 FROM pg_sleep(1)'), frame('X'));
+    await bed.traffic.prepare('target');
+    expect(await bed.traffic.pause(PAUSE)).toEqual({ drained: true, obstacles: [] });
+    await until('the row', async () => (await source.rows('SELECT FROM t')).length === 1 || undefined, WAIT);
+    await bed.traffic.resume('source', 0);
+    await nothingIsLeft(bed, source, target);
+  });
+});
+
 test('a client that comes in a pause, and ends its side before it is served, is gone', async ({
   source,
   target,

@@ -60,6 +60,11 @@ export class PreparedStatements {
     this.#pending.push({ name, definition: Buffer.from(bytes.subarray(nameEnd + 1, end)) });
   }
 
+  /** The unnamed one, by another server than the session's. */
+  unnamedParsedElsewhere(definition: Buffer): void {
+    this.#keepUnnamed(definition, 0, definition.length);
+  }
+
   /** A Parse was sent that is too large to be kept: nothing is known of its statement. */
   largeParseSent(): void {
     this.#unnamedBytes = 0;

@@ -3,7 +3,8 @@ import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { openSession } from '../../test/support/migration.ts';
 import { type ProxyBed, startProxyBed } from '../../test/support/proxy-bed.ts';
-import { query } from '../wire/frontend.ts';
+import { readDataRow, readyForQuery } from '../wire/backend.ts';
+import { bind, execute, parse, query, sync } from '../wire/frontend.ts';
 import { ServerConnection } from './server-connection.ts';
 
 const openSource = (bed: ProxyBed, source: Database): Promise<ServerConnection> =>
@@ -56,3 +57,28 @@ test('whoever is attached to a connection that has ended is told so', async ({ s
   });
   expect(connection.isClosed).toBe(true);
 });
+
+test.for([0, 1])(
+  'an answer that the session may still get, and gets %d times, is not taken for ours',
+  async (times, { source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const connection = await openSource(bed, source);
+    const heard: Buffer[] = [];
+    connection.attach({
+      data: (chunk) => heard.push(chunk),
+      drain: () => undefined,
+      closed: () => undefined,
+    });
+    for (let time = 0; time < times; time++) connection.socket.write(sync());
+    connection.uncertain = 1;
+    const refused = Buffer.concat([bind('unheard-of', []), execute(), sync()]);
+    const question = Buffer.concat([parse('', 'SELECT 7'), bind('', []), execute(), sync()]);
+    const answers = await connection.ask(Buffer.concat([refused, question]), 2, 5_000);
+    expect(answers.map(({ rows, error }) => error?.code ?? rows.map(readDataRow))).toEqual([
+      '26000',
+      [['7']],
+    ]);
+    expect(Buffer.concat(heard)).toEqual(Buffer.concat(Array.from({ length: times }, () => readyForQuery())));
+    connection.close();
+  },
+);

@@ -36,6 +36,13 @@ export interface Answer {
 }
 
 const MAX_UNHEARD_BYTES = 1 << 20;
+/** What the answer to a message of ours begins with. */
+const FIRST_WORDS: ReadonlySet<number> = new Set([
+  B.parseComplete,
+  B.bindComplete,
+  B.closeComplete,
+  B.errorResponse,
+]);
 
 export class ServerConnection {
   readonly side: Side;
@@ -62,6 +69,8 @@ export class ServerConnection {
   #giveUp: ((error: Error) => void) | undefined;
   /** The question for a session's holdings is prepared here. */
   knowsQuestion = false;
+  /** So many ReadyForQuery of the session's may still come before the answer to us, with nothing else before them. */
+  uncertain = 0;
 
   private constructor(socket: Socket, login: ServerLogin) {
     this.socket = socket;
@@ -185,7 +194,11 @@ export class ServerConnection {
     const answers: Answer[] = [];
     let current: { rows: Buffer[]; error: Answer['error'] } = { rows: [], error: undefined };
     const take = ({ type, body }: Message): void => {
-      if (type === B.readyForQuery) {
+      if (FIRST_WORDS.has(type)) this.uncertain = 0;
+      if (type === B.readyForQuery && this.uncertain > 0) {
+        this.uncertain -= 1;
+        tell(frame('Z', body));
+      } else if (type === B.readyForQuery) {
         answers.push(current);
         current = { rows: [], error: undefined };
       } else if (type === B.dataRow) current.rows.push(Buffer.from(body));

@@ -43,6 +43,14 @@ export class SessionKnowledge {
     this.unnamedIsMissing = this.statements.unnamed !== undefined;
   }
 
+  /** A request of the client's was answered by another server, with the unnamed statement that it parsed. */
+  answeredElsewhere(parsed: Buffer | undefined): void {
+    this.requests += 1;
+    if (parsed === undefined) return;
+    this.statements.unnamedParsedElsewhere(parsed);
+    this.unnamedIsMissing = true;
+  }
+
   /** A message of the client's is passed on. @returns whether its body is to be shown to read() */
   sent(type: number, bodyBytes: number): typeof PASS | typeof CAPTURE {
     switch (type) {

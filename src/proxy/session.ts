@@ -7,6 +7,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
+import { sleep } from '../base/async.ts';
 import { messageOf } from '../base/message-of.ts';
 import type { Side } from '../domain/names.ts';
 import {
@@ -41,9 +42,11 @@ import { UTF8 } from './client-encoding.ts';
 import type { LoggedInClient } from './client-login.ts';
 import { sayGoodbye } from './client-socket.ts';
 import type { SessionSummary } from './control-types.ts';
+import { FormerServer } from './former-server.ts';
 import type { Holdings } from './holdings.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import type { RecentStatements } from './recent-statements.ts';
+import { type SequenceQuestion, sequenceQuestion } from './sequence-question.ts';
 import type { Receiver, ServerConnection } from './server-connection.ts';
 import { SessionKnowledge } from './session-knowledge.ts';
 import { canParseOn, holdingsOn, parseUnnamedOn, QUERY_CANCELED } from './session-questions.ts';
@@ -60,6 +63,10 @@ export interface SessionEvents {
 const MAX_PARAMETER_STATUS_BYTES = 65_536;
 /** Of what describes columns or parameters; PostgreSQL's own are below 300 kB. */
 const MAX_DESCRIPTION_BYTES = 1 << 20;
+/** A reset takes as long as a round trip to the client. */
+const KNOCKS = 5;
+const KNOCK_EVERY_MS = 20;
+const CANCEL_TIMEOUT_MS = 5_000;
 
 export class Session {
   readonly id: number;
@@ -78,6 +85,9 @@ export class Session {
   #clientScanner = new FrameScanner();
   #serverScanner = new FrameScanner();
   #server: ServerConnection | undefined;
+  /** Up to the first request that is no question for it. */
+  #former: FormerServer | undefined;
+  #isAskingFormer = false;
   #announced = new Map<string, string>();
   /** The beginning of a message, or messages that are held. */
   readonly #clientRest = new KeptBytes();
@@ -95,8 +105,12 @@ export class Session {
   #serverLost = false;
   /** The client has said goodbye: its server's end is its own. */
   #isLeaving = false;
+  /** The client has said so, and not only ended its side. */
+  #saidGoodbye = false;
   /** The client sends no more, and may still read. */
   #hasClientEnded: boolean;
+  /** It was asked whether it is still there. */
+  #isKnocking = false;
   #closed = false;
   #waitingSinceMs: number | undefined;
   #busySinceMs = 0;
@@ -157,7 +171,8 @@ export class Session {
 
   /** Between two requests, outside of a transaction, with no message half way in either direction. */
   get isIdle(): boolean {
-    return this.#conversation.isIdle && this.#isBetweenMessages && this.#cancelled === undefined;
+    const isAnswered = this.#conversation.isIdle && this.#isBetweenMessages;
+    return isAnswered && this.#cancelled === undefined && !this.#isAskingFormer;
   }
 
   /** Nothing is under way, though a transaction may be open. */
@@ -208,6 +223,11 @@ export class Session {
 
   get isHeld(): boolean {
     return this.#isHeld;
+  }
+
+  /** Its client sends no more. */
+  get hasClientEnded(): boolean {
+    return this.#hasClientEnded;
   }
 
   /** A cancel request of the client's, which is for what the server does for it, and not for what we ask. */
@@ -271,12 +291,32 @@ export class Session {
     });
   }
 
+  /**
+   * A process that was killed ends its side like one that has only no more to ask; but to anything that is sent to it its system
+   * answers with a reset, and the next write fails. A parameter's value, said again, means nothing to a client that still reads.
+   */
+  async knock(): Promise<void> {
+    const [first] = this.#announced;
+    for (let times = 0; times < KNOCKS && this.#isWorkingForEnded && first !== undefined; times++) {
+      this.#isKnocking = true;
+      if (this.#serverScanner.atBoundary) this.client.socket.write(parameterStatus(...first));
+      await sleep(KNOCK_EVERY_MS);
+    }
+    this.#isKnocking = false;
+  }
+
+  get #isWorkingForEnded(): boolean {
+    return this.#hasClientEnded && !this.#closed && !this.isStarting && !this.isIdle && !this.#stopped;
+  }
+
   /** What the session holds on its server. Asks again only when something that matters has passed since the last time. Needs an idle session. */
   async holdings(timeoutMs: number): Promise<Holdings> {
     return await this.#aside(async (server) => {
-      if (this.#known.holdings !== undefined) return this.#known.holdings;
+      if (this.knownHoldings !== undefined) return this.knownHoldings;
       const { names } = this.#known.customSettings;
+      server.uncertain = this.#conversation.uncertain;
       const holdings = await holdingsOn(server, names, timeoutMs, (message) => this.#passOn(message));
+      this.#conversation.isCertain();
       const unknownStatements = this.statements.keepOnly(holdings.parsed);
       const found = { ...holdings, unknownStatements };
       // It may have moved meanwhile: then this is what the former server knew.
@@ -307,9 +347,9 @@ export class Session {
     if (this.#asides === 0 && !this.#isHeld) this.release();
   }
 
-  /** The last answer of holdings(); undefined when something has passed since that may have changed it. */
+  /** The last answer of holdings(); undefined when something has passed since that may have changed it, or is still to come. */
   get knownHoldings(): Holdings | undefined {
-    return this.#known.holdings;
+    return this.#conversation.uncertain === 0 ? this.#known.holdings : undefined;
   }
 
   /** Settings with a dot that it may have without having said so. */
@@ -335,6 +375,8 @@ export class Session {
   moveTo(standby: Standby): ServerConnection | undefined {
     const old = this.#server;
     const next = standby.connection;
+    // With words of its own kept back it is on its way out.
+    const isAtBoundary = this.#serverRest.length === 0;
     this.#translation = standby.translation;
     this.#server = next;
     this.#serverScanner = new FrameScanner();
@@ -348,8 +390,19 @@ export class Session {
     this.#known.unnamedForgotten();
     for (const [name, value] of next.parameters) this.#announce(name, value);
     old?.detach();
+    this.#former = undefined;
+    if (old !== undefined && isAtBoundary) this.#remember(old);
     next.attach(this.#receiverFor(next));
     return old;
+  }
+
+  /** For as long as it is open. */
+  #remember(old: ServerConnection): void {
+    const former = new FormerServer(old);
+    this.#former = former;
+    void old.untilClosed().then(() => {
+      if (this.#former === former) this.#former = undefined;
+    });
   }
 
   /** Ends the session with an error the client will understand. */
@@ -396,6 +449,7 @@ export class Session {
     const { length } = this.#clientRest;
     if (server === undefined || length === 0 || length < this.#clientScanner.wanted) return;
     this.#stopped = false;
+    if (this.#former !== undefined && this.#goesToFormer(server, this.#former)) return;
     let bytes = this.#clientRest.take();
     let end: number;
     try {
@@ -414,6 +468,46 @@ export class Session {
       this.client.socket.pause();
       this.#noteWait();
     }
+  }
+
+  /** Or may, when more of it has come. Whatever else the client asks for ends the time in which its former server is asked. */
+  #goesToFormer(server: ServerConnection, former: FormerServer): boolean {
+    if (this.#isHeld || this.#asides > 0 || this.#cancelled !== undefined) return false;
+    const bytes = this.#clientRest.take();
+    this.#clientRest.add(bytes);
+    const question = former.isOpen ? sequenceQuestion(bytes, this.statements) : 'another';
+    if (question === 'another') {
+      this.#former = undefined;
+      return false;
+    }
+    if (question === 'unfinished') return true;
+    // Half a message of the new server's own has come: the answer must not get into it.
+    if (!this.#isQuiet) this.#stopped = true;
+    else void this.#askFormer(server, former, question, bytes.subarray(0, question.bytes));
+    return true;
+  }
+
+  async #askFormer(
+    server: ServerConnection,
+    former: FormerServer,
+    question: SequenceQuestion,
+    request: Buffer,
+  ): Promise<void> {
+    this.#asides += 1;
+    this.#isAskingFormer = true;
+    server.socket.pause();
+    const answer = await former.ask(request);
+    server.socket.resume();
+    this.#isAskingFormer = false;
+    // Then the new server says what any does that was never asked for a value.
+    if (answer === undefined) this.#former = undefined;
+    else {
+      this.#clientRest.add(this.#clientRest.take().subarray(request.length));
+      this.#known.answeredElsewhere(question.parsed);
+      this.client.socket.write(answer);
+    }
+    this.#asideEnded(server);
+    if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
   }
 
   readonly #clientVisitor: FrameVisitor = {
@@ -435,7 +529,10 @@ export class Session {
       }
       if (this.#conversation.isIdle) this.#busySinceMs = performance.now();
       this.#conversation.sent(type);
-      if (type === F.terminate) this.#isLeaving = true;
+      if (type === F.terminate) {
+        this.#isLeaving = true;
+        this.#saidGoodbye = true;
+      }
       const verdict = this.#known.sent(type, bodyBytes);
       const isTranslated = type === F.parse && this.#translation !== undefined;
       return isTranslated && verdict === CAPTURE ? WHOLE : verdict;
@@ -591,7 +688,8 @@ export class Session {
     this.#followEnd();
     if (this.#stopped) {
       if (this.#isHeld) this.#noteWait();
-      else if (this.#known.unnamedIsMissing && this.#isQuiet) this.#readClient();
+      else if ((this.#known.unnamedIsMissing || this.#former !== undefined) && this.#isQuiet)
+        this.#readClient();
     }
     if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
   }
@@ -640,12 +738,19 @@ export class Session {
         // As if the client itself had gone: what was sent is worked off, then the server notices.
         server.attach({ data: () => undefined, drain: () => undefined, closed: () => undefined });
         server.socket.end();
+        if (this.#isCrashInSwitch) void server.cancel(CANCEL_TIMEOUT_MS).catch(() => undefined);
       }
     }
     this.standby?.close();
     this.#requestWaiters = wake(this.#requestWaiters);
     this.#idleWaiters = wake(this.#idleWaiters);
     this.#events.closed(this);
+  }
+
+  /** The client went without a word: a switch waits for the locks of what it left running, and nobody for its answer. */
+  get #isCrashInSwitch(): boolean {
+    const isInSwitch = this.#isHeld || this.#isKnocking;
+    return isInSwitch && !this.#saidGoodbye && this.client.socket.destroyed;
   }
 
   /** Held, and in need of nothing that only its server knows. */

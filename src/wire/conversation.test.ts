@@ -100,8 +100,38 @@ describe('a conversation', () => {
     ['Parse Sync Parse Query Sync ! ZI ok ZI', false],
     ['Parse Sync Parse Query Sync ! ZI ok ZI ZI', true],
     ['Parse Query Sync Parse Query Sync ! ZI ! ZI', true],
+    ['Parse Bind Execute Sync ok ok G !', false],
+    ['Parse Bind Execute Sync ok ok G ! ZI', true],
+    ['Parse Bind Execute Sync ok ok G ! ZI Done Sync', false],
+    ['Parse Bind Execute Sync ok ok G ! ZI Done Sync ZI', true],
+    ['Parse Bind Execute Sync ok ok G Data Done Sync ! ZI', true],
+    ['Parse Bind Execute Sync ok ok G Data Done Sync ! ZI ZI', true],
+    ['Parse Bind Execute Sync ok ok G Data Done Sync ! ZI Query ZI', false],
+    ['Parse Bind Execute Sync ok ok G Data Done Sync ! ZI Query ZI ok ZI', true],
+    ['Parse Bind Execute Sync ok ok G Data Done Sync ! ZI Parse Sync ZI', false],
+    ['Parse Bind Execute Sync ok ok G Data Done Sync ! ZI Parse Sync ok ZI', true],
+    ['Parse Bind Execute Flush ok ok G Data Sync ! ZI', true],
+    ['Parse Bind Execute Flush ok ok G Data Sync ! Parse ZI', false],
+    ['Parse Bind Execute Flush ok ok G Data Sync ! Parse ZI Sync ok ZI', true],
+    ['Parse Bind Execute Flush ok ok G Data Sync Done Sync ok ZI Query ZI', true],
+    ['Query G Data Sync ! ZI', true],
+    ['Query G Data Sync ! ZI ZI Query ok', false],
+    ['Query G Data Sync ! ZI Query ZI', false],
+    ['Query G Data Sync ! ZI Query ZI ok ZI', true],
   ])('after "%s" is idle: %s', (story, isIdle) => {
     expect(following(story).isIdle).toBe(isIdle);
+  });
+
+  test.each([
+    ['Parse Bind Execute Sync ok ok G Sync ! ZI', 1],
+    ['Parse Bind Execute Sync ok ok G ! ZI', 0],
+    ['Parse Bind Execute Sync ok ok G Data Done Sync ! ZI', 1],
+    ['Parse Bind Execute Sync ok ok G Data Done Sync ! ZI ZI', 0],
+    ['Parse Bind Execute Sync ok ok G Data Done Sync ! ZI Query ok', 0],
+    ['Parse Bind Execute Sync ok ok G Data Sync Done Sync ok ZI', 0],
+    ['Query G Data Sync ! ZI', 1],
+  ])('after "%s" %d more answers may come', (story, uncertain) => {
+    expect(following(story).uncertain).toBe(uncertain);
   });
 
   test.each([

@@ -29,10 +29,28 @@ export class Conversation {
   copyingIn = false;
   /** A Query ends what is unsynced as a Sync does, where nothing was sent behind it. */
   #queryEndsUnsynced = false;
+  /** Syncs within a COPY: the server ignores them, if it comes to them before the COPY fails. */
+  #syncsInCopy = 0;
+  /** Those of a COPY that failed: each may have been answered, or not. */
+  #uncertain = 0;
+  /** The server has said something to what it owes the next ReadyForQuery for. */
+  #isAnswering = false;
+  /** Messages of the extended protocol were sent behind those that the server passes over. */
+  #isMoreSent = false;
 
   /** Nothing is under way and no transaction is open: the session could go on elsewhere. */
   get isIdle(): boolean {
     return this.outstanding === 0 && !this.unsynced && this.transactionStatus === IDLE;
+  }
+
+  /** So many more ReadyForQuery than are known of may be on their way. The answer to anything else shows that none is. */
+  get uncertain(): number {
+    return this.#uncertain;
+  }
+
+  /** The server has answered a question of ours, behind all that was the client's. */
+  isCertain(): void {
+    this.#uncertain = 0;
   }
 
   /** May a pause keep this message back, together with all that follow? */
@@ -54,8 +72,10 @@ export class Conversation {
         this.#queryEndsUnsynced = this.unsynced;
         return;
       case F.sync:
-        // The server ignores Sync while it takes COPY data.
-        if (this.copyingIn) return;
+        if (this.copyingIn) {
+          this.#syncsInCopy += 1;
+          return;
+        }
         this.outstanding += 1;
         this.#owed.push(SYNC_POINT);
         this.#isPassedOver = false;
@@ -86,6 +106,7 @@ export class Conversation {
   #sentUnsynced(): void {
     this.unsynced = true;
     this.#queryEndsUnsynced = false;
+    this.#isMoreSent = true;
   }
 
   #owesOneMore(): void {
@@ -98,9 +119,17 @@ export class Conversation {
 
   /** The last word about one message of the extended protocol. */
   completed(): void {
+    this.#answers();
     const run = this.#first;
     if (run === 1) this.#owed.shift();
     else if (run > 1) this.#owed[0] = run - 1;
+  }
+
+  /** In its order: the COPY, if there was one, has ended well, and whatever came before is answered. */
+  #answers(): void {
+    this.#isAnswering = true;
+    this.#syncsInCopy = 0;
+    this.#uncertain = 0;
   }
 
   /** What the server is at. In front of everything COPY_END ends nothing any more. */
@@ -115,16 +144,19 @@ export class Conversation {
       if (this.#owed.shift() === QUERY_POINT) this.outstanding -= 1;
     }
     this.#isPassedOver = this.#owed.length === 0;
+    this.#isMoreSent = false;
     if (!this.#isPassedOver) this.#queryEndsUnsynced = false;
   }
 
   /** A CopyInResponse: up to the end of the data the server ignores Sync, however many are under way. */
   copyBegan(): void {
+    this.#answers();
     const isExtended = this.#first > 0;
     let syncs = 0;
     while (this.#owed[1 + syncs] === SYNC_POINT) syncs += 1;
     this.#owed.splice(1, syncs);
     this.outstanding -= syncs;
+    this.#syncsInCopy = syncs;
     if (this.#owed[1] === COPY_END) this.#owed.splice(1, 1);
     else this.copyingIn = true;
     // The Sync that answers it is still to be sent, after the data.
@@ -134,19 +166,38 @@ export class Conversation {
   /** An ErrorResponse. @returns whether the server now passes over what follows, up to the next Sync */
   failed(): boolean {
     this.copyingIn = false;
-    if (this.#first <= 0) return false;
-    this.#passOver();
-    return true;
+    this.#uncertain = this.#syncsInCopy;
+    this.#syncsInCopy = 0;
+    const isExtended = this.#first > 0;
+    // In the extended protocol nothing is answered but the next Sync.
+    this.#isAnswering = !isExtended;
+    if (isExtended) this.#passOver();
+    return isExtended;
   }
 
   ready(status: number): void {
-    while (this.#owed.length > 0 && !isPoint(this.#owed.shift() ?? 0));
-    if (this.outstanding > 0) this.outstanding -= 1;
-    if (this.outstanding === 0 && this.#queryEndsUnsynced) this.unsynced = false;
+    // A Sync is answered with nothing else, so that one that is certain cannot be told from one that is not.
+    const isOfUncertain = this.#uncertain > 0 && !this.#isAnswering && this.#first !== SYNC_POINT;
+    this.#isAnswering = false;
+    if (isOfUncertain) this.#uncertainAnswered();
+    else this.#pointAnswered();
     this.transactionStatus = status;
     this.copyingIn = false;
     if (this.outstanding > 0 || this.unsynced) return;
     this.#owed.length = 0;
     this.#isPassedOver = false;
+  }
+
+  #pointAnswered(): void {
+    while (this.#owed.length > 0 && !isPoint(this.#owed.shift() ?? 0));
+    if (this.outstanding > 0) this.outstanding -= 1;
+    if (this.outstanding === 0 && this.#queryEndsUnsynced) this.unsynced = false;
+  }
+
+  #uncertainAnswered(): void {
+    this.#uncertain -= 1;
+    if (!this.#isPassedOver) return;
+    this.#isPassedOver = false;
+    this.unsynced = this.#isMoreSent;
   }
 }
