@@ -103,7 +103,9 @@ export function loadedObjects(target: Connection, dumped: readonly DumpedObject[
         format('%s(%s)', p.proname, coalesce(
           (SELECT string_agg(format_type(a.type, NULL), ', ' ORDER BY a.n) FROM unnest(p.proargtypes) WITH ORDINALITY AS a(type, n)),
           CASE p.prokind WHEN 'a' THEN '*' ELSE '' END)),
-        format('ROUTINE IF EXISTS %s', p.oid::regprocedure)
+        -- With IN and OUT: the types alone may fit several procedures.
+        CASE p.prokind WHEN 'p' THEN format('PROCEDURE IF EXISTS %I.%I(%s)', home.nspname, p.proname, pg_get_function_identity_arguments(p.oid))
+          ELSE format('ROUTINE IF EXISTS %s', p.oid::regprocedure) END
       FROM pg_proc p JOIN home ON home.oid = p.pronamespace
       UNION ALL
       SELECT 6, 'pg_type'::regclass, t.oid, k.kind, home.nspname, t.typname,
@@ -117,9 +119,18 @@ export function loadedObjects(target: Connection, dumped: readonly DumpedObject[
         format('%s IF EXISTS %s', replace(upper(i.type), '-', ' '), i.identity)
       FROM ours, (${otherObjects}) AS o CROSS JOIN LATERAL pg_identify_object(o.class, o.oid, 0) AS i
       WHERE o.oid >= 16384 AND (o.class <> 'pg_language'::regclass OR o.oid > ours.oid)
+    ),
+    -- CREATE OPERATOR makes the commutator and the negator that it names and that are missing, without a function.
+    implied AS (
+      SELECT DISTINCT shell.oid
+      FROM pg_operator o JOIN home ON home.oid = o.oprnamespace
+      JOIN dumped d ON d.kind = 'OPERATOR' AND d.schema = home.nspname AND d.name = o.oprname
+      JOIN pg_operator shell ON shell.oid IN (o.oprcom, o.oprnegate) AND shell.oprcode = 0
     )
-    SELECT f.class::oid || '/' || f.oid AS id, f.what, f.place NOT IN (3, 4) AS "isSmall", d.kind IS NOT NULL AS "isOurs"
-    FROM ours, found f LEFT JOIN dumped d ON d.kind = f.kind AND d.schema = coalesce(f.schema, '')
+    SELECT f.class::oid || '/' || f.oid AS id, f.what, f.place NOT IN (3, 4) AS "isSmall",
+      d.kind IS NOT NULL OR implied.oid IS NOT NULL AS "isOurs"
+    FROM ours, found f LEFT JOIN implied ON f.class = 'pg_operator'::regclass AND implied.oid = f.oid
+    LEFT JOIN dumped d ON d.kind = f.kind AND d.schema = coalesce(f.schema, '')
       AND d.name = replace(f.name, '"', '')
     WHERE (d.kind IS NOT NULL OR f.oid > ours.oid) AND NOT EXISTS (
       SELECT FROM pg_depend p WHERE p.classid = f.class AND p.objid = f.oid AND p.objsubid = 0

@@ -50,6 +50,9 @@ function asPrintedAnywhere(definition: string): string {
   return withoutQualifiers(definition.slice(0, body)) + definition.slice(body);
 }
 
-/** "public"."orders"."id" -> "id"; white space and parentheses are the printer's too. */
+/** "public"."orders"."id" -> "id"; white space, parentheses and, from 16 on, XMLSERIALIZE's default are the printer's too. */
 const withoutQualifiers = (definition: string): string =>
-  definition.replace(/(?:\\?"(?:[^"\\]|"")*\\?"\.)+(?=\\?")/g, '').replace(/[\s()]+/g, '');
+  definition
+    .replace(/ NO INDENT(?=\))/g, '')
+    .replace(/(?:\\?"(?:[^"\\]|"")*\\?"\.)+(?=\\?")/g, '')
+    .replace(/[\s()]+/g, '');

@@ -80,6 +80,7 @@ const routineGrants: ObjectClass = {
     ${inScope(sql`pg_proc`, sql`pronamespace`, scope)} AND ${notInternal}`,
 };
 
+/** Without those that are but a name (oprcode = 0), left by an operator that was dropped: they are not dumped. */
 const operators: ObjectClass = {
   name: 'operators',
   objects: (scope) => sql`
@@ -88,7 +89,7 @@ const operators: ObjectClass = {
       'merges', o.oprcanmerge, 'restrict', nullif(o.oprrest, 0)::regproc::text,
       'join', nullif(o.oprjoin, 0)::regproc::text, 'commutator', nullif(o.oprcom, 0)::regoperator::text,
       'negator', nullif(o.oprnegate, 0)::regoperator::text, 'owner', pg_get_userbyid(o.oprowner)`)}
-    ${inScope(sql`pg_operator`, sql`oprnamespace`, scope)}`,
+    ${inScope(sql`pg_operator`, sql`oprnamespace`, scope)} AND o.oprcode <> 0`,
 };
 
 /** With the members of its classes, and those that ALTER OPERATOR FAMILY has added. */
