@@ -138,6 +138,34 @@ export function loadedObjects(target: Connection, dumped: readonly DumpedObject[
     ORDER BY f.place, f.oid DESC`);
 }
 
+/**
+ * What was changed of objects that had been there before (schema public, the server's own) and of the default privileges, and
+ * is still so; asked when all else is gone. In words.
+ */
+export async function lastingChanges(target: Connection, dumped: readonly DumpedObject[]): Promise<string[]> {
+  const rows = await target.query<{ change: string }>(sql`
+    WITH dumped AS (
+      SELECT kind, schema, replace(name, '"', '') AS name
+      FROM json_to_recordset(${JSON.stringify(dumped)}::json) AS d(kind text, schema text, name text)
+      WHERE kind IN ('ACL', 'COMMENT', 'DEFAULT ACL')
+    ),
+    defaults AS (
+      SELECT n.nspname AS schema, 'DEFAULT PRIVILEGES FOR ' || CASE a.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES'
+        WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS name
+      FROM pg_default_acl a LEFT JOIN pg_namespace n ON n.oid = a.defaclnamespace
+    )
+    SELECT CASE d.kind WHEN 'ACL' THEN 'GRANT' ELSE 'COMMENT' END || ' ON ' || d.name AS change
+    FROM dumped d
+    WHERE d.kind <> 'DEFAULT ACL' AND (d.schema = 'pg_catalog'
+      OR d.name IN (SELECT 'SCHEMA ' || replace(nspname, '"', '') FROM pg_namespace))
+    UNION
+    SELECT 'ALTER ' || d.name || coalesce(' IN SCHEMA ' || quote_ident(d.schema), '')
+    FROM dumped d JOIN defaults ON defaults.name = d.name AND defaults.schema IS NOT DISTINCT FROM d.schema
+    WHERE d.kind = 'DEFAULT ACL'
+    ORDER BY 1`);
+  return rows.map(({ change }) => change);
+}
+
 /** Among all objects of this database. What is part of itself (a column of its table) is no tie. */
 export function objectTies(target: Connection): Promise<Tie[]> {
   return target.query(sql`
