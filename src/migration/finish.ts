@@ -10,6 +10,7 @@ import { unlinkLargeObjects } from '../postgres/large-object.ts';
 import { hasLinkOrFence, leftoversOn } from '../postgres/leftovers.ts';
 import { dropEventTriggers } from '../postgres/noted-ddl.ts';
 import { dropLoaded, findLoaded } from '../schema/drop-loaded.ts';
+import { lastingChanges } from '../schema/loaded-objects.ts';
 import { type ClusterChange, readClusterChanges } from '../state/cluster-change.ts';
 import { createdRoles, dropOwned, dropRoles } from '../state/created-role.ts';
 import { dropOwnSchema, tableExists } from '../state/install.ts';
@@ -112,6 +113,7 @@ export async function abort(session: Session): Promise<AbortResult> {
   for (const database of session.others) await dropOwned(database.target, [...roles]);
   kept.push(...(await dropRoles(session.target, [...roles])));
   kept.push(...notTakenBack(changes, roles));
+  for (const database of all) kept.push(...(await schemaNotTakenBack(database)));
   for (const database of all) {
     if (!(await servesOthers('source', database))) await dropOwnSchema(database.source);
     if (await servesOthers('target', database)) await deleteMigration(database.target, database.migration);
@@ -124,6 +126,12 @@ export async function abort(session: Session): Promise<AbortResult> {
 function notTakenBack(changes: readonly ClusterChange[], dropped: ReadonlySet<string>): string[] {
   const lasting = changes.filter(({ roles }) => !roles.some((role) => dropped.has(role)));
   return [...new Set(lasting.map(({ description }) => `target: not taken back: ${description}`))];
+}
+
+/** The same of schema public and the like. After the roles: what was theirs by default goes with them. */
+async function schemaNotTakenBack({ target, migration, prefix }: Session): Promise<string[]> {
+  const changes = await lastingChanges(target, await broughtObjects(target, migration));
+  return changes.map((change) => `${prefix}target: not taken back: ${change}`);
 }
 
 /** As much of a session as is left where one server is lost. */

@@ -64,6 +64,9 @@ const KINDS_BESIDES = [
   "CONVERSION latin FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8",
   'OPERATOR === (LEFTARG = int4, RIGHTARG = int4, FUNCTION = pg_catalog.int4eq)',
   'OPERATOR @#@ (RIGHTARG = int8, FUNCTION = pg_catalog.int8um)',
+  "TYPE word AS ENUM ('one')",
+  'FUNCTION before(text, word) RETURNS boolean LANGUAGE sql AS $$ SELECT false $$',
+  'OPERATOR <~ (LEFTARG = text, RIGHTARG = word, FUNCTION = public.before, COMMUTATOR = ~>, NEGATOR = >=~)',
   'OPERATOR FAMILY "Fam ily" USING btree',
   'OPERATOR CLASS "cl ass" FOR TYPE int4 USING btree FAMILY "Fam ily" AS OPERATOR 1 <, FUNCTION 1 btint4cmp(int4, int4)',
   'TEXT SEARCH DICTIONARY "Dict" (TEMPLATE = pg_catalog.simple)',
@@ -83,6 +86,7 @@ const KINDS_BESIDES = [
   'FUNCTION "Sum up"(int[], VARIADIC span[]) RETURNS int LANGUAGE sql AS $$ SELECT 1 $$',
   "AGGREGATE how_many(*) (SFUNC = int8inc, STYPE = int8, INITCOND = '0')",
   'PROCEDURE p(IN a text, OUT b int) LANGUAGE plpgsql AS $$ BEGIN b := 1; END $$',
+  'PROCEDURE p(IN a text, IN b int) LANGUAGE plpgsql AS $$ BEGIN END $$',
   `FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'nothing is dropped'; END $$`,
   'EVENT TRIGGER refuse ON sql_drop EXECUTE FUNCTION refuse()',
 ];

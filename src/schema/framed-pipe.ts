@@ -36,7 +36,7 @@ export function receiveFrameSync(fd: number): Uint8Array | undefined {
   return length === undefined ? undefined : readWholly(fd, length.readUInt32BE(0));
 }
 
-export function writeWholly(fd: number, bytes: Uint8Array): void {
+function writeWholly(fd: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
 }
 

@@ -103,7 +103,9 @@ export function loadedObjects(target: Connection, dumped: readonly DumpedObject[
         format('%s(%s)', p.proname, coalesce(
           (SELECT string_agg(format_type(a.type, NULL), ', ' ORDER BY a.n) FROM unnest(p.proargtypes) WITH ORDINALITY AS a(type, n)),
           CASE p.prokind WHEN 'a' THEN '*' ELSE '' END)),
-        format('ROUTINE IF EXISTS %s', p.oid::regprocedure)
+        -- With IN and OUT: the types alone may fit several procedures.
+        CASE p.prokind WHEN 'p' THEN format('PROCEDURE IF EXISTS %I.%I(%s)', home.nspname, p.proname, pg_get_function_identity_arguments(p.oid))
+          ELSE format('ROUTINE IF EXISTS %s', p.oid::regprocedure) END
       FROM pg_proc p JOIN home ON home.oid = p.pronamespace
       UNION ALL
       SELECT 6, 'pg_type'::regclass, t.oid, k.kind, home.nspname, t.typname,
@@ -117,14 +119,51 @@ export function loadedObjects(target: Connection, dumped: readonly DumpedObject[
         format('%s IF EXISTS %s', replace(upper(i.type), '-', ' '), i.identity)
       FROM ours, (${otherObjects}) AS o CROSS JOIN LATERAL pg_identify_object(o.class, o.oid, 0) AS i
       WHERE o.oid >= 16384 AND (o.class <> 'pg_language'::regclass OR o.oid > ours.oid)
+    ),
+    -- CREATE OPERATOR makes the commutator and the negator that it names and that are missing, without a function.
+    implied AS (
+      SELECT DISTINCT shell.oid
+      FROM pg_operator o JOIN home ON home.oid = o.oprnamespace
+      JOIN dumped d ON d.kind = 'OPERATOR' AND d.schema = home.nspname AND d.name = o.oprname
+      JOIN pg_operator shell ON shell.oid IN (o.oprcom, o.oprnegate) AND shell.oprcode = 0
     )
-    SELECT f.class::oid || '/' || f.oid AS id, f.what, f.place NOT IN (3, 4) AS "isSmall", d.kind IS NOT NULL AS "isOurs"
-    FROM ours, found f LEFT JOIN dumped d ON d.kind = f.kind AND d.schema = coalesce(f.schema, '')
+    SELECT f.class::oid || '/' || f.oid AS id, f.what, f.place NOT IN (3, 4) AS "isSmall",
+      d.kind IS NOT NULL OR implied.oid IS NOT NULL AS "isOurs"
+    FROM ours, found f LEFT JOIN implied ON f.class = 'pg_operator'::regclass AND implied.oid = f.oid
+    LEFT JOIN dumped d ON d.kind = f.kind AND d.schema = coalesce(f.schema, '')
       AND d.name = replace(f.name, '"', '')
     WHERE (d.kind IS NOT NULL OR f.oid > ours.oid) AND NOT EXISTS (
       SELECT FROM pg_depend p WHERE p.classid = f.class AND p.objid = f.oid AND p.objsubid = 0
         AND (p.deptype IN ('e', 'i') OR (p.deptype = 'a' AND f.kind = 'SEQUENCE')))
     ORDER BY f.place, f.oid DESC`);
+}
+
+/**
+ * What was changed of objects that had been there before (schema public, the server's own) and of the default privileges, and
+ * is still so; asked when all else is gone. In words.
+ */
+export async function lastingChanges(target: Connection, dumped: readonly DumpedObject[]): Promise<string[]> {
+  const rows = await target.query<{ change: string }>(sql`
+    WITH dumped AS (
+      SELECT kind, schema, replace(name, '"', '') AS name
+      FROM json_to_recordset(${JSON.stringify(dumped)}::json) AS d(kind text, schema text, name text)
+      WHERE kind IN ('ACL', 'COMMENT', 'DEFAULT ACL')
+    ),
+    defaults AS (
+      SELECT n.nspname AS schema, 'DEFAULT PRIVILEGES FOR ' || CASE a.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES'
+        WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS name
+      FROM pg_default_acl a LEFT JOIN pg_namespace n ON n.oid = a.defaclnamespace
+    )
+    SELECT CASE d.kind WHEN 'ACL' THEN 'GRANT' ELSE 'COMMENT' END || ' ON ' || d.name AS change
+    FROM dumped d
+    WHERE d.kind <> 'DEFAULT ACL' AND (d.schema = 'pg_catalog'
+      OR d.name IN (SELECT 'SCHEMA ' || replace(nspname, '"', '') FROM pg_namespace))
+    UNION
+    SELECT 'ALTER ' || d.name || coalesce(' IN SCHEMA ' || quote_ident(d.schema), '')
+    FROM dumped d JOIN defaults ON defaults.name = d.name AND defaults.schema IS NOT DISTINCT FROM d.schema
+    WHERE d.kind = 'DEFAULT ACL'
+    ORDER BY 1`);
+  return rows.map(({ change }) => change);
 }
 
 /** Among all objects of this database. What is part of itself (a column of its table) is no tie. */

@@ -130,3 +130,8 @@ ALTER TABLE public.awkward ALTER COLUMN b SET STORAGE EXTERNAL, ALTER COLUMN b S
 CREATE VIEW public.system_user_view AS SELECT a."system_user", CASE WHEN a.a > 1 THEN 'x' END AS x FROM public.awkward a WHERE EXISTS (SELECT 1 FROM public.orders o WHERE o.id = a.a);
 CREATE FUNCTION public.key_count() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM (SELECT id, email FROM public.customers GROUP BY id) AS k; END;
 CREATE VIEW public.uses_late_function AS SELECT public.key_count();
+
+-- A type that 17 prints without quotes.
+CREATE TABLE public.papers (id int PRIMARY KEY, body json DEFAULT '{}'::json, pages json[], "json" text);
+CREATE FUNCTION public.first_page(paper json, pages json[]) RETURNS json LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE INDEX papers_page ON public.papers ((public.first_page(body, pages)::text));

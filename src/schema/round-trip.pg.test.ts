@@ -132,6 +132,14 @@ test.runIf(WAYS.length > 1)('both ways of dumping name the same statements', asy
   });
 });
 
+test('a script larger than a pipe holds arrives whole (wasm)', async ({ source }) => {
+  await source.exec(
+    `DO $$ BEGIN EXECUTE format('COMMENT ON SCHEMA public IS %L', repeat('long ', 1000000)); END $$`,
+  );
+  const statements = await dumpSchema(source.address, { pgDump: 'wasm' });
+  expect(statements.find(({ kind }) => kind === 'COMMENT')?.sql).toHaveLength(5_000_033);
+});
+
 test('our own things are not dumped, nor do they show in the fingerprint', async ({ source }) => {
   await source.exec('CREATE TABLE t (id int PRIMARY KEY, a int)');
   const before = await wholeSchema(source.connection);

@@ -5,11 +5,9 @@
  */
 
 import { pgDump } from '@electric-sql/pglite-tools/pg_dump';
-import { receiveFrameSync, sendFrameSync, writeWholly } from './framed-pipe.ts';
+import { receiveFrameSync, sendFrameSync } from './framed-pipe.ts';
 import { splitFrontendMessages } from './frontend-messages.ts';
 import { PARENT_FD, type PgDumpWork } from './wasm-pg-dump-work.ts';
-
-const STDOUT_FD = 1;
 
 function fromParent(): Uint8Array {
   const bytes = receiveFrameSync(PARENT_FD);
@@ -68,7 +66,8 @@ try {
     pg: standIn as never,
     args: [...work.args],
   })) as unknown as ScriptFile;
-  for (const part of parts) writeWholly(STDOUT_FD, Buffer.from(part));
+  // A TypeScript loader opens stdout and leaves it non-blocking: a plain write to a full pipe then fails (EAGAIN).
+  for (const part of parts) process.stdout.write(part);
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;

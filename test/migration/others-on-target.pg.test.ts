@@ -136,6 +136,35 @@ test('abort says what it does not take back, and drops the roles it made also wh
   }
 });
 
+test('abort says what of schema public, and of the default privileges, it does not take back', async ({
+  source,
+  target,
+}) => {
+  const [old, young] = [`${source.name}_old`, `${source.name}_young`];
+  await source.exec(`${TABLE}; CREATE ROLE ${old}; CREATE ROLE ${young} LOGIN;
+    GRANT CREATE ON SCHEMA public TO ${young}; COMMENT ON SCHEMA public IS 'the shop';
+    ALTER DEFAULT PRIVILEGES FOR ROLE ${old} IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC;
+    ALTER DEFAULT PRIVILEGES FOR ROLE ${young} GRANT SELECT ON SEQUENCES TO PUBLIC;
+    CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO ${young}; ALTER DEFAULT PRIVILEGES FOR ROLE ${old} IN SCHEMA app GRANT EXECUTE ON FUNCTIONS TO ${young};
+    GRANT EXECUTE ON FUNCTION pg_catalog.pg_reload_conf() TO ${old}`);
+  await target.exec(`CREATE ROLE ${old}`);
+  try {
+    await withScene({ source, target }, async (scene) => {
+      await scene.sync();
+      expect(await scene.abort()).toEqual({
+        leftovers: [
+          'target: not taken back: ALTER DEFAULT PRIVILEGES FOR TABLES IN SCHEMA public',
+          'target: not taken back: COMMENT ON SCHEMA public',
+          'target: not taken back: GRANT ON FUNCTION pg_reload_conf()',
+          'target: not taken back: GRANT ON SCHEMA public',
+        ],
+      });
+    });
+  } finally {
+    await target.exec(`DROP OWNED BY ${old}; DROP ROLE ${old}`);
+  }
+});
+
 test('of two migrations that are begun at once in one database only one begins', async ({
   source,
   target,

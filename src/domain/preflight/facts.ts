@@ -194,6 +194,8 @@ export interface TableFact extends TableName {
   readonly isPartitioned: boolean;
   /** The root of the partition tree that this table is a part of. */
   readonly root: TableName | undefined;
+  /** It inherits from a table, or a table from it; partitions do not count. */
+  readonly isInInheritanceTree: boolean;
   readonly isUnlogged: boolean;
   readonly replicaIdentity: 'default' | 'nothing' | 'full' | 'index';
   readonly owner: string;

@@ -160,6 +160,21 @@ test('case 2: each leaf of a partition tree is looked at, and its root', async (
   expect(await troubles({ source, target }, 'PGG131')).toEqual([]);
 });
 
+test('a table with inheritance children, or a parent, takes a key, too, in whichever order the fixes are run', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`CREATE TABLE middle (at point); CREATE TABLE a_child (b int) INHERITS (middle);
+    CREATE TABLE z_child (c int) INHERITS (middle);
+    INSERT INTO middle VALUES ('(1,1)'), ('(2,2)'); INSERT INTO a_child VALUES ('(3,3)'); INSERT INTO z_child VALUES ('(4,4)')`);
+  const found = await troubles({ source, target }, 'PGG131');
+  expect(found.map(({ object }) => object)).toEqual(['public.a_child', 'public.middle', 'public.z_child']);
+  for (const finding of found) await mend({ source, target }, finding);
+  expect(await troubles({ source, target }, 'PGG131')).toEqual([]);
+  const [keys] = await source.rows('SELECT count(DISTINCT pgglide_key) AS n FROM middle');
+  expect(keys).toEqual({ n: 4 });
+});
+
 test('types that cannot be compared are known through domains, arrays and composites', async ({
   source,
   target,

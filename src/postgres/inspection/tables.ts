@@ -52,6 +52,8 @@ const tableInScope = (scope: Scope): Sql =>
 const tablesSql = (scope: Scope): Sql => sql`
   SELECT c.oid::int8 AS oid, n.nspname AS schema, c.relname AS name,
     c.relkind = 'p' AS "isPartitioned", rn.nspname AS "rootSchema", root.relname AS "rootName",
+    c.relkind = 'r' AND NOT c.relispartition AND (EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid)
+      OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid)) AS "isInInheritanceTree",
     c.relpersistence = 'u' AS "isUnlogged",
     CASE c.relreplident WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' WHEN 'i' THEN 'index' ELSE 'default' END
       AS "replicaIdentity",

@@ -14,6 +14,7 @@ const tables: ObjectClass = {
     SELECT r.key, ${definition(sql`
       'kind', ${RELATION_KIND}, 'persistence', r.relpersistence, 'access method', am.amname,
       'options', ${sortedOptions(sql`r.reloptions`)},
+      'toast options', (SELECT ${sortedOptions(sql`t.reloptions`)} FROM pg_class t WHERE t.oid = r.reltoastrelid),
       'row security', nullif(r.relrowsecurity, false), 'forced', nullif(r.relforcerowsecurity, false),
       'populated', CASE WHEN r.relkind = 'm' THEN r.relispopulated END,
       'of type', CASE WHEN r.reloftype <> 0 THEN r.reloftype::regtype::text END,

@@ -65,9 +65,9 @@ const aggregates: ObjectClass = {
   name: 'aggregates',
   objects: (scope) => sql`
     SELECT ${ROUTINE_KEY}, (
-      SELECT (to_jsonb(a) - 'aggfnoid' - 'aggtranstype' - 'aggmtranstype' - 'aggsortop'
+      SELECT (to_jsonb(a) - 'aggfnoid' - 'aggtranstype' - 'aggmtranstype'
         || jsonb_build_object('result', o.prorettype::regtype::text, 'state', a.aggtranstype::regtype::text,
-          'parallel', o.proparallel))::text
+          'parallel', o.proparallel, 'aggsortop', nullif(a.aggsortop, 0)::regoperator::text))::text
       FROM pg_aggregate a WHERE a.aggfnoid = o.oid)
     ${inScope(sql`pg_proc`, sql`pronamespace`, scope)} AND o.prokind = 'a'`,
 };
@@ -80,14 +80,34 @@ const routineGrants: ObjectClass = {
     ${inScope(sql`pg_proc`, sql`pronamespace`, scope)} AND ${notInternal}`,
 };
 
+/** Without those that are but a name (oprcode = 0), left by an operator that was dropped: they are not dumped. */
 const operators: ObjectClass = {
   name: 'operators',
   objects: (scope) => sql`
     SELECT o.oid::regoperator::text, ${definition(sql`
       'function', o.oprcode::text, 'result', o.oprresult::regtype::text, 'hashes', o.oprcanhash,
-      'merges', o.oprcanmerge, 'commutator', nullif(o.oprcom, 0)::regoperator::text,
+      'merges', o.oprcanmerge, 'restrict', nullif(o.oprrest, 0)::regproc::text,
+      'join', nullif(o.oprjoin, 0)::regproc::text, 'commutator', nullif(o.oprcom, 0)::regoperator::text,
       'negator', nullif(o.oprnegate, 0)::regoperator::text, 'owner', pg_get_userbyid(o.oprowner)`)}
-    ${inScope(sql`pg_operator`, sql`oprnamespace`, scope)}`,
+    ${inScope(sql`pg_operator`, sql`oprnamespace`, scope)} AND o.oprcode <> 0`,
+};
+
+/** With the members of its classes, and those that ALTER OPERATOR FAMILY has added. */
+const operatorFamilies: ObjectClass = {
+  name: 'operator families',
+  objects: (scope) => sql`
+    SELECT ${KEY(sql`o.opfname`)} || ' ' || am.amname, ${definition(sql`
+      'owner', pg_get_userbyid(o.opfowner),
+      'operators', (SELECT jsonb_agg(member ORDER BY member COLLATE "C") FROM (
+        SELECT p.amopstrategy || ' ' || p.amopopr::regoperator::text
+          || coalesce(' ordered by ' || (SELECT opfname FROM pg_opfamily s WHERE s.oid = p.amopsortfamily), '') AS member
+        FROM pg_amop p WHERE p.amopfamily = o.oid) AS operators),
+      'functions', (SELECT jsonb_agg(member ORDER BY member COLLATE "C") FROM (
+        SELECT p.amprocnum || ' ' || p.amproc::regprocedure::text || ' for ' || p.amproclefttype::regtype::text
+          || ', ' || p.amprocrighttype::regtype::text AS member
+        FROM pg_amproc p WHERE p.amprocfamily = o.oid) AS functions)`)}
+    FROM pg_opfamily o JOIN pg_namespace n ON n.oid = o.opfnamespace JOIN pg_am am ON am.oid = o.opfmethod
+    WHERE ${schemaInScope(scope)} AND ${notOfExtension}`,
 };
 
 const operatorClasses: ObjectClass = {
@@ -95,12 +115,19 @@ const operatorClasses: ObjectClass = {
   objects: (scope) => sql`
     SELECT ${KEY(sql`o.opcname`)} || ' ' || am.amname, ${definition(sql`
       'type', o.opcintype::regtype::text, 'default', o.opcdefault, 'owner', pg_get_userbyid(o.opcowner),
-      'operators', (SELECT jsonb_agg(p.amopstrategy || ' ' || p.amopopr::regoperator::text ORDER BY p.amopstrategy,
-        p.amopopr::regoperator::text COLLATE "C") FROM pg_amop p WHERE p.amopfamily = o.opcfamily),
-      'functions', (SELECT jsonb_agg(p.amprocnum || ' ' || p.amproc::regprocedure::text ORDER BY p.amprocnum,
-        p.amproc::regprocedure::text COLLATE "C") FROM pg_amproc p WHERE p.amprocfamily = o.opcfamily)`)}
+      'stored as', nullif(o.opckeytype, 0)::regtype::text, 'family', f.opfname`)}
     FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace JOIN pg_am am ON am.oid = o.opcmethod
+    JOIN pg_opfamily f ON f.oid = o.opcfamily
     WHERE ${schemaInScope(scope)} AND ${notOfExtension}`,
+};
+
+const conversions: ObjectClass = {
+  name: 'conversions',
+  objects: (scope) => sql`
+    SELECT ${KEY(sql`o.conname`)}, ${definition(sql`
+      'from', pg_encoding_to_char(o.conforencoding), 'to', pg_encoding_to_char(o.contoencoding),
+      'function', o.conproc::text, 'default', o.condefault, 'owner', pg_get_userbyid(o.conowner)`)}
+    ${inScope(sql`pg_conversion`, sql`connamespace`, scope)}`,
 };
 
 /** The locale's column has had three names from 15 to 17. */
@@ -118,14 +145,23 @@ const textSearch: ObjectClass = {
   name: 'text search objects',
   objects: (scope) => sql`
     SELECT 'configuration ' || ${KEY(sql`o.cfgname`)}, ${definition(sql`
-      'parser', o.cfgparser::text, 'owner', pg_get_userbyid(o.cfgowner),
+      'parser', (SELECT prsname FROM pg_ts_parser p WHERE p.oid = o.cfgparser), 'owner', pg_get_userbyid(o.cfgowner),
       'mappings', (SELECT jsonb_agg(m.maptokentype || ' ' || m.mapdict::regdictionary::text ORDER BY m.maptokentype, m.mapseqno)
         FROM pg_ts_config_map m WHERE m.mapcfg = o.oid)`)}
     ${inScope(sql`pg_ts_config`, sql`cfgnamespace`, scope)}
     UNION ALL
     SELECT 'dictionary ' || ${KEY(sql`o.dictname`)}, ${definition(sql`
-      'owner', pg_get_userbyid(o.dictowner), 'options', o.dictinitoption`)}
-    ${inScope(sql`pg_ts_dict`, sql`dictnamespace`, scope)}`,
+      'owner', pg_get_userbyid(o.dictowner), 'template', (SELECT tmplname FROM pg_ts_template t WHERE t.oid = o.dicttemplate), 'options', o.dictinitoption`)}
+    ${inScope(sql`pg_ts_dict`, sql`dictnamespace`, scope)}
+    UNION ALL
+    SELECT 'template ' || ${KEY(sql`o.tmplname`)}, ${definition(sql`
+      'init', o.tmplinit::text, 'lexize', o.tmpllexize::text`)}
+    ${inScope(sql`pg_ts_template`, sql`tmplnamespace`, scope)}
+    UNION ALL
+    SELECT 'parser ' || ${KEY(sql`o.prsname`)}, ${definition(sql`
+      'start', o.prsstart::text, 'token', o.prstoken::text, 'end', o.prsend::text,
+      'headline', o.prsheadline::text, 'types', o.prslextype::text`)}
+    ${inScope(sql`pg_ts_parser`, sql`prsnamespace`, scope)}`,
 };
 
 const defaultPrivileges: ObjectClass = {
@@ -164,6 +200,15 @@ const casts: ObjectClass = {
     FROM pg_cast o WHERE o.oid >= 16384 AND ${notOfExtension} AND ${notInternal}`,
 };
 
+const transforms: ObjectClass = {
+  name: 'transforms',
+  isGlobal: true,
+  objects: () => sql`
+    SELECT format_type(o.trftype, NULL) || ' in ' || quote_ident(l.lanname), ${definition(sql`
+      'from SQL', o.trffromsql::regprocedure::text, 'to SQL', o.trftosql::regprocedure::text`)}
+    FROM pg_transform o JOIN pg_language l ON l.oid = o.trflang WHERE ${notOfExtension}`,
+};
+
 /** Options of user mappings hold passwords: only that there is one is looked at. */
 const foreignServers: ObjectClass = {
   name: 'foreign servers',
@@ -182,6 +227,14 @@ const foreignServers: ObjectClass = {
     UNION ALL
     SELECT 'user mapping ' || quote_ident(m.srvname) || ' ' || quote_ident(m.usename), 'present'
     FROM pg_user_mappings m`,
+};
+
+const accessMethods: ObjectClass = {
+  name: 'access methods',
+  isGlobal: true,
+  objects: () => sql`
+    SELECT quote_ident(o.amname), ${definition(sql`'type', o.amtype, 'handler', o.amhandler::text`)}
+    FROM pg_am o WHERE o.oid >= 16384 AND ${notOfExtension}`,
 };
 
 const languages: ObjectClass = {
@@ -222,14 +275,18 @@ export const SCHEMA_CLASSES: readonly ObjectClass[] = [
   aggregates,
   routineGrants,
   operators,
+  operatorFamilies,
   operatorClasses,
+  conversions,
   collations,
   textSearch,
   defaultPrivileges,
   extensions,
   eventTriggers,
   casts,
+  transforms,
   foreignServers,
+  accessMethods,
   languages,
   comments,
 ];
