@@ -6,7 +6,7 @@
 
 import { allEnded, DeadlineError, sleep, withDeadline } from '../base/async.ts';
 import { messageOf } from '../base/message-of.ts';
-import { PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
+import { LockedError, PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
 import type { StepTime } from '../domain/event.ts';
 import type { Switchover, SwitchoverStep } from '../engine/switchover-step.ts';
 import { announceCommit } from '../steps/announce-commit.ts';
@@ -175,8 +175,9 @@ export async function rollForward(context: Switchover): Promise<StepTime[]> {
   return times;
 }
 
+/** Another run has switched since, or has the lock and finishes this switch: it may be in a pause of its own. */
 const isOvertaken = (error: unknown): boolean =>
-  error instanceof PgglideError && error.code === 'epoch_moved';
+  error instanceof LockedError || (error instanceof PgglideError && error.code === 'epoch_moved');
 
 async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Promise<void> {
   // Traffic first: what else there is to undo must not make requests wait longer.
