@@ -158,3 +158,32 @@ test('of two migrations that are begun at once in one database only one begins',
     expect(await scene.abort()).toEqual({ leftovers: [] });
   });
 });
+
+test('a first sync that ended before it published anything looks again whether another migration has begun', async ({
+  source,
+  target,
+}) => {
+  await source.exec(TABLE);
+  await withScene({ source, target }, async (scene) => {
+    const stop = new AbortController();
+    const ended = scene.run((migration) => migration.sync(), {
+      signal: stop.signal,
+      onEvent: ({ type }) => {
+        if (type === 'phase-changed') stop.abort();
+      },
+    });
+    await expect(ended).rejects.toThrow();
+    expect((await scene.status()).phase).toBe('syncing');
+    expect(await source.rows('SELECT pubname FROM pg_publication')).toEqual([]);
+    // As one into another target, which nothing but its link tells of here.
+    await source.exec('CREATE PUBLICATION pgglide_another_fwd_0 FOR TABLE t');
+    await expect(scene.sync()).rejects.toMatchObject({
+      code: 'preflight_failed',
+      message: expect.stringContaining('PGG185'),
+    });
+    await source.exec('DROP PUBLICATION pgglide_another_fwd_0');
+    await scene.sync();
+    await scene.expectEqual();
+    expect(await scene.abort()).toEqual({ leftovers: [] });
+  });
+});
