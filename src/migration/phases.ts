@@ -21,6 +21,7 @@ import { fenceTarget } from '../steps/fence-target.ts';
 import { installOwnSchema } from '../steps/install-own-schema.ts';
 import { loadSchema } from '../steps/load-schema.ts';
 import { noteDdl } from '../steps/note-ddl.ts';
+import { noteRoles } from '../steps/note-roles.ts';
 import { recordSchema } from '../steps/record-schema.ts';
 import { refreshViews } from '../steps/refresh-views.ts';
 import { subscribe } from '../steps/subscribe.ts';
@@ -31,6 +32,7 @@ export const FIRST_STEP = installOwnSchema;
 /** What `sync` makes true, in order. After the last one the migration is `following`. */
 export const SYNC_STEPS: readonly Step<never>[] = [
   carryRoles, // roles with their verifiers, memberships, settings
+  noteRoles('source'), // what their drift is measured against
   loadSchema, // types, tables without indexes, functions
   copyTables, // publication, slot with a snapshot, parallel COPY
   carryDatabaseSettings,
