@@ -10,6 +10,7 @@ import { unlinkLargeObjects } from '../postgres/large-object.ts';
 import { hasLinkOrFence, leftoversOn } from '../postgres/leftovers.ts';
 import { dropEventTriggers } from '../postgres/noted-ddl.ts';
 import { dropLoaded, findLoaded } from '../schema/drop-loaded.ts';
+import type { NotedObject } from '../schema/loaded-objects.ts';
 import { type ClusterChange, readClusterChanges } from '../state/cluster-change.ts';
 import { createdRoles, dropOwned, dropRoles } from '../state/created-role.ts';
 import { dropOwnSchema, tableExists } from '../state/install.ts';
@@ -186,7 +187,10 @@ async function dropCopy({ source, target, migration }: Session): Promise<string[
   if ((await countRaisedFences(source)) === 0) await dropAllFences(source);
   await unlinkLargeObjects(target, [...(await sharedLargeObjects(target, migration))]);
   // The fence of a table goes with it: one by one they would take as long as the tables again.
-  const { droppable, heldBack, others } = await findLoaded(target, await broughtObjects(target, migration));
+  const { droppable, heldBack, others } = await findLoaded(
+    target,
+    await broughtObjects<NotedObject>(target, migration),
+  );
   const kept = await dropLoaded(target, droppable);
   await dropAllFences(target);
   return [...kept, ...heldBack.map((what) => `target: ${what}`), ...notOurs(others)];

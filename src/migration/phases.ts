@@ -20,6 +20,7 @@ import { copyTables } from '../steps/copy-tables.ts';
 import { fenceTarget } from '../steps/fence-target.ts';
 import { installOwnSchema } from '../steps/install-own-schema.ts';
 import { loadSchema } from '../steps/load-schema.ts';
+import { noteBroughtObjects } from '../steps/note-brought.ts';
 import { noteDdl } from '../steps/note-ddl.ts';
 import { noteRoles } from '../steps/note-roles.ts';
 import { recordSchema } from '../steps/record-schema.ts';
@@ -43,6 +44,7 @@ export const SYNC_STEPS: readonly Step<never>[] = [
   carryAsideRows, // unlogged tables, extensions' own: what no link carries
   refreshViews, // materialized ones, once the rows are there
   carryLargeObjectsStep,
+  noteBroughtObjects, // for abort, whatever they are called then
   noteDdl, // event triggers, where our role may
   recordSchema, // once both sides agree (settle-schema.ts): what drift is measured against
   fenceTarget, // the target takes no other writes

@@ -22,6 +22,7 @@ const FILES: Readonly<Record<Side, readonly string[]>> = {
     'state-004.sql',
     'state-005.sql',
     'state-006.sql',
+    'state-007.sql',
   ],
 };
 
