@@ -47,8 +47,9 @@ type StepGroup = SwitchoverStep | readonly SwitchoverStep[];
 /** No stall yet; all of it may be slow. */
 export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   checkReadiness,
-  checkDrift,
+  // Before the schema: grants there cannot be made for roles that are missing.
   checkRoles,
+  checkDrift,
   hangFenceStep,
   renewAsideRows,
   renewViews,
@@ -83,8 +84,8 @@ export const AFTER_COMMIT: readonly SwitchoverStep[] = [
 
 const REHEARSED_BEFORE: readonly SwitchoverStep[] = [
   checkReadiness,
-  checkDrift,
   checkRoles,
+  checkDrift,
   openSessions,
   checkDriftAgain,
   rehearseQueries,

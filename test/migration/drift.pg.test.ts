@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { withScene } from '../support/migration.ts';
+import { openSession, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
 test('case 14: DDL on the source stops the cutover with what changed; the same on the target mends it', async ({
@@ -63,23 +63,42 @@ test('a password, role, membership or setting that came to the active side since
 
     await scene.sync();
     await scene.cutover();
-    await target.exec(
-      `ALTER ROLE ${n}_app PASSWORD 'rotated again'; CREATE ROLE ${n}_new LOGIN PASSWORD 'n' IN ROLE ${n}_rw`,
-    );
+    const appLogin = { user: `${n}_app`, password: 'rotated' };
+    const before = await openSession({ ...source.address, ...scene.proxy, ...appLogin });
+    const { name } = target;
+    await target.exec(`ALTER ROLE ${n}_app PASSWORD 'rotated again'; CREATE ROLE ${n}_new LOGIN PASSWORD 'n' IN ROLE ${n}_rw;
+      REVOKE CONNECT ON DATABASE ${name} FROM PUBLIC; GRANT CONNECT ON DATABASE ${name} TO ${n}_rw, ${n}_new;
+      GRANT SELECT ON t TO ${n}_new; ALTER ROLE ${n}_app SET work_mem = '9MB'`);
     await expect(scene.rollback()).rejects.toMatchObject({
       code: 'role_drift',
       exitCode: 6,
       message: expect.stringContaining(
-        `Not on the source: CREATE ROLE ${n}_new; ALTER ROLE ${n}_app PASSWORD (verifier); GRANT ${n}_rw TO ${n}_new`,
+        `Not on the source: CREATE ROLE ${n}_new; ALTER ROLE ${n}_app PASSWORD (verifier); GRANT ${n}_rw TO ${n}_new; GRANT CONNECT`,
       ),
     });
+    // The roles come all the same: the grant that is to be made by hand needs them.
+    await expect(scene.sync()).rejects.toMatchObject({ code: 'schema_differs' });
+    await source.exec(`GRANT SELECT ON t TO ${n}_new`);
     await scene.sync();
+    await expect(scene.rollback()).rejects.toMatchObject({
+      code: 'standby_failed',
+      hint: expect.stringContaining('log in anew'),
+    });
+    await before.end();
     await scene.rollback();
+    const warnings = scene.events.filter((event) => event.type === 'warning').map(({ data }) => data);
+    expect(warnings).toContainEqual(
+      expect.objectContaining({ code: 'role_drift', message: expect.stringContaining('SET work_mem') }),
+    );
+    const newLogin = { user: `${n}_new`, password: 'n' };
+    const client = await openSession({ ...source.address, ...scene.proxy, ...newLogin });
+    expect((await client.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 0 }]);
+    await client.end();
     expect(await source.rows(VERIFIERS(`${n}_app`))).toEqual(await target.rows(VERIFIERS(`${n}_app`)));
     expect(await source.rows(VERIFIERS(`${n}_new`))).toEqual(await target.rows(VERIFIERS(`${n}_new`)));
     expect(JSON.stringify(scene.events)).not.toContain('SCRAM-SHA-256$');
     await scene.abort();
-    await target.exec(`DROP ROLE ${n}_new`);
+    await target.exec(`DROP OWNED BY ${n}_new; DROP ROLE ${n}_new`);
   });
 });
 
