@@ -494,7 +494,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   prerequisite(
     'role_statement_failed',
-    'The target refused a statement about roles.',
+    'A server refused a statement about roles.',
     'Give the role that pgglide logs in as the right to create roles, or create them yourself.',
   ),
   of('PrerequisiteError', 'ReplicationError')(
@@ -618,7 +618,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   switchover(
     'standby_failed',
     'The new side does not let the application’s sessions in.',
-    'Mend roles or pg_hba.conf there, then try again.',
+    'Mend roles or pg_hba.conf there, then try again. A session from before a change of its role’s password cannot log in there for its client, though both sides have the new one: let the application connect again.',
   ),
   switchover(
     'sessions_not_movable',
@@ -652,8 +652,8 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   switchover(
     'role_drift',
-    'Roles, passwords, memberships or stored settings of the source changed since the sync.',
-    'Run `pgglide sync`: it brings them to the target. What was taken back on the source you take back on the target; the message has the statements. Then try again.',
+    'Roles, their attributes, passwords or memberships (before a cutover also stored settings) changed on the active side since the last sync or switch.',
+    'Run `pgglide sync`: it brings what came to the other side. Attributes that changed, and what was taken back, you change there yourself; the message has the statements. Then try again.',
   ),
   switchover(
     'sequences_differ',

@@ -79,4 +79,4 @@ async function isInPlace(session: Session, { activeSide }: PlannedRow): Promise<
   return (await putProxyIn.observe({ ...session.context(), placement, activeSide })).satisfied;
 }
 
-const GUARDS: readonly SwitchoverStep[] = [{ ...checkReadiness, run: requireReady }, checkDrift, checkRoles];
+const GUARDS: readonly SwitchoverStep[] = [{ ...checkReadiness, run: requireReady }, checkRoles, checkDrift];

@@ -10,7 +10,7 @@ import { unlinkLargeObjects } from '../postgres/large-object.ts';
 import { hasLinkOrFence, leftoversOn } from '../postgres/leftovers.ts';
 import { dropEventTriggers } from '../postgres/noted-ddl.ts';
 import { dropLoaded, findLoaded } from '../schema/drop-loaded.ts';
-import { lastingChanges } from '../schema/loaded-objects.ts';
+import { lastingChanges, type NotedObject } from '../schema/loaded-objects.ts';
 import { type ClusterChange, readClusterChanges } from '../state/cluster-change.ts';
 import { createdRoles, dropOwned, dropRoles } from '../state/created-role.ts';
 import { dropOwnSchema, tableExists } from '../state/install.ts';
@@ -130,7 +130,8 @@ function notTakenBack(changes: readonly ClusterChange[], dropped: ReadonlySet<st
 
 /** The same of schema public and the like. After the roles: what was theirs by default goes with them. */
 async function schemaNotTakenBack({ target, migration, prefix }: Session): Promise<string[]> {
-  const changes = await lastingChanges(target, await broughtObjects(target, migration));
+  const { dumped } = await broughtObjects(target, migration);
+  const changes = await lastingChanges(target, dumped);
   return changes.map((change) => `${prefix}target: not taken back: ${change}`);
 }
 
@@ -194,7 +195,10 @@ async function dropCopy({ source, target, migration }: Session): Promise<string[
   if ((await countRaisedFences(source)) === 0) await dropAllFences(source);
   await unlinkLargeObjects(target, [...(await sharedLargeObjects(target, migration))]);
   // The fence of a table goes with it: one by one they would take as long as the tables again.
-  const { droppable, heldBack, others } = await findLoaded(target, await broughtObjects(target, migration));
+  const { droppable, heldBack, others } = await findLoaded(
+    target,
+    await broughtObjects<NotedObject>(target, migration),
+  );
   const kept = await dropLoaded(target, droppable);
   await dropAllFences(target);
   return [...kept, ...heldBack.map((what) => `target: ${what}`), ...notOurs(others)];

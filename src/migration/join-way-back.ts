@@ -1,4 +1,5 @@
-/** `sync` while the target is active: what was made on both sides since the cutover joins the way back, with its rows. */
+/** `sync` while the target is active: what was made on both sides since the cutover joins the way back, with its
+ * rows; roles of the target come to the source. */
 
 import { qualified, type TableName } from '../domain/names.ts';
 import { type PlannedTable, tableBytes } from '../domain/plan.ts';
@@ -7,8 +8,10 @@ import { hangFence, unfencedRelations } from '../postgres/fence.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import { unlinkedTables } from '../schema/unlinked-tables.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
+import { carryRolesBack } from '../steps/carry-roles-back.ts';
 import { joinReturnLink } from '../steps/join-return-link.ts';
 import { noteDdl } from '../steps/note-ddl.ts';
+import { noteRoles } from '../steps/note-roles.ts';
 import { naming } from './each-database.ts';
 import { assertIdentified } from './extend-plan.ts';
 import { refuseStrayRows } from './refuse-stray-rows.ts';
@@ -24,12 +27,20 @@ import { arrival } from './verify.ts';
  * fence and comparison. Killed anywhere, the same command goes on, and a rollback refuses until it has.
  *
  * @throws {DifferenceError} `schema_differs`: it is not on both sides yet
- * @throws {PrerequisiteError} `new_table_without_identity`, `table_renamed`
+ * @throws {PrerequisiteError} `new_table_without_identity`, `table_renamed`, `role_statement_failed`
  * @throws {RefusedError} `rows_on_passive_side`
  * @throws {ReplicationError} `slot_lost`, `join_stopped`, `link_too_slow`
  */
 export async function joinWayBack(session: Session, row: MigrationRow): Promise<void> {
+  for (const database of session.databases) await naming(database.prefix, () => joinRoles(database));
   for (const database of session.databases) await naming(database.prefix, () => joinDatabase(database, row));
+}
+
+/** First: tables that are to be made on the source by hand are granted to them. */
+async function joinRoles(session: Session): Promise<void> {
+  const context = session.context((await requirePlan(session)).plan);
+  await reconcile(carryRolesBack, context);
+  await reconcile(noteRoles('target'), context);
 }
 
 /** A rollback waits for so much on its own; for more its caller decides, with a sync. */

@@ -20,7 +20,9 @@ import { copyTables } from '../steps/copy-tables.ts';
 import { fenceTarget } from '../steps/fence-target.ts';
 import { installOwnSchema } from '../steps/install-own-schema.ts';
 import { loadSchema } from '../steps/load-schema.ts';
+import { noteBroughtObjects } from '../steps/note-brought.ts';
 import { noteDdl } from '../steps/note-ddl.ts';
+import { noteRoles } from '../steps/note-roles.ts';
 import { recordSchema } from '../steps/record-schema.ts';
 import { refreshViews } from '../steps/refresh-views.ts';
 import { subscribe } from '../steps/subscribe.ts';
@@ -31,6 +33,7 @@ export const FIRST_STEP = installOwnSchema;
 /** What `sync` makes true, in order. After the last one the migration is `following`. */
 export const SYNC_STEPS: readonly Step<never>[] = [
   carryRoles, // roles with their verifiers, memberships, settings
+  noteRoles('source'), // what their drift is measured against
   loadSchema, // types, tables without indexes, functions
   copyTables, // publication, slot with a snapshot, parallel COPY
   carryDatabaseSettings,
@@ -41,6 +44,7 @@ export const SYNC_STEPS: readonly Step<never>[] = [
   carryAsideRows, // unlogged tables, extensions' own: what no link carries
   refreshViews, // materialized ones, once the rows are there
   carryLargeObjectsStep,
+  noteBroughtObjects, // for abort, whatever they are called then
   noteDdl, // event triggers, where our role may
   recordSchema, // once both sides agree (settle-schema.ts): what drift is measured against
   fenceTarget, // the target takes no other writes

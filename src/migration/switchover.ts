@@ -6,7 +6,7 @@
 
 import { allOrAborted, DeadlineError, sleep, withDeadline } from '../base/async.ts';
 import { messageOf } from '../base/message-of.ts';
-import { PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
+import { LockedError, PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
 import type { StepTime } from '../domain/event.ts';
 import type { Switchover, SwitchoverStep } from '../engine/switchover-step.ts';
 import { announceCommit } from '../steps/announce-commit.ts';
@@ -47,8 +47,9 @@ type StepGroup = SwitchoverStep | readonly SwitchoverStep[];
 /** No stall yet; all of it may be slow. */
 export const BEFORE_PAUSE: readonly SwitchoverStep[] = [
   checkReadiness,
-  checkDrift,
+  // Before the schema: grants there cannot be made for roles that are missing.
   checkRoles,
+  checkDrift,
   hangFenceStep,
   renewAsideRows,
   renewViews,
@@ -82,8 +83,8 @@ export const AFTER_COMMIT: readonly SwitchoverStep[] = [
 
 const REHEARSED_BEFORE: readonly SwitchoverStep[] = [
   checkReadiness,
-  checkDrift,
   checkRoles,
+  checkDrift,
   openSessions,
   checkDriftAgain,
   rehearseQueries,
@@ -181,8 +182,9 @@ export async function rollForward(context: Switchover): Promise<StepTime[]> {
   return times;
 }
 
+/** Another run has switched since, or has the lock and finishes this switch: it may be in a pause of its own. */
 const isOvertaken = (error: unknown): boolean =>
-  error instanceof PgglideError && error.code === 'epoch_moved';
+  error instanceof LockedError || (error instanceof PgglideError && error.code === 'epoch_moved');
 
 async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Promise<void> {
   // Traffic first: what else there is to undo must not make requests wait longer.

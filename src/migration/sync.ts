@@ -6,6 +6,7 @@ import type { Phase } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { StepContext } from '../engine/step.ts';
+import { existingLanes } from '../postgres/lane.ts';
 import { planMigration } from '../schema/plan-migration.ts';
 import { createMigration, type MigrationRow, savePlan } from '../state/migration-row.ts';
 import { takeBeginningLocks, takeRunnerLock } from '../state/runner-lock.ts';
@@ -104,13 +105,19 @@ async function withGovernors(
   );
 }
 
-/** Databases of which nothing has been planned yet: all of them, or those that joined since. */
+/** Databases that other migrations cannot see yet: all of them, or those that joined since. */
 async function beginning(session: Session): Promise<Session[]> {
-  const rows = await Promise.all(session.databases.map((database) => database.row()));
-  return session.databases.filter((_, place) => {
-    const row = rows[place];
-    return row === undefined || row.phase === 'new' || row.plan === undefined;
-  });
+  const found: Session[] = [];
+  for (const database of session.databases) if (await isUnseen(database)) found.push(database);
+  return found;
+}
+
+/** Also where a first sync died before it published anything: what began on the source since does not know of it. */
+async function isUnseen(database: Session): Promise<boolean> {
+  const row = await database.row();
+  if (row === undefined || row.phase === 'new' || row.plan === undefined) return true;
+  if (row.phase !== 'syncing') return false;
+  return (await existingLanes(database.source, database.migration, 'forward')).length === 0;
 }
 
 /** What each database's steps work with. */

@@ -1,5 +1,7 @@
 /** Roles and what belongs to the database rather than to its schema: memberships, settings, grants. */
 
+import { allEnded } from '../base/async.ts';
+import type { Side } from '../domain/names.ts';
 import { UNLISTED_SETTINGS } from '../domain/unlisted-settings.ts';
 import type { Connection } from './connection.ts';
 import { sql } from './sql.ts';
@@ -103,6 +105,13 @@ export async function readRoles(connection: Connection): Promise<ClusterRoles> {
     settableSettings: await readSettableSettings(connection, facts.majorVersion),
     parameterGrants: facts.majorVersion >= 15 ? await readParameterGrants(connection) : [],
   };
+}
+
+export type RolesOfBoth = Readonly<Record<Side, ClusterRoles>>;
+
+export async function readRolesOfBoth(sides: Readonly<Record<Side, Connection>>): Promise<RolesOfBoth> {
+  const [source, target] = await allEnded([readRoles(sides.source), readRoles(sides.target)]);
+  return { source, target };
 }
 
 async function readDatabase(connection: Connection): Promise<ClusterRoles['database']> {

@@ -1,5 +1,6 @@
 /** Executes role statements without their secrets showing up in the server's log. */
 
+import { describeAddress } from '../config/server-address.ts';
 import { PrerequisiteError } from '../domain/errors.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
@@ -20,7 +21,7 @@ export async function applyRoles(
     await keepOutOfLogs(connection);
     for (const { description, statement } of statements) {
       await connection.script(statement).catch((error: unknown) => {
-        throw sqlState(error) === undefined ? error : failure(description, error as Error);
+        throw sqlState(error) === undefined ? error : failure(connection, description, error as Error);
       });
     }
     await record(connection);
@@ -47,12 +48,12 @@ async function keepOutOfLogs(connection: Connection): Promise<void> {
     WHERE (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)`);
 }
 
-function failure(description: string, cause: Error): PrerequisiteError {
+function failure({ address }: Connection, description: string, cause: Error): PrerequisiteError {
   return new PrerequisiteError(
     'role_statement_failed',
-    `The target refuses ${description}: ${cause.message}`,
+    `${describeAddress(address)} refuses ${description}: ${cause.message}`,
     {
-      hint: 'Our role on the target needs CREATEROLE and ADMIN OPTION on the roles it grants, or superuser; or create the role there yourself.',
+      hint: 'Our role there needs CREATEROLE and ADMIN OPTION on the roles it grants, or superuser; or create the role there yourself.',
       cause,
     },
   );

@@ -21,6 +21,13 @@ export function databaseStatements(
   ];
 }
 
+/** Those of the database and of roles. */
+export const storedSettings = (
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): RoleStatement[] => settings(source, target, names);
+
 /** What is the database's own, where our role may not change it. */
 export function missingOwnership(
   source: ClusterRoles,
@@ -167,13 +174,7 @@ function ownStatements(
       rolesOf(grant),
     );
   }
-  for (const grant of missingGrants(source, target, names)) {
-    say(
-      `GRANT ${grant.privilege} ON DATABASE TO ${grant.grantee ?? 'PUBLIC'}`,
-      sql`GRANT ${privilegeOf(grant)} ON DATABASE ${database} TO ${granteeOf(grant)}`,
-      rolesOf(grant),
-    );
-  }
+  statements.push(...databaseGrants(source, target, names));
   if (comment !== target.database.comment && comment !== null)
     say('COMMENT ON DATABASE', sql`COMMENT ON DATABASE ${database} IS ${literal(comment)}`);
   if (connectionLimit !== target.database.connectionLimit)
@@ -183,6 +184,17 @@ function ownStatements(
     );
   return statements;
 }
+
+export const databaseGrants = (
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): RoleStatement[] =>
+  missingGrants(source, target, names).map((grant) => ({
+    description: `GRANT ${grant.privilege} ON DATABASE TO ${grant.grantee ?? 'PUBLIC'}`,
+    roles: rolesOf(grant),
+    statement: sql`GRANT ${privilegeOf(grant)} ON DATABASE ${ident(target.database.name)} TO ${granteeOf(grant)}`,
+  }));
 
 const newOwner = (
   { database: { owner } }: ClusterRoles,

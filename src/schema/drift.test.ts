@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type BothClasses, newDifferences, withoutLeftOut } from './drift.ts';
+import { type BothClasses, describeDifferences, newDifferences, withoutLeftOut } from './drift.ts';
 
 const policies = (record: BothClasses, now: BothClasses) =>
   newDifferences('policies', record, now, { acrossVersions: true });
@@ -39,4 +39,23 @@ test('what the scope leaves out since has not been dropped', () => {
   const others = ['"public"."t2"', '"other"."t"', 'table "public"."t2"', '"public"."v"."t"'];
   const kept = withoutLeftOut([...of, ...others].map(dropped), [{ schema: 'public', name: 't' }]);
   expect(kept.map(({ object }) => object)).toEqual(others);
+});
+
+test('columns that only stand in another order are told by table, others with what changed', () => {
+  const column = (name: string, was: object, is: object) => ({
+    class: 'columns',
+    object: `"public"."t.x"."${name}"`,
+    change: 'changed' as const,
+    was: JSON.stringify(was),
+    is: JSON.stringify(is),
+  });
+  const differences = [
+    column('a', { place: 1, type: 'integer' }, { place: 2, type: 'integer' }),
+    column('b', { place: 2, type: 'integer' }, { place: 3, type: 'bigint', 'not null': true }),
+    column('c.d', { place: 3, type: 'text' }, { place: 1, type: 'text' }),
+    { class: 'views', object: '"public"."v"', change: 'changed' as const, was: 'SELECT 1', is: 'SELECT 2' },
+  ];
+  expect(describeDifferences(differences)).toBe(
+    'columns: "public"."t.x"."b" changed (place, type, not null); views: "public"."v" changed; order of the columns of "public"."t.x": "a" from 1 to 2, "c.d" from 3 to 1',
+  );
 });

@@ -64,11 +64,54 @@ function changedAlone(
 
 const differenceKey = (difference: SchemaDifference): string => JSON.stringify(difference);
 
-/** "columns public.orders.note added; ...", at most `most` of them. */
+/** `columns: "public"."orders"."note" added; ...`, at most `most` of them. */
 export function describeDifferences(differences: readonly SchemaDifference[], most = 10): string {
-  const shown = differences
-    .slice(0, most)
-    .map(({ class: kind, object, change }) => `${kind}: ${object} ${change}`);
-  const rest = differences.length - shown.length;
-  return `${shown.join('; ')}${rest > 0 ? `; and ${rest} more` : ''}`;
+  const told = [...differences.filter((one) => !isMoved(one)).map(described), ...describeMoved(differences)];
+  const rest = told.length - most;
+  return `${told.slice(0, most).join('; ')}${rest > 0 ? `; and ${rest} more` : ''}`;
 }
+
+function described(difference: SchemaDifference): string {
+  const { class: kind, object, change } = difference;
+  const parts = changedParts(difference).map((part) => part.name);
+  return `${kind}: ${object} ${change}${parts.length > 0 ? ` (${parts.join(', ')})` : ''}`;
+}
+
+interface ChangedPart {
+  readonly name: string;
+  readonly was: unknown;
+  readonly is: unknown;
+}
+
+/** Of definitions that have named parts; empty for others, such as a view's text. */
+function changedParts({ was, is }: SchemaDifference): ChangedPart[] {
+  const [before, now] = [partsOf(was), partsOf(is)];
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+  return names
+    .map((name) => ({ name, was: before[name], is: now[name] }))
+    .filter((part) => JSON.stringify(part.was) !== JSON.stringify(part.is));
+}
+
+function partsOf(definition: string | undefined): Readonly<Record<string, unknown>> {
+  return definition?.startsWith('{') ? (JSON.parse(definition) as Record<string, unknown>) : {};
+}
+
+/** A column that is what it was, at another place of its table: as where another came before it. */
+function isMoved(difference: SchemaDifference): boolean {
+  if (difference.class !== 'columns' || difference.change !== 'changed') return false;
+  const parts = changedParts(difference);
+  return parts.length === 1 && parts[0]?.name === 'place';
+}
+
+/** One table at a time: one column that moves lets others move. */
+function describeMoved(differences: readonly SchemaDifference[]): string[] {
+  const tables = new Map<string, string[]>();
+  for (const difference of differences.filter(isMoved)) {
+    const [, table = '', column = difference.object] = TABLE_AND_COLUMN.exec(difference.object) ?? [];
+    const [place] = changedParts(difference);
+    tables.set(table, [...(tables.get(table) ?? []), `${column} from ${place?.was} to ${place?.is}`]);
+  }
+  return [...tables].map(([table, columns]) => `order of the columns of ${table}: ${columns.join(', ')}`);
+}
+
+const TABLE_AND_COLUMN = /^(.*)\.("(?:[^"]|"")*")$/s;

@@ -25,7 +25,10 @@ async function load(source: Database, target: Database): Promise<SchemaStatement
 }
 
 async function drop(target: Database, statements: readonly SchemaStatement[]) {
-  const { droppable, heldBack, others } = await findLoaded(target.connection, statements);
+  const { droppable, heldBack, others } = await findLoaded(target.connection, {
+    dumped: statements,
+    noted: [],
+  });
   return { kept: await dropLoaded(target.connection, droppable), heldBack, others };
 }
 

@@ -5,7 +5,7 @@ import type { Connection } from '../postgres/connection.ts';
 import { list, type Sql, sql, trusted } from '../postgres/sql.ts';
 import { heldBack } from './held-back.ts';
 import {
-  type DumpedObject,
+  type Brought,
   describeObjects,
   type LoadedObject,
   loadedObjects,
@@ -24,9 +24,8 @@ export interface Loaded {
   readonly others: readonly string[];
 }
 
-/** @param dumped the statements that the migration has executed on this target, and no other's */
-export async function findLoaded(target: Connection, dumped: readonly DumpedObject[]): Promise<Loaded> {
-  const found = await loadedObjects(target, dumped);
+export async function findLoaded(target: Connection, brought: Brought): Promise<Loaded> {
+  const found = await loadedObjects(target, brought);
   const ours = found.filter(({ isOurs }) => isOurs);
   const held = heldBack(new Set(ours.map(({ id }) => id)), await objectTies(target));
   const reasons = await describeObjects(target, [...new Set(held.values())]);

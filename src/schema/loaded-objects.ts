@@ -8,9 +8,17 @@ import type { SchemaStatement } from './statement.ts';
 /** An object as a dump names it. */
 export type DumpedObject = Pick<SchemaStatement, 'kind' | 'schema' | 'name'>;
 
-export interface LoadedObject {
-  /** The key of its ties. */
+/** One that was found before, under the name that it had then. */
+export interface NotedObject {
+  /** The key of its ties: "class's oid/object's oid". */
   readonly id: string;
+  readonly kind: string;
+  readonly schema: string | null;
+  /** Without quotes. */
+  readonly name: string;
+}
+
+export interface LoadedObject extends NotedObject {
   /** "TABLE IF EXISTS public.orders", quoted by the server from its own catalog. */
   readonly what: string;
   /** May go together with others of its kind: it holds few locks. */
@@ -59,19 +67,27 @@ const otherObjects: Sql = list(
   ' UNION ALL ',
 );
 
+export interface Brought {
+  /** The statements that the migration has executed on this target, and no other's. */
+  readonly dumped: readonly DumpedObject[];
+  /** What they made, as far as it was noted: still ours when it was renamed, and what has its name now is not. */
+  readonly noted: readonly NotedObject[];
+}
+
 /**
  * And, marked as not ours, what else is younger than our schema. In an order in which CASCADE takes the rest. Schemas come
  * after the tables in them: all at once they would need more locks than a server has. What a dump creates only where it is missing (schemas, extensions, languages) counts only if it
  * is younger than our own schema.
  */
-export function loadedObjects(target: Connection, dumped: readonly DumpedObject[]): Promise<LoadedObject[]> {
+export async function loadedObjects(target: Connection, { dumped, noted }: Brought): Promise<LoadedObject[]> {
   const names = dumped.map(({ kind, schema, name }) => ({ kind, schema, name }));
-  return target.query(sql`
+  const found = await target.query<FoundObject>(sql`
     WITH dumped AS (
       -- Without quotes: inside some names (of functions, casts) a dump quotes more than the catalog's functions do.
       SELECT DISTINCT kind, coalesce(schema, '') AS schema, replace(name, '"', '') AS name
       FROM json_to_recordset(${JSON.stringify(names)}::json) AS d(kind text, schema text, name text)
     ),
+    noted AS (SELECT unnest(${noted.map(({ id }) => id)}::text[]) AS id),
     ours AS (SELECT oid FROM pg_namespace WHERE nspname = 'pgglide'),
     home AS (
       SELECT oid, nspname FROM pg_namespace
@@ -127,15 +143,36 @@ export function loadedObjects(target: Connection, dumped: readonly DumpedObject[
       JOIN dumped d ON d.kind = 'OPERATOR' AND d.schema = home.nspname AND d.name = o.oprname
       JOIN pg_operator shell ON shell.oid IN (o.oprcom, o.oprnegate) AND shell.oprcode = 0
     )
-    SELECT f.class::oid || '/' || f.oid AS id, f.what, f.place NOT IN (3, 4) AS "isSmall",
-      d.kind IS NOT NULL OR implied.oid IS NOT NULL AS "isOurs"
-    FROM ours, found f LEFT JOIN implied ON f.class = 'pg_operator'::regclass AND implied.oid = f.oid
-    LEFT JOIN dumped d ON d.kind = f.kind AND d.schema = coalesce(f.schema, '')
-      AND d.name = replace(f.name, '"', '')
-    WHERE (d.kind IS NOT NULL OR f.oid > ours.oid) AND NOT EXISTS (
+    SELECT i.id, f.kind, f.schema, replace(f.name, '"', '') AS name, f.what, f.place NOT IN (3, 4) AS "isSmall",
+      d.kind IS NOT NULL OR implied.oid IS NOT NULL AS "hasDumpedName"
+    FROM ours, found f CROSS JOIN LATERAL (SELECT f.class::oid || '/' || f.oid AS id) AS i
+    LEFT JOIN implied ON f.class = 'pg_operator'::regclass AND implied.oid = f.oid
+    LEFT JOIN noted USING (id)
+    LEFT JOIN dumped d ON d.kind = f.kind AND d.schema = coalesce(f.schema, '') AND d.name = replace(f.name, '"', '')
+    WHERE (d.kind IS NOT NULL OR noted.id IS NOT NULL OR f.oid > ours.oid) AND NOT EXISTS (
       SELECT FROM pg_depend p WHERE p.classid = f.class AND p.objid = f.oid AND p.objsubid = 0
         AND (p.deptype IN ('e', 'i') OR (p.deptype = 'a' AND f.kind = 'SEQUENCE')))
     ORDER BY f.place, f.oid DESC`);
+  return markOurs(found, noted);
+}
+
+type FoundObject = Omit<LoadedObject, 'isOurs'> & { readonly hasDumpedName: boolean };
+
+const nameKey = ({ kind, schema, name }: NotedObject): string => JSON.stringify([kind, schema, name]);
+
+/** Who renamed one of ours may have made another under its old name. */
+function markOurs(found: readonly FoundObject[], noted: readonly NotedObject[]): LoadedObject[] {
+  const before = new Map(noted.map((object) => [object.id, nameKey(object)]));
+  const left = new Set(
+    found.flatMap((object) => {
+      const name = before.get(object.id);
+      return name === undefined || name === nameKey(object) ? [] : [name];
+    }),
+  );
+  return found.map(({ hasDumpedName, ...object }) => ({
+    ...object,
+    isOurs: before.has(object.id) || (hasDumpedName && !left.has(nameKey(object))),
+  }));
 }
 
 /**

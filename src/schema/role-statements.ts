@@ -237,11 +237,8 @@ function mayGrant({ role }: Membership, target: ClusterRoles, executor: Role | u
   return mayAlter({ name: role, isSuperuser: there?.isSuperuser ?? false }, target, executor);
 }
 
-export const grantDescription = ({ role, member }: Pick<Membership, 'role' | 'member'>): string =>
-  `GRANT ${role} TO ${member}`;
-
 const membershipStatement = (wanted: Membership, target: ClusterRoles): RoleStatement => ({
-  description: grantDescription(wanted),
+  description: `GRANT ${wanted.role} TO ${wanted.member}`,
   roles: [wanted.role, wanted.member],
   statement: sql`GRANT ${ident(wanted.role)} TO ${ident(wanted.member)}${membershipOptions(wanted, target.majorVersion)}`,
 });

@@ -28,6 +28,7 @@ export async function readCopyProgress(target: Connection, migration: string): P
 export async function forgetCopy(target: Connection, migration: string): Promise<void> {
   await target.transaction(async () => {
     await target.execute(sql`DELETE FROM pgglide.schema_statement WHERE migration = ${migration}`);
+    await target.execute(sql`DELETE FROM pgglide.brought_object WHERE migration = ${migration}`);
     await target.execute(sql`DELETE FROM pgglide.copy_table WHERE migration = ${migration}`);
     await target.execute(sql`DELETE FROM pgglide.schema_record WHERE migration = ${migration}`);
     await target.execute(sql`DELETE FROM pgglide.schema_class WHERE migration = ${migration}`);

@@ -21,6 +21,8 @@ const FILES: Readonly<Record<Side, readonly string[]>> = {
     'state-003.sql',
     'state-004.sql',
     'state-005.sql',
+    'state-006.sql',
+    'state-007.sql',
   ],
 };
 

@@ -3,6 +3,7 @@
 import { slices } from '../base/slices.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
+import { tableExists } from './install.ts';
 
 /** So many travel at once: the dump of thousands of tables is tens of megabytes. */
 const SLICE = 1_000;
@@ -27,30 +28,45 @@ export async function readStatements<S>(target: Connection, migration: string): 
   return rows.map(({ statement }) => statement);
 }
 
-/**
- * What this migration has brought to the target, as a dump names it; tables that were made by hand and then copied, too.
- * Tables of the plan go by the name that they have now: who renamed one may have made another under its old name.
- */
-export async function broughtObjects(
+interface DumpedObject {
+  readonly kind: string;
+  readonly schema?: string;
+  readonly name: string;
+}
+
+/** What this migration has brought to the target, as a dump names it; tables that were made by hand and then copied, too. */
+export async function broughtObjects<Noted extends object>(
   target: Connection,
   migration: string,
-): Promise<{ kind: string; schema?: string; name: string }[]> {
+): Promise<{ readonly dumped: readonly DumpedObject[]; readonly noted: readonly Noted[] }> {
   const rows = await target.query<{ kind: string; schema: string | null; name: string }>(sql`
-    WITH brought AS (
-      SELECT statement->>'kind' AS kind, statement->>'schema' AS schema, statement->>'name' AS name
-      FROM pgglide.schema_statement WHERE migration = ${migration} AND done_at IS NOT NULL
-      UNION SELECT 'TABLE', schema_name, table_name FROM pgglide.copy_table WHERE migration = ${migration}
-    ), renamed AS (
-      SELECT t->>'schema' AS old_schema, t->>'name' AS old_name, n.nspname::text AS schema, c.relname::text AS name
-      FROM pgglide.migration m CROSS JOIN jsonb_array_elements(m.plan->'tables') AS t
-      JOIN pg_class c ON c.oid = (t#>>'{oids,target}')::oid AND c.relkind IN ('r', 'p')
-      JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE m.name = ${migration} AND (n.nspname, c.relname) <> (t->>'schema', t->>'name')
-    )
-    SELECT kind, schema, name FROM brought
-    WHERE NOT (kind = 'TABLE' AND EXISTS (SELECT FROM renamed r WHERE r.old_schema = brought.schema AND r.old_name = brought.name))
-    UNION SELECT 'TABLE', schema, name FROM renamed`);
-  return rows.map(({ schema, ...rest }) => (schema === null ? rest : { ...rest, schema }));
+    SELECT statement->>'kind' AS kind, statement->>'schema' AS schema, statement->>'name' AS name
+    FROM pgglide.schema_statement WHERE migration = ${migration} AND done_at IS NOT NULL
+    UNION SELECT 'TABLE', schema_name, table_name FROM pgglide.copy_table WHERE migration = ${migration}`);
+  const dumped = rows.map(({ schema, ...rest }) => (schema === null ? rest : { ...rest, schema }));
+  return { dumped, noted: await notedObjects<Noted>(target, migration) };
+}
+
+async function notedObjects<Noted extends object>(target: Connection, migration: string): Promise<Noted[]> {
+  // Of a migration that an older version has begun.
+  if (!(await tableExists(target, 'brought_object'))) return [];
+  return target.query(
+    sql`SELECT id, kind, schema, name FROM pgglide.brought_object WHERE migration = ${migration}`,
+  );
+}
+
+/** As they are called now; what was noted before stays so. */
+export async function noteBrought(
+  target: Connection,
+  migration: string,
+  objects: readonly { id: string; kind: string; schema: string | null; name: string }[],
+): Promise<void> {
+  const rows = objects.map(({ id, kind, schema, name }) => ({ id, kind, schema, name }));
+  await target.execute(sql`
+    INSERT INTO pgglide.brought_object (migration, id, kind, schema, name)
+    SELECT ${migration}, o.id, o.kind, o.schema, o.name
+    FROM json_to_recordset(${JSON.stringify(rows)}::json) AS o(id text, kind text, schema text, name text)
+    ON CONFLICT DO NOTHING`);
 }
 
 export interface StatementCounts {

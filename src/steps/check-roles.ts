@@ -1,18 +1,21 @@
-import { allEnded } from '../base/async.ts';
 import { SwitchoverAbortedError } from '../domain/errors.ts';
+import type { Side } from '../domain/names.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
-import type { Connection } from '../postgres/connection.ts';
-import { type ClusterRoles, readRoles } from '../postgres/roles.ts';
-import { type Carried, revokedSince } from '../schema/revoked-roles.ts';
+import { type RolesOfBoth, readRolesOfBoth } from '../postgres/roles.ts';
+import {
+  agreedRoles,
+  type Missing,
+  missingOnSource,
+  type RoleRecord,
+  roleDrift,
+} from '../schema/role-drift.ts';
 import { type RoleStatement, roleStatements } from '../schema/role-statements.ts';
-import { readClusterChanges } from '../state/cluster-change.ts';
-import { createdRoles } from '../state/created-role.ts';
+import { readRoleRecord } from '../state/role-record.ts';
 
 /**
- * Refuses a cutover when roles, passwords, memberships or stored settings of this database came to the source after sync
- * carried them: clients that connect anew after the switch would be refused. Or when what sync carried was taken back on the
- * source: who was shut out there would be let in again. A way back is not refused for it, only
- * warned of: nothing brings roles to the source, and who goes back is in a hurry. Reads only.
+ * Refuses a switch when roles, passwords or memberships of this database came to the old side since both were alike (for a cutover also
+ * stored settings): clients that connect anew after the switch would be refused. Or when something was taken back there, an attribute,
+ * a password, a membership, a role: who was shut out would be let in again. Reads only.
  *
  * @throws {SwitchoverAbortedError} `role_drift`, with what is missing, without secrets
  */
@@ -21,62 +24,51 @@ export const checkRoles: SwitchoverStep = {
   title: 'Guardrails: roles and passwords are on the new side',
   describe: ({ from, to }) => [`compare the roles of this database on the ${from} with those on the ${to}`],
 
-  async run({ oldSide, newSide, to, events, migration }) {
-    const [old, fresh] = await allEnded([readRoles(oldSide), readRoles(newSide)]);
-    if (to === 'source') {
-      const missing = roleStatements(withoutOurs(old), fresh, { include: 'members' }).roles;
-      if (missing.length > 0)
-        await events.emit('warning', {
-          code: 'role_drift',
-          message: `The source's roles are not what they are on the target: ${listed(missing)}`,
-          hint: 'Make the same changes there: clients that connect anew may be refused.',
-        });
-      return;
-    }
-    const { roles, database } = roleStatements(old, fresh, { include: 'members' });
-    const missing = [...roles, ...database];
-    if (missing.length === 0) return refuseRevoked(old, fresh, await carriedBy(newSide, migration));
-    throw new SwitchoverAbortedError(
-      'role_drift',
-      `Roles or settings of the source changed since the sync. Not on the target: ${listed(missing)}`,
-      {
-        hint: 'Run pgglide sync: it brings them to the target. Then try again.',
-        facts: { missing: missing.map(({ description }) => description) },
-      },
-    );
+  async run({ source, target, from, to, migration, events }) {
+    const both = await readRolesOfBoth({ source, target });
+    const record = agreedRoles(await readRoleRecord(target, migration), both, from);
+    const missing = missingOn(to, both, record);
+    if (missing.statements.length > 0) throw lacks(missing.statements.map(descriptionOf), from, to);
+    const drift = roleDrift({ active: both[from], passive: both[to] }, record);
+    if (drift.length > 0) throw drifted(drift, from, to, both[to].currentRole);
+    if (missing.settings.length > 0)
+      await events.emit('warning', otherSettings(missing.settings.map(descriptionOf)));
   },
 };
 
-async function carriedBy(target: Connection, migration: string): Promise<Carried> {
-  const [changes, created] = await Promise.all([
-    readClusterChanges(target, migration),
-    createdRoles(target, migration),
-  ]);
-  return {
-    descriptions: new Set(changes.map(({ description }) => description)),
-    createdRoles: new Set(created),
-  };
+const descriptionOf = ({ description }: RoleStatement): string => description;
+
+function missingOn(to: Side, both: RolesOfBoth, record: RoleRecord): Missing {
+  if (to === 'source') return missingOnSource(both, record);
+  const { roles, database } = roleStatements(both.source, both.target, { include: 'members' });
+  return { statements: [...roles, ...database], settings: [] };
 }
 
-/** Sync takes nothing away from the target: roles that it drops might own something by now. */
-function refuseRevoked(source: ClusterRoles, target: ClusterRoles, carried: Carried): void {
-  const revoked = revokedSince(source, target, carried);
-  if (revoked.length === 0) return;
-  throw new SwitchoverAbortedError(
+const otherSettings = (settings: readonly string[]) => ({
+  code: 'role_drift',
+  message: `Stored settings of the target that the source does not have: ${settings.join('; ')}`,
+  hint: 'Where the application needs them, make the same there: sessions that begin after the rollback run without them.',
+});
+
+const lacks = (missing: readonly string[], from: Side, to: Side): SwitchoverAbortedError =>
+  new SwitchoverAbortedError(
     'role_drift',
-    `Taken back on the source since the sync, and still on the target: ${revoked.join('; ')}`,
+    `Roles or settings of the ${from} changed since the sync. Not on the ${to}: ${missing.join('; ')}`,
+    { hint: `Run pgglide sync: it brings them to the ${to}. Then try again.`, facts: { missing } },
+  );
+
+/** Neither sync does that: who took something away knows what may depend on it there. */
+const drifted = (
+  statements: readonly string[],
+  from: Side,
+  to: Side,
+  ourRole: string,
+): SwitchoverAbortedError =>
+  new SwitchoverAbortedError(
+    'role_drift',
+    `Changed on the ${from} since the sync, and not on the ${to}: ${statements.join('; ')}`,
     {
-      hint: `On the target, as ${target.currentRole}: ${revoked.join('; ')}; then try again.`,
-      facts: { revoked },
+      hint: `On the ${to}, as ${ourRole}: ${statements.join('; ')}; then try again. A role that another database needs there: ALTER ROLE ... NOLOGIN does, too.`,
+      facts: { statements },
     },
   );
-}
-
-const listed = (statements: readonly RoleStatement[]): string =>
-  statements.map(({ description }) => description).join('; ');
-
-/** The role that pgglide logs in with on the target needs not be on the source. */
-const withoutOurs = (roles: ClusterRoles): ClusterRoles => ({
-  ...roles,
-  roles: roles.roles.filter(({ name }) => name !== roles.currentRole),
-});

@@ -6,6 +6,7 @@ import { dropLane } from '../postgres/drop-lane.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { lostLanes } from '../postgres/lost-lane.ts';
 import { dropLoaded, findLoaded } from '../schema/drop-loaded.ts';
+import type { NotedObject } from '../schema/loaded-objects.ts';
 import { forgetCopy, isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { broughtObjects, hasBegunPostData } from '../state/schema-progress.ts';
 
@@ -46,7 +47,7 @@ export const discardStaleCopy: Step<readonly string[]> = {
 
 async function discard(context: StepContext, stale: readonly string[]): Promise<void> {
   const { source, target, migration, events } = context;
-  const brought = await broughtObjects(target, migration);
+  const brought = await broughtObjects<NotedObject>(target, migration);
   const { droppable, heldBack } = await findLoaded(target, brought);
   if (heldBack.length > 0) throw copyInUse(heldBack);
   await events.emit('warning', {

@@ -20,6 +20,7 @@ const ANSWER_MS = 5_000;
  * open-new-side has prepared, or does it anew after a crash.
  *
  * @throws {RefusedError} `epoch_moved`: another run took over while this one stood still, and has switched back
+ * @throws {LockedError} `another_runner`: one that took over is still at it
  */
 export const liftFence: SwitchoverStep = {
   id: 'lift-fence',

@@ -27,7 +27,7 @@ export const prepareTraffic: SwitchoverStep = {
         'standby_failed',
         `The ${to} does not let clients in: ${failures.join('; ')}`,
         {
-          hint: `Mend the roles or pg_hba.conf of the ${to}, then try again.`,
+          hint: `Mend the roles or pg_hba.conf of the ${to}, then try again. Sessions from before a change of their role's password must log in anew: end them, or let the application connect again.`,
         },
       );
     }

@@ -203,7 +203,7 @@ export class ScramClient {
 /** The role has another SCRAM verifier here than where the client proved itself. */
 export class VerifierMismatchError extends Error {
   constructor() {
-    super('The role’s SCRAM verifier is not the same on both servers');
+    super('The role’s SCRAM verifier is not the one there that the session logged in with');
     this.name = 'VerifierMismatchError';
   }
 }

@@ -3,7 +3,7 @@
 import { describe, expect } from 'vitest';
 import type { ServerAddress } from '../../src/config/server-address.ts';
 import type { Database } from '../support/database.ts';
-import { openSession, type Scene, withScene } from '../support/migration.ts';
+import { bound, openSession, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 import { silenceAfter } from '../support/silence.ts';
 
@@ -74,6 +74,43 @@ describe('the answer of the commit point does not come', () => {
         code: 'server_lost',
       });
       expect(await served({ source, target }, scene)).toBe('16');
+
+      reach(scene, target.address);
+      const { summary } = await scene.cutover();
+      expect(summary).toMatchObject({ direction: 'cutover', to: 'target', epoch: 1 });
+    });
+  });
+
+  test('and another run has the lock since: this one does not resume traffic, which may be in a pause of the other’s', async ({
+    source,
+    target,
+  }) => {
+    await play({ source, target }, async (scene) => {
+      await using silence = await silenceAfter(COMMIT_POINT, target.address, 'pass');
+      reach(scene, { ...target.address, port: silence.port });
+      const other = await openSession(target.address);
+      let taken: Promise<unknown> | undefined;
+      let resumes = 0;
+      const cutover = scene.run((migration) => migration.cutover(), {
+        onEvent: ({ type }) => {
+          // It waits until the runner's session is ended, as who takes over does.
+          if (type === 'switchover-started')
+            taken = other.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [
+              `pgglide:${scene.settings.migration}`,
+            ]);
+        },
+        traffic: (real) => ({
+          ...bound(real),
+          resume: (side, epoch) => {
+            resumes += 1;
+            return real.resume(side, epoch);
+          },
+        }),
+      });
+      await expect(cutover).rejects.toMatchObject({ code: 'another_runner', exitCode: 8 });
+      await taken;
+      expect(resumes).toBe(0);
+      await other.end();
 
       reach(scene, target.address);
       const { summary } = await scene.cutover();

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { withScene } from '../support/migration.ts';
+import { openSession, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
 test('case 14: DDL on the source stops the cutover with what changed; the same on the target mends it', async ({
@@ -35,7 +35,10 @@ test('case 14: DDL on the source stops the cutover with what changed; the same o
   });
 });
 
-test('a password, role, membership or setting of the source that came after the sync stops the cutover, and no rollback', async ({
+const VERIFIERS = (database: string) =>
+  `SELECT rolname, rolpassword FROM pg_authid WHERE starts_with(rolname, '${database}') ORDER BY 1`;
+
+test('a password, role, membership or setting that came to the active side since stops the switch; sync brings it', async ({
   source,
   target,
 }) => {
@@ -60,14 +63,42 @@ test('a password, role, membership or setting of the source that came after the 
 
     await scene.sync();
     await scene.cutover();
-    await target.exec(`ALTER ROLE ${n}_app PASSWORD 'rotated again'`);
+    const appLogin = { user: `${n}_app`, password: 'rotated' };
+    const before = await openSession({ ...source.address, ...scene.proxy, ...appLogin });
+    const { name } = target;
+    await target.exec(`ALTER ROLE ${n}_app PASSWORD 'rotated again'; CREATE ROLE ${n}_new LOGIN PASSWORD 'n' IN ROLE ${n}_rw;
+      REVOKE CONNECT ON DATABASE ${name} FROM PUBLIC; GRANT CONNECT ON DATABASE ${name} TO ${n}_rw, ${n}_new;
+      GRANT SELECT ON t TO ${n}_new; ALTER ROLE ${n}_app SET work_mem = '9MB'`);
+    await expect(scene.rollback()).rejects.toMatchObject({
+      code: 'role_drift',
+      exitCode: 6,
+      message: expect.stringContaining(
+        `Not on the source: CREATE ROLE ${n}_new; ALTER ROLE ${n}_app PASSWORD (verifier); GRANT ${n}_rw TO ${n}_new; GRANT CONNECT`,
+      ),
+    });
+    // The roles come all the same: the grant that is to be made by hand needs them.
+    await expect(scene.sync()).rejects.toMatchObject({ code: 'schema_differs' });
+    await source.exec(`GRANT SELECT ON t TO ${n}_new`);
+    await scene.sync();
+    await expect(scene.rollback()).rejects.toMatchObject({
+      code: 'standby_failed',
+      hint: expect.stringContaining('log in anew'),
+    });
+    await before.end();
     await scene.rollback();
     const warnings = scene.events.filter((event) => event.type === 'warning').map(({ data }) => data);
-    expect(warnings).toMatchObject([
-      { code: 'role_drift', message: expect.stringContaining(`ALTER ROLE ${n}_app`) },
-    ]);
+    expect(warnings).toContainEqual(
+      expect.objectContaining({ code: 'role_drift', message: expect.stringContaining('SET work_mem') }),
+    );
+    const newLogin = { user: `${n}_new`, password: 'n' };
+    const client = await openSession({ ...source.address, ...scene.proxy, ...newLogin });
+    expect((await client.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 0 }]);
+    await client.end();
+    expect(await source.rows(VERIFIERS(`${n}_app`))).toEqual(await target.rows(VERIFIERS(`${n}_app`)));
+    expect(await source.rows(VERIFIERS(`${n}_new`))).toEqual(await target.rows(VERIFIERS(`${n}_new`)));
     expect(JSON.stringify(scene.events)).not.toContain('SCRAM-SHA-256$');
     await scene.abort();
+    await target.exec(`DROP OWNED BY ${n}_new; DROP ROLE ${n}_new`);
   });
 });
 
@@ -95,6 +126,49 @@ test('a role dropped or a membership revoked on the source since the sync stops 
     await scene.cutover();
     await scene.rollback();
     await scene.abort();
+  });
+});
+
+test('what was taken from a role on the active side since stops the switch, there and back; what is told ends that', async ({
+  source,
+  target,
+}) => {
+  const n = source.name;
+  await target.exec(`CREATE ROLE ${n}_app LOGIN CREATEROLE; CREATE ROLE ${n}_own LOGIN`);
+  await source.exec(`CREATE TABLE t (id int PRIMARY KEY); CREATE ROLE ${n}_rw; GRANT ALL ON t TO ${n}_rw;
+    CREATE ROLE ${n}_app LOGIN CREATEDB PASSWORD 'a' IN ROLE ${n}_rw; CREATE ROLE ${n}_temp LOGIN CREATEDB PASSWORD 't' IN ROLE ${n}_rw`);
+  await withScene({ source, target }, async (scene) => {
+    const refuses = async (run: () => Promise<unknown>, statements: string) =>
+      expect(run()).rejects.toMatchObject({
+        code: 'role_drift',
+        exitCode: 6,
+        message: expect.stringMatching(/: /),
+        facts: { statements: statements.split('; ') },
+        hint: expect.stringContaining(statements),
+      });
+    await scene.sync();
+    await target.exec(`GRANT ${n}_rw TO ${n}_own`);
+    await source.exec(`ALTER ROLE ${n}_temp NOCREATEDB NOLOGIN CONNECTION LIMIT 3 VALID UNTIL '2030-01-01 00:00:00+00' PASSWORD NULL;
+      ALTER ROLE ${n}_app NOCREATEDB VALID UNTIL 'infinity'`);
+    const onTarget = `ALTER ROLE "${n}_temp" NOCREATEDB NOLOGIN CONNECTION LIMIT 3 VALID UNTIL '2030-01-01T00:00:00.000Z' PASSWORD NULL`;
+    await refuses(scene.cutover, onTarget);
+    await scene.sync();
+    await refuses(scene.cutover, onTarget);
+    await target.exec(onTarget);
+    await scene.cutover();
+
+    await target.exec(
+      `ALTER ROLE ${n}_temp LOGIN; ALTER ROLE ${n}_app CONNECTION LIMIT 0; REVOKE ${n}_rw FROM ${n}_app`,
+    );
+    const onSource = `ALTER ROLE "${n}_app" CONNECTION LIMIT 0; ALTER ROLE "${n}_temp" LOGIN; REVOKE "${n}_rw" FROM "${n}_app"`;
+    await refuses(scene.rollback, onSource);
+    await source.exec(onSource);
+    await target.exec(`DROP ROLE ${n}_temp`);
+    await refuses(scene.rollback, `DROP ROLE "${n}_temp"`);
+    await source.exec(`ALTER ROLE ${n}_temp NOLOGIN`);
+    await scene.rollback();
+    await scene.abort();
+    await target.exec(`DROP ROLE ${n}_app, ${n}_own`);
   });
 });
 

@@ -187,3 +187,56 @@ test('of two migrations that are begun at once in one database only one begins',
     expect(await scene.abort()).toEqual({ leftovers: [] });
   });
 });
+
+test('a first sync that ended before it published anything looks again whether another migration has begun', async ({
+  source,
+  target,
+}) => {
+  await source.exec(TABLE);
+  await withScene({ source, target }, async (scene) => {
+    const stop = new AbortController();
+    const ended = scene.run((migration) => migration.sync(), {
+      signal: stop.signal,
+      onEvent: ({ type }) => {
+        if (type === 'phase-changed') stop.abort();
+      },
+    });
+    await expect(ended).rejects.toThrow();
+    expect((await scene.status()).phase).toBe('syncing');
+    expect(await source.rows('SELECT pubname FROM pg_publication')).toEqual([]);
+    // As one into another target, which nothing but its link tells of here.
+    await source.exec('CREATE PUBLICATION pgglide_another_fwd_0 FOR TABLE t');
+    await expect(scene.sync()).rejects.toMatchObject({
+      code: 'preflight_failed',
+      message: expect.stringContaining('PGG185'),
+    });
+    await source.exec('DROP PUBLICATION pgglide_another_fwd_0');
+    await scene.sync();
+    await scene.expectEqual();
+    expect(await scene.abort()).toEqual({ leftovers: [] });
+  });
+});
+
+test('what was renamed on both sides since the sync goes with an abort; what has its old name now stays', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`${TABLE}; CREATE SCHEMA s; CREATE VIEW s.v AS SELECT * FROM t; CREATE SEQUENCE loose; CREATE TYPE mood AS ENUM ('calm');
+    CREATE DOMAIN positive AS int CHECK (VALUE > 0); CREATE FUNCTION f(mood) RETURNS int LANGUAGE sql AS 'SELECT 1';
+    CREATE MATERIALIZED VIEW m AS SELECT count(*) FROM t; CREATE COLLATION german (provider = libc, locale = 'C')`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.sync();
+    const renames = `ALTER VIEW s.v RENAME TO w; ALTER SCHEMA s RENAME TO s2; ALTER SEQUENCE loose RENAME TO tight;
+      ALTER TYPE mood RENAME TO temper; ALTER DOMAIN positive SET SCHEMA s2; ALTER FUNCTION f(temper) RENAME TO g;
+      ALTER MATERIALIZED VIEW m RENAME TO n; ALTER COLLATION german RENAME TO deutsch`;
+    for (const side of [target, source]) await side.exec(renames);
+    await target.exec(`CREATE TYPE mood AS ENUM ('other'); CREATE SCHEMA s; CREATE VIEW s.v AS SELECT 1 AS one;
+      CREATE FUNCTION f(mood) RETURNS int LANGUAGE sql AS 'SELECT 2'`);
+    expect(await scene.abort()).toEqual({
+      leftovers: [
+        'target: left, not ours: VIEW s.v, SCHEMA s, ROUTINE public.f(public.mood), TYPE public.mood',
+      ],
+    });
+    expect(await target.rows("SELECT one, f('other') AS two FROM s.v")).toEqual([{ one: 1, two: 2 }]);
+  });
+});

@@ -4,14 +4,14 @@ import { expect } from 'vitest';
 import { withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
-/** As the version before left it, which kept each side's schema in one value. */
+/** As a version before left it, which kept each side's schema in one value and noted nothing of roles and objects. */
 const OLDER = `
   DELETE FROM pgglide.installed WHERE file >= 'state-004.sql';
   ALTER TABLE pgglide.schema_record ADD COLUMN objects jsonb;
   UPDATE pgglide.schema_record r SET objects = jsonb_build_object('hash', r.hash, 'classes',
     (SELECT jsonb_object_agg(c.class, c.objects) FROM pgglide.schema_class c WHERE c.side = r.side));
   ALTER TABLE pgglide.schema_record DROP COLUMN hash;
-  DROP TABLE pgglide.schema_class`;
+  DROP TABLE pgglide.schema_class, pgglide.role_record, pgglide.brought_object`;
 
 test('verify, cutover and rollback go on with what an older version has begun', async ({
   source,
