@@ -1,4 +1,4 @@
-import { inParallel } from '../base/async.ts';
+import { allOrAborted } from '../base/async.ts';
 import { qualified, type TableName } from '../domain/names.ts';
 import type { Step, StepContext } from '../engine/step.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
@@ -41,15 +41,18 @@ async function build(context: StepContext, indexes: readonly HelperIndex[]): Pro
   const { target, plan, settings, open, signal } = context;
   for (const { table } of indexes) await analyze(target, table);
   const chosen = await missingHelperIndexes(target, plan.tables);
-  await inParallel(
-    chosen.filter((index) => index.columns.length > 0),
-    settings.copy.indexJobs,
-    async (index) => {
-      signal.throwIfAborted();
-      await using session = await open('target', 'helper index');
+  const wanted = chosen.filter((index) => index.columns.length > 0);
+  const queue = wanted.values();
+  // A session a worker: hundreds of small tables would pay more for logging in than for their indexes.
+  const work = async (own: AbortSignal): Promise<void> => {
+    await using session = await open('target', 'helper index');
+    for (const index of queue) {
+      own.throwIfAborted();
       await session.script(createHelperIndexSql(index, 'plain'));
-    },
-  );
+    }
+  };
+  const width = Math.min(settings.copy.indexJobs, wanted.length);
+  await allOrAborted(signal, (own) => Array.from({ length: width }, () => work(own)));
 }
 
 /**
