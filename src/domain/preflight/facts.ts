@@ -196,6 +196,8 @@ export interface TableFact extends TableName {
   readonly root: TableName | undefined;
   /** It inherits from a table, or a table from it; partitions do not count. */
   readonly isInInheritanceTree: boolean;
+  /** CREATE TABLE ... OF a type: it takes no column of its own. */
+  readonly isTyped: boolean;
   readonly isUnlogged: boolean;
   readonly replicaIdentity: 'default' | 'nothing' | 'full' | 'index';
   readonly owner: string;
@@ -261,7 +263,7 @@ export interface SequenceFact extends TableName {
 }
 /** A function that the apply worker or an index build runs on the user's behalf. */
 export interface RoutineFact {
-  /** schema.name(argument types), quoted by the server: ready for ALTER FUNCTION. */
+  /** schema.name(argument types), quoted by the server: ready for ALTER ROUTINE. */
   readonly signature: string;
   readonly schema: string;
   readonly name: string;

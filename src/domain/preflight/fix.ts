@@ -82,6 +82,10 @@ const hasGeneratedKey = (table: TableFact): boolean =>
 export function addKey(table: TableFact): Remedy {
   if (table.isPartitioned || table.root !== undefined)
     return { detail: 'Give the tree of partitions a primary key, which must hold the partition key.' };
+  if (table.isTyped)
+    return {
+      detail: `A table of a type takes no column of its own: give it a primary key of those that it has, or a column after ALTER TABLE ${quoteTable(table)} NOT OF.`,
+    };
   if (hasGeneratedKey(table)) return addSecondKey(table);
   return keyColumn(table, 'PRIMARY KEY', 'DEFAULT');
 }

@@ -36,7 +36,20 @@ const MENDABLE: readonly Case[] = [
       severity: 'warning',
       object: 'public.slug(t text)',
       detail: 'used by generated column public.t.slug',
-      fix: 'ALTER FUNCTION public.slug(t text) SET search_path = pg_catalog, lib, pg_temp;',
+      fix: 'ALTER ROUTINE public.slug(t text) SET search_path = pg_catalog, lib, pg_temp;',
+    },
+  },
+  {
+    name: 'case 7: so does a procedure that such a function calls',
+    rule: 'PGG144',
+    setup: `CREATE TABLE audit (id int); CREATE TABLE t (id int PRIMARY KEY);
+      CREATE PROCEDURE note(n int) LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (n); END $$;
+      CREATE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN CALL public.note(NEW.id); RETURN NEW; END $$;
+      CREATE TRIGGER logs AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION log();
+      ALTER TABLE t ENABLE ALWAYS TRIGGER logs`,
+    finding: {
+      object: 'public.note(IN n integer)',
+      fix: expect.stringMatching(/^ALTER ROUTINE public\.note/),
     },
   },
   {

@@ -175,6 +175,13 @@ test('a table with inheritance children, or a parent, takes a key, too, in which
   expect(keys).toEqual({ n: 4 });
 });
 
+test('a table of a type, which takes no column, is not given one', async ({ source, target }) => {
+  await source.exec('CREATE TYPE place AS (id int, at point); CREATE TABLE t OF place');
+  const [finding] = await troubles({ source, target }, 'PGG131');
+  expect(finding).toMatchObject({ object: 'public.t', detail: expect.stringContaining('NOT OF') });
+  expect(finding?.fix).toBeUndefined();
+});
+
 test('types that cannot be compared are known through domains, arrays and composites', async ({
   source,
   target,

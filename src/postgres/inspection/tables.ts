@@ -54,6 +54,7 @@ const tablesSql = (scope: Scope): Sql => sql`
     c.relkind = 'p' AS "isPartitioned", rn.nspname AS "rootSchema", root.relname AS "rootName",
     c.relkind = 'r' AND NOT c.relispartition AND (EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid)
       OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid)) AS "isInInheritanceTree",
+    c.reloftype <> 0 AS "isTyped",
     c.relpersistence = 'u' AS "isUnlogged",
     CASE c.relreplident WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' WHEN 'i' THEN 'index' ELSE 'default' END
       AS "replicaIdentity",
