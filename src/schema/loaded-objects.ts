@@ -175,6 +175,20 @@ function markOurs(found: readonly FoundObject[], noted: readonly NotedObject[]):
   }));
 }
 
+/** Of the server's own objects and of schemas: what a dump calls d.name. */
+const heldBefore = sql`
+  SELECT 'pg_namespace'::regclass AS class, oid, nspacl AS acl, nspowner AS owner, 'n'::"char" AS kind FROM pg_namespace
+    WHERE d.name = 'SCHEMA ' || replace(nspname, '"', '')
+  UNION ALL SELECT 'pg_proc'::regclass, oid, proacl, proowner, 'f' FROM pg_proc
+    WHERE d.schema = 'pg_catalog' AND d.name LIKE 'FUNCTION %' AND oid = to_regprocedure('pg_catalog.' || substr(d.name, 10))
+  UNION ALL SELECT 'pg_class'::regclass, oid, relacl, relowner, 'r' FROM pg_class
+    WHERE d.schema = 'pg_catalog' AND relnamespace = 'pg_catalog'::regnamespace AND d.name = 'TABLE ' || relname`;
+
+/** Our own role had what it needs before the first sync, or could not have begun. */
+const grantsOf = (acl: Sql): Sql => sql`
+  SELECT grantee, privilege_type, is_grantable FROM aclexplode(coalesce(${acl}, acldefault(o.kind, o.owner)))
+  WHERE grantee <> (SELECT oid FROM pg_roles WHERE rolname = current_user)`;
+
 /**
  * What was changed of objects that had been there before (schema public, the server's own) and of the default privileges, and
  * is still so; asked when all else is gone. In words.
@@ -191,10 +205,17 @@ export async function lastingChanges(target: Connection, dumped: readonly Dumped
         WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS name
       FROM pg_default_acl a LEFT JOIN pg_namespace n ON n.oid = a.defaclnamespace
     )
-    SELECT CASE d.kind WHEN 'ACL' THEN 'GRANT' ELSE 'COMMENT' END || ' ON ' || d.name AS change
+    SELECT 'COMMENT ON ' || d.name AS change
     FROM dumped d
-    WHERE d.kind <> 'DEFAULT ACL' AND (d.schema = 'pg_catalog'
+    WHERE d.kind = 'COMMENT' AND (d.schema = 'pg_catalog'
       OR d.name IN (SELECT 'SCHEMA ' || replace(nspname, '"', '') FROM pg_namespace))
+    UNION
+    SELECT 'GRANT ON ' || d.name
+    FROM dumped d CROSS JOIN LATERAL (${heldBefore}) AS o
+    LEFT JOIN pg_init_privs i ON i.classoid = o.class AND i.objoid = o.oid AND i.objsubid = 0
+    WHERE d.kind = 'ACL' AND EXISTS (
+      (${grantsOf(sql`o.acl`)} EXCEPT ${grantsOf(sql`i.initprivs`)})
+      UNION ALL (${grantsOf(sql`i.initprivs`)} EXCEPT ${grantsOf(sql`o.acl`)}))
     UNION
     SELECT 'ALTER ' || d.name || coalesce(' IN SCHEMA ' || quote_ident(d.schema), '')
     FROM dumped d JOIN defaults ON defaults.name = d.name AND defaults.schema IS NOT DISTINCT FROM d.schema

@@ -142,7 +142,7 @@ test('abort says what of schema public, and of the default privileges, it does n
 }) => {
   const [old, young] = [`${source.name}_old`, `${source.name}_young`];
   await source.exec(`${TABLE}; CREATE ROLE ${old}; CREATE ROLE ${young} LOGIN;
-    GRANT CREATE ON SCHEMA public TO ${young}; COMMENT ON SCHEMA public IS 'the shop';
+    GRANT CREATE ON SCHEMA public TO ${young}; GRANT CREATE ON SCHEMA public TO ${old}; COMMENT ON SCHEMA public IS 'the shop';
     ALTER DEFAULT PRIVILEGES FOR ROLE ${old} IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC;
     ALTER DEFAULT PRIVILEGES FOR ROLE ${young} GRANT SELECT ON SEQUENCES TO PUBLIC;
     CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO ${young}; ALTER DEFAULT PRIVILEGES FOR ROLE ${old} IN SCHEMA app GRANT EXECUTE ON FUNCTIONS TO ${young};
@@ -163,6 +163,19 @@ test('abort says what of schema public, and of the default privileges, it does n
   } finally {
     await target.exec(`DROP OWNED BY ${old}; DROP ROLE ${old}`);
   }
+});
+
+test('what was granted in schema public to roles that go with the migration is no change that stays', async ({
+  source,
+  target,
+}) => {
+  const young = `${source.name}_young`;
+  await source.exec(`${TABLE}; CREATE ROLE ${young}; GRANT CREATE ON SCHEMA public TO ${young};
+    GRANT EXECUTE ON FUNCTION pg_catalog.pg_reload_conf() TO ${young}; GRANT SELECT ON pg_catalog.pg_authid TO ${young}`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.sync();
+    expect(await scene.abort()).toEqual({ leftovers: [] });
+  });
 });
 
 test('of two migrations that are begun at once in one database only one begins', async ({
