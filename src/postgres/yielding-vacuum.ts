@@ -7,7 +7,6 @@
 import type { TableName } from '../domain/names.ts';
 import { type Connection, sqlState } from './connection.ts';
 import { ident, literal, type Sql, sql } from './sql.ts';
-import { LOCK_NOT_AVAILABLE } from './sqlstate.ts';
 import { perhapsVacuumed } from './table-locks.ts';
 
 const lowerDeadlockTimeoutSql = (isLocal: Sql): Sql => sql`
@@ -38,8 +37,9 @@ export async function letVacuumsYield(connection: Connection, tables: readonly T
       await connection.script(sql`BEGIN; ${waitForYieldSql};
         LOCK TABLE ONLY ${ident(schema, name)} IN SHARE UPDATE EXCLUSIVE MODE; ROLLBACK`);
     } catch (error) {
-      if (connection.lost === undefined) await connection.script(sql`ROLLBACK`);
-      if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
+      // It stays, or our role may not lock that partition: who needs the table says so.
+      if (connection.lost !== undefined || sqlState(error) === undefined) throw error;
+      await connection.script(sql`ROLLBACK`);
     }
   }
 }
