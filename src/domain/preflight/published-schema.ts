@@ -33,6 +33,8 @@ export const PUBLISHED_TABLES: Readonly<Record<Side, Readonly<Record<string, rea
     schema_class: ['migration', 'side', 'class', 'objects'],
     large_object: ['migration', 'loid'],
     cluster_change: ['migration', 'description', 'roles'],
+    role_record: ['migration', 'role_name', 'facts'],
+    brought_object: ['migration', 'id', 'kind', 'schema', 'name'],
   },
 };
 
