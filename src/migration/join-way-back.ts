@@ -11,7 +11,7 @@ import type { MigrationRow } from '../state/migration-row.ts';
 import { carryRolesBack } from '../steps/carry-roles-back.ts';
 import { joinReturnLink } from '../steps/join-return-link.ts';
 import { noteDdl } from '../steps/note-ddl.ts';
-import { noteRoles } from '../steps/note-roles.ts';
+import { noteRolesOfTarget } from '../steps/note-roles.ts';
 import { naming } from './each-database.ts';
 import { assertIdentified } from './extend-plan.ts';
 import { refuseStrayRows } from './refuse-stray-rows.ts';
@@ -40,7 +40,7 @@ export async function joinWayBack(session: Session, row: MigrationRow): Promise<
 async function joinRoles(session: Session): Promise<void> {
   const context = session.context((await requirePlan(session)).plan);
   await reconcile(carryRolesBack, context);
-  await reconcile(noteRoles('target'), context);
+  await reconcile(noteRolesOfTarget, context);
 }
 
 /** A rollback waits for so much on its own; for more its caller decides, with a sync. */

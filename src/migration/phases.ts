@@ -33,7 +33,7 @@ export const FIRST_STEP = installOwnSchema;
 /** What `sync` makes true, in order. After the last one the migration is `following`. */
 export const SYNC_STEPS: readonly Step<never>[] = [
   carryRoles, // roles with their verifiers, memberships, settings
-  noteRoles('source'), // what their drift is measured against
+  noteRoles, // what their drift is measured against
   loadSchema, // types, tables without indexes, functions
   copyTables, // publication, slot with a snapshot, parallel COPY
   carryDatabaseSettings,

@@ -17,7 +17,7 @@ import type { Switchover } from '../engine/switchover-step.ts';
 import { readJournal } from '../state/journal.ts';
 import { type MigrationRow, raiseEpoch, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import { takeRunnerLock, takeSwitchLocks } from '../state/runner-lock.ts';
-import { noteRoles } from '../steps/note-roles.ts';
+import { noteRoles, noteRolesOfTarget } from '../steps/note-roles.ts';
 import { openSessions } from '../steps/open-sessions.ts';
 import { putProxyIn } from '../steps/put-proxy-in.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
@@ -76,8 +76,8 @@ export async function runSwitch(
   }
   for (const database of session.databases) await reviveLink(database, row);
   if (direction === 'rollback') for (const database of session.databases) await joinIfSmall(database, row);
-  for (const database of session.databases)
-    await reconcile(noteRoles(row.activeSide), database.context(row.plan));
+  const noted = row.activeSide === 'source' ? noteRoles : noteRolesOfTarget;
+  for (const database of session.databases) await reconcile(noted, database.context(row.plan));
   const epoch = await epochBefore(session, row, traffic);
   const plan = await renewPlans(session, (await requirePlan(session)).plan);
   const context = await switchoverContext(session, { ...row, plan, epoch }, direction, traffic);

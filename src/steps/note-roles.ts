@@ -5,9 +5,8 @@ import { readRolesOfBoth } from '../postgres/roles.ts';
 import { type AgreedRole, agreedRoles, type RoleRecord } from '../schema/role-drift.ts';
 import { readRoleRecord, saveRoleRecord } from '../state/role-record.ts';
 
-/** Records what the roles of both sides have in common now: what their drift is measured against. Locks nothing. */
-export const noteRoles = (active: Side): Step<RoleRecord> => ({
-  id: 'note-roles',
+const noting = (id: string, active: Side): Step<RoleRecord> => ({
+  id,
   title: 'What the roles of both sides have in common',
 
   describe: () => ['target: record attributes and memberships that are the same on both sides; no password'],
@@ -26,3 +25,9 @@ export const noteRoles = (active: Side): Step<RoleRecord> => ({
     },
   ],
 });
+
+/** Records what the roles of both sides have in common now: what their drift is measured against. Locks nothing. */
+export const noteRoles = noting('note-roles', 'source');
+
+/** The same while the target is active. */
+export const noteRolesOfTarget = noting('note-roles-of-target', 'target');
