@@ -1,6 +1,7 @@
 /** Our copy (rows, keys, indexes) against the other ways to do it, in turns on the same pair of servers. */
 
 import { until } from '../src/base/async.ts';
+import { rounded } from '../src/base/rounded.ts';
 import type { ServerAddress } from '../src/config/server-address.ts';
 import { type EmbeddedServer, startServer } from '../src/embedded/embedded-server.ts';
 import { Connection } from '../src/postgres/connection.ts';
@@ -9,7 +10,6 @@ import { type Contender, type ContenderName, contenders } from './copy-contender
 import { contents, fillSource } from './copy-data.ts';
 import { totalCpuSeconds } from './cpu-time.ts';
 import { median, medianOfKnown } from './median.ts';
-import { rounded } from './rounded.ts';
 
 export interface CopyBenchOptions {
   /** Of rows on disk, without indexes. Default 2,000. */

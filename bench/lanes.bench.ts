@@ -3,6 +3,7 @@
  * nobody follows, then all subscriptions start at once. `PGGLIDE_BENCH_TRANSACTIONS` sets another number than 40,000.
  */
 
+import { rounded } from '../src/base/rounded.ts';
 import { subscriptionConninfo } from '../src/config/conninfo.ts';
 import { laneNames, OWN_SCHEMA } from '../src/domain/names.ts';
 import { type EmbeddedServer, startServer } from '../src/embedded/embedded-server.ts';
@@ -15,7 +16,6 @@ import { ident, list, sql, trusted } from '../src/postgres/sql.ts';
 import { createSubscription, enableSubscriptionSql } from '../src/postgres/subscription.ts';
 import { totalCpuSeconds } from './cpu-time.ts';
 import { median, medianOfKnown } from './median.ts';
-import { rounded } from './rounded.ts';
 
 interface CatchUp {
   readonly lanes: number;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { sleep } from '../src/base/async.ts';
+import { rounded } from '../src/base/rounded.ts';
 import type { ServerAddress } from '../src/config/server-address.ts';
 import { startServer } from '../src/embedded/embedded-server.ts';
 import { openProxySwitch } from '../src/traffic/proxy-switch.ts';
@@ -168,7 +169,7 @@ async function measureThroughput(
   const medianOf = (values: readonly number[]) => (values.length === 0 ? undefined : median(values));
   const ratioOf = (way: Way) => {
     const ratio = medianOf(found.pgbouncer.map((other, round) => (found[way][round] ?? 0) / other));
-    return ratio === undefined ? undefined : Math.round(ratio * 100) / 100;
+    return ratio === undefined ? undefined : rounded(ratio);
   };
   return {
     mode,

@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { MARGIN_MS, type SwitchOutput } from '../lab/demo/figures.ts';
+import { MARGIN_MS, type SwitchOutput, windowOf } from '../lab/demo/figures.ts';
 import { Stage } from '../lab/demo/stage.ts';
 import { auditLedger } from '../lab/load/audit.ts';
 import { type WindowStats, windowStats } from '../lab/load/latency.ts';
@@ -82,15 +82,13 @@ async function measure(
     seed,
     addresses: { active: stage.address('source'), other: stage.address('target') },
   });
-  const switches = outputs.map(({ summary }) => ({
-    direction: summary.direction,
-    pauseMs: summary.pauseMs,
-    window: around(ledger, summary.pausedAt, summary.resumedAt, 0),
+  const switches = outputs.map((output) => ({
+    direction: output.summary.direction,
+    pauseMs: output.summary.pauseMs,
+    window: around(ledger, output, 0),
   }));
   // The commands' own work (log-in, slot, warm-up) begins up to two seconds before the pause: the quiet stretch is before that.
-  const quiet = outputs.map(({ summary }) =>
-    around(ledger, summary.pausedAt, summary.resumedAt, QUIET_MS + MARGIN_MS),
-  );
+  const quiet = outputs.map((output) => around(ledger, output, QUIET_MS + MARGIN_MS));
   const longest = switches.map(({ window }) => window.longestMs);
   return {
     rate,
@@ -106,10 +104,7 @@ async function measure(
   };
 }
 
-function around(ledger: Ledger, pausedAt: string, resumedAt: string, earlierMs: number): WindowStats {
-  const [from, to] = [
-    Date.parse(pausedAt) - MARGIN_MS - earlierMs,
-    Date.parse(resumedAt) + MARGIN_MS - earlierMs,
-  ];
-  return windowStats(ledger, from, to);
+function around(ledger: Ledger, output: SwitchOutput, earlierMs: number): WindowStats {
+  const { fromMs, toMs } = windowOf(output);
+  return windowStats(ledger, fromMs - earlierMs, toMs - earlierMs);
 }

@@ -1,5 +1,6 @@
 /** Our verification against the usual md5(string_agg(...)), both on the same pair of servers, in turns. */
 
+import { rounded } from '../src/base/rounded.ts';
 import type { ServerAddress } from '../src/config/server-address.ts';
 import { startServer } from '../src/embedded/embedded-server.ts';
 import { Connection } from '../src/postgres/connection.ts';
@@ -65,7 +66,7 @@ export async function run({
     bytes: await bytesOf(pair.source),
     rounds,
     ...result,
-    ratio: Math.round((result.md5.seconds / result.ours64.seconds) * 100) / 100,
+    ratio: rounded(result.md5.seconds / result.ours64.seconds),
   };
 }
 

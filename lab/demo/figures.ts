@@ -1,7 +1,7 @@
 /** What the demo measured, and whether it held. Pure. */
 
 import type { AuditReport } from '../load/audit.ts';
-import type { Span, WindowStats } from '../load/latency.ts';
+import { percentile, type Span, type WindowStats } from '../load/latency.ts';
 
 export interface SwitchFigures {
   readonly direction: 'cutover' | 'rollback';
@@ -107,7 +107,7 @@ export function figuresOf(measured: Measured): Figures {
     switchovers: switches.map(({ output, window }) => switchFigures(output, window)),
     between: {
       seconds: betweenMs.length,
-      medianOfLongestMs: betweenMs[Math.floor(betweenMs.length / 2)] ?? 0,
+      medianOfLongestMs: percentile(betweenMs, 0.5),
       longestWaitMs: betweenMs.at(-1) ?? 0,
     },
     writes: {

@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { auditLedger } from '../load/audit.ts';
-import { longestOfSeconds, type Span, windowStats } from '../load/latency.ts';
+import { longestOfSeconds, windowStats } from '../load/latency.ts';
 import { readLedger } from '../load/ledger.ts';
 import { type Figures, figuresOf, type SwitchOutput, windowOf } from './figures.ts';
 import { type DemoOptions, parseOptions } from './options.ts';
@@ -126,8 +126,8 @@ async function audit(stage: Stage, screen: Screen, played: Played): Promise<Figu
   const ledger = await readLedger(ledgerPath, seed);
   const all = windowStats(ledger, 0, Number.POSITIVE_INFINITY);
   const windows = played.switches.map(windowOf);
-  const switches = played.switches.map((output, index) => {
-    const { fromMs, toMs } = windows[index] as Span;
+  const switches = played.switches.map((output) => {
+    const { fromMs, toMs } = windowOf(output);
     return { output, window: windowStats(ledger, fromMs, toMs) };
   });
   const whole = { fromMs: windows[0]?.fromMs ?? 0, toMs: windows.at(-1)?.toMs ?? 0 };

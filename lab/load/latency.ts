@@ -67,6 +67,6 @@ export function summarize(outcomes: readonly Pick<Outcome, 'latencyMs' | 'status
 }
 
 /** The smallest value that at least this share of all values does not exceed; 0 when there are none. */
-function percentile(sorted: Float64Array, share: number): number {
+export function percentile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
 }

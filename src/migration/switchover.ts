@@ -6,6 +6,7 @@
 
 import { allOrAborted, DeadlineError, sleep, withDeadline } from '../base/async.ts';
 import { messageOf } from '../base/message-of.ts';
+import { rounded } from '../base/rounded.ts';
 import { LockedError, PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
 import type { StepTime } from '../domain/event.ts';
 import type { Switchover, SwitchoverStep } from '../engine/switchover-step.ts';
@@ -229,8 +230,6 @@ async function timed(step: SwitchoverStep, context: Switchover, paused: boolean)
   if (!paused) await tellSteps(context);
   return time;
 }
-
-const rounded = (ms: number): number => Math.round(ms * 100) / 100;
 
 async function tellSteps({ facts, events, direction }: Switchover): Promise<void> {
   for (const step of facts.untold.splice(0)) await events.emit('switchover-step', { direction, step });

@@ -9,43 +9,29 @@ import { ident, list, type Sql, sql } from './sql.ts';
 const tableList = (tables: readonly TableName[]): Sql =>
   list(tables.map((table) => sql`ONLY ${ident(table.schema, table.name)}`));
 
-/**
- * Partition trees are published as their root: leaves may differ between the sides.
- * @throws {PrerequisiteError} `lock_not_available`
- */
-export const createPublication = (
-  publisher: Connection,
-  name: string,
-  tables: readonly TableName[],
-  options?: BriefLockOptions,
-): Promise<void> =>
-  change(
-    publisher,
-    sql`CREATE PUBLICATION ${ident(name)} FOR TABLE ${tableList(tables)} WITH (publish_via_partition_root = true)`,
-    options,
-  );
-
 /** @throws {PrerequisiteError} `lock_not_available` */
-export const addTables = (
+type Change = (
   publisher: Connection,
   name: string,
   tables: readonly TableName[],
   options?: BriefLockOptions,
-): Promise<void> =>
-  change(publisher, sql`ALTER PUBLICATION ${ident(name)} ADD TABLE ${tableList(tables)}`, options);
-
-/** @throws {PrerequisiteError} `lock_not_available` */
-export const dropTables = (
-  publisher: Connection,
-  name: string,
-  tables: readonly TableName[],
-  options?: BriefLockOptions,
-): Promise<void> =>
-  change(publisher, sql`ALTER PUBLICATION ${ident(name)} DROP TABLE ${tableList(tables)}`, options);
+) => Promise<void>;
 
 /** SHARE UPDATE EXCLUSIVE on each table: no reader and no writer waits behind it, a vacuum holds the same. */
-const change = (publisher: Connection, statement: Sql, options: BriefLockOptions = {}): Promise<void> =>
-  withBriefLock(publisher, statement, { ...options, outwaitsVacuum: true });
+const change =
+  (statement: (publication: Sql, tables: Sql) => Sql): Change =>
+  (publisher, name, tables, options) =>
+    withBriefLock(publisher, statement(ident(name), tableList(tables)), { ...options, outwaitsVacuum: true });
+
+/** Partition trees are published as their root: leaves may differ between the sides. */
+export const createPublication = change(
+  (name, tables) =>
+    sql`CREATE PUBLICATION ${name} FOR TABLE ${tables} WITH (publish_via_partition_root = true)`,
+);
+
+export const addTables = change((name, tables) => sql`ALTER PUBLICATION ${name} ADD TABLE ${tables}`);
+
+export const dropTables = change((name, tables) => sql`ALTER PUBLICATION ${name} DROP TABLE ${tables}`);
 
 export const dropPublicationSql = (name: string): Sql => sql`DROP PUBLICATION IF EXISTS ${ident(name)}`;
 

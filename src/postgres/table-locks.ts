@@ -5,7 +5,7 @@ import type { LockHolder } from '../domain/readiness.ts';
 import type { Connection } from './connection.ts';
 import { type Sql, sql } from './sql.ts';
 
-/** Locks that others were granted on these tables and their partitions: l, with c and n of what is locked. */
+/** Locks that others were granted on these tables and their partitions, as `locks`. */
 const locksOn = (tables: readonly TableName[]): Sql => sql`
   WITH ours AS (
     SELECT c.oid FROM json_to_recordset(${JSON.stringify(tables)}::json) AS t(schema text, name text)

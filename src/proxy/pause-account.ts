@@ -1,5 +1,6 @@
 /** What a pause cost: for how long traffic was held, and which requests waited. One at a time; the next begins anew. */
 
+import { rounded } from '../base/rounded.ts';
 import type { Hold, ResumeReply } from './control-types.ts';
 import { WaitStatistics } from './wait-statistics.ts';
 
@@ -22,7 +23,7 @@ export class PauseAccount {
     const sinceMs = this.#sinceMs ?? performance.now();
     const reply = {
       waits: this.waits.summary(),
-      pauseMs: Math.round((performance.now() - sinceMs) * 100) / 100,
+      pauseMs: rounded(performance.now() - sinceMs),
     };
     if (holds.length > 0) return { ...reply, holds };
     this.#sinceMs = undefined;

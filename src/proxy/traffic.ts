@@ -1,6 +1,7 @@
 /** All sessions of a proxy and what is done to them together: prepare, pause, resume here or there. */
 
 import { sleep, withDeadline } from '../base/async.ts';
+import { rounded } from '../base/rounded.ts';
 import type { Side } from '../domain/names.ts';
 import { ClientError } from './client-error.ts';
 import { ControlRefusal } from './control-refusal.ts';
@@ -139,7 +140,7 @@ export class Traffic {
       drained: obstacles.length === 0,
       sessions: this.sessions.size,
       obstacles,
-      drainMs: Math.round((performance.now() - startedMs) * 100) / 100,
+      drainMs: rounded(performance.now() - startedMs),
     };
   }
 

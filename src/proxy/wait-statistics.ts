@@ -1,5 +1,6 @@
 /** How long requests waited for a switch. */
 
+import { rounded } from '../base/rounded.ts';
 import type { TrafficWaits } from '../domain/event.ts';
 
 export class WaitStatistics {
@@ -13,7 +14,7 @@ export class WaitStatistics {
 
   summary(): TrafficWaits {
     const sorted = this.#waitsMs.toSorted((left, right) => left - right);
-    const at = (share: number) => round(sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0);
+    const at = (share: number) => rounded(sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0);
     return {
       heldRequests: sorted.length,
       longestWaitMs: at(1),
@@ -25,5 +26,3 @@ export class WaitStatistics {
     };
   }
 }
-
-const round = (ms: number): number => Math.round(ms * 100) / 100;
