@@ -7,6 +7,19 @@
  */
 
 import { ident, type Sql, sql, trusted } from '../postgres/sql.ts';
+import {
+  bigint,
+  flag,
+  integer,
+  oid,
+  type SeededHash,
+  scaledNumeric,
+  smallint,
+  string,
+  timestamp,
+  timestamptz,
+  uuid,
+} from './seeded-hash.ts';
 
 /** A column's type on one side, domains resolved. */
 export interface ColumnType {
@@ -14,65 +27,77 @@ export interface ColumnType {
   /** pg_type.typtype of the base type: b base, e enum, c composite, r range, m multirange. */
   readonly baseKind: string;
   readonly isDomain: boolean;
+  /** As format_type() prints it: with a length or scale, a domain by its name. */
+  readonly type: string;
 }
 
 /**
- * `value`: hashed as it is. `string`: likewise, as bytes. `float`: as it is, with the sign of zero. `text`: as its output
- * function prints it. `hash`: as it is, by a function that takes the hash of the columns before it as its seed.
+ * In a record. `value`: hashed as it is. `string`: likewise, as bytes. `float`: as it is, with the sign of zero. `text`: as
+ * its output function prints it.
  */
-export type ColumnForm =
-  | 'value'
-  | 'string'
-  | 'float'
-  | 'text'
-  | { readonly send: string }
-  | { readonly hash: string; readonly zero: string };
+export type RecordForm = 'value' | 'string' | 'float' | 'text' | { readonly send: string };
+
+export interface ColumnForm {
+  readonly record: RecordForm;
+  /** Costs less, where there is one. */
+  readonly seeded?: SeededHash;
+}
+
+const TEXT: ColumnForm = { record: 'text' };
+const VALUE: ColumnForm = { record: 'value' };
+const sent = (send: string): ColumnForm => ({ record: { send } });
+
+const NUMERIC = 1700;
 
 /** By the OID of a built-in type. */
 const FORMS = new Map<number, ColumnForm>([
-  [16, 'value'], // boolean
-  [17, 'value'], // bytea
-  [18, 'value'], // "char"
-  [21, { hash: 'hashint2extended', zero: '0::int2' }],
-  [23, { hash: 'hashint4extended', zero: '0' }],
-  [26, { hash: 'hashoidextended', zero: '0::oid' }],
-  [650, 'value'], // cidr
-  [774, 'value'], // macaddr8
-  [829, 'value'], // macaddr
-  [869, 'value'], // inet
-  [1082, 'value'], // date
-  [2950, 'value'], // uuid
-  [25, 'string'], // text
-  [1043, 'string'], // varchar
-  [700, 'float'], // real
-  [701, 'float'], // double precision
-  [19, { send: 'namesend' }],
-  [20, { send: 'int8send' }],
-  [114, { send: 'json_send' }],
-  [790, { send: 'cash_send' }],
-  [1042, { send: 'bpcharsend' }],
-  [1083, { send: 'time_send' }],
-  [1114, { send: 'timestamp_send' }],
-  [1184, { send: 'timestamptz_send' }],
-  [1186, { send: 'interval_send' }],
-  [1266, { send: 'timetz_send' }],
-  [1560, { send: 'bit_send' }],
-  [1562, { send: 'varbit_send' }],
-  [1700, { send: 'numeric_send' }],
-  [3220, { send: 'pg_lsn_send' }],
-  [3614, { send: 'tsvectorsend' }],
-  [3802, { send: 'jsonb_send' }],
+  [16, { record: 'value', seeded: flag }], // boolean
+  [17, VALUE], // bytea
+  [18, VALUE], // "char"
+  [20, { record: { send: 'int8send' }, seeded: bigint }],
+  [21, { record: 'value', seeded: smallint }],
+  [23, { record: 'value', seeded: integer }],
+  [26, { record: 'value', seeded: oid }],
+  [650, VALUE], // cidr
+  [774, VALUE], // macaddr8
+  [829, VALUE], // macaddr
+  [869, VALUE], // inet
+  [1082, VALUE], // date
+  [2950, { record: 'value', seeded: uuid }],
+  [25, { record: 'string', seeded: string }], // text
+  [1043, { record: 'string', seeded: string }], // varchar
+  [700, { record: 'float' }], // real
+  [701, { record: 'float' }], // double precision
+  [19, sent('namesend')],
+  [114, sent('json_send')],
+  [790, sent('cash_send')],
+  [1042, sent('bpcharsend')],
+  [1083, sent('time_send')],
+  [1114, { record: { send: 'timestamp_send' }, seeded: timestamp }],
+  [1184, { record: { send: 'timestamptz_send' }, seeded: timestamptz }],
+  [1186, sent('interval_send')],
+  [1266, sent('timetz_send')],
+  [1560, sent('bit_send')],
+  [1562, sent('varbit_send')],
+  [NUMERIC, sent('numeric_send')],
+  [3220, sent('pg_lsn_send')],
+  [3614, sent('tsvectorsend')],
+  [3802, sent('jsonb_send')],
 ]);
 
+const SCALED_NUMERIC: ColumnForm = { record: { send: 'numeric_send' }, seeded: scaledNumeric };
+
 /** The label, not the OID, which differs between clusters. enum_send() takes no domain. */
-const ENUM_LABEL: ColumnForm = { send: 'enum_send' };
+const ENUM_LABEL = sent('enum_send');
 
 /** The form that both sides can take: where their types differ, only the texts are comparable. */
 export function columnForm(source: ColumnType, target: ColumnType): ColumnForm {
   const isEnum = (type: ColumnType) => type.baseKind === 'e' && !type.isDomain;
   if (isEnum(source) && isEnum(target)) return ENUM_LABEL;
-  if (source.baseOid !== target.baseOid) return 'text';
-  return FORMS.get(source.baseOid) ?? 'text';
+  if (source.baseOid !== target.baseOid) return TEXT;
+  const isScaled = source.baseOid === NUMERIC && source.type.startsWith('numeric(');
+  if (isScaled && source.type === target.type) return SCALED_NUMERIC;
+  return FORMS.get(source.baseOid) ?? TEXT;
 }
 
 export interface FormedColumn {
@@ -84,31 +109,31 @@ export interface FormedColumn {
   readonly isBytes?: boolean;
 }
 
+const valueIn = ({ name }: FormedColumn): Sql => sql`t.${ident(name)}`;
+
 /** What stands for the column in the hashed row. `recode`: the databases' encodings differ, so strings go in as UTF-8. */
 export function hashedTerms(column: FormedColumn, recode: boolean): Sql[] {
-  const value = sql`t.${ident(column.name)}`;
-  const { form } = column;
-  if (form === 'value' || (typeof form === 'object' && 'hash' in form)) return [value];
-  if (form === 'string') return [recode ? sql`textsend(${value})` : sql`${value} COLLATE "C"`];
+  const value = valueIn(column);
+  const { record } = column.form;
+  if (record === 'value') return [value];
+  if (record === 'string') return [recode ? sql`textsend(${value})` : sql`${value} COLLATE "C"`];
   // Infinities and NaN are themselves; a NaN has many bit patterns and one meaning, so its bytes stay out.
-  if (form === 'float') return [value, sql`CASE WHEN ${value} = 0 THEN float8send(${value}) END`];
-  if (form === 'text') throw new RangeError(`No hashed form: ${column.name}`);
-  return [sql`${trusted(form.send)}(${value})`];
+  if (record === 'float') return [value, sql`CASE WHEN ${value} = 0 THEN float8send(${value}) END`];
+  if (record === 'text') throw new RangeError(`No hashed form: ${column.name}`);
+  return [sql`${trusted(record.send)}(${value})`];
 }
 
-/**
- * The hash of the column's value with `seed`, for types whose hash tells all values apart; undefined for others. NULL
- * hashes like zero or an empty string: who asks keeps count of NULLs.
- */
-export function seededHash({ name, form }: FormedColumn, recode: boolean, seed: Sql): Sql | undefined {
-  const value = sql`t.${ident(name)}`;
-  if (form === 'string') {
-    return recode ? undefined : sql`hashtextextended(coalesce(${value} COLLATE "C", ''), ${seed})`;
-  }
-  if (typeof form !== 'object' || !('hash' in form)) return undefined;
-  return sql`${trusted(form.hash)}(coalesce(${value}, ${trusted(form.zero)}), ${seed})`;
-}
+/** Whether the hash of the column takes the hash of other columns as its seed. */
+export const isSeeded = ({ form }: FormedColumn, recode: boolean): boolean =>
+  form.seeded !== undefined && !(recode && form.record === 'string');
+
+/** Of a seeded column. */
+export const seededHash = (column: FormedColumn, seed: Sql): Sql =>
+  column.form.seeded?.hash(valueIn(column), seed) ?? seed;
+
+/** Conditions of a seeded column, to be hashed as bits of one number. */
+export const bitsOf = (column: FormedColumn): Sql[] => column.form.seeded?.bits?.(valueIn(column)) ?? [];
 
 /** What stands for the column in a row that is hashed as text. */
 export const textTerm = (column: FormedColumn): Sql =>
-  column.isChar ? sql`charsend(t.${ident(column.name)})` : sql`t.${ident(column.name)}`;
+  column.isChar ? sql`charsend(${valueIn(column)})` : valueIn(column);

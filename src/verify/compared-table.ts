@@ -31,7 +31,6 @@ export interface ComparedTable extends TableName {
 interface ColumnRow extends ColumnType {
   readonly table: number;
   readonly name: string;
-  readonly type: string;
 }
 interface KeyRow extends KeyColumn {
   readonly table: number;

@@ -4,15 +4,28 @@ import type { Connection } from '../postgres/connection.ts';
 import { list, type Sql, sql } from '../postgres/sql.ts';
 import { type BothSides, onBothSides } from './both-sides.ts';
 import type { HashMethod } from './row-hash.ts';
+import {
+  bigint,
+  integer,
+  oid,
+  scaledNumeric,
+  smallint,
+  string,
+  timestamp,
+  timestamptz,
+  uuid,
+} from './seeded-hash.ts';
 
 export interface ServerTraits {
   readonly versionNumber: number;
   readonly encoding: string;
   /** hashtextextended() of a sample. */
   readonly textHash: string;
-  /** hash_record_extended() of samples of every type that is hashed as a value or in binary form; undefined before 14. */
+  /** hash_record_extended() of samples of every type that is hashed as a value, in binary form or with a seed; undefined before 14. */
   readonly recordHash: string | undefined;
 }
+
+const SEED = sql`1`;
 
 /** PostgreSQL keeps these hashes from version to version, because hash indexes and hash partitions hold them; forks may not. */
 const SAMPLES: readonly Sql[] = [
@@ -49,6 +62,15 @@ const SAMPLES: readonly Sql[] = [
   sql`pg_lsn_send('16/B374D848')`,
   sql`tsvectorsend('a:1A b:2,3')`,
   sql`jsonb_send('{"b": 1.00, "aa": [null, "x"]}')`,
+  smallint.hash(sql`(-2)::int2`, SEED),
+  integer.hash(sql`(-70000)::int4`, SEED),
+  oid.hash(sql`4000000000::oid`, SEED),
+  bigint.hash(sql`(-5000000000)::int8`, SEED),
+  uuid.hash(sql`'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid`, SEED),
+  string.hash(sql`'twelve bytes and more'::text`, SEED),
+  scaledNumeric.hash(sql`(-1234567890.123)::numeric(20,3)`, SEED),
+  timestamp.hash(sql`'2020-02-28 12:00 BC'::timestamp`, SEED),
+  timestamptz.hash(sql`'infinity'::timestamptz`, SEED),
 ];
 
 const FIRST_WITH_RECORD_HASH = 140_000;

@@ -1,8 +1,8 @@
 /** The SQL that hashes one row to 64 bits, the same on both sides. Pure. */
 
 import { slices } from '../base/slices.ts';
-import { ident, list, type Sql, sql, trusted } from '../postgres/sql.ts';
-import { type FormedColumn, hashedTerms, seededHash, textTerm } from './column-form.ts';
+import { list, type Sql, sql, trusted } from '../postgres/sql.ts';
+import { bitsOf, type FormedColumn, hashedTerms, isSeeded, seededHash, textTerm } from './column-form.ts';
 
 export interface HashMethod {
   /**
@@ -33,17 +33,15 @@ export function rowHashSql(columns: readonly FormedColumn[], method: HashMethod,
 
 /** Each is nested in the next: more would be deep. */
 const MAX_CHAINED = 60;
-/** Bits of a positive integer. */
-const MASK_COLUMNS = 30;
+/** Of a positive integer. */
+const BITS = 30;
 
 const chainedColumns = (columns: readonly FormedColumn[], { kind, recode }: HashMethod): FormedColumn[] =>
-  kind === 'record'
-    ? columns.filter((column) => seededHash(column, recode, trusted('0')) !== undefined).slice(0, MAX_CHAINED)
-    : [];
+  kind === 'record' ? columns.filter((column) => isSeeded(column, recode)).slice(0, MAX_CHAINED) : [];
 
 /**
  * The hash of each column is the seed of the next one's, which costs half of what a record does and mixes better.
- * What cannot take part in it forms a record, whose hash is the first seed; then comes which columns are NULL.
+ * What cannot take part in it forms a record, whose hash is the first seed; then come flags and which columns are NULL.
  */
 function chainedHash(columns: readonly FormedColumn[], method: HashMethod, seed: Seed): Sql {
   const chained = chainedColumns(columns, method);
@@ -52,23 +50,22 @@ function chainedHash(columns: readonly FormedColumn[], method: HashMethod, seed:
     others.length > 0 || chained.length === 0
       ? recordHash(recordTerms(others, method.recode), seed)
       : seedSql(seed);
-  for (let start = 0; start < chained.length; start += MASK_COLUMNS) {
-    const mask = chained
-      .slice(start, start + MASK_COLUMNS)
-      .map(
-        ({ name }, bit) =>
-          sql`CASE WHEN t.${ident(name)} IS NULL THEN ${trusted(String(2 ** bit))} ELSE 0 END`,
-      );
-    hash = sql`hashint4extended(${list(mask, ' + ')}, ${hash})`;
+  for (const bits of slices(chained.flatMap(bitsOf), BITS)) {
+    const number = bits.map(
+      (bit, place) => sql`CASE WHEN ${bit} THEN ${trusted(String(2 ** place))} ELSE 0 END`,
+    );
+    hash = sql`hashint4extended(${list(number, ' + ')}, ${hash})`;
   }
-  for (const column of chained) hash = seededHash(column, method.recode, hash) ?? hash;
+  for (const column of chained) hash = seededHash(column, hash);
   return hash;
 }
 
 /** Columns without a form of their own share one text: one row output costs less than many casts. */
 function recordTerms(columns: readonly FormedColumn[], recode: boolean): Sql[] {
-  const asText = columns.filter((column) => column.form === 'text');
-  const terms = columns.filter((column) => column.form !== 'text').flatMap((c) => hashedTerms(c, recode));
+  const asText = columns.filter((column) => column.form.record === 'text');
+  const terms = columns
+    .filter((column) => column.form.record !== 'text')
+    .flatMap((c) => hashedTerms(c, recode));
   if (asText.length === 0) return terms;
   const text = rowText(asText.map(textTerm));
   return [...terms, recode ? sql`textsend(${text})` : sql`${text} COLLATE "C"`];
