@@ -57,6 +57,24 @@ test('an extension that only one database may have is not tried, nor is what is 
   expect(found).toMatchObject([{ id: 'PGG190', object: 'EXTENSION no_such' }]);
 });
 
+test('what fails for one cause is one finding, which names all of it', async ({ target }) => {
+  const ofLibrary = (name: string) => ({
+    kind: 'FUNCTION',
+    name,
+    sql: `CREATE FUNCTION public.${name}() RETURNS int LANGUAGE c AS '$libdir/no_such_library', '${name}';`,
+  });
+  const own = { kind: 'EXTENSION', name: 'no_such', sql: 'CREATE EXTENSION no_such;' };
+  const found = await tryInScratchDatabase(target.address, [ofLibrary('f'), own, ofLibrary('g')]);
+  expect(found).toMatchObject([
+    {
+      id: 'PGG190',
+      object: 'FUNCTION f',
+      title: expect.stringMatching(/^FUNCTION f, FUNCTION g do not load on the target: .*no_such_library/),
+    },
+    { id: 'PGG190', object: 'EXTENSION no_such' },
+  ]);
+});
+
 test('a role that may not make a database is told how it may', async ({ source, target }) => {
   await target.exec(`CREATE ROLE ${target.name}_poor LOGIN PASSWORD 'x'`);
   const address = { ...target.address, user: `${target.name}_poor`, password: 'x' };

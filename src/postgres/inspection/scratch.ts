@@ -5,6 +5,7 @@ import { describeAddress, type ServerAddress } from '../../config/server-address
 import type { Finding } from '../../domain/finding.ts';
 import { OF_ONE_DATABASE } from '../../domain/preflight/extensions.ts';
 import { doesNotLoad, noScratchDatabase, partlyTried } from '../../domain/preflight/scratch.ts';
+import { some } from '../../domain/preflight/words.ts';
 import { Connection, sqlState } from '../connection.ts';
 import { ownDatabaseOptions } from '../databases.ts';
 import { ident, sql, trusted } from '../sql.ts';
@@ -88,14 +89,22 @@ async function load(
   const statements = all.filter((statement) => !HARMLESS.has(statement.kind) && !isOfOneDatabase(statement));
   const missing = all.flatMap((one) => (isOfOneDatabase(one) ? (OF_ONE_DATABASE.get(one.name) ?? []) : []));
   const started = performance.now();
-  const found: Finding[] = [];
+  const failures: Failure[] = [];
   for (let first = 0; first < statements.length; first += BATCH) {
     signal?.throwIfAborted();
-    if (performance.now() - started > budgetMs) return [...found, unfinished(first, statements.length)];
+    if (performance.now() - started > budgetMs)
+      return [...byCause(failures), unfinished(first, statements.length)];
     const batch = statements.slice(first, first + BATCH);
-    if ((await attempt(inside, batch)) !== undefined) found.push(...(await oneByOne(inside, batch, missing)));
+    if ((await attempt(inside, batch)) !== undefined)
+      failures.push(...(await oneByOne(inside, batch, missing)));
   }
-  return found;
+  return byCause(failures);
+}
+
+interface Failure {
+  /** "TABLE orders" */
+  readonly what: string;
+  readonly error: ServerError;
 }
 
 /** PGG147 says whether the target's own database may have it. */
@@ -107,13 +116,13 @@ async function oneByOne(
   inside: Connection,
   batch: readonly NamedStatement[],
   missing: readonly string[],
-): Promise<Finding[]> {
-  const found: Finding[] = [];
+): Promise<Failure[]> {
+  const found: Failure[] = [];
   for (const statement of batch) {
     const error = await attempt(inside, [statement]);
     if (error === undefined || NEEDS_A_ROLE.has(error.routine ?? '')) continue;
     if (missing.some((schema) => statement.sql.includes(`${schema}.`))) continue;
-    found.push(failed(statement, error));
+    found.push({ what: `${statement.kind} ${statement.name}`, error });
   }
   return found;
 }
@@ -151,15 +160,31 @@ async function attempt(
 const withoutOwners = (text: string): string =>
   text.replace(/^ALTER [^;\n]* OWNER TO (?:"(?:[^"]|"")*"|\w+);$/gm, '');
 
-function failed(statement: NamedStatement, error: ServerError): Finding {
-  const what = `${statement.kind} ${statement.name}`;
-  const more = [error.detail, error.hint].filter((text) => text !== undefined).join(' ');
-  return {
-    id: doesNotLoad.id,
-    severity: doesNotLoad.severity,
-    title: `${what} does not load on the target: ${error.message}`,
-    object: what,
-    ...(more === '' ? {} : { detail: more }),
-    blocks: 'loading the schema',
-  };
+/** One finding for all that failed with the same error: a library that is missing is one thing to mend. */
+function byCause(failures: readonly Failure[]): Finding[] {
+  const causes = new Map<string, Failure[]>();
+  for (const failure of failures) {
+    const alike = causes.get(failure.error.message) ?? [];
+    causes.set(failure.error.message, [...alike, failure]);
+  }
+  return [...causes.values()].flatMap(finding);
+}
+
+function finding(alike: readonly Failure[]): Finding[] {
+  const [first] = alike;
+  if (first === undefined) return [];
+  const names = alike.map(({ what }) => what);
+  const all = some(names) === names.join(', ') ? undefined : `All of them: ${names.join(', ')}.`;
+  const { message, detail, hint } = first.error;
+  const more = [detail, hint, all].filter((text) => text !== undefined).join(' ');
+  return [
+    {
+      id: doesNotLoad.id,
+      severity: doesNotLoad.severity,
+      title: `${some(names)} ${names.length === 1 ? 'does' : 'do'} not load on the target: ${message}`,
+      object: first.what,
+      ...(more === '' ? {} : { detail: more }),
+      blocks: 'loading the schema',
+    },
+  ];
 }
