@@ -6,9 +6,9 @@ import { UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import { settleFences } from '../migration/settle.ts';
 import { Connection } from '../postgres/connection.ts';
-import { sql } from '../postgres/sql.ts';
+import { logInVerifier } from '../postgres/roles.ts';
 import type { Direction, ServingOptions } from '../proxy/options.ts';
-import { tableExists } from '../state/install.ts';
+import { readActiveSides } from '../state/migration-row.ts';
 
 /** A role's password may be changed at any time: not longer than this until the proxy knows. */
 const VERIFIER_CACHE_MS = 2_000;
@@ -47,13 +47,7 @@ export class AskedServers implements AsyncDisposable {
     const key = `${side} ${user}`;
     const known = this.#verifiers.get(key);
     if (known !== undefined && known.untilMs > performance.now()) return known.text;
-    const [row] = await this.#ask(side, (connection) =>
-      connection.query<{ text: string | null }>(
-        sql`SELECT rolpassword AS text FROM pg_catalog.pg_authid
-            WHERE rolname = ${user} AND rolcanlogin AND (rolvaliduntil IS NULL OR rolvaliduntil > now())`,
-      ),
-    );
-    const text = row?.text ?? undefined;
+    const text = await this.#ask(side, (connection) => logInVerifier(connection, user));
     if (this.#verifiers.size >= MAX_CACHED) this.#verifiers.clear();
     this.#verifiers.set(key, { text, untilMs: performance.now() + VERIFIER_CACHE_MS });
     return text;
@@ -89,13 +83,13 @@ export class AskedServers implements AsyncDisposable {
   }
 
   async #row(): Promise<Direction | undefined> {
-    const rows = await this.#ask('target', readRows).catch((error: unknown) => {
+    const rows = await this.#ask('target', readActiveSides).catch((error: unknown) => {
       // Answered by a server on which nothing has begun.
       if (error instanceof UnreachableError && error.code === 'database_missing') return [];
       throw error;
     });
     const row = rows.find(({ name }) => name === this.#migration);
-    if (row !== undefined) return { side: row.side, epoch: row.epoch };
+    if (row !== undefined) return { side: row.activeSide, epoch: row.epoch };
     if (rows.length === 0) return undefined;
     const others = rows.map(({ name }) => `"${name}"`).join(', ');
     throw new Error(`It knows the migration ${others}, and not "${this.#migration}"`);
@@ -132,17 +126,4 @@ export class AskedServers implements AsyncDisposable {
     this.#connections.set(side, opening);
     return await opening;
   }
-}
-
-interface MigrationRow {
-  readonly name: string;
-  readonly side: Side;
-  readonly epoch: number;
-}
-
-async function readRows(target: Connection): Promise<MigrationRow[]> {
-  if (!(await tableExists(target, 'migration'))) return [];
-  return await target.query<MigrationRow>(
-    sql`SELECT name, active_side AS side, epoch FROM pgglide.migration`,
-  );
 }

@@ -193,3 +193,11 @@ async function readParameterGrants(connection: Connection): Promise<ParameterGra
     FROM pg_parameter_acl p CROSS JOIN LATERAL aclexplode(p.paracl) AS a
     ORDER BY 1, 2, 3`);
 }
+
+/** A secret; undefined when the role may not log in now, or has none. Needs the right to read pg_authid. */
+export async function logInVerifier(connection: Connection, role: string): Promise<string | undefined> {
+  const [row] = await connection.query<{ verifier: string | null }>(sql`
+    SELECT rolpassword AS verifier FROM pg_catalog.pg_authid
+    WHERE rolname = ${role} AND rolcanlogin AND (rolvaliduntil IS NULL OR rolvaliduntil > now())`);
+  return row?.verifier ?? undefined;
+}

@@ -67,6 +67,14 @@ export async function readMigration(target: Connection, name: string): Promise<M
   };
 }
 
+/** Of all migrations that the target knows. */
+export async function readActiveSides(
+  target: Connection,
+): Promise<Pick<MigrationRow, 'name' | 'activeSide' | 'epoch'>[]> {
+  if (!(await tableExists(target, 'migration'))) return [];
+  return await target.query(sql`SELECT name, active_side AS "activeSide", epoch FROM pgglide.migration`);
+}
+
 export async function createMigration(
   target: Connection,
   row: Pick<MigrationRow, 'name' | 'sourceSystemIdentifier' | 'targetSystemIdentifier'>,
