@@ -1,5 +1,6 @@
 /** What cutover, rollback and rehearse share: run it, show it, and mind what the comparison after it found. */
 
+import { keepHeapSmall } from '../base/small-heap.ts';
 import type { DryRun } from '../migration/dry-run.ts';
 import type { Migration } from '../migration/migration.ts';
 import type { SwitchResult } from '../migration/switch.ts';
@@ -13,6 +14,7 @@ export async function runSwitchover(
   options: WithMigrationOptions,
   work: (migration: Migration) => Promise<SwitchResult | DryRun>,
 ): Promise<number> {
+  keepHeapSmall();
   return await withMigration(context, options, async (migration) => {
     const result = await work(migration);
     if ('sections' in result) {

@@ -17,7 +17,7 @@ import { assertIdentified } from './extend-plan.ts';
 import { refuseStrayRows } from './refuse-stray-rows.ts';
 import { keepPlan, type PlanNow, planNow } from './renew-plan.ts';
 import { requireSlots, reviveLink } from './revive-link.ts';
-import { requirePlan } from './rows.ts';
+import { requirePlan, type Standing } from './rows.ts';
 import type { Session } from './session.ts';
 import { settleSchema } from './settle-schema.ts';
 import { arrival } from './verify.ts';
@@ -47,7 +47,7 @@ async function joinRoles(session: Session): Promise<void> {
 const SMALL_BYTES = 64 * 1024 * 1024;
 
 /** Before anything of a rollback is done. Of what is not joined `check-readiness` tells. @throws as `joinWayBack` */
-export async function joinIfSmall(session: Session, lead: MigrationRow): Promise<void> {
+export async function joinIfSmall(session: Session, lead: Standing): Promise<void> {
   const { tables } = (await requirePlan(session)).plan;
   const unlinked = new Set((await unlinkedByWayBack(session, tables)).map(qualified));
   if (unlinked.size === 0) return;
@@ -57,7 +57,7 @@ export async function joinIfSmall(session: Session, lead: MigrationRow): Promise
   await naming(session.prefix, () => joinDatabase(session, lead));
 }
 
-async function joinDatabase(session: Session, lead: MigrationRow): Promise<void> {
+async function joinDatabase(session: Session, lead: Standing): Promise<void> {
   const { source, target } = session;
   const { plan: saved } = await requirePlan(session);
   await requireSlots(session, lead);

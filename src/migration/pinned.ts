@@ -4,7 +4,7 @@
  */
 
 import { sleep } from '../base/async.ts';
-import { collectGarbage } from '../base/garbage.ts';
+import { shrinkHeap } from '../base/small-heap.ts';
 import type { VerificationSummary } from '../domain/event.ts';
 import type { Side } from '../domain/names.ts';
 import type { Switchover, SwitchoverContext } from '../engine/switchover-step.ts';
@@ -40,7 +40,7 @@ async function verifyOne(context: SwitchoverContext): Promise<OwnVerification> {
   const { settings, facts, plan, events, signal } = context;
   const { source, target, verify } = settings;
   // Of thousands of tables the switch has left as much behind as the comparison is about to need.
-  collectGarbage();
+  shrinkHeap();
   const verification = await verifyPinned({
     source: { address: source, snapshot: facts.snapshots?.source ?? '' },
     target: { address: target, snapshot: facts.snapshots?.target ?? '' },

@@ -36,7 +36,7 @@ export async function planNow(session: Session, plan: Plan): Promise<PlanNow> {
   const { source, target, migration, settings } = session;
   const { activeSide, phase } = (await session.row()) ?? { activeSide: 'source', phase: 'new' };
   const known = (side: 'source' | 'target') =>
-    plan.tables.map((table) => ({ ...table, oid: table.oids?.[side] }));
+    plan.tables.map(({ schema, name, oids }) => ({ schema, name, oid: oids?.[side] }));
   const [now, onSource, onTarget, link, publishedByAny, excluded] = await Promise.all([
     planMigration(source, target, settings.scope),
     locateTables(source, known('source')),

@@ -10,7 +10,7 @@ import { linkFrom, otherSide, type Side } from '../domain/names.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { isLost, slotState } from '../postgres/replication-slot.ts';
 import { enableSubscriptionSql, reconnectSubscription, subscriptionState } from '../postgres/subscription.ts';
-import type { MigrationRow } from '../state/migration-row.ts';
+import type { Standing } from './rows.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -19,7 +19,7 @@ import type { Session } from './session.ts';
  */
 export async function requireSlots(
   session: Session,
-  { activeSide }: Pick<MigrationRow, 'activeSide'>,
+  { activeSide }: Pick<Standing, 'activeSide'>,
 ): Promise<void> {
   const publisher = session.side(activeSide);
   const lanes = await existingLanes(publisher, session.migration, linkFrom(activeSide));
@@ -39,7 +39,7 @@ const slotLost = (what: string, activeSide: Side): ReplicationError =>
 const START_TIMEOUT_MS = 10_000;
 
 /** Of the active side's link, under the runner's lock. What does not run then is for the caller to find. */
-export async function reviveLink(session: Session, row: MigrationRow | undefined): Promise<void> {
+export async function reviveLink(session: Session, row: Standing | undefined): Promise<void> {
   if (row?.phase !== 'following' && row?.phase !== 'switched') return;
   // Which link is to run is not settled then.
   if (row.switchover !== undefined) return;

@@ -7,6 +7,12 @@ import type { MigrationRow } from '../state/migration-row.ts';
 import { mayRun, type Session } from './session.ts';
 
 export type PlannedRow = MigrationRow & { readonly plan: Plan };
+export type Standing = Omit<MigrationRow, 'plan'>;
+
+/** For who keeps the row for long: the plan of thousands of tables is megabytes, and soon another one. */
+export function withoutPlan({ plan, ...standing }: MigrationRow): Standing {
+  return standing;
+}
 
 /** @throws {RefusedError} `wrong_phase`, `databases_joined` */
 export async function requireRow(session: Session, command: Command): Promise<PlannedRow> {

@@ -15,7 +15,7 @@ import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { Switchover } from '../engine/switchover-step.ts';
 import { readJournal } from '../state/journal.ts';
-import { type MigrationRow, raiseEpoch, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
+import { raiseEpoch, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import { takeRunnerLock, takeSwitchLocks } from '../state/runner-lock.ts';
 import { noteRoles, noteRolesOfTarget } from '../steps/note-roles.ts';
 import { openSessions } from '../steps/open-sessions.ts';
@@ -28,7 +28,7 @@ import { verifyPinnedSnapshots } from './pinned.ts';
 import { recover } from './recover.ts';
 import { renewPlan } from './renew-plan.ts';
 import { requireSlots, reviveLink } from './revive-link.ts';
-import { requirePlan, requireRow } from './rows.ts';
+import { requirePlan, requireRow, type Standing, withoutPlan } from './rows.ts';
 import type { Session } from './session.ts';
 import { summarize } from './summary.ts';
 import { rehearse, switchOver } from './switchover.ts';
@@ -64,7 +64,7 @@ export async function runSwitch(
   }
   const before = await doneBefore(session, direction);
   if (before !== undefined) return before;
-  const row = await requireRow(session, direction === 'rehearsal' ? 'rehearse' : direction);
+  const row = withoutPlan(await requireRow(session, direction === 'rehearsal' ? 'rehearse' : direction));
   await guardVerified(session, direction, options);
   for (const database of session.databases) await naming(database.prefix, () => requireSlots(database, row));
   await session.beforeSwitch?.(direction, row.activeSide);
@@ -72,14 +72,14 @@ export async function runSwitch(
   const placement = session.placement();
   if (placement !== undefined) {
     const { activeSide } = row;
-    await reconcile(putProxyIn, { ...session.context(row.plan), placement, activeSide });
+    await reconcile(putProxyIn, { ...session.context(), placement, activeSide });
   }
   for (const database of session.databases) await reviveLink(database, row);
   if (direction === 'rollback') for (const database of session.databases) await joinIfSmall(database, row);
   const noted = row.activeSide === 'source' ? noteRoles : noteRolesOfTarget;
-  for (const database of session.databases) await reconcile(noted, database.context(row.plan));
+  for (const database of session.databases) await reconcile(noted, database.context());
   const epoch = await epochBefore(session, row, traffic);
-  const plan = await renewPlans(session, (await requirePlan(session)).plan);
+  const plan = await renewPlans(session);
   const context = await switchoverContext(session, { ...row, plan, epoch }, direction, traffic);
   const run = runWithSessions(session, context, row.phase);
   await run.then(
@@ -91,8 +91,8 @@ export async function runSwitch(
 }
 
 /** What was saved may be older than DDL that was run on both sides since. @returns the lead's */
-async function renewPlans(session: Session, saved: Plan): Promise<Plan> {
-  const plan = await renewPlan(session, saved);
+async function renewPlans(session: Session): Promise<Plan> {
+  const plan = await renewPlan(session, (await requirePlan(session)).plan);
   for (const other of session.others)
     await naming(other.prefix, async () => renewPlan(other, (await requirePlan(other)).plan));
   return plan;
@@ -112,7 +112,7 @@ async function runWithSessions(session: Session, context: Switchover, phase: Pha
  * A traffic switch that served a migration of this name before, which was aborted, takes none but newer epochs than it
  * knows: this one's go on behind them.
  */
-async function epochBefore(session: Session, row: MigrationRow, traffic: TrafficSwitch): Promise<number> {
+async function epochBefore(session: Session, row: Standing, traffic: TrafficSwitch): Promise<number> {
   // One that cannot be asked is check-readiness's to report.
   const seen = await traffic.observe().catch(() => undefined);
   if (seen === undefined || seen.activeSide !== row.activeSide || seen.epoch <= row.epoch) return row.epoch;

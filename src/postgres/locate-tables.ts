@@ -18,6 +18,8 @@ export async function locateTables(connection: Connection, tables: readonly Know
     LEFT JOIN pg_class o ON o.relnamespace = b.oid AND o.relname = w.name AND o.relkind IN ('r', 'p')
     JOIN pg_class c ON c.oid = coalesce(s.oid, o.oid)
     JOIN pg_namespace n ON n.oid = c.relnamespace`);
-  const found = new Map(rows.map(({ place, ...where }) => [place, where]));
+  const found = new Map(
+    rows.map(({ place, schema, name, oid, isSame }) => [place, { schema, name, oid, isSame }]),
+  );
   return tables.map((_, place) => found.get(place));
 }

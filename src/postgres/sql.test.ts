@@ -1,4 +1,7 @@
+import fc from 'fast-check';
+import pg from 'pg';
 import { expect, test } from 'vitest';
+import { collectGarbage } from '../base/garbage.ts';
 import { ident, list, literal, sql, trusted } from './sql.ts';
 
 test('binds values and numbers them across spliced fragments', () => {
@@ -25,4 +28,25 @@ test('joins fragments with a separator of ours', () => {
   expect(joined.text).toBe('a = $1 AND b AND c = $2');
   expect(joined.values).toEqual([1, 2]);
   expect(list([]).text).toBe('');
+});
+
+test('a literal is what node-postgres would write', () => {
+  const text = fc.string({ unit: fc.constantFrom("'", '\\', '"', '$1', 'a', 'ä', '\n') });
+  fc.assert(
+    fc.property(text, (any) => {
+      expect(literal(any).text).toBe(pg.escapeLiteral(any));
+    }),
+  );
+});
+
+test('a long literal takes no more memory than its text', () => {
+  const text = JSON.stringify(
+    Array.from({ length: 20_000 }, (_, i) => ({ schema: 'public', name: `it's_${i}` })),
+  );
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  const quoted = literal(text);
+  collectGarbage();
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(3 * text.length);
+  expect(quoted.strings[0]?.length).toBeGreaterThan(text.length);
 });

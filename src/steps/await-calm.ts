@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { sleep } from '../base/async.ts';
-import { collectGarbage } from '../base/garbage.ts';
+import { letHeapGrow } from '../base/small-heap.ts';
 import { isCalm } from '../domain/calm.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
@@ -22,7 +22,7 @@ export const awaitCalm: SwitchoverStep = {
   async run(context) {
     await letVacuumsYield(context.oldSide, context.tables);
     // What the preparation has left behind would otherwise be collected in the pause, for twice as long as a step takes.
-    collectGarbage();
+    letHeapGrow();
     const started = performance.now();
     const timesMs: number[] = [];
     while (!isCalm(timesMs) && performance.now() - started < MOST_MS) {

@@ -10,7 +10,7 @@ export const abort: CommandDefinition = {
   exitCodes: { 7: 'refused: the target is the active side, or not confirmed' },
   async run(context, { targetLost }) {
     if (targetLost === true) return await withoutTarget(context);
-    const { keepHeapSmall } = await import('../small-heap.ts');
+    const { keepHeapSmall } = await import('../../base/small-heap.ts');
     const { withMigration } = await import('../with-migration.ts');
     const { confirm } = await import('../confirm.ts');
     const { describeAll } = await import('../../config/server-address.ts');

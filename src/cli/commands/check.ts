@@ -13,7 +13,7 @@ export const check: CommandDefinition = {
     3: 'a blocker, or with --strict a warning',
   },
   async run(context, options) {
-    const { keepHeapSmall } = await import('../small-heap.ts');
+    const { keepHeapSmall } = await import('../../base/small-heap.ts');
     const { withMigration } = await import('../with-migration.ts');
     const { describeAll } = await import('../../config/server-address.ts');
     const { checkText, summarize } = await import('../../observers/check-text.ts');

@@ -27,7 +27,7 @@ export const sync: CommandDefinition = {
     11: 'the target stopped at a change it cannot apply, or a slot is lost or was given up',
   },
   async run(context, { jobs, indexJobs, rateLimit, skipLsn, follow: mayStay }) {
-    const { keepHeapSmall } = await import('../small-heap.ts');
+    const { keepHeapSmall } = await import('../../base/small-heap.ts');
     const { withMigration } = await import('../with-migration.ts');
     const { confirm } = await import('../confirm.ts');
     const { lsnFlag } = await import('../flag-values.ts');

@@ -26,7 +26,7 @@ export const verify: CommandDefinition = {
     7: '--repair was not confirmed, too many rows differ, or it would delete the last copies of rows',
   },
   async run(context, { jobs, bits, repair, deleteRows }) {
-    const { keepHeapSmall } = await import('../small-heap.ts');
+    const { keepHeapSmall } = await import('../../base/small-heap.ts');
     const { withMigration } = await import('../with-migration.ts');
     const { verifyText } = await import('../../observers/verify-text.ts');
     const settings = { 'verify.jobs': jobs, 'verify.bits': bits };
