@@ -186,7 +186,7 @@ export async function playRound(seed: number, say: (line: string) => void): Prom
   const lanes = dice.pick([1, 1, 3]);
   await using world = await World.create({
     rows: Math.round(dice.between(2_000, 30_000)),
-    rate: 100,
+    rate: 50,
     prepare: PREPARE_BUSTLE,
     ...(dice.roll() < 0.5 ? { second: SECOND } : {}),
     settings: BUSTLE_SETTINGS,
