@@ -1,10 +1,15 @@
 /** What the proxy learns from a target of any kind: there is no migration, this is its active side, or nothing. */
 
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
+import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { silenceAfter } from '../../test/support/silence.ts';
 import { withDeadline } from '../base/async.ts';
+import { Connection } from '../postgres/connection.ts';
 import { ident, literal, sql } from '../postgres/sql.ts';
+import { installFile, missingFiles } from '../state/install.ts';
+import { createMigration, saveIntent, savePlan } from '../state/migration-row.ts';
+import { takeRunnerLock } from '../state/runner-lock.ts';
 import { AskedServers } from './asked-servers.ts';
 
 /** Far less than a client's log-in or a held request may take; without a word of ours it is hours. */
@@ -79,3 +84,47 @@ test('a server that accepts connections and says nothing is an error, not a wait
   );
   await expect(soon(asked.activeSide())).rejects.toMatchObject({ code: 'server_unreachable' });
 });
+
+test('a runner that was silent once and came back has all its time again when it is silent anew', async ({
+  source,
+  target,
+}) => {
+  await beginSwitch(source, target);
+  await using runner = await Connection.open(target.address, { purpose: 'runner' });
+  await takeRunnerLock(runner, 'shop');
+  await using asked = new AskedServers({ source: source.address, target: target.address }, 'shop');
+  asked.isServing = true;
+  await expect(asked.activeSide(0)).rejects.toThrow('A switchover is under way');
+  const now = performance.now();
+  using later = vi.spyOn(performance, 'now').mockReturnValue(now + 60_000);
+  await expect(asked.activeSide(0)).rejects.toThrow('A switchover is under way');
+  later.mockRestore();
+  expect(await runner.one<{ alive: boolean }>(sql`SELECT true AS alive`)).toEqual({ alive: true });
+
+  expect(await asked.activeSide(10_000)).toEqual({ side: 'source', epoch: 0 });
+  await expect(runner.one(sql`SELECT 1`)).rejects.toThrow();
+});
+
+/** Before its commit point. */
+async function beginSwitch(source: Database, target: Database): Promise<void> {
+  for (const [side, { connection }] of Object.entries({ source, target }) as [
+    'source' | 'target',
+    Database,
+  ][])
+    for (const file of await missingFiles(connection, side)) await installFile(connection, file);
+  const { connection } = target;
+  await createMigration(connection, {
+    name: 'shop',
+    sourceSystemIdentifier: '1',
+    targetSystemIdentifier: '2',
+  });
+  await savePlan(connection, 'shop', { tables: [], sequences: [], notCarried: [] });
+  const startedAt = new Date().toISOString();
+  await saveIntent(connection, 'shop', {
+    direction: 'cutover',
+    from: 'source',
+    to: 'target',
+    epoch: 1,
+    startedAt,
+  });
+}

@@ -25,7 +25,6 @@ export class AskedServers implements AsyncDisposable {
   isServing = false;
   readonly #servers: Readonly<Record<Side, ServerAddress>>;
   readonly #migration: string;
-  #unsettledSinceMs: number | undefined;
   readonly #connections = new Map<Side, Promise<Connection>>();
   readonly #verifiers = new Map<string, { readonly text: string | undefined; readonly untilMs: number }>();
 
@@ -39,7 +38,7 @@ export class AskedServers implements AsyncDisposable {
   get answers(): Pick<ServingOptions, 'lookupVerifier' | 'askActiveSide'> {
     return {
       lookupVerifier: (user, side) => this.verifierOf(user, side),
-      askActiveSide: () => this.activeSide(),
+      askActiveSide: (silentMs) => this.activeSide(silentMs),
     };
   }
 
@@ -57,12 +56,13 @@ export class AskedServers implements AsyncDisposable {
    * What the migration row on the target says, once the side it names takes writes: where a tool died in a switchover
    * that is seen to first. Undefined when the target says that there is no migration.
    *
+   * @param silentMs for how long the tool has been silent
    * @throws what keeps the row from being read; Error while a switchover is under way, and where the target knows
    * other migrations only
    */
-  async activeSide(): Promise<Direction | undefined> {
+  async activeSide(silentMs = 0): Promise<Direction | undefined> {
     if ((await this.#row()) === undefined) return undefined;
-    if ((await this.#settle(this.#migration)) || !this.isServing) return await this.#row();
+    if ((await this.#settle(silentMs)) || !this.isServing) return await this.#row();
     throw new Error('A switchover is under way');
   }
 
@@ -72,14 +72,10 @@ export class AskedServers implements AsyncDisposable {
   }
 
   /** Asked again and again once a lease has ended. */
-  async #settle(migration: string): Promise<boolean> {
-    const now = performance.now();
-    this.#unsettledSinceMs ??= now;
-    const endRunner = this.isServing && now - this.#unsettledSinceMs > SILENT_RUNNER_MS;
+  async #settle(silentMs: number): Promise<boolean> {
+    const endRunner = this.isServing && silentMs > SILENT_RUNNER_MS;
     const open = (side: Side, database?: string) => this.#open(side, database);
-    const isSettled = await settleFences({ migration, open, endRunner }).catch(() => false);
-    if (isSettled) this.#unsettledSinceMs = undefined;
-    return isSettled;
+    return settleFences({ migration: this.#migration, open, endRunner }).catch(() => false);
   }
 
   async #row(): Promise<Direction | undefined> {

@@ -54,8 +54,11 @@ export interface ServingOptions {
   readonly assume?: Side | undefined;
   /** pg_authid.rolpassword of the role, undefined when it has none or cannot be read. Rejects when no server could be asked. */
   readonly lookupVerifier: (user: string, side: Side) => Promise<string | undefined>;
-  /** The migration row; undefined when the target says that there is none. Rejects when it cannot be read, or not yet. */
-  readonly askActiveSide: () => Promise<Direction | undefined>;
+  /**
+   * The migration row; undefined when the target says that there is none. Rejects when it cannot be read, or not yet.
+   * `silentMs`: for how long nobody has said where traffic belongs.
+   */
+  readonly askActiveSide: (silentMs: number) => Promise<Direction | undefined>;
   /** What the operator should know. Default: nothing is said. */
   readonly warn?: ((message: string) => void) | undefined;
   readonly stateFile?: string | undefined;

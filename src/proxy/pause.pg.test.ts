@@ -416,6 +416,28 @@ describe('a lease that ends', () => {
     },
   );
 
+  test('each silence of an owner is counted anew', async ({ source, target }) => {
+    const asked: number[] = [];
+    await using bed = await startProxyBed(source, target, {
+      askActiveSide: async (silentMs) => {
+        asked.push(silentMs);
+        return undefined;
+      },
+    });
+    await bed.traffic.pause({ ...PAUSE, leaseMs: 100 });
+    await bed.traffic.committing('target', 1);
+    const times = (many: number) =>
+      until('the questions', async () => (asked.length >= many ? true : undefined), { timeoutMs: 10_000 });
+    // The first is the start's.
+    await times(4);
+    await bed.traffic.renew(100);
+    const before = asked.length;
+    await times(before + 2);
+    expect(asked[3]).toBeGreaterThan(asked[2] ?? 0);
+    expect(Math.min(...asked.slice(before))).toBeLessThan(asked[3] ?? 0);
+    await bed.traffic.resume('source', 0);
+  });
+
   test('after committing refuses clients when nobody can tell, until somebody can', async ({
     source,
     target,

@@ -138,7 +138,7 @@ class Clients implements Serving {
 
   /** Clients are served from now on, or told why not until it is known where they belong. */
   async start(): Promise<void> {
-    const { row, why } = await this.#askRow();
+    const { row, why } = await this.#askRow(0);
     const direction = this.#decide(row);
     if (direction !== undefined) this.#traffic.decided(direction);
     this.#hasStarted = true;
@@ -146,12 +146,12 @@ class Clients implements Serving {
     this.#options.warn?.(
       `Nobody is served until the target says which side is active. Now it does not: ${why}`,
     );
-    void this.#traffic.refuseUntil(async () => this.#decide((await this.#askRow()).row));
+    void this.#traffic.refuseUntil(async (silentMs) => this.#decide((await this.#askRow(silentMs)).row));
   }
 
-  async #askRow(): Promise<{ readonly row: Known['row']; readonly why: string }> {
+  async #askRow(silentMs: number): Promise<{ readonly row: Known['row']; readonly why: string }> {
     try {
-      const asked = this.#options.askActiveSide();
+      const asked = this.#options.askActiveSide(silentMs);
       const row = await withDeadline('the migration row', ASK_TRUTH_TIMEOUT_MS, asked);
       return { row: row ?? 'no-migration', why: 'it has no migration, and the state file does not tell' };
     } catch (error) {

@@ -21,7 +21,7 @@ import type { KeptDirection } from './state-file.ts';
 export interface TrafficSurroundings {
   readonly limits: Limits;
   readonly mover: SessionMover;
-  readonly askActiveSide: () => Promise<Direction | undefined>;
+  readonly askActiveSide: (silentMs: number) => Promise<Direction | undefined>;
   /** Called at every switch before the first session is served on the new side, and when a commit point is announced. */
   readonly saveDirection: (kept: KeptDirection) => void;
 }
@@ -82,11 +82,12 @@ export class Traffic {
   }
 
   /** Refuses clients and asks on, until there is an answer or an owner of traffic has said so. */
-  async refuseUntil(ask: () => Promise<Direction | undefined>): Promise<void> {
+  async refuseUntil(ask: (silentMs: number) => Promise<Direction | undefined>): Promise<void> {
     this.#refusal = NOT_KNOWN_YET;
+    const startedMs = performance.now();
     while (this.#direction === undefined && !this.#isClosed) {
       await sleep(ASK_TRUTH_EVERY_MS);
-      const direction = await ask();
+      const direction = await ask(performance.now() - startedMs);
       if (direction !== undefined && this.#direction === undefined) this.decided(direction);
     }
   }
@@ -267,16 +268,17 @@ export class Traffic {
 
   /** The commit point may have been passed: only the migration row knows. Undefined when the owner came back meanwhile. */
   async #askTruth(owner: string, { refuseAfterMs }: Committing): Promise<Direction | undefined> {
-    const refuseAt = performance.now() + refuseAfterMs;
+    const startedMs = performance.now();
     while (this.gate.isExpired(owner) && !this.#isClosed) {
       const truth = await withDeadline(
         'the migration row',
         ASK_TRUTH_TIMEOUT_MS,
-        this.#surroundings.askActiveSide(),
+        this.#surroundings.askActiveSide(performance.now() - startedMs),
       ).catch(() => undefined);
       if (truth !== undefined) return truth;
       // Another may have resumed meanwhile.
-      if (performance.now() >= refuseAt && this.gate.isExpired(owner)) this.#refuse();
+      const isTooLong = performance.now() - startedMs >= refuseAfterMs;
+      if (isTooLong && this.gate.isExpired(owner)) this.#refuse();
       await sleep(ASK_TRUTH_EVERY_MS);
     }
     return undefined;

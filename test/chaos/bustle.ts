@@ -8,7 +8,7 @@ import { SIDES, type Side } from '../../src/domain/names.ts';
 import type { World } from '../e2e/world.ts';
 import type { Dice } from './dice.ts';
 
-/** For `prepare` and `settings` of a world. Tables that are changed have rows of their own. */
+/** For `prepare` (`second.prepare`) and `settings` of a world. Tables that are changed have rows of their own. */
 export const PREPARE_BUSTLE = `
   CREATE TABLE public.bustle (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL);
   CREATE TABLE public.scratch (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text);
@@ -16,6 +16,13 @@ export const PREPARE_BUSTLE = `
   CREATE SEQUENCE public.jumps;
   CREATE MATERIALIZED VIEW public.bustle_count AS SELECT count(*) FROM public.bustle;
   GRANT ALL ON ALL TABLES IN SCHEMA public TO shop; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO shop`;
+export const SECOND = {
+  name: 'billing',
+  prepare: `
+    CREATE TABLE public.countries (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL);
+    INSERT INTO public.countries (name) SELECT 'invoice ' || n FROM generate_series(1, 1000) AS n;
+    ${PREPARE_BUSTLE}`,
+};
 export const BUSTLE_SETTINGS = { max_prepared_transactions: '10' };
 
 export interface BustleAudit {
@@ -66,6 +73,7 @@ const WAYS: Readonly<Record<string, Way>> = {
 export class Bustle {
   readonly failures: string[] = [];
   readonly #world: World;
+  readonly #database: string;
   readonly #dice: Dice;
   readonly #acknowledged: string[] = [];
   /** Acknowledged writes of each client. */
@@ -73,8 +81,9 @@ export class Bustle {
   readonly #clients: Promise<void>[];
   #isOver = false;
 
-  constructor(world: World, dice: Dice, clients: number) {
+  constructor(world: World, database: string, dice: Dice, clients: number) {
     this.#world = world;
+    this.#database = database;
     this.#dice = dice;
     this.#counts = Array.from({ length: clients }, () => 0);
     this.#clients = Array.from({ length: clients }, (_, client) => this.#write(client));
@@ -100,6 +109,7 @@ export class Bustle {
     const rows = await this.#world.query<{ key: string; times: string }>(
       side,
       'SELECT key, count(*) AS times FROM public.bustle GROUP BY key',
+      this.#database,
     );
     const times = new Map(rows.map((row) => [row.key, Number(row.times)]));
     return {
@@ -111,12 +121,14 @@ export class Bustle {
 
   /** A new session after each failure. */
   async #write(name: number): Promise<void> {
+    // Prepared transactions are the cluster's.
+    const key = (n: number) => `${this.#database}-${name}-${n}`;
     for (let n = 0; !this.#isOver; n++) {
       try {
-        const client = await this.#world.openClient('shop');
+        const client = await this.#world.openClient(this.#database);
         try {
           for (; !this.#isOver; n++) {
-            await this.#writeOne(client, `${name}-${n}`);
+            await this.#writeOne(client, key(n));
             this.#counts[name] = (this.#counts[name] ?? 0) + 1;
           }
         } finally {
@@ -125,7 +137,7 @@ export class Bustle {
       } catch (error) {
         this.failures.push((error as Error).message);
         await sleep(200);
-        await this.#forgetPrepared(`${name}-${n}`);
+        await this.#forgetPrepared(key(n));
       }
     }
   }
@@ -144,6 +156,6 @@ export class Bustle {
   /** One whose client was cut off keeps its locks for ever, and no switch goes past it: so does its owner. */
   async #forgetPrepared(key: string): Promise<void> {
     for (const side of SIDES)
-      await this.#world.query(side, `ROLLBACK PREPARED '${key}'`).catch(() => undefined);
+      await this.#world.query(side, `ROLLBACK PREPARED '${key}'`, this.#database).catch(() => undefined);
   }
 }

@@ -34,17 +34,20 @@ const PATIENCE = 60;
 export async function change(world: World, dice: Dice, name: string): Promise<void> {
   const { text, isCarried } = CHANGES[name] as Change;
   const statement = text(Math.floor(dice.between(1, 1_000_000)));
+  const database = dice.pick(world.databases);
+  const run = (side: () => Promise<Side>) =>
+    untilDone(async () => world.query(await side(), `SET lock_timeout = '500ms'; ${statement}`, database));
   const active = async () => (await world.proxyState())?.activeSide ?? 'source';
-  if (isCarried) return untilDone(world, active, statement);
+  if (isCarried) return run(active);
   const first = otherSide(await active());
-  await untilDone(world, async () => first, statement);
-  await untilDone(world, async () => otherSide(first), statement);
+  await run(async () => first);
+  await run(async () => otherSide(first));
 }
 
-async function untilDone(world: World, side: () => Promise<Side>, statement: string): Promise<void> {
+async function untilDone(work: () => Promise<unknown>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await world.query(await side(), `SET lock_timeout = '500ms'; ${statement}`);
+      await work();
       return;
     } catch (error) {
       if (attempt === PATIENCE) throw error;

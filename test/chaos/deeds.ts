@@ -4,15 +4,18 @@ import { sleep } from '../../src/base/async.ts';
 import { SIDES, type Side } from '../../src/domain/names.ts';
 import type { Tool } from '../e2e/tool.ts';
 import type { World } from '../e2e/world.ts';
+import type { Command } from './commands.ts';
 import { CHANGE_NAMES, change } from './ddl.ts';
 import type { Dice } from './dice.ts';
 import { childrenTitled, freeze, signal } from './processes.ts';
+import { race } from './race.ts';
 
 export interface Scene {
   readonly world: World;
   readonly dice: Dice;
-  readonly command: string;
+  readonly command: Command;
   readonly tool: Tool;
+  readonly say: (line: string) => void;
 }
 
 interface Deed {
@@ -23,6 +26,8 @@ interface Deed {
   readonly isHarmless: boolean;
   /** In the switch only: a copy has nothing to overtake. */
   readonly ofSwitches?: true;
+  /** Begun together with the command, not while it works. */
+  readonly isAtOnce?: true;
   /** May resolve before all is done where it has to wait for the tool: `rest` then ends with it. */
   readonly run: (scene: Scene) => Promise<Rest>;
 }
@@ -161,6 +166,16 @@ const ofTool: readonly Deed[] = [
     },
   },
   {
+    name: 'rival command',
+    weight: 5,
+    isHarmless: true,
+    isAtOnce: true,
+    async run(scene) {
+      await race(scene);
+      return undefined;
+    },
+  },
+  {
     name: 'second command',
     weight: 3,
     isHarmless: true,
@@ -189,7 +204,7 @@ async function runToo(world: World, command: string): Promise<void> {
 
 const DEEDS: readonly Deed[] = [...ofTool, ...ofProxy, ...SIDES.flatMap(ofServers), ...ofSchema];
 
-export function pickDeed(dice: Dice, command: string): Deed {
+export function pickDeed(dice: Dice, command: Command): Deed {
   const possible = DEEDS.filter(({ ofSwitches }) => command !== 'sync' || !ofSwitches);
   return dice.pick(possible.flatMap((deed) => Array<Deed>(deed.weight ?? 1).fill(deed)));
 }

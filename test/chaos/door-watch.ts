@@ -1,6 +1,7 @@
-/** Looks all the time whether both sides take writes. */
+/** Looks all the time whether both sides of a database take writes. */
 
 import { sleep } from '../../src/base/async.ts';
+import type { Side } from '../../src/domain/names.ts';
 import type { World } from '../e2e/world.ts';
 
 const EVERY_MS = 1_000;
@@ -26,17 +27,20 @@ export class DoorWatch {
   async #watch(): Promise<string | undefined> {
     let found: string | undefined;
     while (!this.#isOver) {
-      if (await this.#areBothOpen()) found ??= `Both sides took writes at ${new Date().toISOString()}`;
+      for (const database of this.#world.databases)
+        if (await this.#areBothOpen(database))
+          found ??= `Both sides of ${database} took writes at ${new Date().toISOString()}`;
       await sleep(EVERY_MS);
     }
     return found;
   }
 
-  async #areBothOpen(): Promise<boolean> {
+  async #areBothOpen(database: string): Promise<boolean> {
+    const isOpen = async (side: Side) => (await this.#world.door(side, database)) === 'open';
     const started = performance.now();
-    if ((await this.#world.door('source')) !== 'open') return false;
-    if (!(await this.#isFenceable()) || (await this.#world.door('target')) !== 'open') return false;
-    if ((await this.#world.door('source')) !== 'open') return false;
+    if (!(await isOpen('source'))) return false;
+    if (!(await this.#isFenceable()) || !(await isOpen('target'))) return false;
+    if (!(await isOpen('source'))) return false;
     return performance.now() - started < LONGEST_LOOK_MS;
   }
 

@@ -91,7 +91,7 @@ export class World implements AsyncDisposable {
     const world = new World({ folder, servers: { source, target }, proxyPort: await freePort(), options });
     try {
       const { second } = options;
-      for (const name of [DATABASE, ...(second === undefined ? [] : [second.name])])
+      for (const name of world.databases)
         await Promise.all([source, target].map((server) => createDatabase(server, name)));
       await seedDatabase(source.address(DATABASE), {
         rows: options.rows ?? 20_000,
@@ -105,6 +105,12 @@ export class World implements AsyncDisposable {
       await world[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** The shop's first. */
+  get databases(): readonly string[] {
+    const { second } = this.#options;
+    return second === undefined ? [DATABASE] : [DATABASE, second.name];
   }
 
   async startProxy(): Promise<void> {
@@ -369,9 +375,7 @@ export class World implements AsyncDisposable {
       ),
       ...this.#trafficLines(control),
       'cutover: { guard: { verified: false } }',
-      ...(this.#options.second === undefined
-        ? []
-        : [`databases: [${DATABASE}, ${this.#options.second.name}]`]),
+      ...(this.databases.length === 1 ? [] : [`databases: [${this.databases.join(', ')}]`]),
       ...(this.#options.config ?? []),
     ];
     const entries = sides.map(
