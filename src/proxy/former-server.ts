@@ -50,12 +50,13 @@ export class FormerServer {
     this.#answer = [];
   }
 
-  #read(chunk: Buffer): void {
+  #read(chunk: Buffer): boolean {
     try {
       for (const message of this.#reader.push(chunk)) this.#take(message);
     } catch {
       this.#connection.destroy();
     }
+    return false;
   }
 
   #take({ type, body }: Message): void {

@@ -125,12 +125,13 @@ export class PreparedStatements {
    * passed over a Sync, as it does while it takes the data of a COPY.
    */
   ready(isLast: boolean): void {
-    if (isLast) this.#pending.length = 0;
-    const isAnswered = (pending: Pending) =>
-      pending === SYNC_POINT || (pending === QUERY_POINT && !this.#isPassedOver);
-    const point = this.#pending.findIndex(isAnswered);
-    this.#pending.splice(0, point < 0 ? this.#pending.length : point + 1);
+    const point = isLast ? -1 : this.#pending.findIndex((pending) => this.#isAnswered(pending));
+    this.#pending = point < 0 ? [] : this.#pending.slice(point + 1);
     this.#isPassedOver = false;
+  }
+
+  #isAnswered(pending: Pending): boolean {
+    return pending === SYNC_POINT || (pending === QUERY_POINT && !this.#isPassedOver);
   }
 
   /**

@@ -10,6 +10,7 @@ import { cancelRequest, startupMessage, terminate } from '../wire/frontend.ts';
 import { type Message, MessageReader } from '../wire/message-reader.ts';
 import { B } from '../wire/message-type.ts';
 import { ServerRefusal } from './client-error.ts';
+import { Intake } from './intake.ts';
 import { answerAuthentication, type Credential, type ServerAuthentication } from './server-login.ts';
 import { connectSocket } from './upstream-socket.ts';
 
@@ -24,7 +25,8 @@ export interface ServerLogin {
 
 /** Who gets what the server sends. */
 export interface Receiver {
-  data(chunk: Buffer): void;
+  /** @returns true when it needs the bytes no longer: the next ones may be written over them */
+  data(chunk: Buffer): boolean;
   drain(): void;
   closed(): void;
 }
@@ -72,11 +74,11 @@ export class ServerConnection {
   /** So many ReadyForQuery of the session's may still come before the answer to us, with nothing else before them. */
   uncertain = 0;
 
-  private constructor(socket: Socket, login: ServerLogin) {
+  private constructor(socket: Socket, intake: Intake, login: ServerLogin) {
     this.socket = socket;
     this.side = login.side;
     this.#address = login.address;
-    socket.on('data', (chunk: Buffer) => this.#receiver.data(chunk));
+    intake.take = (chunk) => this.#receiver.data(chunk);
     socket.on('drain', () => this.#receiver.drain());
     socket.on('error', () => undefined);
     socket.on('close', () => {
@@ -94,8 +96,9 @@ export class ServerConnection {
     let failure: unknown;
     for (const attempt of tlsAttempts(login.address)) {
       try {
-        const socket = await connectSocket(login.address, attempt, signal);
-        const connection = new ServerConnection(socket, login);
+        const intake = new Intake();
+        const socket = await connectSocket(login.address, attempt, signal, intake);
+        const connection = new ServerConnection(socket, intake, login);
         await connection.#logIn(login, signal);
         return connection;
       } catch (error) {
@@ -230,6 +233,7 @@ export class ServerConnection {
             } catch (error) {
               settle(error as Error);
             }
+            return false;
           },
           drain: () => this.#owner.drain(),
           closed: () => settle(new Error('The server closed the connection')),
@@ -284,10 +288,11 @@ export class ServerConnection {
     this.socket.destroy();
   }
 
-  #keep(chunk: Buffer): void {
+  #keep(chunk: Buffer): boolean {
     this.#unheard = Buffer.concat([this.#unheard, chunk]);
     // Better another connection than a session that misses something.
     if (this.#unheard.length > MAX_UNHEARD_BYTES) this.destroy();
+    return true;
   }
 
   #takeUnheard(): Buffer {
@@ -329,6 +334,7 @@ export class ServerConnection {
                 for (const message of reader.push(chunk)) await take(message);
               })
               .catch(reject);
+            return false;
           },
           drain: () => undefined,
           closed: () => void work.then(() => reject(new Error('The server closed the connection'))),
@@ -344,4 +350,5 @@ export class ServerConnection {
   }
 }
 
-const IDLE_RECEIVER: Receiver = { data: () => undefined, drain: () => undefined, closed: () => undefined };
+/** Nobody who would listen. */
+export const IDLE_RECEIVER: Receiver = { data: () => true, drain: () => undefined, closed: () => undefined };

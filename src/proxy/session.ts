@@ -47,7 +47,7 @@ import type { Holdings } from './holdings.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import type { RecentStatements } from './recent-statements.ts';
 import { type SequenceQuestion, sequenceQuestion } from './sequence-question.ts';
-import type { Receiver, ServerConnection } from './server-connection.ts';
+import { IDLE_RECEIVER, type Receiver, type ServerConnection } from './server-connection.ts';
 import { SessionKnowledge } from './session-knowledge.ts';
 import { canParseOn, holdingsOn, parseUnnamedOn, QUERY_CANCELED } from './session-questions.ts';
 import type { Standby } from './standby.ts';
@@ -463,7 +463,7 @@ export class Session {
       this.#serverSlow = true;
       this.client.socket.pause();
     }
-    this.#clientRest.add(bytes.subarray(end));
+    if (end < bytes.length) this.#clientRest.add(bytes.subarray(end));
     if (this.#stopped) {
       this.client.socket.pause();
       this.#noteWait();
@@ -581,9 +581,11 @@ export class Session {
     };
   }
 
-  #fromServer(chunk: Buffer): void {
+  /** @returns whether the chunk is with the client's system already: neither kept here nor by the socket */
+  #fromServer(chunk: Buffer): boolean {
     this.#serverRest.add(chunk);
     if (this.#serverRest.length >= this.#serverScanner.wanted) this.#passToClient();
+    return this.#serverRest.length === 0 && this.client.socket.writableLength === 0;
   }
 
   #passToClient(): void {
@@ -597,7 +599,7 @@ export class Session {
       this.end({ code: '08P01', message: 'The server broke the protocol' });
       return;
     }
-    this.#serverRest.add(bytes.subarray(end));
+    if (end < bytes.length) this.#serverRest.add(bytes.subarray(end));
     if (end > 0 && !this.client.socket.write(end === bytes.length ? bytes : bytes.subarray(0, end))) {
       this.#server?.socket.pause();
     }
@@ -736,7 +738,7 @@ export class Session {
       if (this.isIdle) server.close();
       else {
         // As if the client itself had gone: what was sent is worked off, then the server notices.
-        server.attach({ data: () => undefined, drain: () => undefined, closed: () => undefined });
+        server.attach(IDLE_RECEIVER);
         server.socket.end();
         if (this.#isCrashInSwitch) void server.cancel(CANCEL_TIMEOUT_MS).catch(() => undefined);
       }

@@ -9,25 +9,32 @@ import type { ServerAddress } from '../config/server-address.ts';
 import type { TlsAttempt } from '../config/tls-attempts.ts';
 import { sslRequest } from '../wire/frontend.ts';
 import { ClientError } from './client-error.ts';
+import type { Intake } from './intake.ts';
 
-/** Connects, negotiates TLS, and leaves the socket paused. */
+/** Connects, negotiates TLS, and leaves the socket paused. Once resumed, what it reads goes to `intake`. */
 export async function connectSocket(
   address: ServerAddress,
   attempt: TlsAttempt,
   signal: AbortSignal,
+  intake?: Intake,
 ): Promise<net.Socket> {
+  const isInClear = attempt === false;
+  const onread = isInClear && intake !== undefined ? { onread: intake.onread } : {};
   const socket = net.connect(
     address.host.startsWith('/')
-      ? { path: `${address.host}/.s.PGSQL.${address.port}` }
-      : { host: address.host, port: address.port, keepAlive: true, keepAliveInitialDelay: 60_000 },
+      ? { ...onread, path: `${address.host}/.s.PGSQL.${address.port}` }
+      : { ...onread, host: address.host, port: address.port, keepAlive: true, keepAliveInitialDelay: 60_000 },
   );
+  if (isInClear) socket.pause();
   const abort = () => socket.destroy(signal.reason instanceof Error ? signal.reason : new Error('Aborted'));
   signal.addEventListener('abort', abort, { once: true });
   try {
     await opened(socket, 'connect');
     socket.setNoDelay(true);
-    if (attempt === false) return socket;
-    return await negotiate(socket, address, attempt);
+    if (isInClear) return socket;
+    const negotiated = await negotiate(socket, address, attempt);
+    intake?.listenTo(negotiated);
+    return negotiated;
   } catch (error) {
     socket.destroy();
     throw error;

@@ -18,7 +18,8 @@ export const cstring = (text: string): Buffer => Buffer.from(`${text}\0`, 'utf8'
 
 /** Where the string that begins at `start` ends. @throws {ProtocolError} when that is not before `end` */
 export function stringEnd(bytes: Buffer, start: number, end: number): number {
-  const at = bytes.indexOf(0, start);
+  // Names most often are empty.
+  const at = bytes[start] === 0 ? start : bytes.indexOf(0, start);
   if (at < 0 || at >= end) throw new ProtocolError('A string in a message has no end');
   return at;
 }

@@ -111,9 +111,8 @@ export class Conversation {
 
   #owesOneMore(): void {
     if (this.#isPassedOver) return;
-    const last = this.#owed.length - 1;
-    const run = this.#owed[last] ?? 0;
-    if (run > 0) this.#owed[last] = run + 1;
+    const run = this.#owed.at(-1) ?? 0;
+    if (run > 0) this.#owed[this.#owed.length - 1] = run + 1;
     else this.#owed.push(1);
   }
 
@@ -184,7 +183,7 @@ export class Conversation {
     this.transactionStatus = status;
     this.copyingIn = false;
     if (this.outstanding > 0 || this.unsynced) return;
-    this.#owed.length = 0;
+    if (this.#owed.length > 0) this.#owed.length = 0;
     this.#isPassedOver = false;
   }
 

@@ -3,6 +3,8 @@
  * done for each piece that comes, a large message would be copied as often as it has pieces.
  */
 
+const NOTHING = Buffer.alloc(0);
+
 export class KeptBytes {
   #pieces: Buffer[] = [];
   #length = 0;
@@ -19,9 +21,9 @@ export class KeptBytes {
 
   /** All of them, which are kept no longer. */
   take(): Buffer {
-    const [only = Buffer.alloc(0)] = this.#pieces;
-    const all = this.#pieces.length > 1 ? Buffer.concat(this.#pieces) : only;
-    this.#pieces = [];
+    const last = this.#pieces.pop() ?? NOTHING;
+    const all = this.#pieces.length > 0 ? Buffer.concat([...this.#pieces, last]) : last;
+    if (this.#pieces.length > 0) this.#pieces = [];
     this.#length = 0;
     return all;
   }
