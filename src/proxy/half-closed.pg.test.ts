@@ -124,14 +124,19 @@ describe('a client that ends its side', () => {
 const SLEEPING = "SELECT pid FROM pg_stat_activity WHERE usename = '%' AND wait_event = 'PgSleep'";
 
 /** Its system ends the connection; nothing reads what comes. */
-async function crash(bed: ProxyBed, server: Database, ...words: Buffer[]): Promise<void> {
+async function crash(
+  bed: ProxyBed,
+  server: Database,
+  words: readonly Buffer[],
+  end: 'destroy' | 'resetAndDestroy' = 'destroy',
+): Promise<void> {
   const client = await bed.connect();
   const { stream } = (client as unknown as { connection: { stream: net.Socket } }).connection;
   stream.write(Buffer.concat(words));
   const sleeping = SLEEPING.replace('%', bed.role);
   await until('the query', async () => (await server.rows(sleeping)).length > 0 || undefined, WAIT);
   const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
-  stream.destroy();
+  stream[end]();
   await closed;
 }
 
@@ -146,7 +151,7 @@ describe('a client that crashed', () => {
       for (const side of [source, target]) await side.exec('CREATE TABLE t (a int)');
       await using bed = await startProxyBed(source, target);
       const other = await bed.connect();
-      await crash(bed, source, ...words);
+      await crash(bed, source, words);
       await bed.traffic.prepare('target');
       expect(await bed.traffic.pause(PAUSE)).toEqual({ drained: true, obstacles: [] });
       await until(
@@ -162,13 +167,25 @@ describe('a client that crashed', () => {
     },
   );
 
+  test('and was found out before the pause leaves nothing running either', async ({ source, target }) => {
+    await source.exec('CREATE TABLE t (a int)');
+    await using bed = await startProxyBed(source, target);
+    const words = [query('BEGIN'), query('INSERT INTO t VALUES (1)'), query('SELECT pg_sleep(600)')];
+    await crash(bed, source, words, 'resetAndDestroy');
+    await until('its end', async () => (await bed.traffic.observe()).sessions === 0 || undefined, WAIT);
+    expect(await source.rows(SLEEPING.replace('%', bed.role))).toHaveLength(1);
+    await bed.traffic.pause(PAUSE);
+    await nothingIsLeft(bed, source, target);
+    await bed.traffic.resume('source', 0);
+  });
+
   test('after it said goodbye is not waited for, and what it wrote is worked off', async ({
     source,
     target,
   }) => {
     for (const side of [source, target]) await side.exec('CREATE TABLE t (a int)');
     await using bed = await startProxyBed(source, target);
-    await crash(bed, source, query('INSERT INTO t SELECT 1 FROM pg_sleep(1)'), frame('X'));
+    await crash(bed, source, [query('INSERT INTO t SELECT 1 FROM pg_sleep(1)'), frame('X')]);
     await bed.traffic.prepare('target');
     expect(await bed.traffic.pause(PAUSE)).toEqual({ drained: true, obstacles: [] });
     await until('the row', async () => (await source.rows('SELECT FROM t')).length === 1 || undefined, WAIT);

@@ -58,6 +58,8 @@ export interface SessionEvents {
   closed(session: Session): void;
   /** Whether all that a held session has on its server is known, so that it could go on elsewhere without it. */
   mayLoseServer(session: Session): boolean;
+  /** The client went without a word, and its server is at work. */
+  leftRunning(server: ServerConnection): void;
 }
 
 const MAX_PARAMETER_STATUS_BYTES = 65_536;
@@ -66,7 +68,6 @@ const MAX_DESCRIPTION_BYTES = 1 << 20;
 /** A reset takes as long as a round trip to the client. */
 const KNOCKS = 5;
 const KNOCK_EVERY_MS = 20;
-const CANCEL_TIMEOUT_MS = 5_000;
 
 export class Session {
   readonly id: number;
@@ -110,7 +111,6 @@ export class Session {
   /** The client sends no more, and may still read. */
   #hasClientEnded: boolean;
   /** It was asked whether it is still there. */
-  #isKnocking = false;
   #closed = false;
   #waitingSinceMs: number | undefined;
   #busySinceMs = 0;
@@ -298,11 +298,9 @@ export class Session {
   async knock(): Promise<void> {
     const [first] = this.#announced;
     for (let times = 0; times < KNOCKS && this.#isWorkingForEnded && first !== undefined; times++) {
-      this.#isKnocking = true;
       if (this.#serverScanner.atBoundary) this.client.socket.write(parameterStatus(...first));
       await sleep(KNOCK_EVERY_MS);
     }
-    this.#isKnocking = false;
   }
 
   get #isWorkingForEnded(): boolean {
@@ -740,19 +738,13 @@ export class Session {
         // As if the client itself had gone: what was sent is worked off, then the server notices.
         server.attach(IDLE_RECEIVER);
         server.socket.end();
-        if (this.#isCrashInSwitch) void server.cancel(CANCEL_TIMEOUT_MS).catch(() => undefined);
+        if (!this.#saidGoodbye && this.client.socket.destroyed) this.#events.leftRunning(server);
       }
     }
     this.standby?.close();
     this.#requestWaiters = wake(this.#requestWaiters);
     this.#idleWaiters = wake(this.#idleWaiters);
     this.#events.closed(this);
-  }
-
-  /** The client went without a word: a switch waits for the locks of what it left running, and nobody for its answer. */
-  get #isCrashInSwitch(): boolean {
-    const isInSwitch = this.#isHeld || this.#isKnocking;
-    return isInSwitch && !this.#saidGoodbye && this.client.socket.destroyed;
   }
 
   /** Held, and in need of nothing that only its server knows. */

@@ -237,6 +237,7 @@ class Clients implements Serving {
       {
         closed: (gone) => this.#gone(gone),
         mayLoseServer: (held) => this.#mover.knowsAll(held),
+        leftRunning: (server) => this.#traffic.leftRunning(server),
       },
       this.#recentFor(client),
       this.#options.worker?.index,

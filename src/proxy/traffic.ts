@@ -9,10 +9,12 @@ import type * as Api from './control-types.ts';
 import { Drain } from './drain.ts';
 import { type Committing, Gate } from './gate.ts';
 import { LeavingConnections } from './leaving-connections.ts';
+import { LeftRunning } from './left-running.ts';
 import type { Direction, Limits } from './options.ts';
 import { PauseAccount } from './pause-account.ts';
 import { CANNOT_TELL, NOT_KNOWN_YET, type Refusal } from './refusals.ts';
 import { Release } from './release.ts';
+import type { ServerConnection } from './server-connection.ts';
 import type { Session } from './session.ts';
 import type { SessionMover } from './session-mover.ts';
 import { Standbys } from './standbys.ts';
@@ -36,6 +38,7 @@ export class Traffic {
   readonly totals = { sessions: 0, endedRequests: 0, failedByProxy: 0 };
   readonly #surroundings: TrafficSurroundings;
   readonly #leaving = new LeavingConnections();
+  readonly #leftRunning = new LeftRunning();
   readonly #account = new PauseAccount();
   readonly #standbys: Standbys;
   readonly #release: Release;
@@ -116,6 +119,12 @@ export class Traffic {
     if (this.sessions.delete(session)) this.totals.endedRequests += session.requests;
   }
 
+  /** Of a client that went without a word. */
+  leftRunning(server: ServerConnection): void {
+    this.#leftRunning.add(server);
+    if (this.gate.isClosed) this.#leftRunning.cancel();
+  }
+
   recordWait(waitMs: number): void {
     this.#account.waits.add(waitMs);
   }
@@ -134,6 +143,7 @@ export class Traffic {
     if (stuck.length > 0)
       return { drained: false, sessions: this.sessions.size, obstacles: stuck, drainMs: 0 };
     this.gate.hold(owner, reason, leaseMs);
+    this.#leftRunning.cancel();
     this.#account.begin(startedMs);
     this.#standbys.stay();
     const obstacles = await this.#drain.all(startedMs + drainTimeoutMs);
