@@ -3,7 +3,7 @@
  * looked at. A hold takes effect between two requests outside of a transaction, never anywhere else.
  *
  * A client's message is passed on, kept back or translated by `#clientVisitor`; `SessionKnowledge` notes what it means
- * for a move, `Conversation` what is still to be answered. A server's message goes through `#serverVisitor`.
+ * for a move, `Conversation` what is still to be answered. A server's message goes through `ServerMessages`.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -23,22 +23,14 @@ import {
   CAPTURE,
   FrameScanner,
   type FrameVisitor,
-  PASS,
   STOP,
   type Verdict,
   WHOLE,
 } from '../wire/frame-scanner.ts';
 import { KeptBytes } from '../wire/kept-bytes.ts';
 import { B, F } from '../wire/message-type.ts';
-import { ProtocolError } from '../wire/protocol-error.ts';
-import {
-  exchangeInDefinition,
-  exchangeInParse,
-  exchangeInRowDescription,
-  exchangeInTypeList,
-} from '../wire/type-oids.ts';
+import { exchangeInDefinition, exchangeInParse } from '../wire/type-oids.ts';
 import { CancelledRequest } from './cancelled-request.ts';
-import { UTF8 } from './client-encoding.ts';
 import type { LoggedInClient } from './client-login.ts';
 import { sayGoodbye } from './client-socket.ts';
 import type { SessionSummary } from './control-types.ts';
@@ -48,10 +40,12 @@ import type { PreparedStatements } from './prepared-statements.ts';
 import type { RecentStatements } from './recent-statements.ts';
 import { type SequenceQuestion, sequenceQuestion } from './sequence-question.ts';
 import { IDLE_RECEIVER, type Receiver, type ServerConnection } from './server-connection.ts';
+import { ServerMessages } from './server-messages.ts';
 import { SessionKnowledge } from './session-knowledge.ts';
 import { canParseOn, holdingsOn, parseUnnamedOn, QUERY_CANCELED } from './session-questions.ts';
 import type { Standby } from './standby.ts';
-import { type OidTranslation, readTypeNames, type TypeNames } from './type-names.ts';
+import { readTypeNames, type TypeNames } from './type-names.ts';
+import { Waiters } from './waiters.ts';
 
 /** What a session tells the proxy. */
 export interface SessionEvents {
@@ -62,9 +56,6 @@ export interface SessionEvents {
   leftRunning(server: ServerConnection): void;
 }
 
-const MAX_PARAMETER_STATUS_BYTES = 65_536;
-/** Of what describes columns or parameters; PostgreSQL's own are below 300 kB. */
-const MAX_DESCRIPTION_BYTES = 1 << 20;
 /** A reset takes as long as a round trip to the client. */
 const KNOCKS = 5;
 const KNOCK_EVERY_MS = 20;
@@ -83,24 +74,22 @@ export class Session {
   readonly #events: SessionEvents;
   readonly #known: SessionKnowledge;
   readonly #conversation = new Conversation();
+  readonly #heard: ServerMessages;
   #clientScanner = new FrameScanner();
   #serverScanner = new FrameScanner();
   #server: ServerConnection | undefined;
   /** Up to the first request that is no question for it. */
   #former: FormerServer | undefined;
   #isAskingFormer = false;
-  #announced = new Map<string, string>();
   /** The beginning of a message, or messages that are held. */
   readonly #clientRest = new KeptBytes();
   #serverRest = new KeptBytes();
-  #isErrorKeptBack = false;
   #isHeld = false;
   /** Exchanges of our own with the server that are under way: the client waits for them. */
   #asides = 0;
   #stopped = false;
   /** The beginning of a cancelled request was answered with an error, its end has not come yet. */
   #cancelled: CancelledRequest | undefined;
-  #sawReady = false;
   #serverSlow = false;
   /** The server is gone, and the session waits to go on elsewhere. */
   #serverLost = false;
@@ -110,16 +99,14 @@ export class Session {
   #saidGoodbye = false;
   /** The client sends no more, and may still read. */
   #hasClientEnded: boolean;
-  /** It was asked whether it is still there. */
   #closed = false;
   #waitingSinceMs: number | undefined;
   #busySinceMs = 0;
-  #idleWaiters: (() => void)[] = [];
-  #requestWaiters: (() => void)[] = [];
+  readonly #idle = new Waiters();
+  readonly #answered = new Waiters();
   /** Types as the client knows them: those of the server where it began. */
   clientTypes: TypeNames | undefined;
   originSide: Side | undefined;
-  #translation: OidTranslation | undefined;
 
   constructor(
     id: number,
@@ -132,6 +119,7 @@ export class Session {
     this.client = client;
     this.#events = events;
     this.#known = new SessionKnowledge(recent);
+    this.#heard = new ServerMessages(this.#conversation, this.statements, () => this.#mayLoseServer);
     this.secret = randomBytes(4);
     this.secret[0] = worker;
     this.#clientRest.add(client.unread);
@@ -184,7 +172,7 @@ export class Session {
   get #isBetweenMessages(): boolean {
     if (!this.#clientScanner.atBoundary || !this.#serverScanner.atBoundary) return false;
     // A whole message is kept back, or the beginning of one has come.
-    return this.#serverRest.length === 0 || this.#isErrorKeptBack;
+    return this.#serverRest.length === 0 || this.#heard.isErrorKeptBack;
   }
 
   /** Since when a request is being kept waiting, by performance.now(). */
@@ -204,7 +192,7 @@ export class Session {
     this.originSide = server.side;
     const greeting: Buffer[] = [];
     for (const [name, value] of server.parameters) {
-      this.#announced.set(name, value);
+      this.#heard.announced.set(name, value);
       greeting.push(parameterStatus(name, value));
     }
     greeting.push(backendKeyData(server.pid, this.secret), readyForQuery());
@@ -258,7 +246,7 @@ export class Session {
     if (cancelled.isOver) {
       this.#cancelled = undefined;
       this.client.socket.write(readyForQuery());
-      if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
+      if (this.isIdle) this.#idle.wake();
     }
     return behind;
   }
@@ -276,19 +264,12 @@ export class Session {
 
   /** Resolves when the session is idle or gone. Lasting only when it is held. */
   async untilIdle(signal?: AbortSignal): Promise<void> {
-    if (this.isIdle || this.#closed) return;
-    await new Promise<void>((resolve) => {
-      this.#idleWaiters.push(resolve);
-      signal?.addEventListener('abort', () => resolve(), { once: true });
-    });
+    if (!this.isIdle && !this.#closed) await this.#idle.wait(signal);
   }
 
   /** Resolves when the session has been answered, with no transaction left open, to a request sent after this call; or is gone. */
   async untilNextRequest(): Promise<void> {
-    if (this.#closed) return;
-    await new Promise<void>((resolve) => {
-      this.#requestWaiters.push(resolve);
-    });
+    if (!this.#closed) await this.#answered.wait();
   }
 
   /**
@@ -296,7 +277,7 @@ export class Session {
    * answers with a reset, and the next write fails. A parameter's value, said again, means nothing to a client that still reads.
    */
   async knock(): Promise<void> {
-    const [first] = this.#announced;
+    const [first] = this.#heard.announced;
     for (let times = 0; times < KNOCKS && this.#isWorkingForEnded && first !== undefined; times++) {
       if (this.#serverScanner.atBoundary) this.client.socket.write(parameterStatus(...first));
       await sleep(KNOCK_EVERY_MS);
@@ -375,11 +356,11 @@ export class Session {
     const next = standby.connection;
     // With words of its own kept back it is on its way out.
     const isAtBoundary = this.#serverRest.length === 0;
-    this.#translation = standby.translation;
+    this.#heard.translation = standby.translation;
     this.#server = next;
     this.#serverScanner = new FrameScanner();
     this.#serverRest = new KeptBytes();
-    this.#isErrorKeptBack = false;
+    this.#heard.isErrorKeptBack = false;
     this.#serverSlow = false;
     this.#serverLost = false;
     this.#asides = 0;
@@ -418,7 +399,7 @@ export class Session {
       id: this.id,
       user: client.user,
       database: client.database,
-      applicationName: this.#announced.get('application_name') ?? '',
+      applicationName: this.#heard.announced.get('application_name') ?? '',
       clientAddress: client.socket.remoteAddress ?? '',
       backendPid: this.#server?.pid,
       state: this.state,
@@ -505,7 +486,7 @@ export class Session {
       this.client.socket.write(answer);
     }
     this.#asideEnded(server);
-    if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
+    if (this.isIdle) this.#idle.wake();
   }
 
   readonly #clientVisitor: FrameVisitor = {
@@ -532,13 +513,13 @@ export class Session {
         this.#saidGoodbye = true;
       }
       const verdict = this.#known.sent(type, bodyBytes);
-      const isTranslated = type === F.parse && this.#translation !== undefined;
+      const isTranslated = type === F.parse && this.#heard.translation !== undefined;
       return isTranslated && verdict === CAPTURE ? WHOLE : verdict;
     },
     body: (type, bytes, start, end) => {
       this.#known.read(type, bytes, start, end);
-      if (type === F.parse && this.#translation !== undefined)
-        exchangeInParse(bytes, start, end, this.#translation.toServer);
+      if (type === F.parse && this.#heard.translation !== undefined)
+        exchangeInParse(bytes, start, end, this.#heard.translation.toServer);
     },
   };
 
@@ -548,7 +529,9 @@ export class Session {
     this.#known.unnamedIsMissing = false;
     if (unnamed === undefined) return;
     const definition =
-      this.#translation === undefined ? unnamed : exchangeInDefinition(unnamed, this.#translation.toServer);
+      this.#heard.translation === undefined
+        ? unnamed
+        : exchangeInDefinition(unnamed, this.#heard.translation.toServer);
     await this.#aside((server) => parseUnnamedOn(server, definition)).catch(() => undefined);
   }
 
@@ -588,10 +571,10 @@ export class Session {
 
   #passToClient(): void {
     const bytes = this.#serverRest.take();
-    this.#isErrorKeptBack = false;
+    this.#heard.isErrorKeptBack = false;
     let end: number;
     try {
-      end = this.#serverScanner.scan(bytes, 0, this.#serverVisitor);
+      end = this.#serverScanner.scan(bytes, 0, this.#heard);
     } catch {
       this.#server?.destroy();
       this.end({ code: '08P01', message: 'The server broke the protocol' });
@@ -601,77 +584,9 @@ export class Session {
     if (end > 0 && !this.client.socket.write(end === bytes.length ? bytes : bytes.subarray(0, end))) {
       this.#server?.socket.pause();
     }
-    if (this.#sawReady) {
-      this.#sawReady = false;
-      this.#afterReady();
-    } else this.#afterOtherWords();
+    if (this.#heard.tookReady()) this.#afterReady();
+    else this.#afterOtherWords();
   }
-
-  readonly #serverVisitor: FrameVisitor = {
-    header: (type, bodyBytes): Verdict => {
-      switch (type) {
-        case B.dataRow:
-          return PASS;
-        case B.readyForQuery:
-          if (bodyBytes !== 1) throw new ProtocolError('ReadyForQuery of another size');
-          return CAPTURE;
-        case B.parameterStatus:
-          if (bodyBytes > MAX_PARAMETER_STATUS_BYTES) throw new ProtocolError('ParameterStatus of that size');
-          return CAPTURE;
-        case B.bindComplete:
-        case B.noData:
-        case B.commandComplete:
-        case B.emptyQueryResponse:
-        case B.portalSuspended:
-          this.#conversation.completed();
-          return PASS;
-        case B.rowDescription:
-        case B.parameterDescription:
-          if (this.#translation === undefined) {
-            if (type === B.rowDescription) this.#conversation.completed();
-            return PASS;
-          }
-          if (bodyBytes > MAX_DESCRIPTION_BYTES) throw new ProtocolError('A description of that size');
-          return WHOLE;
-        case B.parseComplete:
-          this.#conversation.completed();
-          this.statements.parseConfirmed(this.#announced.get('client_encoding') ?? UTF8);
-          return PASS;
-        case B.closeComplete:
-          this.#conversation.completed();
-          this.statements.closeConfirmed();
-          return PASS;
-        case B.errorResponse:
-          // Unasked for, it is the server's last word: for the client only if it stays here.
-          if (this.#mayLoseServer) {
-            this.#isErrorKeptBack = true;
-            return STOP;
-          }
-          if (this.#conversation.failed()) this.statements.passedOver();
-          return PASS;
-        case B.copyInResponse:
-          this.#conversation.copyBegan();
-          return PASS;
-        default:
-          return PASS;
-      }
-    },
-    body: (type, bytes, start, end) => {
-      if (type === B.readyForQuery) {
-        this.#conversation.ready(bytes[start] as number);
-        this.statements.ready(this.#conversation.outstanding === 0 && !this.#conversation.unsynced);
-        this.#sawReady = true;
-      } else if (type === B.rowDescription) {
-        this.#conversation.completed();
-        if (this.#translation) exchangeInRowDescription(bytes, start, end, this.#translation.toClient);
-      } else if (type === B.parameterDescription) {
-        if (this.#translation) exchangeInTypeList(bytes, start, end, this.#translation.toClient);
-      } else {
-        const [name, value] = readParameterStatus(bytes.subarray(start, end));
-        this.#announced.set(name, value);
-      }
-    },
-  };
 
   #afterReady(): void {
     this.#followEnd();
@@ -679,8 +594,8 @@ export class Session {
       if (this.#isHeld && this.isIdle) this.#noteWait();
       else this.#readClient();
     }
-    if (this.#conversation.isIdle) this.#requestWaiters = wake(this.#requestWaiters);
-    if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
+    if (this.#conversation.isIdle) this.#answered.wake();
+    if (this.isIdle) this.#idle.wake();
   }
 
   /** A notification, say, that came in two pieces: the session was idle but for the second. */
@@ -691,7 +606,7 @@ export class Session {
       else if ((this.#known.unnamedIsMissing || this.#former !== undefined) && this.#isQuiet)
         this.#readClient();
     }
-    if (this.isIdle) this.#idleWaiters = wake(this.#idleWaiters);
+    if (this.isIdle) this.#idle.wake();
   }
 
   /** Whole messages that the server sent of its own accord while it was answering us. */
@@ -703,8 +618,8 @@ export class Session {
   }
 
   #announce(name: string, value: string): void {
-    if (this.#announced.get(name) === value) return;
-    this.#announced.set(name, value);
+    if (this.#heard.announced.get(name) === value) return;
+    this.#heard.announced.set(name, value);
     this.client.socket.write(parameterStatus(name, value));
   }
 
@@ -742,8 +657,8 @@ export class Session {
       }
     }
     this.standby?.close();
-    this.#requestWaiters = wake(this.#requestWaiters);
-    this.#idleWaiters = wake(this.#idleWaiters);
+    this.#answered.wake();
+    this.#idle.wake();
     this.#events.closed(this);
   }
 
@@ -757,11 +672,4 @@ export class Session {
     this.#serverLost = this.#mayLoseServer;
     if (!this.#serverLost) this.#leave();
   }
-}
-
-/** Whoever is woken may wait again: in another list. */
-function wake(waiters: (() => void)[]): (() => void)[] {
-  if (waiters.length === 0) return waiters;
-  for (const resolve of waiters) resolve();
-  return [];
 }

@@ -19,6 +19,7 @@ import type { Session } from './session.ts';
 import type { SessionMover } from './session-mover.ts';
 import { Standbys } from './standbys.ts';
 import type { KeptDirection } from './state-file.ts';
+import { Waiters } from './waiters.ts';
 
 export interface TrafficSurroundings {
   readonly limits: Limits;
@@ -47,7 +48,7 @@ export class Traffic {
   #direction: Direction | undefined;
   /** What new clients are told instead of being served. */
   #refusal: Refusal | undefined;
-  #openWaiters: (() => void)[] = [];
+  readonly #opening = new Waiters();
   #resuming: Promise<Api.ResumeReply> | undefined;
   #isClosed = false;
 
@@ -81,7 +82,7 @@ export class Traffic {
   decided(direction: Direction): void {
     this.#point(direction);
     this.#refusal = undefined;
-    this.#wakeWaiters();
+    this.#opening.wake();
   }
 
   /** Refuses clients and asks on, until there is an answer or an owner of traffic has said so. */
@@ -98,9 +99,7 @@ export class Traffic {
   /** Resolves when connections may be opened; rejects never. */
   async untilOpen(): Promise<void> {
     while (this.gate.isClosed && this.#refusal === undefined && !this.#isClosed) {
-      await new Promise<void>((resolve) => {
-        this.#openWaiters.push(resolve);
-      });
+      await this.#opening.wait();
     }
   }
 
@@ -215,7 +214,7 @@ export class Traffic {
     this.#isClosed = true;
     this.#standbys.stay();
     this.gate.close();
-    this.#wakeWaiters();
+    this.#opening.wake();
     this.#leaving.dismiss();
     for (const session of [...this.sessions]) {
       session.end({ code: '57P01', message: 'terminating connection: the proxy is shutting down' });
@@ -233,7 +232,7 @@ export class Traffic {
     this.#refusal = undefined;
     if (isSwitch) for (const session of this.sessions) session.hold();
     for (const owner of owners) this.gate.release(owner);
-    if (!this.gate.isClosed) this.#wakeWaiters();
+    if (!this.gate.isClosed) this.#opening.wake();
     await this.#release.all(side);
     if (!isSwitch || this.#standbys.side === side) this.#standbys.drop();
     this.#leaving.close();
@@ -254,12 +253,6 @@ export class Traffic {
   #point(direction: Direction): void {
     this.#direction = direction;
     this.#surroundings.saveDirection({ ...direction, isSwitching: false });
-  }
-
-  #wakeWaiters(): void {
-    const waiters = this.#openWaiters;
-    this.#openWaiters = [];
-    for (const resolve of waiters) resolve();
   }
 
   // --- the owner is silent
@@ -296,7 +289,7 @@ export class Traffic {
 
   #refuse(): void {
     this.#refusal = CANNOT_TELL;
-    this.#wakeWaiters();
+    this.#opening.wake();
     for (const session of [...this.sessions]) {
       if (session.waitingSinceMs !== undefined) this.#release.end(session, CANNOT_TELL, true);
     }
