@@ -85,24 +85,36 @@ test('a server that accepts connections and says nothing is an error, not a wait
   await expect(soon(asked.activeSide())).rejects.toMatchObject({ code: 'server_unreachable' });
 });
 
-test('a runner that was silent once and came back has all its time again when it is silent anew', async ({
+test('a runner that is silent for longer than it may is ended, and nobody who came later', async ({
   source,
   target,
 }) => {
   await beginSwitch(source, target);
+  const servers = { source: source.address, target: target.address };
   await using runner = await Connection.open(target.address, { purpose: 'runner' });
   await takeRunnerLock(runner, 'shop');
-  await using asked = new AskedServers({ source: source.address, target: target.address }, 'shop');
+  const isAlive = () => runner.one<{ alive: boolean }>(sql`SELECT true AS alive`);
+
+  // It was silent once, and came back: it has all its time again.
+  await using asked = new AskedServers(servers, 'shop');
   asked.isServing = true;
   await expect(asked.activeSide(0)).rejects.toThrow('A switchover is under way');
   const now = performance.now();
   using later = vi.spyOn(performance, 'now').mockReturnValue(now + 60_000);
   await expect(asked.activeSide(0)).rejects.toThrow('A switchover is under way');
   later.mockRestore();
-  expect(await runner.one<{ alive: boolean }>(sql`SELECT true AS alive`)).toEqual({ alive: true });
+  expect(await isAlive()).toEqual({ alive: true });
 
-  expect(await asked.activeSide(10_000)).toEqual({ side: 'source', epoch: 0 });
-  await expect(runner.one(sql`SELECT 1`)).rejects.toThrow();
+  // Another proxy that settles, say: its session is younger than the silence.
+  await using patient = new AskedServers(servers, 'shop', 600_000);
+  patient.isServing = true;
+  await expect(patient.activeSide(3_600_000)).rejects.toThrow('A switchover is under way');
+  expect(await isAlive()).toEqual({ alive: true });
+
+  await using impatient = new AskedServers(servers, 'shop', 1);
+  impatient.isServing = true;
+  expect(await impatient.activeSide(2)).toEqual({ side: 'source', epoch: 0 });
+  await expect(isAlive()).rejects.toThrow();
 });
 
 /** Before its commit point. */

@@ -25,13 +25,19 @@ export class AskedServers implements AsyncDisposable {
   isServing = false;
   readonly #servers: Readonly<Record<Side, ServerAddress>>;
   readonly #migration: string;
+  readonly #silentRunnerMs: number;
   readonly #connections = new Map<Side, Promise<Connection>>();
   readonly #verifiers = new Map<string, { readonly text: string | undefined; readonly untilMs: number }>();
 
   /** `migration`: its name. */
-  constructor(servers: Readonly<Record<Side, ServerAddress>>, migration: string) {
+  constructor(
+    servers: Readonly<Record<Side, ServerAddress>>,
+    migration: string,
+    silentRunnerMs = SILENT_RUNNER_MS,
+  ) {
     this.#servers = servers;
     this.#migration = migration;
+    this.#silentRunnerMs = silentRunnerMs;
   }
 
   /** For the proxy. */
@@ -73,9 +79,12 @@ export class AskedServers implements AsyncDisposable {
 
   /** Asked again and again once a lease has ended. */
   async #settle(silentMs: number): Promise<boolean> {
-    const endRunner = this.isServing && silentMs > SILENT_RUNNER_MS;
-    const open = (side: Side, database?: string) => this.#open(side, database);
-    return settleFences({ migration: this.#migration, open, endRunner }).catch(() => false);
+    const isSilent = this.isServing && silentMs > this.#silentRunnerMs;
+    return settleFences({
+      migration: this.#migration,
+      open: (side, database) => this.#open(side, database),
+      endRunnerOlderThanMs: isSilent ? this.#silentRunnerMs : undefined,
+    }).catch(() => false);
   }
 
   async #row(): Promise<Direction | undefined> {

@@ -22,9 +22,10 @@ export interface SettleOptions {
   readonly open: (side: Side, database?: string) => Promise<Connection>;
   /**
    * The tool has been silent for so long that it does not count any more, although its sessions still stand (its machine
-   * hangs, its network is gone): they are ended.
+   * hangs, its network is gone): they are ended, if they are as old as that. Younger is another proxy that settles, or who came to
+   * mend it: proxies would end each other's sessions again and again.
    */
-  readonly endRunner: boolean;
+  readonly endRunnerOlderThanMs?: number | undefined;
 }
 
 /**
@@ -44,7 +45,8 @@ export async function settleFences(options: SettleOptions): Promise<boolean> {
     const raised = await Promise.all(databases.map(({ sides }) => isFenceRaised(sides[seen.activeSide])));
     if (!raised.includes(true)) return true;
   }
-  if (options.endRunner) await endWholeRunner(databases);
+  const { endRunnerOlderThanMs } = options;
+  if (endRunnerOlderThanMs !== undefined) await endWholeRunner(databases, endRunnerOlderThanMs);
   if (!(await tryRunnerLock(target, options.migration))) return false;
   // Read again behind the lock: whoever had it may have gone on.
   const row = await readMigration(target, options.migration);
@@ -105,13 +107,13 @@ const isCommitted = ({ epoch, switchover }: MigrationRow): boolean =>
   switchover !== undefined && epoch >= switchover.epoch;
 
 /** The commit point's session first: without it nothing is switched any more. */
-async function endWholeRunner(databases: readonly Ends[]): Promise<void> {
+async function endWholeRunner(databases: readonly Ends[], leastAgeMs: number): Promise<void> {
   const [lead] = databases;
-  if (lead !== undefined) await endRunner(lead.sides.target, lead.migration);
+  if (lead !== undefined) await endRunner(lead.sides.target, lead.migration, leastAgeMs);
   const ends = databases.flatMap(({ migration, sides }) =>
     [sides.source, sides.target].map(async (session) => {
-      await endRunner(session, migration);
-      await endSwitchoverSessions(session);
+      await endRunner(session, migration, leastAgeMs);
+      await endSwitchoverSessions(session, leastAgeMs);
     }),
   );
   await allEnded(ends);

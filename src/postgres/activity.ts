@@ -40,11 +40,12 @@ export async function preparedTransactions(connection: Connection): Promise<stri
   return rows.map((row) => row.gid);
 }
 
-/** Ends the sessions that hold a switchover's locks in this database. */
-export async function endSwitchoverSessions(connection: Connection): Promise<void> {
+/** Ends the sessions that hold a switchover's locks in this database, unless they are younger than `leastAgeMs`. */
+export async function endSwitchoverSessions(connection: Connection, leastAgeMs = 0): Promise<void> {
   const rows = await connection.query<{ pid: number }>(sql`
     SELECT pid FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name IN ('pgglide: barrier', 'pgglide: fence')`);
+    WHERE datname = current_database() AND application_name IN ('pgglide: barrier', 'pgglide: fence')
+      AND clock_timestamp() - backend_start >= ${leastAgeMs} * interval '1 ms'`);
   for (const { pid } of rows) await endBackend(connection, pid);
 }
 

@@ -79,9 +79,12 @@ async function takeLock(side: Side, connection: Connection, key: Sql, what: stri
     holder === undefined
       ? `Another pgglide ${what}`
       : `Another pgglide ${what}: ${side} session ${holder.pid} from ${holder.client ?? 'a local socket'} since ${holder.since}`,
-    { hint: 'Wait for it, or stop it there; the lock is freed when it ends.', facts: { ...holder } },
+    { hint: 'Wait for it, or stop it there; the lock is freed when it ends.', facts: factsOf(holder) },
   );
 }
+
+const factsOf = (holder: Holder | undefined): Readonly<Record<string, unknown>> =>
+  holder === undefined ? {} : { pid: holder.pid, since: holder.since, client: holder.client };
 
 async function isGranted(connection: Connection, key: Sql): Promise<boolean> {
   try {
@@ -103,13 +106,16 @@ async function holdsLock(connection: Connection, migration: string): Promise<boo
 
 interface Holder {
   readonly pid: number;
+  /** For how long its session has been open. */
+  readonly ageMs: number;
   readonly since: string;
   readonly client: string | null;
 }
 
 async function findHolder(target: Connection, key: Sql): Promise<Holder | undefined> {
   const [holder] = await target.query<Holder>(sql`
-    SELECT a.pid, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"') AS since, a.client_addr::text AS client
+    SELECT a.pid, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"') AS since, a.client_addr::text AS client,
+      (extract(epoch FROM clock_timestamp() - a.backend_start) * 1000)::float8 AS "ageMs"
     FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
       AND (l.classid::bigint << 32) | l.objid::bigint = ${key}
@@ -120,9 +126,9 @@ async function findHolder(target: Connection, key: Sql): Promise<Holder | undefi
 /**
  * Ends the runner's session there, and with it its lock: on the target its power to write the commit point, on the side
  * that it left its power to open it again. A runner that wakes up later finds that out before it can do harm. Needs the
- * runner's role, or pg_signal_backend.
+ * runner's role, or pg_signal_backend. Nothing is done to a session younger than `leastAgeMs`.
  */
-export async function endRunner(connection: Connection, migration: string): Promise<void> {
+export async function endRunner(connection: Connection, migration: string, leastAgeMs = 0): Promise<void> {
   const holder = await findHolder(connection, lockKey(migration));
-  if (holder !== undefined) await endBackend(connection, holder.pid);
+  if (holder !== undefined && holder.ageMs >= leastAgeMs) await endBackend(connection, holder.pid);
 }
