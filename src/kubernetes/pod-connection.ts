@@ -41,6 +41,8 @@ export async function connectToPod(forward: PortForward, { namespace, pod, port 
       done(error);
     },
   });
+  // Its end may come before anybody listens: that must end the connection, not the process.
+  connection.on('error', () => undefined);
   fromPod.on('data', (chunk: Buffer) => {
     if (!connection.push(chunk)) fromPod.pause();
   });
@@ -52,6 +54,10 @@ export async function connectToPod(forward: PortForward, { namespace, pod, port 
     .portForward(namespace, pod, [port], fromPod, errors, toPod)
     .then((opened) => opened as Channel)
     .catch(throwRefusal);
+  if (connection.errored) {
+    channel.close();
+    throw connection.errored;
+  }
   channel.onclose = () => connection.destroy();
   channel.onerror = () => connection.destroy(new Error(`The connection to pod ${pod} broke`));
   return connection;
