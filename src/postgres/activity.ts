@@ -3,7 +3,7 @@
 import { sleep } from '../base/async.ts';
 import type { LongTransaction } from '../domain/readiness.ts';
 import type { Connection } from './connection.ts';
-import { sql } from './sql.ts';
+import { type Sql, sql } from './sql.ts';
 
 /** Transactions of this database that have written and are older than `olderThanMs`; ours are left out. Readers never stand in the way. */
 export async function longTransactions(
@@ -40,12 +40,16 @@ export async function preparedTransactions(connection: Connection): Promise<stri
   return rows.map((row) => row.gid);
 }
 
+/** Of a row of pg_stat_activity: its session has been open for so long. */
+export const isAsOldAs = (ageMs: number): Sql =>
+  sql`clock_timestamp() - backend_start >= ${ageMs} * interval '1 ms'`;
+
 /** Ends the sessions that hold a switchover's locks in this database, unless they are younger than `leastAgeMs`. */
 export async function endSwitchoverSessions(connection: Connection, leastAgeMs = 0): Promise<void> {
   const rows = await connection.query<{ pid: number }>(sql`
     SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND application_name IN ('pgglide: barrier', 'pgglide: fence')
-      AND clock_timestamp() - backend_start >= ${leastAgeMs} * interval '1 ms'`);
+      AND ${isAsOldAs(leastAgeMs)}`);
   for (const { pid } of rows) await endBackend(connection, pid);
 }
 

@@ -9,6 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import { sleep } from '../base/async.ts';
 import { messageOf } from '../base/message-of.ts';
+import { Waiters } from '../base/waiters.ts';
 import type { Side } from '../domain/names.ts';
 import {
   backendKeyData,
@@ -45,7 +46,6 @@ import { SessionKnowledge } from './session-knowledge.ts';
 import { canParseOn, holdingsOn, parseUnnamedOn, QUERY_CANCELED } from './session-questions.ts';
 import type { Standby } from './standby.ts';
 import { readTypeNames, type TypeNames } from './type-names.ts';
-import { Waiters } from './waiters.ts';
 
 /** What a session tells the proxy. */
 export interface SessionEvents {
@@ -526,12 +526,11 @@ export class Session {
   /** Before the client uses an unnamed statement that it parsed on the former server. */
   async #restoreUnnamed(): Promise<void> {
     const { unnamed } = this.statements;
+    const { translation } = this.#heard;
     this.#known.unnamedIsMissing = false;
     if (unnamed === undefined) return;
     const definition =
-      this.#heard.translation === undefined
-        ? unnamed
-        : exchangeInDefinition(unnamed, this.#heard.translation.toServer);
+      translation === undefined ? unnamed : exchangeInDefinition(unnamed, translation.toServer);
     await this.#aside((server) => parseUnnamedOn(server, definition)).catch(() => undefined);
   }
 

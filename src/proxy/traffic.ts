@@ -2,6 +2,7 @@
 
 import { sleep, withDeadline } from '../base/async.ts';
 import { rounded } from '../base/rounded.ts';
+import { Waiters } from '../base/waiters.ts';
 import type { Side } from '../domain/names.ts';
 import { ClientError } from './client-error.ts';
 import { ControlRefusal } from './control-refusal.ts';
@@ -19,7 +20,6 @@ import type { Session } from './session.ts';
 import type { SessionMover } from './session-mover.ts';
 import { Standbys } from './standbys.ts';
 import type { KeptDirection } from './state-file.ts';
-import { Waiters } from './waiters.ts';
 
 export interface TrafficSurroundings {
   readonly limits: Limits;

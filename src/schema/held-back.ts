@@ -1,5 +1,7 @@
 /** Which of our objects somebody else's stand on. Pure. */
 
+import { grouped } from '../base/grouped.ts';
+
 /** What pg_depend says of two objects: without `on`, `object` could not be. */
 export interface Tie {
   readonly object: string;
@@ -16,30 +18,23 @@ export interface Tie {
  * @returns what is held back, each with somebody else's object that is the reason
  */
 export function heldBack(named: ReadonlySet<string>, ties: readonly Tie[]): Map<string, string> {
-  const partsOf = grouped(ties.filter((tie) => tie.isPart).map(({ object, on }) => [on, object]));
-  const needsOf = grouped(ties.map(({ object, on }) => [object, on]));
-  const ours = reached(named, (each) => partsOf.get(each) ?? []);
+  const asParts = grouped(
+    ties.filter((tie) => tie.isPart),
+    ({ on }) => on,
+  );
+  const asNeeding = grouped(ties, ({ object }) => object);
+  const partsOf = (each: string) => (asParts.get(each) ?? []).map(({ object }) => object);
+  const needsOf = (each: string) => (asNeeding.get(each) ?? []).map(({ on }) => on);
+  const ours = reached(named, partsOf);
   const held = new Map<string, string>();
   for (const { object, on, isPart } of ties) {
     if (isPart || ours.has(object) || !ours.has(on)) continue;
     const needed = reached([on], (each) =>
-      [...(needsOf.get(each) ?? []), ...(partsOf.get(each) ?? [])].filter(
-        (next) => ours.has(next) && !held.has(next),
-      ),
+      [...needsOf(each), ...partsOf(each)].filter((next) => ours.has(next) && !held.has(next)),
     );
     for (const each of needed) if (!held.has(each)) held.set(each, object);
   }
   return held;
-}
-
-function grouped(pairs: readonly (readonly [string, string])[]): Map<string, string[]> {
-  const groups = new Map<string, string[]>();
-  for (const [key, value] of pairs) {
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [value]);
-    else group.push(value);
-  }
-  return groups;
 }
 
 function reached(from: Iterable<string>, next: (each: string) => readonly string[]): Set<string> {

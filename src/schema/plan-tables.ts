@@ -1,5 +1,6 @@
 /** Reads from the source's catalogs what a migration moves. */
 
+import { grouped } from '../base/grouped.ts';
 import { qualified, type TableName } from '../domain/names.ts';
 import type { Heap, Plan, PlannedTable } from '../domain/plan.ts';
 import type { Scope } from '../domain/scope.ts';
@@ -20,7 +21,7 @@ export async function planTables(connection: Connection, scope: Scope = {}): Pro
   const heaps = await connection.query<HeapRow>(heapsSql(scope));
   const ties = await readTies(connection, scope);
   const sequences = await connection.query<TableName>(sequencesSql(scope));
-  const heapsByRoot = groupByRoot(heaps);
+  const heapsByRoot = grouped(heaps, ({ root }) => root);
   return {
     tables: tables.map((row) => ({
       ...plannedTable(row, heapsByRoot.get(row.oid) ?? []),
@@ -71,16 +72,6 @@ interface HeapRow extends Heap {
   readonly rows: number;
   readonly writes: number;
   readonly identity: ReplicaIdentity;
-}
-
-function groupByRoot(heaps: readonly HeapRow[]): Map<number, HeapRow[]> {
-  const groups = new Map<number, HeapRow[]>();
-  for (const heap of heaps) {
-    const group = groups.get(heap.root);
-    if (group) group.push(heap);
-    else groups.set(heap.root, [heap]);
-  }
-  return groups;
 }
 
 function plannedTable(row: TableRow, heaps: readonly HeapRow[]): PlannedTable {

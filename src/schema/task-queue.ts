@@ -1,5 +1,6 @@
 /** Hands out a stage's tasks to workers so that none waits for another's table lock. */
 
+import { Waiters } from '../base/waiters.ts';
 import type { RestoreStage, RestoreTask } from './classify-restore.ts';
 import { helpersOf } from './index-builds.ts';
 
@@ -21,7 +22,7 @@ export class TaskQueue {
   readonly #mode: RestoreStage['mode'];
   readonly #pending: RestoreTask[];
   readonly #busyTables = new Set<string>();
-  #waiting: (() => void)[] = [];
+  readonly #waiters = new Waiters();
   /** Not to be begun yet. */
   #expected: readonly RestoreTask[];
   #hasFailed = false;
@@ -42,13 +43,13 @@ export class TaskQueue {
   release(isReady: (task: RestoreTask) => boolean): void {
     this.#pending.push(...this.#expected.filter(isReady));
     this.#expected = this.#expected.filter((task) => !isReady(task));
-    this.#wake();
+    this.#waiters.wake();
   }
 
   /** None of those that are still expected will come. */
   cancelExpected(): void {
     this.#expected = [];
-    this.#wake();
+    this.#waiters.wake();
   }
 
   /**
@@ -59,7 +60,7 @@ export class TaskQueue {
     while (!this.#hasFailed && this.#expected.length + this.#pending.length > 0) {
       const batch = this.#mode === 'serial' ? this.#nextSerial() : this.#nextFree();
       if (batch.length > 0) return this.#begin(batch);
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await this.#waiters.wait();
     }
     return { tasks: [], helpers: 0 };
   }
@@ -75,13 +76,13 @@ export class TaskQueue {
   finish(batch: readonly RestoreTask[]): void {
     this.#running -= 1;
     for (const table of batch.flatMap((task) => task.excludes)) this.#busyTables.delete(table);
-    this.#wake();
+    this.#waiters.wake();
   }
 
   /** No more tasks are handed out. */
   fail(): void {
     this.#hasFailed = true;
-    this.#wake();
+    this.#waiters.wake();
   }
 
   #nextSerial(): RestoreTask[] {
@@ -109,11 +110,5 @@ export class TaskQueue {
 
   #isBusy(task: RestoreTask): boolean {
     return task.excludes.some((table) => this.#busyTables.has(table));
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
   }
 }

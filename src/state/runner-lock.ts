@@ -2,7 +2,7 @@
 
 import { LockedError } from '../domain/errors.ts';
 import { SIDES, type Side } from '../domain/names.ts';
-import { endBackend, endSwitchoverSessions } from '../postgres/activity.ts';
+import { endBackend, endSwitchoverSessions, isAsOldAs } from '../postgres/activity.ts';
 import { type Connection, sqlState } from '../postgres/connection.ts';
 import { literal, type Sql, sql } from '../postgres/sql.ts';
 import { LOCK_NOT_AVAILABLE } from '../postgres/sqlstate.ts';
@@ -79,12 +79,9 @@ async function takeLock(side: Side, connection: Connection, key: Sql, what: stri
     holder === undefined
       ? `Another pgglide ${what}`
       : `Another pgglide ${what}: ${side} session ${holder.pid} from ${holder.client ?? 'a local socket'} since ${holder.since}`,
-    { hint: 'Wait for it, or stop it there; the lock is freed when it ends.', facts: factsOf(holder) },
+    { hint: 'Wait for it, or stop it there; the lock is freed when it ends.', facts: { ...holder } },
   );
 }
-
-const factsOf = (holder: Holder | undefined): Readonly<Record<string, unknown>> =>
-  holder === undefined ? {} : { pid: holder.pid, since: holder.since, client: holder.client };
 
 async function isGranted(connection: Connection, key: Sql): Promise<boolean> {
   try {
@@ -106,20 +103,18 @@ async function holdsLock(connection: Connection, migration: string): Promise<boo
 
 interface Holder {
   readonly pid: number;
-  /** For how long its session has been open. */
-  readonly ageMs: number;
   readonly since: string;
   readonly client: string | null;
 }
 
-async function findHolder(target: Connection, key: Sql): Promise<Holder | undefined> {
+async function findHolder(target: Connection, key: Sql, leastAgeMs = 0): Promise<Holder | undefined> {
   const [holder] = await target.query<Holder>(sql`
-    SELECT a.pid, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"') AS since, a.client_addr::text AS client,
-      (extract(epoch FROM clock_timestamp() - a.backend_start) * 1000)::float8 AS "ageMs"
+    SELECT a.pid, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"') AS since, a.client_addr::text AS client
     FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
       AND (l.classid::bigint << 32) | l.objid::bigint = ${key}
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`);
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND ${isAsOldAs(leastAgeMs)}`);
   return holder;
 }
 
@@ -129,6 +124,6 @@ async function findHolder(target: Connection, key: Sql): Promise<Holder | undefi
  * runner's role, or pg_signal_backend. Nothing is done to a session younger than `leastAgeMs`.
  */
 export async function endRunner(connection: Connection, migration: string, leastAgeMs = 0): Promise<void> {
-  const holder = await findHolder(connection, lockKey(migration));
-  if (holder !== undefined && holder.ageMs >= leastAgeMs) await endBackend(connection, holder.pid);
+  const holder = await findHolder(connection, lockKey(migration), leastAgeMs);
+  if (holder !== undefined) await endBackend(connection, holder.pid);
 }

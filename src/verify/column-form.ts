@@ -7,19 +7,7 @@
  */
 
 import { ident, type Sql, sql, trusted } from '../postgres/sql.ts';
-import {
-  bigint,
-  flag,
-  integer,
-  oid,
-  type SeededHash,
-  scaledNumeric,
-  smallint,
-  string,
-  timestamp,
-  timestamptz,
-  uuid,
-} from './seeded-hash.ts';
+import * as seeded from './seeded-hash.ts';
 
 /** A column's type on one side, domains resolved. */
 export interface ColumnType {
@@ -40,7 +28,7 @@ export type RecordForm = 'value' | 'string' | 'float' | 'text' | { readonly send
 export interface ColumnForm {
   readonly record: RecordForm;
   /** Costs less, where there is one. */
-  readonly seeded?: SeededHash;
+  readonly seeded?: seeded.SeededHash;
 }
 
 const TEXT: ColumnForm = { record: 'text' };
@@ -51,21 +39,21 @@ const NUMERIC = 1700;
 
 /** By the OID of a built-in type. */
 const FORMS = new Map<number, ColumnForm>([
-  [16, { record: 'value', seeded: flag }], // boolean
+  [16, { record: 'value', seeded: seeded.flag }], // boolean
   [17, VALUE], // bytea
   [18, VALUE], // "char"
-  [20, { record: { send: 'int8send' }, seeded: bigint }],
-  [21, { record: 'value', seeded: smallint }],
-  [23, { record: 'value', seeded: integer }],
-  [26, { record: 'value', seeded: oid }],
+  [20, { record: { send: 'int8send' }, seeded: seeded.bigint }],
+  [21, { record: 'value', seeded: seeded.smallint }],
+  [23, { record: 'value', seeded: seeded.integer }],
+  [26, { record: 'value', seeded: seeded.oid }],
   [650, VALUE], // cidr
   [774, VALUE], // macaddr8
   [829, VALUE], // macaddr
   [869, VALUE], // inet
   [1082, VALUE], // date
-  [2950, { record: 'value', seeded: uuid }],
-  [25, { record: 'string', seeded: string }], // text
-  [1043, { record: 'string', seeded: string }], // varchar
+  [2950, { record: 'value', seeded: seeded.uuid }],
+  [25, { record: 'string', seeded: seeded.string }], // text
+  [1043, { record: 'string', seeded: seeded.string }], // varchar
   [700, { record: 'float' }], // real
   [701, { record: 'float' }], // double precision
   [19, sent('namesend')],
@@ -73,8 +61,8 @@ const FORMS = new Map<number, ColumnForm>([
   [790, sent('cash_send')],
   [1042, sent('bpcharsend')],
   [1083, sent('time_send')],
-  [1114, { record: { send: 'timestamp_send' }, seeded: timestamp }],
-  [1184, { record: { send: 'timestamptz_send' }, seeded: timestamptz }],
+  [1114, { record: { send: 'timestamp_send' }, seeded: seeded.timestamp }],
+  [1184, { record: { send: 'timestamptz_send' }, seeded: seeded.timestamptz }],
   [1186, sent('interval_send')],
   [1266, sent('timetz_send')],
   [1560, sent('bit_send')],
@@ -85,7 +73,7 @@ const FORMS = new Map<number, ColumnForm>([
   [3802, sent('jsonb_send')],
 ]);
 
-const SCALED_NUMERIC: ColumnForm = { record: { send: 'numeric_send' }, seeded: scaledNumeric };
+const SCALED_NUMERIC: ColumnForm = { record: { send: 'numeric_send' }, seeded: seeded.scaledNumeric };
 
 /** The label, not the OID, which differs between clusters. enum_send() takes no domain. */
 const ENUM_LABEL = sent('enum_send');

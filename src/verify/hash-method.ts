@@ -4,17 +4,7 @@ import type { Connection } from '../postgres/connection.ts';
 import { list, type Sql, sql } from '../postgres/sql.ts';
 import { type BothSides, onBothSides } from './both-sides.ts';
 import type { HashMethod } from './row-hash.ts';
-import {
-  bigint,
-  integer,
-  oid,
-  scaledNumeric,
-  smallint,
-  string,
-  timestamp,
-  timestamptz,
-  uuid,
-} from './seeded-hash.ts';
+import * as seeded from './seeded-hash.ts';
 
 export interface ServerTraits {
   readonly versionNumber: number;
@@ -62,15 +52,15 @@ const SAMPLES: readonly Sql[] = [
   sql`pg_lsn_send('16/B374D848')`,
   sql`tsvectorsend('a:1A b:2,3')`,
   sql`jsonb_send('{"b": 1.00, "aa": [null, "x"]}')`,
-  smallint.hash(sql`(-2)::int2`, SEED),
-  integer.hash(sql`(-70000)::int4`, SEED),
-  oid.hash(sql`4000000000::oid`, SEED),
-  bigint.hash(sql`(-5000000000)::int8`, SEED),
-  uuid.hash(sql`'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid`, SEED),
-  string.hash(sql`'twelve bytes and more'::text`, SEED),
-  scaledNumeric.hash(sql`(-1234567890.123)::numeric(20,3)`, SEED),
-  timestamp.hash(sql`'2020-02-28 12:00 BC'::timestamp`, SEED),
-  timestamptz.hash(sql`'infinity'::timestamptz`, SEED),
+  seeded.smallint.hash(sql`(-2)::int2`, SEED),
+  seeded.integer.hash(sql`(-70000)::int4`, SEED),
+  seeded.oid.hash(sql`4000000000::oid`, SEED),
+  seeded.bigint.hash(sql`(-5000000000)::int8`, SEED),
+  seeded.uuid.hash(sql`'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid`, SEED),
+  seeded.string.hash(sql`'twelve bytes and more'::text`, SEED),
+  seeded.scaledNumeric.hash(sql`(-1234567890.123)::numeric(20,3)`, SEED),
+  seeded.timestamp.hash(sql`'2020-02-28 12:00 BC'::timestamp`, SEED),
+  seeded.timestamptz.hash(sql`'infinity'::timestamptz`, SEED),
 ];
 
 const FIRST_WITH_RECORD_HASH = 140_000;

@@ -6,7 +6,7 @@
  * spared, as any value and a bit beside the hashes.
  */
 
-import { type Sql, sql } from '../postgres/sql.ts';
+import { type Sql, sql, trusted } from '../postgres/sql.ts';
 
 export interface SeededHash {
   /** An int8, never NULL. Names its seed once: hashes are nested. */
@@ -20,20 +20,15 @@ const isNull = (value: Sql): Sql => sql`${value} IS NULL`;
 /** Its values are bits alone. */
 export const flag: SeededHash = { hash: (_value, seed) => seed, bits: (value) => [value, isNull(value)] };
 
-export const smallint: SeededHash = {
-  hash: (value, seed) => sql`hashint2extended(coalesce(${value}, 0::int2), ${seed})`,
+/** Of a type without a value to spare. */
+const narrow = (hash: string, any: string): SeededHash => ({
+  hash: (value, seed) => sql`${trusted(hash)}(coalesce(${value}, ${trusted(any)}), ${seed})`,
   bits: (value) => [isNull(value)],
-};
+});
 
-export const integer: SeededHash = {
-  hash: (value, seed) => sql`hashint4extended(coalesce(${value}, 0), ${seed})`,
-  bits: (value) => [isNull(value)],
-};
-
-export const oid: SeededHash = {
-  hash: (value, seed) => sql`hashoidextended(coalesce(${value}, 0::oid), ${seed})`,
-  bits: (value) => [isNull(value)],
-};
+export const smallint = narrow('hashint2extended', '0::int2');
+export const integer = narrow('hashint4extended', '0');
+export const oid = narrow('hashoidextended', '0::oid');
 
 /** Its function folds 64 bits to 32. Mixed into the seed, too, all of them count. */
 export const bigint: SeededHash = {

@@ -1,6 +1,7 @@
 /** Tries a schema out where nobody sees it: in a database of the target that is made for it and dropped again. */
 
 import { randomBytes } from 'node:crypto';
+import { grouped } from '../../base/grouped.ts';
 import { describeAddress, type ServerAddress } from '../../config/server-address.ts';
 import type { Finding } from '../../domain/finding.ts';
 import { OF_ONE_DATABASE } from '../../domain/preflight/extensions.ts';
@@ -161,30 +162,21 @@ const withoutOwners = (text: string): string =>
   text.replace(/^ALTER [^;\n]* OWNER TO (?:"(?:[^"]|"")*"|\w+);$/gm, '');
 
 /** One finding for all that failed with the same error: a library that is missing is one thing to mend. */
-function byCause(failures: readonly Failure[]): Finding[] {
-  const causes = new Map<string, Failure[]>();
-  for (const failure of failures) {
-    const alike = causes.get(failure.error.message) ?? [];
-    causes.set(failure.error.message, [...alike, failure]);
-  }
-  return [...causes.values()].flatMap(finding);
-}
+const byCause = (failures: readonly Failure[]): Finding[] =>
+  [...grouped(failures, ({ error }) => error.message).values()].map(finding);
 
-function finding(alike: readonly Failure[]): Finding[] {
+function finding(alike: readonly [Failure, ...Failure[]]): Finding {
   const [first] = alike;
-  if (first === undefined) return [];
   const names = alike.map(({ what }) => what);
   const all = some(names) === names.join(', ') ? undefined : `All of them: ${names.join(', ')}.`;
   const { message, detail, hint } = first.error;
   const more = [detail, hint, all].filter((text) => text !== undefined).join(' ');
-  return [
-    {
-      id: doesNotLoad.id,
-      severity: doesNotLoad.severity,
-      title: `${some(names)} ${names.length === 1 ? 'does' : 'do'} not load on the target: ${message}`,
-      object: first.what,
-      ...(more === '' ? {} : { detail: more }),
-      blocks: 'loading the schema',
-    },
-  ];
+  return {
+    id: doesNotLoad.id,
+    severity: doesNotLoad.severity,
+    title: `${some(names)} ${names.length === 1 ? 'does' : 'do'} not load on the target: ${message}`,
+    object: first.what,
+    ...(more === '' ? {} : { detail: more }),
+    blocks: 'loading the schema',
+  };
 }

@@ -1,5 +1,6 @@
 /** Tables in scope with what decides whether their rows can be replicated. Catalogs only: waits for no table lock. */
 
+import { grouped } from '../../base/grouped.ts';
 import type { TableName } from '../../domain/names.ts';
 import type { IndexFact, TableFact } from '../../domain/preflight/facts.ts';
 import type { Scope } from '../../domain/scope.ts';
@@ -22,8 +23,9 @@ interface ColumnRow {
 
 export async function readTables(connection: Connection, scope: Scope): Promise<TableFact[]> {
   const tables = await connection.query<TableRow>(tablesSql(scope));
-  const indexes = grouped(await connection.query<IndexRow>(indexesSql(scope)));
-  const columns = grouped(await connection.query<ColumnRow>(incomparableSql(scope)));
+  const ofTable = ({ table }: { readonly table: number }) => table;
+  const indexes = grouped(await connection.query<IndexRow>(indexesSql(scope)), ofTable);
+  const columns = grouped(await connection.query<ColumnRow>(incomparableSql(scope)), ofTable);
   return tables.map(({ oid, rootSchema, rootName, tablespace, ...table }) => ({
     ...table,
     root: rootOf(rootSchema, rootName),
@@ -31,16 +33,6 @@ export async function readTables(connection: Connection, scope: Scope): Promise<
     indexes: (indexes.get(oid) ?? []).map(({ table: _, ...index }) => index),
     incomparableColumns: (columns.get(oid) ?? []).map((column) => column.name),
   }));
-}
-
-function grouped<Row extends { readonly table: number }>(rows: readonly Row[]): Map<number, Row[]> {
-  const groups = new Map<number, Row[]>();
-  for (const row of rows) {
-    const group = groups.get(row.table);
-    if (group) group.push(row);
-    else groups.set(row.table, [row]);
-  }
-  return groups;
 }
 
 const rootOf = (schema: string | null, name: string | null): TableName | undefined =>
