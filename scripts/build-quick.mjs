@@ -18,6 +18,7 @@ const { metafile } = await build({
     'src/cli/main.ts',
     'src/cli/kubectl-plugin.ts',
     'src/cli/proxy-worker.ts',
+    'src/migration/pause-keeper.ts',
     'src/schema/wasm-pg-dump-program.ts',
     'lab/app/main.ts',
     'lab/load/main.ts',

@@ -1,11 +1,12 @@
 /** A process of the proxy's: serves the connections that its parent hands it, and ends with it. */
 
 import type { Socket } from 'node:net';
+import { ProcessChannel } from '../base/process-channel.ts';
+import { REFUSALS } from '../proxy/control-refusal.ts';
 import type { Controlled } from '../proxy/control-server.ts';
 import { tune } from '../proxy/listen.ts';
 import type { ServingOptions } from '../proxy/options.ts';
 import { type Serving, startServing } from '../proxy/start-proxy.ts';
-import { WorkerChannel } from '../proxy/worker-channel.ts';
 import { AskedServers } from './asked-servers.ts';
 
 /** What the parent says first. */
@@ -31,18 +32,22 @@ const COMMANDS: readonly string[] = [
 
 let serving: Serving | undefined;
 
-const channel = new WorkerChannel(process, async (call, body, socket) => {
-  if (call === 'start') return start(body as WorkerStart);
-  if (call === 'client' && socket !== undefined) return serve(socket);
-  if (call === 'cancel') {
-    const { pid, secret } = body as { pid: number; secret: string };
-    return await serving?.cancel({ pid, secret: Buffer.from(secret, 'hex') });
-  }
-  if (!COMMANDS.includes(call)) throw new Error(`A worker does not know "${call}"`);
-  const controlled = serving?.controlled('');
-  const command = controlled?.[call as CommandName] as ((request: unknown) => unknown) | undefined;
-  return await command?.(body);
-});
+const channel = new ProcessChannel(
+  process,
+  async (call, body, socket) => {
+    if (call === 'start') return start(body as WorkerStart);
+    if (call === 'client' && socket !== undefined) return serve(socket);
+    if (call === 'cancel') {
+      const { pid, secret } = body as { pid: number; secret: string };
+      return await serving?.cancel({ pid, secret: Buffer.from(secret, 'hex') });
+    }
+    if (!COMMANDS.includes(call)) throw new Error(`A worker does not know "${call}"`);
+    const controlled = serving?.controlled('');
+    const command = controlled?.[call as CommandName] as ((request: unknown) => unknown) | undefined;
+    return await command?.(body);
+  },
+  REFUSALS,
+);
 
 async function start({ index, migration, ...options }: WorkerStart): Promise<void> {
   const asked = new AskedServers(options.servers, migration);

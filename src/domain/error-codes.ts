@@ -793,6 +793,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Look at `pgglide status` before you go on.',
   ),
   refused(
+    'hold_missing',
+    'Requests are not held any more: the run stood still for longer than its lease, and they went on where they were. Nothing was switched.',
+    'Try again; see what held the run up.',
+  ),
+  refused(
     'embedded_server_running',
     'An embedded server already runs in the folder.',
     'Stop it, or name another folder.',

@@ -23,6 +23,7 @@ import { openPlacement, openTraffic } from '../traffic/open-traffic.ts';
 import type { TrafficPlacement } from '../traffic/traffic-placement.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import { DriftWatch } from './drift-watch.ts';
+import { forkPauseKeeper } from './fork-pause-keeper.ts';
 import { withSurvivor } from './survivor.ts';
 
 const EMPTY_PLAN: Plan = { tables: [], sequences: [], notCarried: [] };
@@ -181,7 +182,10 @@ export class Session implements AsyncDisposable {
   /** The caller disposes of it. */
   openTraffic(): TrafficSwitch {
     const others = this.others.map(({ database }) => database);
-    return this.#openTraffic?.() ?? openTraffic(this.settings, this.migration, others);
+    const { settings } = this;
+    return (
+      this.#openTraffic?.() ?? openTraffic(settings, others, () => forkPauseKeeper({ settings, others }))
+    );
   }
 
   /** Undefined where we do not put the traffic switch in its place. */

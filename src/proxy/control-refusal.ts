@@ -1,5 +1,6 @@
 /** A control request that is understood and not carried out. */
 
+import type { ErrorKind } from '../base/process-channel.ts';
 import type { ControlError } from './control-types.ts';
 
 export class ControlRefusal extends Error {
@@ -23,3 +24,15 @@ export class ControlRefusal extends Error {
     };
   }
 }
+
+/** Between the proxy and its workers. */
+export const REFUSALS: ErrorKind = {
+  pack: (error) =>
+    error instanceof ControlRefusal
+      ? { status: error.status, code: error.code, hint: error.hint }
+      : undefined,
+  unpack: (message, packed) => {
+    const { status, code, hint } = packed as Pick<ControlRefusal, 'status' | 'code' | 'hint'>;
+    return new ControlRefusal(status, code, message, hint);
+  },
+};

@@ -6,12 +6,12 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { sleep } from '../base/async.ts';
-import { ControlRefusal } from './control-refusal.ts';
+import { ProcessChannel, ProcessGoneError } from '../base/process-channel.ts';
+import { ControlRefusal, REFUSALS } from './control-refusal.ts';
 import type { Controlled } from './control-server.ts';
 import type * as Api from './control-types.ts';
 import { mergePaused, mergePrepared, mergeResumed, mergeStates } from './merge-replies.ts';
 import { renderMetrics } from './metrics.ts';
-import { WorkerChannel, WorkerGoneError } from './worker-channel.ts';
 
 export interface WorkerPoolOptions {
   /** At most 256: the index is a byte of every cancel key. */
@@ -24,7 +24,7 @@ export interface WorkerPoolOptions {
 interface Worker {
   readonly index: number;
   readonly child: ChildProcess;
-  readonly channel: WorkerChannel;
+  readonly channel: ProcessChannel;
   sockets: number;
 }
 
@@ -81,7 +81,7 @@ export class WorkerPool implements Controlled {
       await worker.channel.call('client', undefined, socket);
       socket.destroy();
     } catch (error) {
-      if (!(error instanceof WorkerGoneError)) {
+      if (!(error instanceof ProcessGoneError)) {
         worker.sockets -= 1;
         socket.destroy();
         return;
@@ -167,7 +167,7 @@ export class WorkerPool implements Controlled {
     );
     const replies = outcomes.flatMap((outcome) => {
       if (outcome.status === 'fulfilled') return [outcome.value];
-      if (outcome.reason instanceof WorkerGoneError) return [];
+      if (outcome.reason instanceof ProcessGoneError) return [];
       throw outcome.reason;
     });
     if (replies.length > 0) return replies;
@@ -181,7 +181,7 @@ export class WorkerPool implements Controlled {
     const worker: Worker = {
       index,
       child,
-      channel: new WorkerChannel(child, (call, body) => this.#asked(worker, call, body)),
+      channel: new ProcessChannel(child, (call, body) => this.#asked(worker, call, body), REFUSALS),
       sockets: 0,
     };
     this.#children.add(child);

@@ -7,6 +7,7 @@ const server = { host: 'h', port: 1, user: 'u', database: 'd' } as ServerAddress
 const open = (traffic: Partial<Settings['traffic']>) =>
   openTraffic(
     {
+      migration: 'shop',
       source: server,
       target: server,
       traffic: {
@@ -19,7 +20,8 @@ const open = (traffic: Partial<Settings['traffic']>) =>
         ...traffic,
       },
     } as Settings,
-    'shop',
+    [],
+    () => Promise.reject(new Error('Nothing is paused here')),
   );
 
 describe('each driver', () => {

@@ -3,6 +3,7 @@
 import type { Settings } from '../config/settings.ts';
 import { UsageError } from '../domain/errors.ts';
 import { openHookSwitch } from './hook-switch.ts';
+import { type ForkKeeper, openKeptSwitch } from './kept-switch.ts';
 import { openKubernetes } from './open-kubernetes.ts';
 import { openPgBouncerSwitch } from './pgbouncer-switch.ts';
 import { openProxySwitch } from './proxy-switch.ts';
@@ -11,38 +12,44 @@ import type { TrafficSwitch } from './traffic-switch.ts';
 
 /**
  * Connects lazily: nothing is reached before it is needed. `others` are the databases that move together with the lead;
- * our own proxy passes on whichever a client asks for.
+ * our own proxy passes on whichever a client asks for. `forkKeeper`: of a pooler that knows no lease.
  *
  * @throws {UsageError} `no_traffic_switch`
  */
 export function openTraffic(
   settings: Settings,
-  migration: string,
-  others: readonly string[] = [],
+  others: readonly string[],
+  forkKeeper: ForkKeeper,
 ): TrafficSwitch {
-  const { source, target, traffic } = settings;
-  const servers = { source, target };
+  const { migration, traffic } = settings;
   switch (traffic.driver) {
     case 'proxy':
       return openProxySwitch(traffic.proxies, `pgglide:${migration}:${process.pid}`, traffic);
     case 'kubernetes':
       return openKubernetes(settings, migration).traffic;
-    case 'pgbouncer':
-      if (traffic.pgbouncer.bouncers.length === 0) {
-        throw nothingToSwitch('No PgBouncer is named', 'Set traffic.pgbouncer.consoles and configFiles.');
-      }
-      return openPgBouncerSwitch({ ...traffic.pgbouncer, servers, others });
-    case 'hook':
-      if (traffic.hook.program === undefined) {
-        throw nothingToSwitch('No program is named', 'Set traffic.hook.program.');
-      }
-      return openHookSwitch({ ...traffic.hook, program: traffic.hook.program, servers, others });
-    case 'none':
-      throw nothingToSwitch(
-        'traffic.driver "none" cannot hold requests',
-        'Start pgglide proxy in front of the databases and name its control address in traffic.proxies.',
-      );
+    default:
+      return openKeptSwitch(openPooler(settings, others), forkKeeper);
   }
+}
+
+/** What is not our proxy, by itself. @throws {UsageError} `no_traffic_switch` */
+export function openPooler(settings: Settings, others: readonly string[]): TrafficSwitch {
+  const { source, target, traffic } = settings;
+  const servers = { source, target };
+  const { pgbouncer, hook } = traffic;
+  if (traffic.driver === 'pgbouncer') {
+    if (pgbouncer.bouncers.length === 0)
+      throw nothingToSwitch('No PgBouncer is named', 'Set traffic.pgbouncer.consoles and configFiles.');
+    return openPgBouncerSwitch({ ...pgbouncer, servers, others });
+  }
+  if (traffic.driver === 'hook') {
+    if (hook.program === undefined) throw nothingToSwitch('No program is named', 'Set traffic.hook.program.');
+    return openHookSwitch({ ...hook, program: hook.program, servers, others });
+  }
+  throw nothingToSwitch(
+    `traffic.driver "${traffic.driver}" cannot hold requests`,
+    'Start pgglide proxy in front of the databases and name its control address in traffic.proxies.',
+  );
 }
 
 /** Undefined where others put the traffic switch in its place. @throws {UsageError} `no_traffic_switch` */

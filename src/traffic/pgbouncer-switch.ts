@@ -1,6 +1,6 @@
 /**
  * The TrafficSwitch over PgBouncers in transaction or statement mode: PAUSE, rewrite the entry, RELOAD, RESUME.
- * PgBouncer knows no lease: should this process die while it is paused, `RESUME` on its console lets traffic go on.
+ * PgBouncer knows no lease: see kept-switch.ts.
  * @see https://www.pgbouncer.org/usage.html#admin-console
  */
 
@@ -55,8 +55,6 @@ class PgBouncerSwitch implements TrafficSwitch {
   /** The epoch that the file tells of, from prepare() on: whoever else moves traffic writes another. */
   readonly #knownEpoch = new Map<PgBouncer, number>();
   #pausedSinceMs: number | undefined;
-  #lease: NodeJS.Timeout | undefined;
-  #isCommitting = false;
 
   constructor(options: PgBouncerSwitchOptions) {
     this.#options = options;
@@ -110,12 +108,11 @@ class PgBouncerSwitch implements TrafficSwitch {
     return { ready: 0, obstacles: [], failures: [] };
   }
 
-  async pause({ leaseMs, drainTimeoutMs }: { leaseMs: number; drainTimeoutMs: number }): Promise<Drained> {
+  async pause({ drainTimeoutMs }: { drainTimeoutMs: number }): Promise<Drained> {
     this.#pausedSinceMs ??= performance.now();
     const pausing = this.#all((bouncer) =>
       this.#ofEach((name) => this.#command(bouncer, `PAUSE ${name}`, drainTimeoutMs + CONSOLE_TIMEOUT_MS)),
     );
-    this.#renewLease(leaseMs);
     try {
       await withDeadline('PAUSE', drainTimeoutMs, pausing);
       return { drained: true, obstacles: [] };
@@ -130,19 +127,12 @@ class PgBouncerSwitch implements TrafficSwitch {
     }
   }
 
-  async renew(leaseMs: number): Promise<void> {
-    if (!this.#isCommitting) this.#renewLease(leaseMs);
-  }
+  async renew(): Promise<void> {}
 
-  /** From here on only resume() ends the pause. */
-  async committing(): Promise<void> {
-    this.#isCommitting = true;
-    clearTimeout(this.#lease);
-  }
+  async committing(): Promise<void> {}
 
   /** @throws {RefusedError} `epoch_moved`: another run moved traffic while this one stood still; it is left where it is */
   async resume(side: Side, epoch: number) {
-    clearTimeout(this.#lease);
     const waiting = await this.#all((bouncer) => this.#waiting(bouncer));
     await this.#all(async (bouncer) => {
       const rows = await this.#rowsOf(bouncer);
@@ -151,7 +141,6 @@ class PgBouncerSwitch implements TrafficSwitch {
     });
     const pauseMs = this.#pausedSinceMs === undefined ? 0 : performance.now() - this.#pausedSinceMs;
     this.#pausedSinceMs = undefined;
-    this.#isCommitting = false;
     const longestWaitMs = Math.max(0, ...waiting.map(({ longestMs }) => longestMs));
     return {
       pauseMs,
@@ -167,9 +156,7 @@ class PgBouncerSwitch implements TrafficSwitch {
     };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    clearTimeout(this.#lease);
-  }
+  async [Symbol.asyncDispose](): Promise<void> {}
 
   /** For messages. */
   get #names(): string {
@@ -181,13 +168,7 @@ class PgBouncerSwitch implements TrafficSwitch {
     return allEnded(this.#entries.map(({ name }) => work(pg.escapeIdentifier(name))));
   }
 
-  #renewLease(leaseMs: number): void {
-    clearTimeout(this.#lease);
-    this.#lease = setTimeout(() => void this.#letGo(), leaseMs);
-  }
-
   async #letGo(): Promise<void> {
-    clearTimeout(this.#lease);
     this.#pausedSinceMs = undefined;
     await Promise.allSettled(
       this.#options.bouncers.map((bouncer) =>

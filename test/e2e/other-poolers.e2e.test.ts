@@ -35,10 +35,10 @@ describe.skipIf(!hasPgBouncer).each(['pgbouncer', 'hook'] as const)('driver %s',
     expect(await world.doors()).toEqual({ source: 'open', target: 'fenced' });
   });
 
-  test('killed before the commit point: a hook that keeps its lease lets requests go on, PgBouncer waits', async () => {
+  test('killed before the commit point: requests go on where they were', async () => {
     const killed = await world.run(['cutover'], IN_THE_PAUSE['raise-barrier']);
     expect(killed.signal, killed.stderr).toBe('SIGKILL');
-    if (pooler === 'hook') await world.requestsSucceed();
+    await world.requestsSucceed();
     expect(await world.doors()).toEqual({ source: 'open', target: 'fenced' });
     // The next command undoes what was begun, and switches.
     await switched('cutover');
@@ -46,10 +46,35 @@ describe.skipIf(!hasPgBouncer).each(['pgbouncer', 'hook'] as const)('driver %s',
     expect(await world.doors()).toEqual({ source: 'fenced', target: 'open' });
   });
 
-  test('killed behind the commit point: nobody writes on the wrong side, the next command finishes', async () => {
-    const killed = await world.run(['rollback'], IN_THE_PAUSE['commit-switch']);
-    expect(killed.signal, killed.stderr).toBe('SIGKILL');
-    expect((await world.doors()).target).toBe('fenced');
+  test('killed behind the announced one: requests go on where the row says, with no further command', async () => {
+    const fenced = await world.run(['rollback'], IN_THE_PAUSE['fence-old-side']);
+    expect(fenced.signal, fenced.stderr).toBe('SIGKILL');
+    await world.requestsSucceed();
+    expect(await world.doors()).toEqual({ source: 'fenced', target: 'open' });
+    const committed = await world.run(['rollback'], IN_THE_PAUSE['commit-switch']);
+    expect(committed.signal, committed.stderr).toBe('SIGKILL');
+    await world.requestsSucceed();
+    expect(await world.doors()).toEqual({ source: 'open', target: 'fenced' });
+    await switched('rollback');
+    expect(await world.failures()).toEqual([]);
+    expect(await world.doors()).toEqual({ source: 'open', target: 'fenced' });
+  });
+
+  test('frozen: requests go on where the row says, and the run that wakes up changes nothing', async () => {
+    const before = world.start(['cutover'], { ...IN_THE_PAUSE['raise-barrier'], signal: 'SIGSTOP' });
+    await before.hasStopped();
+    await world.requestsSucceed();
+    before.goOn();
+    expect((await before.ended).exitCode).not.toBe(0);
+    await world.requestsSucceed();
+    expect(await world.doors()).toEqual({ source: 'open', target: 'fenced' });
+    const behind = world.start(['cutover'], { ...IN_THE_PAUSE['commit-switch'], signal: 'SIGSTOP' });
+    await behind.hasStopped();
+    await world.requestsSucceed();
+    expect(await world.doors()).toEqual({ source: 'fenced', target: 'open' });
+    behind.goOn();
+    await behind.ended;
+    await switched('cutover');
     await switched('rollback');
     expect(await world.failures()).toEqual([]);
     expect(await world.doors()).toEqual({ source: 'open', target: 'fenced' });

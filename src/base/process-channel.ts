@@ -1,21 +1,27 @@
-/** Questions and answers between the proxy and its workers, in both directions, over the pipe that Node opens to a child. */
+/** Questions and answers between a process of ours and a child of it, in both directions, over the pipe that Node opens to a child. */
 
 import type { Socket } from 'node:net';
-import { messageOf } from '../base/message-of.ts';
-import { ControlRefusal } from './control-refusal.ts';
+import { messageOf } from './message-of.ts';
 
 /** A ChildProcess, or `process` in the child itself. */
-export interface WorkerPort {
+export interface ProcessPort {
   send?(message: object, handle?: Socket, options?: object, sent?: (error: Error | null) => void): boolean;
   on(event: 'message', listener: (message: unknown, handle?: unknown) => void): unknown;
 }
 
 /** The other process has ended, or is about to. */
-export class WorkerGoneError extends Error {
+export class ProcessGoneError extends Error {
   constructor() {
-    super('The worker has ended');
-    this.name = 'WorkerGoneError';
+    super('The other process has ended');
+    this.name = 'ProcessGoneError';
   }
+}
+
+/** How errors of one kind cross the pipe; all others arrive as an Error with their message. */
+export interface ErrorKind {
+  /** What tells it, as JSON; undefined: it is of another kind. */
+  readonly pack: (error: unknown) => object | undefined;
+  readonly unpack: (message: string, packed: object) => Error;
 }
 
 type Message =
@@ -24,9 +30,7 @@ type Message =
 
 interface WiredError {
   readonly message: string;
-  readonly status?: ControlRefusal['status'];
-  readonly code?: string;
-  readonly hint?: string | undefined;
+  readonly packed?: object | undefined;
 }
 
 interface Pending {
@@ -36,33 +40,35 @@ interface Pending {
 
 export type Answerer = (call: string, body: unknown, socket: Socket | undefined) => unknown;
 
-export class WorkerChannel {
-  readonly #port: WorkerPort;
+export class ProcessChannel {
+  readonly #port: ProcessPort;
   readonly #answer: Answerer;
+  readonly #kind: ErrorKind | undefined;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   #ended = false;
 
-  constructor(port: WorkerPort, answer: Answerer) {
+  constructor(port: ProcessPort, answer: Answerer, kind?: ErrorKind) {
     this.#port = port;
     this.#answer = answer;
+    this.#kind = kind;
     port.on('message', (message, handle) => void this.#received(message as Message, handle));
   }
 
   /**
    * A socket goes along as a copy: it stays ours to close, or to give to another.
-   * @throws {WorkerGoneError}; {ControlRefusal} as the other process refused; Error with its message otherwise
+   * @throws {ProcessGoneError}; what the other process threw, of the kind that is known here; Error with its message otherwise
    */
   call<Reply>(call: string, body?: unknown, socket?: Socket): Promise<Reply> {
     return new Promise<Reply>((resolve, reject) => {
       if (this.#ended) {
-        reject(new WorkerGoneError());
+        reject(new ProcessGoneError());
         return;
       }
       const id = this.#nextId++;
       this.#pending.set(id, { resolve: resolve as Pending['resolve'], reject });
       this.#send({ call, id, body }, socket, (error) => {
-        if (error !== null && this.#pending.delete(id)) reject(new WorkerGoneError());
+        if (error !== null && this.#pending.delete(id)) reject(new ProcessGoneError());
       });
     });
   }
@@ -75,7 +81,7 @@ export class WorkerChannel {
   /** The other process is gone: nobody waits for it any more. */
   end(): void {
     this.#ended = true;
-    for (const { reject } of this.#pending.values()) reject(new WorkerGoneError());
+    for (const { reject } of this.#pending.values()) reject(new ProcessGoneError());
     this.#pending.clear();
   }
 
@@ -93,7 +99,7 @@ export class WorkerChannel {
       const waiting = this.#pending.get(message.answerTo);
       this.#pending.delete(message.answerTo);
       if (message.error === undefined) waiting?.resolve(message.value);
-      else waiting?.reject(unwired(message.error));
+      else waiting?.reject(this.#unwired(message.error));
       return;
     }
     const { call, id, body } = message;
@@ -102,17 +108,13 @@ export class WorkerChannel {
     try {
       reply({ value: await this.#answer(call, body, handle as Socket | undefined) });
     } catch (error) {
-      reply({ error: wired(error) });
+      reply({ error: { message: messageOf(error), packed: this.#kind?.pack(error) } });
     }
   }
+
+  #unwired({ message, packed }: WiredError): Error {
+    return packed === undefined || this.#kind === undefined
+      ? new Error(message)
+      : this.#kind.unpack(message, packed);
+  }
 }
-
-const wired = (error: unknown): WiredError =>
-  error instanceof ControlRefusal
-    ? { message: error.message, status: error.status, code: error.code, hint: error.hint }
-    : { message: messageOf(error) };
-
-const unwired = ({ message, status, code, hint }: WiredError): Error =>
-  status === undefined || code === undefined
-    ? new Error(message)
-    : new ControlRefusal(status, code, message, hint);

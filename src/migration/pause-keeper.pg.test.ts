@@ -1,0 +1,76 @@
+/** The keeper as a process, before the commit point. Behind it: test/e2e/other-poolers.e2e.test.ts. */
+
+import { describe, expect } from 'vitest';
+import { major, startBouncer } from '../../test/support/bouncer-bed.ts';
+import { test } from '../../test/support/fixture.ts';
+import { hasPgBouncer } from '../../test/support/pgbouncer.ts';
+import { until } from '../base/async.ts';
+import type { Settings } from '../config/settings.ts';
+import { openTraffic } from '../traffic/open-traffic.ts';
+import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
+import { forkPauseKeeper } from './fork-pause-keeper.ts';
+
+const PAUSE = { reason: 'test', leaseMs: 60_000, drainTimeoutMs: 5_000 };
+
+function kept(
+  source: { readonly address: Settings['source'] },
+  target: { readonly address: Settings['target'] },
+  pgbouncer: Settings['traffic']['pgbouncer'],
+): TrafficSwitch {
+  const traffic = { driver: 'pgbouncer', pgbouncer };
+  const settings = {
+    migration: 'kept',
+    source: source.address,
+    target: target.address,
+    traffic,
+  } as unknown as Settings;
+  return openTraffic(settings, [], () => forkPauseKeeper({ settings, others: [] }));
+}
+
+const goesOn = (traffic: TrafficSwitch) =>
+  until('the end of the pause', async () => ((await traffic.observe()).paused ? undefined : true), {
+    timeoutMs: 20_000,
+  });
+
+describe.skipIf(!hasPgBouncer)('a pause of PgBouncer', () => {
+  test('ends with the process that began it', async ({ source, target }) => {
+    await using bouncer = await startBouncer(source, target);
+    const client = await bouncer.client();
+    const traffic = kept(source, target, bouncer.pgbouncer);
+    expect(await traffic.pause(PAUSE)).toEqual({ drained: true, obstacles: [] });
+    const waiting = major(client);
+    expect((await bouncer.traffic.observe()).paused).toBe(true);
+    // Its end of the pipe closes, as when it dies.
+    await traffic[Symbol.asyncDispose]();
+    expect(await waiting).toBe(15);
+    await goesOn(bouncer.traffic);
+    await client.end();
+  });
+
+  test('ends with its lease, and then there is no commit point', async ({ source, target }) => {
+    await using bouncer = await startBouncer(source, target);
+    await using traffic = kept(source, target, bouncer.pgbouncer);
+    await traffic.pause({ ...PAUSE, leaseMs: 300 });
+    await goesOn(bouncer.traffic);
+    await expect(traffic.renew(300)).rejects.toThrow('The lease has ended');
+    await expect(traffic.committing('target', 1)).rejects.toMatchObject({ code: 'hold_missing' });
+    await traffic.resume('source', 0);
+    expect(await bouncer.traffic.observe()).toMatchObject({ activeSide: 'source', paused: false });
+  });
+
+  test('goes on behind the announced commit point while nobody can tell which side is active', async ({
+    source,
+    target,
+  }) => {
+    await using bouncer = await startBouncer(source, target);
+    await using traffic = kept(source, target, bouncer.pgbouncer);
+    await traffic.pause(PAUSE);
+    await traffic.committing('target', 1);
+    await traffic.renew(1);
+    // Each look takes longer than that lease.
+    await traffic.observe();
+    expect((await traffic.observe()).paused).toBe(true);
+    await traffic.resume('target', 1);
+    expect(await traffic.observe()).toMatchObject({ activeSide: 'target', epoch: 1, paused: false });
+  });
+});
