@@ -1,0 +1,31 @@
+/** Somebody else's file in a new version, never half written, and with the same mode and owner: who reads it must still be able to. */
+
+import { access, chown, constants, rename, rm, stat, writeFile } from 'node:fs/promises';
+
+/** By a rename where that keeps the owner. */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = await writeBeside(path, text);
+  // Only root gives files away: what is somebody else's is written in its place.
+  await (temporary === undefined ? writeFile(path, text) : rename(temporary, path));
+}
+
+/** Leaves the file itself alone. @throws why it cannot be replaced */
+export async function tryToReplace(path: string): Promise<void> {
+  const temporary = await writeBeside(path, '');
+  await (temporary === undefined ? access(path, constants.W_OK) : rm(temporary));
+}
+
+/** @returns undefined where we may not give a file its owner */
+async function writeBeside(path: string, text: string): Promise<string | undefined> {
+  const { mode, uid, gid } = await stat(path);
+  const temporary = `${path}.pgglide`;
+  await rm(temporary, { force: true });
+  await writeFile(temporary, text, { mode });
+  const isOwned = await chown(temporary, uid, gid).then(
+    () => true,
+    () => false,
+  );
+  if (isOwned) return temporary;
+  await rm(temporary);
+  return undefined;
+}
