@@ -75,7 +75,7 @@ async function play(stage: Stage, screen: Screen): Promise<Figures> {
   await screen.during(`making a shop of ${options.rows} rows`, () =>
     Promise.all([stage.seedSource(), stage.startProxy()]),
   );
-  await screen.during('starting the application', () => stage.startApp());
+  await screen.during('starting the application', () => Promise.all([stage.startApp(), stage.settleDisk()]));
   await stage.startLoad();
   screen.done(`shop of ${screen.count(options.rows)} rows behind the proxy, ${options.rate} req/s running`);
 
