@@ -38,12 +38,13 @@ const columns: ObjectClass = {
       'type', format_type(a.atttypid, a.atttypmod),
       'collation', CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END,
       'not null', nullif(a.attnotnull, false),
+      'also inherited', CASE WHEN a.attislocal AND a.attinhcount > 0 THEN true END,
       'identity', nullif(a.attidentity, ''), 'generated', nullif(a.attgenerated, ''),
       'default', pg_get_expr(d.adbin, d.adrelid),
       'storage', nullif(a.attstorage, t.typstorage),
       'compression', nullif(to_jsonb(a)->>'attcompression', ''),
       'statistics', nullif(coalesce(a.attstattarget, -1), -1),
-      'options', to_jsonb(a.attoptions), 'foreign options', ${sortedOptions(sql`a.attfdwoptions`)}`)}
+      'options', ${sortedOptions(sql`a.attoptions`)}, 'foreign options', ${sortedOptions(sql`a.attfdwoptions`)}`)}
     FROM r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -158,8 +159,9 @@ const statistics: ObjectClass = {
   name: 'extended statistics',
   objects: (scope) => sql`
     WITH r AS (${relations(scope)})
-    SELECT r.key || '.' || quote_ident(s.stxname),
-      coalesce(nullif(s.stxstattarget, -1)::text || ' ', '') || pg_get_statisticsobjdef(s.oid)
+    SELECT r.key || '.' || quote_ident(s.stxname), ${definition(sql`
+      'definition', pg_get_statisticsobjdef(s.oid), 'target', nullif(s.stxstattarget, -1),
+      'owner', pg_get_userbyid(s.stxowner)`)}
     FROM r JOIN pg_statistic_ext s ON s.stxrelid = r.oid`,
 };
 
