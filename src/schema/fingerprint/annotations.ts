@@ -21,11 +21,14 @@ const isOfScope = (scope: Scope, [classid, objid]: readonly [Sql, Sql]): Sql => 
     ELSE EXISTS (SELECT FROM pg_namespace n
       WHERE quote_ident(n.nspname) = i.schema AND ${schemaInScope(scope)}) END)`;
 
+/** Before 16 a transform is one "on language". */
+const KEY = sql`i.type || ' ' || CASE i.type WHEN 'transform' THEN replace(i.identity, ' on language ', ' language ') ELSE i.identity END`;
+
 /** The standard comments come with initdb. */
 const comments: ObjectClass = {
   name: 'comments',
   objects: (scope) => sql`
-    SELECT i.type || ' ' || i.identity, d.description
+    SELECT ${KEY}, d.description
     FROM pg_description d CROSS JOIN LATERAL pg_identify_object(d.classoid, d.objoid, d.objsubid) AS i
     WHERE ${isOfScope(scope, [sql`d.classoid`, sql`d.objoid`])}
     UNION ALL
@@ -37,7 +40,7 @@ const comments: ObjectClass = {
 const securityLabels: ObjectClass = {
   name: 'security labels',
   objects: (scope) => sql`
-    SELECT i.type || ' ' || i.identity || ' for ' || quote_ident(l.provider), l.label
+    SELECT ${KEY} || ' for ' || quote_ident(l.provider), l.label
     FROM pg_seclabel l CROSS JOIN LATERAL pg_identify_object(l.classoid, l.objoid, l.objsubid) AS i
     WHERE ${isOfScope(scope, [sql`l.classoid`, sql`l.objoid`])}
     UNION ALL
@@ -50,11 +53,11 @@ const securityLabels: ObjectClass = {
 const extensionDependencies: ObjectClass = {
   name: 'dependencies on extensions',
   objects: (scope) => sql`
-    SELECT i.type || ' ' || i.identity, string_agg(quote_ident(e.extname), ', ' ORDER BY e.extname COLLATE "C")
+    SELECT ${KEY}, string_agg(quote_ident(e.extname), ', ' ORDER BY e.extname COLLATE "C")
     FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
     CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) AS i
     WHERE d.deptype = 'x' AND ${isOfScope(scope, [sql`d.classid`, sql`d.objid`])}
-    GROUP BY i.type, i.identity`,
+    GROUP BY 1`,
 };
 
 export const ANNOTATIONS: readonly ObjectClass[] = [comments, securityLabels, extensionDependencies];

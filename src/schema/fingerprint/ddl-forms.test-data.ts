@@ -68,6 +68,7 @@ const LANGUAGE = `CREATE FUNCTION THING_h() RETURNS language_handler LANGUAGE c 
   CREATE FUNCTION THING_i(internal) RETURNS void LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_inline_handler';
   CREATE FUNCTION THING_v(oid) RETURNS void LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_validator';
   CREATE LANGUAGE THING HANDLER THING_h INLINE THING_i VALIDATOR THING_v`;
+const TRANSFORM = `${LANGUAGE}; CREATE TRANSFORM FOR int LANGUAGE THING (FROM SQL WITH FUNCTION prsd_lextype(internal))`;
 
 export const DDL_FORMS: readonly DdlForms[] = [
   {
@@ -510,6 +511,11 @@ export const DDL_FORMS: readonly DdlForms[] = [
     told: 'transforms',
     ddl: ['CREATE TRANSFORM FOR int LANGUAGE THING (FROM SQL WITH FUNCTION prsd_lextype(internal))'],
   },
+  {
+    before: TRANSFORM,
+    told: 'transforms',
+    ddl: ['CREATE OR REPLACE TRANSFORM FOR int LANGUAGE THING (TO SQL WITH FUNCTION int4recv(internal))'],
+  },
   { told: 'access methods', ddl: ['CREATE ACCESS METHOD THING TYPE INDEX HANDLER bthandler'] },
   {
     before: TABLE,
@@ -572,6 +578,7 @@ export const DDL_FORMS: readonly DdlForms[] = [
     [SERVER, 'SERVER THING'],
     [FOREIGN_TABLE, 'FOREIGN TABLE THING'],
     [LANGUAGE, 'LANGUAGE THING'],
+    [TRANSFORM, 'TRANSFORM FOR int LANGUAGE THING'],
     ['CREATE SCHEMA THING', 'SCHEMA THING'],
     ['CREATE ACCESS METHOD THING TYPE INDEX HANDLER bthandler', 'ACCESS METHOD THING'],
   ].map(([before = '', ...objects]) => ({
