@@ -54,7 +54,7 @@ export const broughtGrants: ObjectClass = {
         SELECT ${as(sql`'-'`)} FROM (${rights(sql`p.initprivs`)} EXCEPT ${rights(sql`o.acl`)}) AS revoked) AS c(change)) AS r
     CROSS JOIN LATERAL pg_identify_object(o.class, o.oid, o.part) AS i
     WHERE (o.acl IS NOT NULL OR p.initprivs IS NOT NULL) AND o.acl IS DISTINCT FROM p.initprivs
-      AND (o.oid < 16384 AND i.identity !~ '^"(public|information_schema)"'
-        OR ${belongsToExtension(sql`o.class`, sql`o.oid`)})
+      AND (o.oid < 16384 OR ${belongsToExtension(sql`o.class`, sql`o.oid`)})
+      AND (o.oid >= 16384 OR i.identity !~ '^"(public|information_schema)"')
       AND r.changes IS NOT NULL`,
 };

@@ -51,7 +51,7 @@ const columns: ObjectClass = {
     WHERE r.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')`,
 };
 
-/** NOT NULL is the column's (18 has it here too); a foreign key's copies for partitions are the server's own affair. */
+/** NOT NULL is the column's (18 has it here too, and here is told what only 18 can say of it); a foreign key's copies for partitions are the server's own affair. */
 const constraints: ObjectClass = {
   name: 'constraints',
   objects: (scope) => sql`
@@ -59,7 +59,8 @@ const constraints: ObjectClass = {
     SELECT r.key || '.' || quote_ident(k.conname),
       ${definition(sql`'definition', pg_get_constraintdef(k.oid), 'valid', k.convalidated`)}
     FROM r JOIN pg_constraint k ON k.conrelid = r.oid
-    WHERE k.contype IN ('c', 'p', 'u', 'x', 'f') AND NOT (k.contype = 'f' AND k.conparentid <> 0)`,
+    WHERE (k.contype IN ('c', 'p', 'u', 'x', 'f') OR (k.contype = 'n' AND (k.connoinherit OR NOT k.convalidated)))
+      AND NOT (k.contype = 'f' AND k.conparentid <> 0)`,
 };
 
 /** An invalid index is not dumped: the target lacks it, and the comparison says so. */
@@ -130,6 +131,9 @@ const rules: ObjectClass = {
     FROM r JOIN pg_rewrite w ON w.ev_class = r.oid WHERE w.rulename <> '_RETURN'`,
 };
 
+/** Before 15 the copies on partitions are internal, as those of foreign keys are on every version. */
+const MADE_BY_HAND = sql`(NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgfoid::regproc::text NOT LIKE '"RI\\_FKey\\_%'))`;
+
 /** Copies on partitions count where they are enabled otherwise than the root's trigger. */
 const triggers: ObjectClass = {
   name: 'triggers',
@@ -138,7 +142,7 @@ const triggers: ObjectClass = {
     SELECT r.key || '.' || quote_ident(t.tgname), t.tgenabled::text || ' ' || pg_get_triggerdef(t.oid)
     FROM r JOIN pg_trigger t ON t.tgrelid = r.oid
     LEFT JOIN pg_trigger root ON root.oid = t.tgparentid
-    WHERE NOT t.tgisinternal AND t.tgname <> ${FENCE_TRIGGER}
+    WHERE ${MADE_BY_HAND} AND t.tgname <> ${FENCE_TRIGGER}
       AND (root.oid IS NULL OR root.tgenabled <> t.tgenabled)`,
 };
 
