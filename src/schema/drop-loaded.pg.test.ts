@@ -105,6 +105,16 @@ test('so does what is neither table nor function, in a schema that was there and
   for (const kind of KINDS_BESIDES) await target.exec(`CREATE ${kind}`);
 });
 
+test('a transform goes from a server before 16, too', async ({ source }) => {
+  const transform = KINDS_BESIDES.find((kind) => kind.startsWith('TRANSFORM'));
+  await source.exec(`CREATE ${transform}`);
+  const statements = await dumpSchema(source.address);
+  await source.exec('DROP TRANSFORM FOR int LANGUAGE sql; CREATE SCHEMA pgglide');
+  await source.exec(`CREATE ${transform}`);
+  expect(await drop(source, statements)).toEqual(NOTHING);
+  await source.exec(`CREATE ${transform}`);
+});
+
 test('what others have made meanwhile stays, and so does what it needs, and both are told', async ({
   source,
   target,

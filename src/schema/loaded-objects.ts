@@ -132,7 +132,9 @@ export async function loadedObjects(target: Connection, { dumped, noted }: Broug
       UNION ALL
       SELECT 7, o.class, o.oid,
         CASE i.type WHEN 'language' THEN 'PROCEDURAL LANGUAGE' ELSE replace(upper(i.type), '-', ' ') END, o.schema, o.name,
-        format('%s IF EXISTS %s', replace(upper(i.type), '-', ' '), i.identity)
+        -- Before 16 a transform is named with an ON that DROP TRANSFORM does not take.
+        format('%s IF EXISTS %s', replace(upper(i.type), '-', ' '),
+          CASE i.type WHEN 'transform' THEN replace(i.identity, ' on language ', ' language ') ELSE i.identity END)
       FROM ours, (${otherObjects}) AS o CROSS JOIN LATERAL pg_identify_object(o.class, o.oid, 0) AS i
       WHERE o.oid >= 16384 AND (o.class <> 'pg_language'::regclass OR o.oid > ours.oid)
     ),

@@ -84,6 +84,7 @@ CREATE TRIGGER audit BEFORE INSERT ON public.orders FOR EACH ROW EXECUTE FUNCTIO
 CREATE TRIGGER audit_always AFTER UPDATE OF total ON public.orders FOR EACH ROW WHEN (NEW.total > 5) EXECUTE FUNCTION public.audit();
 ALTER TABLE public.orders ENABLE ALWAYS TRIGGER audit_always;
 CREATE TRIGGER events_audit BEFORE INSERT ON public.events FOR EACH ROW EXECUTE FUNCTION public.audit();
+ALTER TABLE public.events_2025_a DISABLE TRIGGER events_audit;
 CREATE RULE protect AS ON DELETE TO billing.no_key DO INSTEAD NOTHING;
 ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON public.customers FOR SELECT TO :reader, :writer USING (id > 3);

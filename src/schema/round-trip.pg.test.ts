@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
+import { withRoles } from '../../test/support/both-roles.ts';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { schemaDifferences, wholeSchema } from '../../test/support/whole-schema.ts';
 import { Connection } from '../postgres/connection.ts';
 import { readRoles } from '../postgres/roles.ts';
-import { ident, sql, trusted } from '../postgres/sql.ts';
+import { sql, trusted } from '../postgres/sql.ts';
 import { applyRoles } from './apply-roles.ts';
 import { classifyRestore, type RestoreStage } from './classify-restore.ts';
 import { dumpSchema } from './dump-schema.ts';
@@ -17,23 +18,6 @@ import type { SchemaStatement } from './statement.ts';
 /** Both ways where a pg_dump is installed. */
 const WAYS = ((await nativePgDumpMajor('pg_dump')) ?? 0) >= 15 ? ['pg_dump', 'wasm'] : ['wasm'];
 const RICH = readFileSync(new URL('./rich-schema.test.sql', import.meta.url), 'utf8');
-
-/** Roles of both clusters under one name, gone afterwards. */
-async function withRoles(
-  { source, target }: { source: Database; target: Database },
-  work: (reader: string, writer: string) => Promise<void>,
-): Promise<void> {
-  const names = [`${source.name}_reader`, `${source.name}_writer`] as const;
-  for (const side of [source, target])
-    for (const name of names) await side.connection.script(sql`CREATE ROLE ${ident(name)}`);
-  try {
-    await work(...names);
-  } finally {
-    for (const side of [source, target])
-      for (const name of names)
-        await side.connection.script(sql`DROP OWNED BY ${ident(name)} CASCADE; DROP ROLE ${ident(name)}`);
-  }
-}
 
 async function run(target: Database, stages: readonly RestoreStage[], width = 2): Promise<void> {
   for (const stage of stages) {

@@ -20,8 +20,9 @@ const DEPARSED: ReadonlySet<string> = new Set(['views', 'rules', 'policies', 'fu
  * versions, queries are compared without the names that qualify their columns; which columns they use is compared
  * apart ("view dependencies"). Differences that are meant to be never show, because readSchema() does not read
  * them: schema pgglide, fence triggers, indexes and event triggers named pgglide_*, publications and subscriptions,
- * tablespaces, versions of extensions, NOT NULL as a constraint (18), MAINTAIN (17), and what the server makes by
- * itself (copies of triggers and foreign keys on partitions, constructors of ranges).
+ * tablespaces, versions of extensions and comments on them, options of user mappings, names of NOT NULL constraints (18),
+ * MAINTAIN (17), large objects, and what the server makes by itself (copies of triggers and foreign keys on partitions,
+ * constructors of ranges, triggers of foreign keys). docs/limits.md names them.
  */
 export function compareClass(
   name: string,

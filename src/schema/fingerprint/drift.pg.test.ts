@@ -1,6 +1,8 @@
 import { expect } from 'vitest';
 import { test } from '../../../test/support/fixture.ts';
 import { schemaChanges, schemaDifferences, wholeSchema } from '../../../test/support/whole-schema.ts';
+import { Connection } from '../../postgres/connection.ts';
+import { sql } from '../../postgres/sql.ts';
 import { readSchema, schemaHash } from './schema-fingerprint.ts';
 
 const BASE = `
@@ -164,6 +166,26 @@ test('a view that serializes XML is the same view on 16, which prints NO INDENT'
   await source.exec(view);
   await target.exec(view);
   expect(await schemaDifferences(source.connection, target.connection)).toEqual([]);
+});
+
+test('what only 18 says of NOT NULL is told: that old rows are not looked at yet, and that children need not follow', async ({
+  ownServers,
+}) => {
+  const [server] = await ownServers([18]);
+  if (server === undefined) throw new Error('no server');
+  await using session = await Connection.open(server.address(), { purpose: 'test' });
+  await session.script(
+    sql`CREATE TABLE public.t (a int, b int); ALTER TABLE public.t ADD CONSTRAINT a_there NOT NULL a NOT VALID`,
+  );
+  const before = await wholeSchema(session);
+  await session.script(
+    sql`ALTER TABLE public.t VALIDATE CONSTRAINT a_there; ALTER TABLE public.t ADD CONSTRAINT b_there NOT NULL b NO INHERIT`,
+  );
+  expect(schemaChanges(before, await wholeSchema(session))).toMatchObject([
+    { class: 'columns', object: '"public"."t"."b"' },
+    { class: 'constraints', object: '"public"."t"."a_there"', change: 'dropped' },
+    { class: 'constraints', object: '"public"."t"."b_there"', change: 'added' },
+  ]);
 });
 
 test('objects outside the scope do not count', async ({ source }) => {

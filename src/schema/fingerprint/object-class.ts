@@ -25,6 +25,24 @@ export const relations = (scope: Scope): Sql => sql`
     AND c.oid NOT IN (${excludedRelations(scope)})
     AND NOT ${belongsToExtension(sql`'pg_class'::regclass`, sql`c.oid`)}`;
 
+/** FROM and WHERE for objects of `catalog` (alias o) in the schemas of the scope, that no extension brought. */
+export const inScope = (catalog: Sql, namespaceColumn: Sql, scope: Scope): Sql => sql`
+  FROM ${catalog} o JOIN pg_namespace n ON n.oid = o.${namespaceColumn}
+  WHERE ${schemaInScope(scope)} AND ${notOfExtension}`;
+
+/** Of an object o in a schema n. */
+export const qualified = (name: Sql): Sql => sql`quote_ident(n.nspname) || '.' || quote_ident(${name})`;
+
+/** Made by the server for another object, as a range type's constructors and casts are; versions differ in them. */
+export const notInternal = sql`NOT EXISTS (
+  SELECT FROM pg_depend i WHERE i.classid = o.tableoid AND i.objid = o.oid AND i.deptype = 'i')`;
+
+export const notOfExtension = sql`NOT ${belongsToExtension(sql`o.tableoid`, sql`o.oid`)}`;
+
+/** Of what has no type like regclass; null for no object. */
+export const identity = (catalog: Sql, oid: Sql): Sql =>
+  sql`(SELECT i.identity FROM pg_identify_object(${catalog}, nullif(${oid}, 0), 0) AS i)`;
+
 /** The names of what we add to a server: replica identity helper indexes and the like. */
 export const isOurs = (name: Sql): Sql => sql`starts_with(${name}, ${`${OWN_SCHEMA}_`})`;
 

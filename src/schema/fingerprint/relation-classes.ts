@@ -38,19 +38,20 @@ const columns: ObjectClass = {
       'type', format_type(a.atttypid, a.atttypmod),
       'collation', CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END,
       'not null', nullif(a.attnotnull, false),
+      'also inherited', CASE WHEN a.attislocal AND a.attinhcount > 0 THEN true END,
       'identity', nullif(a.attidentity, ''), 'generated', nullif(a.attgenerated, ''),
       'default', pg_get_expr(d.adbin, d.adrelid),
       'storage', nullif(a.attstorage, t.typstorage),
       'compression', nullif(to_jsonb(a)->>'attcompression', ''),
       'statistics', nullif(coalesce(a.attstattarget, -1), -1),
-      'options', to_jsonb(a.attoptions), 'foreign options', ${sortedOptions(sql`a.attfdwoptions`)}`)}
+      'options', ${sortedOptions(sql`a.attoptions`)}, 'foreign options', ${sortedOptions(sql`a.attfdwoptions`)}`)}
     FROM r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE r.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')`,
 };
 
-/** NOT NULL is the column's (18 has it here too); a foreign key's copies for partitions are the server's own affair. */
+/** NOT NULL is the column's (18 has it here too, and here is told what only 18 can say of it); a foreign key's copies for partitions are the server's own affair. */
 const constraints: ObjectClass = {
   name: 'constraints',
   objects: (scope) => sql`
@@ -58,7 +59,8 @@ const constraints: ObjectClass = {
     SELECT r.key || '.' || quote_ident(k.conname),
       ${definition(sql`'definition', pg_get_constraintdef(k.oid), 'valid', k.convalidated`)}
     FROM r JOIN pg_constraint k ON k.conrelid = r.oid
-    WHERE k.contype IN ('c', 'p', 'u', 'x', 'f') AND NOT (k.contype = 'f' AND k.conparentid <> 0)`,
+    WHERE (k.contype IN ('c', 'p', 'u', 'x', 'f') OR (k.contype = 'n' AND (k.connoinherit OR NOT k.convalidated)))
+      AND NOT (k.contype = 'f' AND k.conparentid <> 0)`,
 };
 
 /** An invalid index is not dumped: the target lacks it, and the comparison says so. */
@@ -129,6 +131,9 @@ const rules: ObjectClass = {
     FROM r JOIN pg_rewrite w ON w.ev_class = r.oid WHERE w.rulename <> '_RETURN'`,
 };
 
+/** Before 15 the copies on partitions are internal, as those of foreign keys are on every version. */
+const MADE_BY_HAND = sql`(NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgfoid::regproc::text NOT LIKE '"RI\\_FKey\\_%'))`;
+
 /** Copies on partitions count where they are enabled otherwise than the root's trigger. */
 const triggers: ObjectClass = {
   name: 'triggers',
@@ -137,7 +142,7 @@ const triggers: ObjectClass = {
     SELECT r.key || '.' || quote_ident(t.tgname), t.tgenabled::text || ' ' || pg_get_triggerdef(t.oid)
     FROM r JOIN pg_trigger t ON t.tgrelid = r.oid
     LEFT JOIN pg_trigger root ON root.oid = t.tgparentid
-    WHERE NOT t.tgisinternal AND t.tgname <> ${FENCE_TRIGGER}
+    WHERE ${MADE_BY_HAND} AND t.tgname <> ${FENCE_TRIGGER}
       AND (root.oid IS NULL OR root.tgenabled <> t.tgenabled)`,
 };
 
@@ -158,8 +163,9 @@ const statistics: ObjectClass = {
   name: 'extended statistics',
   objects: (scope) => sql`
     WITH r AS (${relations(scope)})
-    SELECT r.key || '.' || quote_ident(s.stxname),
-      coalesce(nullif(s.stxstattarget, -1)::text || ' ', '') || pg_get_statisticsobjdef(s.oid)
+    SELECT r.key || '.' || quote_ident(s.stxname), ${definition(sql`
+      'definition', pg_get_statisticsobjdef(s.oid), 'target', nullif(s.stxstattarget, -1),
+      'owner', pg_get_userbyid(s.stxowner)`)}
     FROM r JOIN pg_statistic_ext s ON s.stxrelid = r.oid`,
 };
 

@@ -1,22 +1,19 @@
-/** Types, routines and what else lives in a schema or in the whole database. */
+/** Routines, operators and what else lives in a schema or in the whole database. */
 
 import { OWN_SCHEMA } from '../../domain/names.ts';
-import type { Scope } from '../../domain/scope.ts';
 import { belongsToExtension, schemaInScope } from '../../postgres/scope.ts';
-import { type Sql, sql } from '../../postgres/sql.ts';
-import { definition, grants, type ObjectClass, sortedOptions } from './object-class.ts';
-
-/** FROM and WHERE for objects of `catalog` (alias o) in the schemas of the scope, that no extension brought. */
-const inScope = (catalog: Sql, namespaceColumn: Sql, scope: Scope): Sql => sql`
-  FROM ${catalog} o JOIN pg_namespace n ON n.oid = o.${namespaceColumn}
-  WHERE ${schemaInScope(scope)}
-    AND NOT ${belongsToExtension(sql`o.tableoid`, sql`o.oid`)}`;
-
-/** Made by the server for another object, as a range type's constructors and casts are; versions differ in them. */
-const notInternal = sql`NOT EXISTS (
-  SELECT FROM pg_depend i WHERE i.classid = o.tableoid AND i.objid = o.oid AND i.deptype = 'i')`;
-const notOfExtension = sql`NOT ${belongsToExtension(sql`o.tableoid`, sql`o.oid`)}`;
-const KEY = (name: Sql): Sql => sql`quote_ident(n.nspname) || '.' || quote_ident(${name})`;
+import { sql } from '../../postgres/sql.ts';
+import {
+  definition,
+  grants,
+  identity,
+  inScope,
+  notInternal,
+  notOfExtension,
+  type ObjectClass,
+  qualified,
+  sortedOptions,
+} from './object-class.ts';
 
 const schemas: ObjectClass = {
   name: 'schemas',
@@ -28,30 +25,7 @@ const schemas: ObjectClass = {
       AND NOT ${belongsToExtension(sql`'pg_namespace'::regclass`, sql`n.oid`)}`,
 };
 
-/** Row types of tables and array types come with what they belong to. */
-const types: ObjectClass = {
-  name: 'types',
-  objects: (scope) => sql`
-    SELECT ${KEY(sql`o.typname`)}, ${definition(sql`
-      'kind', o.typtype, 'owner', pg_get_userbyid(o.typowner),
-      'grants', ${grants(sql`o.typacl`, sql`'T'::"char"`, sql`o.typowner`)},
-      'labels', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = o.oid),
-      'base', CASE WHEN o.typtype = 'd' THEN format_type(o.typbasetype, o.typtypmod) END,
-      'not null', nullif(o.typnotnull, false), 'default', o.typdefault,
-      'collation', CASE WHEN o.typtype = 'd' AND o.typcollation <> 0 THEN o.typcollation::regcollation::text END,
-      'checks', (SELECT jsonb_object_agg(k.conname, pg_get_constraintdef(k.oid)) FROM pg_constraint k
-        WHERE k.contypid = o.oid AND k.contype = 'c'),
-      'range', (SELECT jsonb_build_array(g.rngsubtype::regtype::text, nullif(g.rngcollation, 0)::regcollation::text,
-          nullif(g.rngcanonical, 0)::regproc::text, nullif(g.rngsubdiff, 0)::regproc::text)
-        FROM pg_range g WHERE g.rngtypid = o.oid),
-      'input', CASE WHEN o.typtype = 'b' THEN o.typinput::text END`)}
-    ${inScope(sql`pg_type`, sql`typnamespace`, scope)}
-      AND o.typtype IN ('b', 'c', 'd', 'e', 'r')
-      AND NOT EXISTS (SELECT FROM pg_type array_of WHERE array_of.typarray = o.oid)
-      AND (o.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = o.typrelid AND c.relkind = 'c'))`,
-};
-
-const ROUTINE_KEY = sql`${KEY(sql`o.proname`)} || '(' || pg_get_function_identity_arguments(o.oid) || ')'`;
+const ROUTINE_KEY = sql`${qualified(sql`o.proname`)} || '(' || pg_get_function_identity_arguments(o.oid) || ')'`;
 
 /** The body of an SQL-standard function (BEGIN ATOMIC) is deparsed as views are. */
 const routines: ObjectClass = {
@@ -96,11 +70,11 @@ const operators: ObjectClass = {
 const operatorFamilies: ObjectClass = {
   name: 'operator families',
   objects: (scope) => sql`
-    SELECT ${KEY(sql`o.opfname`)} || ' ' || am.amname, ${definition(sql`
+    SELECT ${qualified(sql`o.opfname`)} || ' ' || am.amname, ${definition(sql`
       'owner', pg_get_userbyid(o.opfowner),
       'operators', (SELECT jsonb_agg(member ORDER BY member COLLATE "C") FROM (
         SELECT p.amopstrategy || ' ' || p.amopopr::regoperator::text
-          || coalesce(' ordered by ' || (SELECT opfname FROM pg_opfamily s WHERE s.oid = p.amopsortfamily), '') AS member
+          || coalesce(' ordered by ' || ${identity(sql`'pg_opfamily'::regclass`, sql`p.amopsortfamily`)}, '') AS member
         FROM pg_amop p WHERE p.amopfamily = o.oid) AS operators),
       'functions', (SELECT jsonb_agg(member ORDER BY member COLLATE "C") FROM (
         SELECT p.amprocnum || ' ' || p.amproc::regprocedure::text || ' for ' || p.amproclefttype::regtype::text
@@ -113,52 +87,56 @@ const operatorFamilies: ObjectClass = {
 const operatorClasses: ObjectClass = {
   name: 'operator classes',
   objects: (scope) => sql`
-    SELECT ${KEY(sql`o.opcname`)} || ' ' || am.amname, ${definition(sql`
+    SELECT ${qualified(sql`o.opcname`)} || ' ' || am.amname, ${definition(sql`
       'type', o.opcintype::regtype::text, 'default', o.opcdefault, 'owner', pg_get_userbyid(o.opcowner),
-      'stored as', nullif(o.opckeytype, 0)::regtype::text, 'family', f.opfname`)}
+      'stored as', nullif(o.opckeytype, 0)::regtype::text,
+      'family', ${identity(sql`'pg_opfamily'::regclass`, sql`o.opcfamily`)}`)}
     FROM pg_opclass o JOIN pg_namespace n ON n.oid = o.opcnamespace JOIN pg_am am ON am.oid = o.opcmethod
-    JOIN pg_opfamily f ON f.oid = o.opcfamily
     WHERE ${schemaInScope(scope)} AND ${notOfExtension}`,
 };
 
 const conversions: ObjectClass = {
   name: 'conversions',
   objects: (scope) => sql`
-    SELECT ${KEY(sql`o.conname`)}, ${definition(sql`
+    SELECT ${qualified(sql`o.conname`)}, ${definition(sql`
       'from', pg_encoding_to_char(o.conforencoding), 'to', pg_encoding_to_char(o.contoencoding),
       'function', o.conproc::text, 'default', o.condefault, 'owner', pg_get_userbyid(o.conowner)`)}
     ${inScope(sql`pg_conversion`, sql`connamespace`, scope)}`,
 };
 
-/** The locale's column has had three names from 15 to 17. */
+/** The locale's column has had three names from 15 to 17, and from 16 on `de_DE` is written down as `de-DE`. */
 const collations: ObjectClass = {
   name: 'collations',
   objects: (scope) => sql`
-    SELECT ${KEY(sql`o.collname`)}, ${definition(sql`
+    SELECT ${qualified(sql`o.collname`)}, ${definition(sql`
       'provider', o.collprovider, 'deterministic', o.collisdeterministic, 'owner', pg_get_userbyid(o.collowner),
-      'locale', coalesce(to_jsonb(o)->>'colllocale', to_jsonb(o)->>'colliculocale', o.collcollate),
+      'locale', CASE o.collprovider WHEN 'i' THEN lower(translate(l.locale, '_', '-')) ELSE l.locale END,
+      'ctype', CASE o.collprovider WHEN 'c' THEN o.collctype END,
       'rules', to_jsonb(o)->>'collicurules'`)}
-    ${inScope(sql`pg_collation`, sql`collnamespace`, scope)}`,
+    FROM pg_collation o JOIN pg_namespace n ON n.oid = o.collnamespace
+    CROSS JOIN LATERAL (SELECT coalesce(to_jsonb(o)->>'colllocale', to_jsonb(o)->>'colliculocale', o.collcollate) AS locale) AS l
+    WHERE ${schemaInScope(scope)} AND ${notOfExtension}`,
 };
 
 const textSearch: ObjectClass = {
   name: 'text search objects',
   objects: (scope) => sql`
-    SELECT 'configuration ' || ${KEY(sql`o.cfgname`)}, ${definition(sql`
-      'parser', (SELECT prsname FROM pg_ts_parser p WHERE p.oid = o.cfgparser), 'owner', pg_get_userbyid(o.cfgowner),
+    SELECT 'configuration ' || ${qualified(sql`o.cfgname`)}, ${definition(sql`
+      'parser', ${identity(sql`'pg_ts_parser'::regclass`, sql`o.cfgparser`)}, 'owner', pg_get_userbyid(o.cfgowner),
       'mappings', (SELECT jsonb_agg(m.maptokentype || ' ' || m.mapdict::regdictionary::text ORDER BY m.maptokentype, m.mapseqno)
         FROM pg_ts_config_map m WHERE m.mapcfg = o.oid)`)}
     ${inScope(sql`pg_ts_config`, sql`cfgnamespace`, scope)}
     UNION ALL
-    SELECT 'dictionary ' || ${KEY(sql`o.dictname`)}, ${definition(sql`
-      'owner', pg_get_userbyid(o.dictowner), 'template', (SELECT tmplname FROM pg_ts_template t WHERE t.oid = o.dicttemplate), 'options', o.dictinitoption`)}
+    SELECT 'dictionary ' || ${qualified(sql`o.dictname`)}, ${definition(sql`
+      'owner', pg_get_userbyid(o.dictowner),
+      'template', ${identity(sql`'pg_ts_template'::regclass`, sql`o.dicttemplate`)}, 'options', o.dictinitoption`)}
     ${inScope(sql`pg_ts_dict`, sql`dictnamespace`, scope)}
     UNION ALL
-    SELECT 'template ' || ${KEY(sql`o.tmplname`)}, ${definition(sql`
+    SELECT 'template ' || ${qualified(sql`o.tmplname`)}, ${definition(sql`
       'init', o.tmplinit::text, 'lexize', o.tmpllexize::text`)}
     ${inScope(sql`pg_ts_template`, sql`tmplnamespace`, scope)}
     UNION ALL
-    SELECT 'parser ' || ${KEY(sql`o.prsname`)}, ${definition(sql`
+    SELECT 'parser ' || ${qualified(sql`o.prsname`)}, ${definition(sql`
       'start', o.prsstart::text, 'token', o.prstoken::text, 'end', o.prsend::text,
       'headline', o.prsheadline::text, 'types', o.prslextype::text`)}
     ${inScope(sql`pg_ts_parser`, sql`prsnamespace`, scope)}`,
@@ -168,7 +146,7 @@ const defaultPrivileges: ObjectClass = {
   name: 'default privileges',
   objects: (scope) => sql`
     SELECT pg_get_userbyid(o.defaclrole) || ' in ' || coalesce(quote_ident(n.nspname), 'every schema') || ' for ' || o.defaclobjtype::text,
-      ${grants(sql`o.defaclacl`, sql`o.defaclobjtype`, sql`o.defaclrole`)}
+      coalesce(${grants(sql`o.defaclacl`, sql`o.defaclobjtype`, sql`o.defaclrole`)}, 'none')
     FROM pg_default_acl o LEFT JOIN pg_namespace n ON n.oid = o.defaclnamespace
     WHERE CASE WHEN n.oid IS NULL THEN ${scope.schemas === undefined}::boolean ELSE ${schemaInScope(scope)} END`,
 };
@@ -215,12 +193,13 @@ const foreignServers: ObjectClass = {
   isGlobal: true,
   objects: () => sql`
     SELECT 'wrapper ' || quote_ident(o.fdwname), ${definition(sql`
-      'handler', nullif(o.fdwhandler, 0)::regproc::text, 'options', ${sortedOptions(sql`o.fdwoptions`)},
+      'owner', pg_get_userbyid(o.fdwowner), 'handler', nullif(o.fdwhandler, 0)::regproc::text,
+      'validator', nullif(o.fdwvalidator, 0)::regproc::text, 'options', ${sortedOptions(sql`o.fdwoptions`)},
       'grants', ${grants(sql`o.fdwacl`, sql`'F'::"char"`, sql`o.fdwowner`)}`)}
     FROM pg_foreign_data_wrapper o WHERE ${notOfExtension}
     UNION ALL
     SELECT 'server ' || quote_ident(o.srvname), ${definition(sql`
-      'wrapper', w.fdwname, 'type', o.srvtype, 'version', o.srvversion,
+      'owner', pg_get_userbyid(o.srvowner), 'wrapper', w.fdwname, 'type', o.srvtype, 'version', o.srvversion,
       'options', ${sortedOptions(sql`o.srvoptions`)},
       'grants', ${grants(sql`o.srvacl`, sql`'S'::"char"`, sql`o.srvowner`)}`)}
     FROM pg_foreign_server o JOIN pg_foreign_data_wrapper w ON w.oid = o.srvfdw WHERE ${notOfExtension}
@@ -241,36 +220,15 @@ const languages: ObjectClass = {
   name: 'languages',
   isGlobal: true,
   objects: () => sql`
-    SELECT quote_ident(o.lanname), ${definition(sql`'trusted', o.lanpltrusted,
+    SELECT quote_ident(o.lanname), ${definition(sql`
+      'owner', pg_get_userbyid(o.lanowner), 'trusted', o.lanpltrusted, 'handler', nullif(o.lanplcallfoid, 0)::regproc::text,
+      'inline', nullif(o.laninline, 0)::regproc::text, 'validator', nullif(o.lanvalidator, 0)::regproc::text,
       'grants', ${grants(sql`o.lanacl`, sql`'l'::"char"`, sql`o.lanowner`)}`)}
     FROM pg_language o WHERE o.lanispl AND ${notOfExtension}`,
 };
 
-/** Of everything in the scope that is not an extension's own; the standard comments come with initdb. */
-const comments: ObjectClass = {
-  name: 'comments',
-  objects: (scope) => sql`
-    SELECT i.type || ' ' || i.identity, d.description
-    FROM pg_description d
-    CROSS JOIN LATERAL pg_identify_object(d.classoid, d.objoid, d.objsubid) AS i
-    LEFT JOIN pg_class c ON d.classoid = 'pg_class'::regclass AND c.oid = d.objoid
-    WHERE d.objoid >= 16384
-      AND d.classoid <> 'pg_extension'::regclass
-      AND NOT ${belongsToExtension(sql`d.classoid`, sql`d.objoid`)}
-      AND NOT starts_with(coalesce(c.relname, ''), ${`${OWN_SCHEMA}_`})
-      AND CASE WHEN i.schema IS NULL THEN i.type <> 'schema' AND ${scope.schemas === undefined}::boolean
-          AND i.identity !~ ${`(^|[ .])"?${OWN_SCHEMA}"?[.]`}
-        ELSE EXISTS (SELECT FROM pg_namespace n
-          WHERE quote_ident(n.nspname) = i.schema AND ${schemaInScope(scope)}) END
-    UNION ALL
-    SELECT 'schema ' || quote_ident(n.nspname), d.description
-    FROM pg_namespace n JOIN pg_description d ON d.classoid = 'pg_namespace'::regclass AND d.objoid = n.oid
-    WHERE ${schemaInScope(scope)}`,
-};
-
 export const SCHEMA_CLASSES: readonly ObjectClass[] = [
   schemas,
-  types,
   routines,
   aggregates,
   routineGrants,
@@ -288,5 +246,4 @@ export const SCHEMA_CLASSES: readonly ObjectClass[] = [
   foreignServers,
   accessMethods,
   languages,
-  comments,
 ];

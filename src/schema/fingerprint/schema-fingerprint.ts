@@ -6,9 +6,12 @@ import type { Side } from '../../domain/names.ts';
 import type { Scope } from '../../domain/scope.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { list, type Sql, sql, trusted } from '../../postgres/sql.ts';
+import { ANNOTATIONS } from './annotations.ts';
+import { broughtGrants } from './brought-grants.ts';
 import type { ObjectClass } from './object-class.ts';
 import { RELATION_CLASSES } from './relation-classes.ts';
 import { SCHEMA_CLASSES } from './schema-classes.ts';
+import { types } from './type-classes.ts';
 
 /** Key -> definition, of one class. Fits into JSON. */
 export type ObjectsOfClass = Readonly<Record<string, string>>;
@@ -21,7 +24,13 @@ export interface ClassOfBoth {
   readonly acrossVersions: boolean;
 }
 
-const CLASSES: readonly ObjectClass[] = [...RELATION_CLASSES, ...SCHEMA_CLASSES];
+const CLASSES: readonly ObjectClass[] = [
+  ...RELATION_CLASSES,
+  types,
+  ...SCHEMA_CLASSES,
+  broughtGrants,
+  ...ANNOTATIONS,
+];
 
 const wantedClasses = (scope: Scope): readonly ObjectClass[] =>
   CLASSES.filter((one) => !(one.isGlobal && scope.schemas !== undefined));
