@@ -26,6 +26,7 @@ const COMMANDS: readonly string[] = [
   'committing',
   'resume',
   'state',
+  'identity',
   'sessions',
 ] satisfies CommandName[];
 

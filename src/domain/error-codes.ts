@@ -875,6 +875,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Bring the target back; the proxies go on by themselves. Before the first sync: `pgglide proxy --assume source`.',
   ),
   unproven(
+    'proxy_elsewhere',
+    'A proxy that would be told to switch serves another migration, or was started with other servers: its clients would be moved to a server that is not the target.',
+    'Name the proxy that the application connects to (traffic.proxies, proxy.control), or start it again with this configuration. It is told by the clusters’ identifiers, not by addresses.',
+  ),
+  unproven(
     'proxies_disagree',
     'Some proxies serve the source and some the target.',
     'Run the last command again: it makes all follow the migration’s row.',

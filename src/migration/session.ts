@@ -181,7 +181,9 @@ export class Session implements AsyncDisposable {
   /** The caller disposes of it. */
   openTraffic(): TrafficSwitch {
     const others = this.others.map(({ database }) => database);
-    return this.#openTraffic?.() ?? openTraffic(this.settings, this.migration, others);
+    const { source, target } = this.identities;
+    const clusters = { source: source.cluster, target: target.cluster };
+    return this.#openTraffic?.() ?? openTraffic(this.settings, this.migration, others, clusters);
   }
 
   /** Undefined where we do not put the traffic switch in its place. */

@@ -2,6 +2,7 @@
 
 import type { Settings } from '../config/settings.ts';
 import { UsageError } from '../domain/errors.ts';
+import type { Side } from '../domain/names.ts';
 import { openHookSwitch } from './hook-switch.ts';
 import { openKubernetes } from './open-kubernetes.ts';
 import { openPgBouncerSwitch } from './pgbouncer-switch.ts';
@@ -11,7 +12,7 @@ import type { TrafficSwitch } from './traffic-switch.ts';
 
 /**
  * Connects lazily: nothing is reached before it is needed. `others` are the databases that move together with the lead;
- * our own proxy passes on whichever a client asks for.
+ * our own proxy passes on whichever a client asks for. `clusters` are the servers' identifiers: a proxy that leads elsewhere is not used.
  *
  * @throws {UsageError} `no_traffic_switch`
  */
@@ -19,12 +20,18 @@ export function openTraffic(
   settings: Settings,
   migration: string,
   others: readonly string[] = [],
+  clusters?: Readonly<Record<Side, string>>,
 ): TrafficSwitch {
   const { source, target, traffic } = settings;
   const servers = { source, target };
   switch (traffic.driver) {
     case 'proxy':
-      return openProxySwitch(traffic.proxies, `pgglide:${migration}:${process.pid}`, traffic);
+      return openProxySwitch(
+        traffic.proxies,
+        `pgglide:${migration}:${process.pid}`,
+        traffic,
+        clusters && { migration, clusters },
+      );
     case 'kubernetes':
       return openKubernetes(settings, migration).traffic;
     case 'pgbouncer':
