@@ -742,6 +742,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Restore the target. The hint says how the source goes on without what the target took.',
   ),
   refused(
+    'active_side_fenced',
+    'The side that the migration’s row calls active refuses writes, and no switch is under way: the target was restored from before the last switch.',
+    'Restore the target to its last moment. The hint says how the other side goes on without what the target took.',
+  ),
+  refused(
     'not_verified',
     'No fresh verification has found both sides equal.',
     'Run `pgglide verify`; or `cutover --unverified` if you know better. Of a rollback: the last verification since the cutover found differences. `pgglide verify --repair TABLE` brings the rows to the source; or `rollback --unverified`.',

@@ -19,6 +19,7 @@ import { deleteMigration, describeOthers, otherMigrations, readMigration } from 
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { broughtObjects } from '../state/schema-progress.ts';
 import { takeProxyOut } from '../steps/take-proxy-out.ts';
+import { requireOpenDoor } from './closed-door.ts';
 import { recover } from './recover.ts';
 import { requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
@@ -99,6 +100,7 @@ export async function abort(session: Session): Promise<AbortResult> {
     await recover(session, traffic);
     mayRun('abort', (await session.row())?.phase ?? 'new');
   }
+  await requireOpenDoor(session);
   await leave(session, 'source');
   // The lead's last, because its state is what tells the next run that there is more to do.
   const all = [...session.others, session];

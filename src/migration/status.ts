@@ -2,12 +2,14 @@
 
 import { messageOf } from '../base/message-of.ts';
 import { databasePrefix, type MigrationEvent } from '../domain/event.ts';
-import { lastVerification, trustIn } from '../domain/last-verification.ts';
+import { isOfAnotherRun, lastVerification, trustIn } from '../domain/last-verification.ts';
+import { otherSide, type Side } from '../domain/names.ts';
 import { nextCommand } from '../domain/next-command.ts';
 import { tableBytes } from '../domain/plan.ts';
 import { SCHEMA_CHANGE_HINT, schemaChangeText } from '../domain/schema-change.ts';
 import type { TrafficRequests } from '../domain/traffic-requests.ts';
 import type { MigrationStatus, SchemaChangeOf } from '../observers/status.ts';
+import { serverRun } from '../postgres/server-run.ts';
 import { isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { tableExists } from '../state/install.ts';
 import { readJournal } from '../state/journal.ts';
@@ -41,7 +43,7 @@ export async function status(
   );
   const others = row === undefined ? await describeOthers(session.target, session.migration) : [];
   const traffic: Traffic = withTraffic ? await trafficState(session) : { problems: [] };
-  const verified = verifiedStatus(events);
+  const verified = await verifiedStatus(session, activeSide, events);
   const schemaChanges =
     schema === 'skipped' || !mayCompare(row, events) ? undefined : await seenChanges(session, schema);
   const ready =
@@ -142,10 +144,16 @@ async function copyStatus(databases: readonly DatabaseState[]): Promise<Migratio
   };
 }
 
-function verifiedStatus(events: readonly MigrationEvent[]): MigrationStatus['verified'] {
+async function verifiedStatus(
+  session: Session,
+  activeSide: Side,
+  events: readonly MigrationEvent[],
+): Promise<MigrationStatus['verified']> {
   const last = lastVerification(events);
   if (last === undefined) return undefined;
-  return { at: last.at, equal: last.data.equal, tables: last.data.tables.length };
+  const isOld = isOfAnotherRun(last, await serverRun(session.side(otherSide(activeSide))));
+  const { equal, tables } = last.data;
+  return { at: last.at, equal, tables: tables.length, ...(isOld ? { isOfAnotherRun: true } : {}) };
 }
 
 interface Traffic {
