@@ -2,6 +2,7 @@
 
 import { type LinkName, publisherOf, SIDES, type Side, subscriberOf } from '../domain/names.ts';
 import { reconcile } from '../engine/reconcile.ts';
+import { dropHalfLinks } from '../postgres/drop-half-link.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
 import { countRaisedFences, dropAllFences } from '../postgres/fence.ts';
 import { dropHelperIndexes } from '../postgres/helper-index.ts';
@@ -188,6 +189,8 @@ async function dropLinks(session: Session): Promise<void> {
     for (const lane of await existingLanes(publisher, session.migration, link))
       await dropLane(publisher, subscriber, lane);
   }
+  // A lane is known by its publication: one whose publisher was restored from a backup may know nothing of it.
+  for (const side of SIDES) await dropHalfLinks(session.side(side), session.migration);
 }
 
 /** @returns what could not be dropped */
