@@ -1,4 +1,4 @@
-/** The proxy's two questions to the servers, asked over connections of ours: whose verifier, and which side is active. */
+/** The proxy's questions to the servers, asked over connections of ours: whose verifier, which side is active, and who they are. */
 
 import { DeadlineError, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
@@ -7,6 +7,8 @@ import type { Side } from '../domain/names.ts';
 import { settleFences } from '../migration/settle.ts';
 import { Connection } from '../postgres/connection.ts';
 import { logInVerifier } from '../postgres/roles.ts';
+import { clusterIdentifier } from '../postgres/server-identity.ts';
+import type { ProxyIdentity, ProxyServer } from '../proxy/control-types.ts';
 import type { Direction, ServingOptions } from '../proxy/options.ts';
 import { readActiveSides } from '../state/migration-row.ts';
 
@@ -16,6 +18,8 @@ const MAX_CACHED = 10_000;
 /** For a row of a catalog. A flow that a firewall has forgotten never answers; the next may find a server that is merely slow. */
 const FIRST_ANSWER_MS = 2_000;
 const SECOND_ANSWER_MS = 5_000;
+/** Who asks would rather have half an answer than wait for a server that is down. */
+const IDENTITY_MS = 1_000;
 /** A tool that is alive undoes or finishes a switchover in less; after its lease and this its sessions are ended. */
 const SILENT_RUNNER_MS = 5_000;
 
@@ -41,10 +45,11 @@ export class AskedServers implements AsyncDisposable {
   }
 
   /** For the proxy. */
-  get answers(): Pick<ServingOptions, 'lookupVerifier' | 'askActiveSide'> {
+  get answers(): Pick<ServingOptions, 'lookupVerifier' | 'askActiveSide' | 'identity'> {
     return {
       lookupVerifier: (user, side) => this.verifierOf(user, side),
       askActiveSide: (silentMs) => this.activeSide(silentMs),
+      identity: () => this.identity(),
     };
   }
 
@@ -70,6 +75,30 @@ export class AskedServers implements AsyncDisposable {
     if ((await this.#row()) === undefined) return undefined;
     if ((await this.#settle(silentMs)) || !this.isServing) return await this.#row();
     throw new Error('A switchover is under way');
+  }
+
+  /** A server that cannot be asked now is told by its address alone. */
+  async identity(): Promise<ProxyIdentity> {
+    const [source, target] = await Promise.all([this.#identityOf('source'), this.#identityOf('target')]);
+    return { migration: this.#migration, servers: { source, target } };
+  }
+
+  async #identityOf(side: Side): Promise<ProxyServer> {
+    const { host, port } = this.#servers[side];
+    const asked = withDeadline(`The identity of the ${side}`, IDENTITY_MS, this.#clusterOf(side));
+    const cluster = await asked.catch(() => undefined);
+    return { address: `${host}:${port}`, cluster };
+  }
+
+  /** Also of a server that has no such database: it is another one, as like as not. */
+  async #clusterOf(side: Side): Promise<string> {
+    try {
+      return await this.#ask(side, clusterIdentifier);
+    } catch (error) {
+      if (!(error instanceof UnreachableError) || error.code !== 'database_missing') throw error;
+      await using elsewhere = await this.#open(side, 'postgres');
+      return await clusterIdentifier(elsewhere);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

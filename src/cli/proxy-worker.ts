@@ -27,6 +27,7 @@ const COMMANDS: readonly string[] = [
   'committing',
   'resume',
   'state',
+  'identity',
   'sessions',
 ] satisfies CommandName[];
 

@@ -38,6 +38,8 @@ function unverified({ verified, at }: MigrationStatus, staleAfterMs: number): st
       return ['not verified'];
     case 'differences':
       return ['the last verification found differences'];
+    case 'restarted':
+      return ['verified before the target was started again'];
     case 'stale':
       return [`verified ${formatDuration(now - Date.parse(verified?.at ?? at))} ago`];
     case 'fresh':

@@ -742,6 +742,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Restore the target. The hint says how the source goes on without what the target took.',
   ),
   refused(
+    'active_side_fenced',
+    'The side that the migration’s row calls active refuses writes, and no switch is under way: the target was restored from before the last switch.',
+    'Restore the target to its last moment. The hint says how the other side goes on without what the target took.',
+  ),
+  refused(
     'not_verified',
     'No fresh verification has found both sides equal.',
     'Run `pgglide verify`; or `cutover --unverified` if you know better. Of a rollback: the last verification since the cutover found differences. `pgglide verify --repair TABLE` brings the rows to the source; or `rollback --unverified`.',
@@ -878,6 +883,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'proxy_undecided',
     'No proxy knows which side is active: the target cannot be asked and there is no state file. They serve nobody.',
     'Bring the target back; the proxies go on by themselves. Before the first sync: `pgglide proxy --assume source`.',
+  ),
+  unproven(
+    'proxy_elsewhere',
+    'A proxy that would be told to switch serves another migration, or was started with other servers: its clients would be moved to a server that is not the target.',
+    'Name the proxy that the application connects to (traffic.proxies, proxy.control), or start it again with this configuration. It is told by the clusters’ identifiers, not by addresses.',
   ),
   unproven(
     'proxies_disagree',

@@ -99,6 +99,8 @@ export interface VerificationSummary {
   readonly sequencesEqual: boolean | undefined;
   /** Of `online` ones, since this is looked at. */
   readonly schema?: SchemaAgreement;
+  /** Which run of the server that follows was compared: what a restored backup lacks, its link does not bring again. */
+  readonly followerRun?: string;
   readonly seconds: number;
 }
 

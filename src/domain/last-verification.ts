@@ -33,15 +33,26 @@ export function differsSinceSwitch(events: readonly MigrationEvent[]): boolean {
   return last?.data.mode === 'online' && !last.data.equal;
 }
 
-/** `fresh` alone lets a cutover through that wants a verification. */
-export type Trust = 'never' | 'differences' | 'stale' | 'fresh';
+/**
+ * The link goes on behind what was confirmed last: a follower that is restored from a backup, or a standby that was promoted before
+ * it had all, never gets what it lacks. Nothing tells that from a restart.
+ */
+export const isOfAnotherRun = ({ data }: VerificationEvent, followerRun: string): boolean =>
+  data.followerRun !== undefined && data.followerRun !== followerRun;
 
-export function trustIn(
-  verified: { readonly at: string; readonly equal: boolean } | undefined,
-  nowMs: number,
-  staleAfterMs: number,
-): Trust {
+/** `fresh` alone lets a cutover through that wants a verification. */
+export type Trust = 'never' | 'differences' | 'restarted' | 'stale' | 'fresh';
+
+export interface Verified {
+  readonly at: string;
+  readonly equal: boolean;
+  /** The follower was started again since. */
+  readonly isOfAnotherRun?: boolean;
+}
+
+export function trustIn(verified: Verified | undefined, nowMs: number, staleAfterMs: number): Trust {
   if (verified === undefined) return 'never';
   if (!verified.equal) return 'differences';
+  if (verified.isOfAnotherRun) return 'restarted';
   return nowMs - Date.parse(verified.at) > staleAfterMs ? 'stale' : 'fresh';
 }

@@ -2,6 +2,7 @@
 
 import { type LinkName, publisherOf, SIDES, type Side, subscriberOf } from '../domain/names.ts';
 import { reconcile } from '../engine/reconcile.ts';
+import { dropHalfLinks } from '../postgres/drop-half-link.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
 import { countRaisedFences, dropAllFences } from '../postgres/fence.ts';
 import { dropHelperIndexes } from '../postgres/helper-index.ts';
@@ -19,6 +20,7 @@ import { deleteMigration, describeOthers, otherMigrations, readMigration } from 
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { broughtObjects } from '../state/schema-progress.ts';
 import { takeProxyOut } from '../steps/take-proxy-out.ts';
+import { requireOpenDoor } from './closed-door.ts';
 import { recover } from './recover.ts';
 import { requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
@@ -99,6 +101,7 @@ export async function abort(session: Session): Promise<AbortResult> {
     await recover(session, traffic);
     mayRun('abort', (await session.row())?.phase ?? 'new');
   }
+  await requireOpenDoor(session);
   await leave(session, 'source');
   // The lead's last, because its state is what tells the next run that there is more to do.
   const all = [...session.others, session];
@@ -186,6 +189,8 @@ async function dropLinks(session: Session): Promise<void> {
     for (const lane of await existingLanes(publisher, session.migration, link))
       await dropLane(publisher, subscriber, lane);
   }
+  // A lane is known by its publication: one whose publisher was restored from a backup may know nothing of it.
+  for (const side of SIDES) await dropHalfLinks(session.side(side), session.migration);
 }
 
 /** @returns what could not be dropped */

@@ -24,7 +24,8 @@ function kept(
     target: target.address,
     traffic,
   } as unknown as Settings;
-  return openTraffic(settings, [], () => forkPauseKeeper({ settings, others: [] }));
+  const forkKeeper = () => forkPauseKeeper({ settings, others: [] });
+  return openTraffic(settings, { others: [], clusters: { source: 's', target: 't' }, forkKeeper });
 }
 
 const goesOn = (traffic: TrafficSwitch) =>

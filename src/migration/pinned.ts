@@ -8,6 +8,7 @@ import { shrinkHeap } from '../base/small-heap.ts';
 import type { VerificationSummary } from '../domain/event.ts';
 import type { Side } from '../domain/names.ts';
 import type { Switchover, SwitchoverContext } from '../engine/switchover-step.ts';
+import { serverRun } from '../postgres/server-run.ts';
 import { mergeVerifications, type OwnVerification } from '../verify/merge-verifications.ts';
 import { rowsOnOneSide } from '../verify/rows-on-one-side.ts';
 import { verifyPinned } from '../verify/verify-pinned.ts';
@@ -21,7 +22,8 @@ export async function verifyPinnedSnapshots(
   await sleep(session.settings.verify.settleMs, signal);
   const found: OwnVerification[] = [];
   for (const database of databases) found.push(await verifyOne(database));
-  const { summary, differingRows } = mergeVerifications(found);
+  const { summary: merged, differingRows } = mergeVerifications(found);
+  const summary = { ...merged, followerRun: await serverRun(session.side(from)) };
   await session.events.emit('verification-finished', summary);
   const alone = rowsOnOneSide(differingRows);
   if (alone.length > 0) await warnOfRows(session, alone, from);

@@ -182,10 +182,10 @@ export class Session implements AsyncDisposable {
   /** The caller disposes of it. */
   openTraffic(): TrafficSwitch {
     const others = this.others.map(({ database }) => database);
-    const { settings } = this;
-    return (
-      this.#openTraffic?.() ?? openTraffic(settings, others, () => forkPauseKeeper({ settings, others }))
-    );
+    const { settings, identities } = this;
+    const clusters = { source: identities.source.cluster, target: identities.target.cluster };
+    const forkKeeper = () => forkPauseKeeper({ settings, others });
+    return this.#openTraffic?.() ?? openTraffic(settings, { others, clusters, forkKeeper });
   }
 
   /** Undefined where we do not put the traffic switch in its place. */

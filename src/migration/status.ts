@@ -2,12 +2,15 @@
 
 import { messageOf } from '../base/message-of.ts';
 import { databasePrefix, type MigrationEvent } from '../domain/event.ts';
-import { lastVerification, trustIn } from '../domain/last-verification.ts';
+import { isOfAnotherRun, lastVerification, trustIn } from '../domain/last-verification.ts';
+import { otherSide, type Side } from '../domain/names.ts';
 import { nextCommand } from '../domain/next-command.ts';
+import type { Phase } from '../domain/phase.ts';
 import { tableBytes } from '../domain/plan.ts';
 import { SCHEMA_CHANGE_HINT, schemaChangeText } from '../domain/schema-change.ts';
 import type { TrafficRequests } from '../domain/traffic-requests.ts';
 import type { MigrationStatus, SchemaChangeOf } from '../observers/status.ts';
+import { serverRun } from '../postgres/server-run.ts';
 import { isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { tableExists } from '../state/install.ts';
 import { readJournal } from '../state/journal.ts';
@@ -40,8 +43,8 @@ export async function status(
     session.databases.map((database) => readDatabaseState(database, activeSide)),
   );
   const others = row === undefined ? await describeOthers(session.target, session.migration) : [];
-  const traffic: Traffic = withTraffic ? await trafficState(session) : { problems: [] };
-  const verified = verifiedStatus(events);
+  const traffic: Traffic = withTraffic ? await trafficState(session, row) : { problems: [] };
+  const verified = await verifiedStatus(session, activeSide, events);
   const schemaChanges =
     schema === 'skipped' || !mayCompare(row, events) ? undefined : await seenChanges(session, schema);
   const ready =
@@ -142,10 +145,16 @@ async function copyStatus(databases: readonly DatabaseState[]): Promise<Migratio
   };
 }
 
-function verifiedStatus(events: readonly MigrationEvent[]): MigrationStatus['verified'] {
+async function verifiedStatus(
+  session: Session,
+  activeSide: Side,
+  events: readonly MigrationEvent[],
+): Promise<MigrationStatus['verified']> {
   const last = lastVerification(events);
   if (last === undefined) return undefined;
-  return { at: last.at, equal: last.data.equal, tables: last.data.tables.length };
+  const isOld = isOfAnotherRun(last, await serverRun(session.side(otherSide(activeSide))));
+  const { equal, tables } = last.data;
+  return { at: last.at, equal, tables: tables.length, ...(isOld ? { isOfAnotherRun: true } : {}) };
 }
 
 interface Traffic {
@@ -154,12 +163,25 @@ interface Traffic {
   readonly problems: readonly string[];
 }
 
+const IS_LINKED: ReadonlySet<Phase> = new Set(['following', 'switched']);
+
+/** In a switch it is on either side: before its commit point was read here, or after. */
+async function isStanding(session: Session, { epoch }: MigrationRow): Promise<boolean> {
+  const now = await session.row();
+  return now?.epoch === epoch && now.switchover === undefined;
+}
+
+const elsewhere = (side: Side): string =>
+  `the traffic switch sends clients to the ${side}, which is not the active side: a proxy that is started again takes it from the migration’s row`;
+
 /** A traffic switch that cannot be reached is a fact to show, not a reason to show nothing. */
-async function trafficState(session: Session): Promise<Traffic> {
+async function trafficState(session: Session, row: MigrationRow | undefined): Promise<Traffic> {
   try {
     await using traffic = session.openTraffic();
-    const { description, requests } = await traffic.observe();
-    return { line: description, requests, problems: [] };
+    const { description, requests, activeSide } = await traffic.observe();
+    const isElsewhere = row !== undefined && IS_LINKED.has(row.phase) && activeSide !== row.activeSide;
+    const problems = isElsewhere && (await isStanding(session, row)) ? [elsewhere(activeSide)] : [];
+    return { line: description, requests, problems };
   } catch (error) {
     return { problems: [messageOf(error)] };
   }

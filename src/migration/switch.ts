@@ -6,6 +6,7 @@ import type { SwitchoverDirection, SwitchoverSummary, VerificationSummary } from
 import {
   differsSinceSwitch,
   hasMovedTraffic,
+  isOfAnotherRun,
   lastVerification,
   type Trust,
   trustIn,
@@ -14,6 +15,7 @@ import type { Phase } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { Switchover } from '../engine/switchover-step.ts';
+import { serverRun } from '../postgres/server-run.ts';
 import { readJournal } from '../state/journal.ts';
 import { raiseEpoch, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import { takeRunnerLock, takeSwitchLocks } from '../state/runner-lock.ts';
@@ -21,6 +23,7 @@ import { noteRoles, noteRolesOfTarget } from '../steps/note-roles.ts';
 import { openSessions } from '../steps/open-sessions.ts';
 import { putProxyIn } from '../steps/put-proxy-in.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
+import { requireOpenDoor } from './closed-door.ts';
 import { naming, undoStep } from './each-database.ts';
 import { joinIfSmall } from './join-way-back.ts';
 import { updateOwnSchema } from './own-schema.ts';
@@ -65,6 +68,7 @@ export async function runSwitch(
   const before = await doneBefore(session, direction);
   if (before !== undefined) return before;
   const row = withoutPlan(await requireRow(session, direction === 'rehearsal' ? 'rehearse' : direction));
+  await requireOpenDoor(session);
   await guardVerified(session, direction, options);
   for (const database of session.databases) await naming(database.prefix, () => requireSlots(database, row));
   await session.beforeSwitch?.(direction, row.activeSide);
@@ -123,6 +127,8 @@ async function epochBefore(session: Session, row: Standing, traffic: TrafficSwit
 const NOT_VERIFIED: Readonly<Record<Exclude<Trust, 'fresh'>, string>> = {
   never: 'no verification was made since the rows were copied or traffic moved',
   differences: 'the last verification found differences',
+  restarted:
+    'the target was started again since the last verification; a backup or a standby may lack what was there then, and the link does not bring it again',
   stale: 'the last verification is too old',
 };
 
@@ -141,7 +147,11 @@ export async function guardVerified(
 async function requireVerified(session: Session): Promise<void> {
   const journal = await readJournal(session.target, session.migration);
   const last = lastVerification(journal.map((entry) => entry.event));
-  const verified = last && { at: last.at, equal: last.data.equal };
+  const verified = last && {
+    at: last.at,
+    equal: last.data.equal,
+    isOfAnotherRun: isOfAnotherRun(last, await serverRun(session.target)),
+  };
   const trust = trustIn(verified, Date.now(), session.settings.verify.staleAfterMs);
   if (trust === 'fresh') return;
   throw new RefusedError('not_verified', `Cutover refused: ${NOT_VERIFIED[trust]}`, {

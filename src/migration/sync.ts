@@ -14,6 +14,7 @@ import { readSchemaHashes } from '../state/schema-record.ts';
 import { discardStaleCopy } from '../steps/discard-stale-copy.ts';
 import { recordSchema } from '../steps/record-schema.ts';
 import { check } from './check.ts';
+import { requireOpenDoor } from './closed-door.ts';
 import { naming } from './each-database.ts';
 import { extendPlan } from './extend-plan.ts';
 import { joinWayBack } from './join-way-back.ts';
@@ -35,13 +36,14 @@ export interface SyncOptions {
 /**
  * @throws {PrerequisiteError} `preflight_failed` before anything is created
  * @throws {LockedError} `another_runner`
- * @throws {RefusedError} `nothing_to_skip`, `not_failing_transaction`; while the target is active as `joinWayBack`
+ * @throws {RefusedError} `nothing_to_skip`, `not_failing_transaction`, `active_side_fenced`; while the target is active as `joinWayBack`
  * @throws {ReplicationError} `apply_stopped`, naming the row; `wal_limit_reached`, `slot_lost`: the next sync copies anew what hung on that slot
  */
 export async function sync(session: Session, options: SyncOptions = {}): Promise<void> {
   await takeRunnerLock(session.target, session.migration);
   if (!mayRun('sync', (await session.row())?.phase ?? 'new')) return;
   await finishInterrupted(session);
+  await requireOpenDoor(session);
   if ((await session.row())?.phase === 'switched') return joinNow(session, options);
   const newcomers = await beginning(session);
   for (const database of newcomers) await takeBeginningLocks(database);

@@ -9,6 +9,7 @@ import { refuseApplyStop } from '../postgres/apply-stop.ts';
 import { hangFence, unfencedRelations } from '../postgres/fence.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
+import { serverRun } from '../postgres/server-run.ts';
 import { unlinkedTables } from '../schema/unlinked-tables.ts';
 import { takeRunnerLock } from '../state/runner-lock.ts';
 import { noteDdl } from '../steps/note-ddl.ts';
@@ -37,8 +38,10 @@ const LATE_MS = 2_000;
 export async function verify(session: Session): Promise<Verification> {
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
-  await requireRow(session, 'verify');
+  const { activeSide } = await requireRow(session, 'verify');
   await updateOwnSchema(session);
+  // Before anything is compared: a restart in between counts.
+  const followerRun = await serverRun(session.side(otherSide(activeSide)));
   const found: OwnVerification[] = [];
   for (const database of session.databases)
     found.push({
@@ -46,8 +49,9 @@ export async function verify(session: Session): Promise<Verification> {
       verification: await naming(database.prefix, () => verifyDatabase(database)),
     });
   const verification = mergeVerifications(found);
-  await session.events.emit('verification-finished', verification.summary);
-  return verification;
+  const summary = { ...verification.summary, followerRun };
+  await session.events.emit('verification-finished', summary);
+  return { ...verification, summary };
 }
 
 async function verifyDatabase(session: Session): Promise<Verification> {

@@ -1,7 +1,8 @@
 /** What `status` shows. Pure. */
 
 import type { CopyProgress } from '../domain/event.ts';
-import type { Side } from '../domain/names.ts';
+import type { Verified } from '../domain/last-verification.ts';
+import { otherSide, type Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
 import { fractionDone } from '../domain/progress.ts';
 import type { SchemaChange } from '../domain/schema-change.ts';
@@ -70,7 +71,7 @@ export interface MigrationStatus {
   /** Where the traffic switch counts requests. */
   readonly requests?: TrafficRequests | undefined;
   readonly copy: CopyProgress | undefined;
-  readonly verified: { readonly at: string; readonly equal: boolean; readonly tables: number } | undefined;
+  readonly verified: (Verified & { readonly tables: number }) | undefined;
   /** What the next switchover asks for; empty when none is near. */
   readonly ready: readonly ReadinessItem[];
   readonly problems: readonly string[];
@@ -101,7 +102,7 @@ function headLine(status: MigrationStatus, paint: Painter): string {
   const seen =
     verified === undefined
       ? 'not verified'
-      : `${verified.equal ? 'verified' : 'differences found'} ${ago(verified.at, status.at)} (${verified.tables} tables${verified.equal ? ' equal' : ''})`;
+      : `${verified.equal ? 'verified' : 'differences found'} ${ago(verified.at, status.at)}${verified.isOfAnotherRun ? `, before the ${otherSide(status.activeSide)} was started again` : ''} (${verified.tables} tables${verified.equal ? ' equal' : ''})`;
   const shown = ['new', 'syncing', 'completed', 'aborted'].includes(status.phase) ? '' : `     ${seen}`;
   return `${paint.bold(printable(status.migration))}     ${status.others === undefined ? status.phase.toUpperCase() : 'NOT HERE'}${since}${shown}`;
 }

@@ -11,6 +11,16 @@ export interface ServerIdentity {
   /** The cluster's identifier and the database's OID: a restored or renamed database is another one. */
   readonly systemIdentifier: string;
   readonly database: string;
+  /** The cluster's identifier alone. */
+  readonly cluster: string;
+}
+
+/** The same on every host of a cluster, and another than that of any other cluster. */
+export async function clusterIdentifier(connection: Connection): Promise<string> {
+  const { id } = await connection.one<{ id: string }>(
+    sql`SELECT system_identifier::text AS id FROM pg_control_system()`,
+  );
+  return id;
 }
 
 /** @see https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-CONTROL-SYSTEM */
@@ -20,5 +30,6 @@ export async function serverIdentity(connection: Connection): Promise<ServerIden
       current_setting('server_version_num')::int AS "versionNumber",
       (SELECT system_identifier FROM pg_control_system())
         || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()) AS "systemIdentifier",
-      current_database() AS database`);
+      current_database() AS database,
+      (SELECT system_identifier::text FROM pg_control_system()) AS cluster`);
 }

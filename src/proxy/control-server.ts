@@ -21,6 +21,8 @@ export interface Controlled {
   committing(request: Api.CommittingRequest): void | Promise<void>;
   resume(request: Api.ResumeRequest): Promise<Api.ResumeReply>;
   state(): Api.ProxyState | Promise<Api.ProxyState>;
+  /** Undefined: it was not told. */
+  identity(): Promise<Api.ProxyIdentity | undefined>;
   sessions(): Api.SessionSummary[] | Promise<Api.SessionSummary[]>;
   metrics(): string | Promise<string>;
 }
@@ -55,6 +57,7 @@ function read<T>(schema: z.ZodType<T>, body: unknown): T {
 function routes(controlled: Controlled): Readonly<Record<string, Route>> {
   return {
     'GET /v1/state': () => controlled.state(),
+    'GET /v1/identity': () => controlled.identity(),
     'GET /v1/sessions': () => controlled.sessions(),
     'POST /v1/prepare': (body) => controlled.prepare(read(requests.prepare, body)),
     'POST /v1/pause': (body) => controlled.pause(read(requests.pause, body)),

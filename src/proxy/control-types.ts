@@ -52,6 +52,20 @@ export interface ProxyState {
     | undefined;
 }
 
+/** GET /v1/identity: whose traffic this is. */
+export interface ProxyIdentity {
+  /** The migration's name, as the proxy looks it up. */
+  readonly migration: string;
+  readonly servers: Readonly<Record<Side, ProxyServer>>;
+}
+
+export interface ProxyServer {
+  /** As the proxy was given it. */
+  readonly address: string;
+  /** The cluster's identifier; undefined while its server cannot be asked, or does not show it to the proxy's role. */
+  readonly cluster: string | undefined;
+}
+
 /** POST /v1/prepare: open, authenticate and warm a connection to `to` for every session; keep new sessions prepared too. No stall. */
 export interface PrepareRequest {
   readonly owner: string;

@@ -3,6 +3,7 @@
 import type { ServerAddress } from '../config/server-address.ts';
 import type { Side } from '../domain/names.ts';
 import type { TlsFiles } from './client-tls.ts';
+import type { ProxyIdentity } from './control-types.ts';
 
 /** Where traffic points, and since which epoch of the migration. */
 export interface Direction {
@@ -59,6 +60,8 @@ export interface ServingOptions {
    * `silentMs`: for how long nobody has said where traffic belongs.
    */
   readonly askActiveSide: (silentMs: number) => Promise<Direction | undefined>;
+  /** Whose traffic this is, for a tool that must not move that of others. Omitted: nobody is told. */
+  readonly identity?: (() => Promise<ProxyIdentity>) | undefined;
   /** What the operator should know. Default: nothing is said. */
   readonly warn?: ((message: string) => void) | undefined;
   readonly stateFile?: string | undefined;

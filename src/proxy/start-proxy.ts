@@ -168,6 +168,7 @@ class Clients implements Serving {
       committing: (request) => traffic.committing(request),
       resume: (request) => traffic.resume(request),
       state: () => traffic.state(listen),
+      identity: async () => this.#options.identity?.(),
       sessions: () => [...traffic.sessions].map((session) => session.summary()),
       metrics: () => renderMetrics(traffic.state(listen)),
     };

@@ -152,6 +152,12 @@ export class WorkerPool implements Controlled {
     return mergeStates(states, { pid: process.pid, listen: this.listen });
   }
 
+  /** All were started with the same servers. */
+  async identity(): Promise<Api.ProxyIdentity | undefined> {
+    const [first] = await this.#all<Api.ProxyIdentity | undefined>('identity');
+    return first;
+  }
+
   async sessions(): Promise<Api.SessionSummary[]> {
     return (await this.#all<Api.SessionSummary[]>('sessions')).flat();
   }

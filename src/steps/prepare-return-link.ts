@@ -41,6 +41,7 @@ export const prepareReturnLink: SwitchoverStep = {
   async run(context) {
     const lanes = await publishLanes(context);
     if (context.to === 'source') await noteForward(context, lanes);
+    await dropEnabledSubscriptions(context, lanes);
     await freshSlots(context, lanes);
     await dropStaleSubscriptions(context, lanes);
     const origins: string[] = [];
@@ -120,6 +121,19 @@ async function publish(
 ): Promise<void> {
   await newSide.script(createMarkerSql(lane.marker));
   await createPublication(newSide, lane.publication, [lane.marker, ...tables], { signal });
+}
+
+/**
+ * Whoever restored the new side from a backup of before a switch has left the old one with the link from there: with a slot it would
+ * bring back at once what the link on the way out brings here.
+ */
+async function dropEnabledSubscriptions(
+  { oldSide }: SwitchoverContext,
+  lanes: readonly LaneNames[],
+): Promise<void> {
+  for (const { subscription } of lanes)
+    if ((await subscriptionState(oldSide, subscription))?.isEnabled)
+      await dropSubscription(oldSide, subscription);
 }
 
 /** A slot of an earlier switch would hold WAL from then and send it: only a fresh one knows nothing old. */

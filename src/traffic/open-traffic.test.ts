@@ -20,8 +20,11 @@ const open = (traffic: Partial<Settings['traffic']>) =>
         ...traffic,
       },
     } as Settings,
-    [],
-    () => Promise.reject(new Error('Nothing is paused here')),
+    {
+      others: [],
+      clusters: { source: 's', target: 't' },
+      forkKeeper: () => Promise.reject(new Error('Nothing is paused here')),
+    },
   );
 
 describe('each driver', () => {

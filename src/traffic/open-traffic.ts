@@ -2,6 +2,7 @@
 
 import type { Settings } from '../config/settings.ts';
 import { UsageError } from '../domain/errors.ts';
+import type { Side } from '../domain/names.ts';
 import { openHookSwitch } from './hook-switch.ts';
 import { type ForkKeeper, openKeptSwitch } from './kept-switch.ts';
 import { openKubernetes } from './open-kubernetes.ts';
@@ -10,21 +11,29 @@ import { openProxySwitch } from './proxy-switch.ts';
 import type { TrafficPlacement } from './traffic-placement.ts';
 import type { TrafficSwitch } from './traffic-switch.ts';
 
+export interface TrafficSurroundings {
+  /** Databases that move together with the lead's; our own proxy passes on whichever a client asks for. */
+  readonly others: readonly string[];
+  /** The servers' identifiers: a proxy that leads elsewhere is not used. */
+  readonly clusters: Readonly<Record<Side, string>>;
+  /** For a pooler that knows no lease. */
+  readonly forkKeeper: ForkKeeper;
+}
+
 /**
- * Connects lazily: nothing is reached before it is needed. `others` are the databases that move together with the lead;
- * our own proxy passes on whichever a client asks for. `forkKeeper`: of a pooler that knows no lease.
- *
+ * Connects lazily: nothing is reached before it is needed.
  * @throws {UsageError} `no_traffic_switch`
  */
 export function openTraffic(
   settings: Settings,
-  others: readonly string[],
-  forkKeeper: ForkKeeper,
+  { others, clusters, forkKeeper }: TrafficSurroundings,
 ): TrafficSwitch {
   const { migration, traffic } = settings;
   switch (traffic.driver) {
-    case 'proxy':
-      return openProxySwitch(traffic.proxies, `pgglide:${migration}:${process.pid}`, traffic);
+    case 'proxy': {
+      const owner = `pgglide:${migration}:${process.pid}`;
+      return openProxySwitch(traffic.proxies, owner, traffic, { migration, clusters });
+    }
     case 'kubernetes':
       return openKubernetes(settings, migration).traffic;
     default:

@@ -9,17 +9,21 @@ import type {
   Hold,
   PauseReply,
   PrepareReply,
+  ProxyIdentity,
   ProxyState,
   ResumeReply,
   SessionSummary,
 } from '../proxy/control-types.ts';
 import { type ControlAccess, ControlClient } from './control-client.ts';
+import { type ExpectedIdentity, strayIdentity } from './stray-identity.ts';
 import type { Obstacle, TrafficState, TrafficSwitch } from './traffic-switch.ts';
 
 /** A thousand sessions take twenty seconds on two cores that do nothing else. */
 const PREPARE_TIMEOUT_MS = 180_000;
 const RESUME_TIMEOUT_MS = 30_000;
 const SHORT_TIMEOUT_MS = 1_000;
+/** The proxy itself waits for its servers for less. */
+const IDENTITY_TIMEOUT_MS = 3_000;
 /** Timers of the proxy's end later than they were set. */
 const LEASE_MARGIN_MS = 50;
 /** Longer than the lease of any pgglide (pause-traffic.ts); who holds for longer is somebody else. */
@@ -27,28 +31,34 @@ const MAX_FOREIGN_LEASE_MS = 4_000;
 /** After the commit point: how long requests go on waiting for a migration row that cannot be read. */
 const REFUSE_AFTER_MS = 30_000;
 
-/** `controls`: `unix:PATH`, `http://HOST:PORT` or `https://HOST:PORT`, one a proxy. `owner` names this runner in the proxies' holds. */
+/** `controls`: `unix:PATH`, `http://HOST:PORT` or `https://HOST:PORT`, one a proxy. `owner` names this runner in the proxies' holds; proxies that are not of `expected` are not used. */
 export function openProxySwitch(
   controls: readonly string[],
   owner: string,
   access: ControlAccess = {},
+  expected?: ExpectedIdentity,
 ): TrafficSwitch {
   return new ProxySwitch(
     controls.map((address) => new ControlClient(address, access)),
     owner,
+    expected,
   );
 }
 
 class ProxySwitch implements TrafficSwitch {
   readonly #proxies: readonly ControlClient[];
   readonly #owner: string;
+  readonly #expected: ExpectedIdentity | undefined;
 
-  constructor(proxies: readonly ControlClient[], owner: string) {
+  constructor(proxies: readonly ControlClient[], owner: string, expected: ExpectedIdentity | undefined) {
     this.#proxies = proxies;
     this.#owner = owner;
+    this.#expected = expected;
   }
 
+  /** @throws {UnprovenError} `no_proxy`, `proxies_disagree`, `proxy_undecided`, `proxy_elsewhere` */
   async observe(): Promise<TrafficState> {
+    await this.#requireOwn();
     const states = await this.#all((proxy) => proxy.call<ProxyState>('GET', '/v1/state', SHORT_TIMEOUT_MS));
     const [first] = states;
     if (first === undefined) throw new UnprovenError('no_proxy', 'No proxy is configured');
@@ -166,6 +176,23 @@ class ProxySwitch implements TrafficSwitch {
     return outcomes.map((outcome) => {
       if (outcome.status === 'rejected') throw outcome.reason;
       return outcome.value;
+    });
+  }
+
+  /** A proxy that does not tell whose traffic it has (an older one, or its server is down) is taken for ours, as ever. */
+  async #requireOwn(): Promise<void> {
+    const expected = this.#expected;
+    if (expected === undefined) return;
+    await this.#all(async (proxy) => {
+      const identity = await proxy
+        .call<Partial<ProxyIdentity>>('GET', '/v1/identity', IDENTITY_TIMEOUT_MS)
+        .catch(() => undefined);
+      const stray = strayIdentity(identity ?? {}, expected);
+      if (stray === undefined) return;
+      throw new UnprovenError('proxy_elsewhere', `The proxy at ${proxy.address} ${stray}`, {
+        hint: 'Name the proxy that the application of this migration connects to (traffic.proxies), or start that one again with this configuration.',
+        facts: { control: proxy.address },
+      });
     });
   }
 

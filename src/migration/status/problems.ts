@@ -9,6 +9,7 @@ import { countOpenFences } from '../../postgres/fence.ts';
 import { tableStates } from '../../postgres/linked-tables.ts';
 import { isLost, type SlotState } from '../../postgres/replication-slot.ts';
 import type { MigrationRow } from '../../state/migration-row.ts';
+import { closedDoorProblems } from '../closed-door.ts';
 import type { Session } from '../session.ts';
 import { type DatabaseState, inAll, type LaneState } from './database-state.ts';
 
@@ -32,6 +33,7 @@ export async function problems(
     ...interrupted,
     ...(await Promise.all(ofLanes)).flat(),
     ...openFences.flat(),
+    ...(await inAll(databases, ({ session }) => closedDoorProblems(session))),
     ...unfinished,
     ...ended(row, databases),
     ...joining(databases),
