@@ -96,7 +96,6 @@ export class FuzzBed implements AsyncDisposable {
     );
     if (source === undefined || target === undefined) return undefined;
     const isSame = JSON.stringify(alike(source)) === JSON.stringify(alike(target));
-    if (!isSame && process.env.DBG) { const a=alike(source), b=alike(target); const k=a.findIndex((l,i)=>l!==b[i]); console.log('UNFIT', JSON.stringify(script[0]), '\n ', a[k]?.slice(0,300), '\n ', b[k]?.slice(0,300)); }
     const { activeSide } = await this.#bed.traffic.observe();
     return isSame ? { source, target }[activeSide] : undefined;
   }

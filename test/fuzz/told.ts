@@ -65,7 +65,8 @@ export function told({ type, body }: Message, types: TypeNames): string {
 }
 
 /** What a session that is moved hears of its new server. */
-export const isOfTheServer = (line: string): boolean => /^S "(?:server_version|scram_iterations)\\/.test(line);
+export const isOfTheServer = (line: string): boolean =>
+  /^S "(?:server_version|scram_iterations)\\/.test(line);
 
 /** Parameters are told in no certain order. */
 export function inOrder(lines: readonly string[]): string[] {
