@@ -43,8 +43,7 @@ type Pending =
   | Closed;
 
 const isClosed = (pending: Pending): pending is Closed => typeof pending === 'object' && 'closes' in pending;
-const isParsed = (pending: Pending): pending is Parsed =>
-  typeof pending === 'object' && 'definition' in pending;
+const isParsed = (pending: Pending): pending is Parsed => typeof pending === 'object' && 'name' in pending;
 
 export class PreparedStatements {
   /** By name, as the bytes that the client sent. */
@@ -104,7 +103,13 @@ export class PreparedStatements {
 
   /** The last word about one of these. */
   otherConfirmed(): void {
-    if (this.#pending[0] === OTHER) this.#pending.shift();
+    if (this.#first === OTHER) this.#pending.shift();
+  }
+
+  /** What the server is at. It has ignored a Sync that it does not answer before that: it does while it takes the data of a COPY. */
+  get #first(): Pending | undefined {
+    while (this.#pending[0] === SYNC_POINT) this.#pending.shift();
+    return this.#pending[0];
   }
 
   /** A Close was sent, with this body. */
@@ -114,7 +119,7 @@ export class PreparedStatements {
   }
 
   closeConfirmed(): void {
-    const [first] = this.#pending;
+    const first = this.#first;
     if (first === undefined || !isClosed(first)) return;
     this.#pending.shift();
     if (first.closes === '') this.#unnamed.drop();
@@ -144,24 +149,21 @@ export class PreparedStatements {
   /** A message of the extended protocol failed. */
   passedOver(): void {
     this.#isPassedOver = true;
-    const [failed] = this.#pending;
+    const failed = this.#first;
     // The server has dropped the former one before it looks at the new one's text.
     if (failed instanceof UnnamedStatement || failed === LARGE) this.#unnamed.drop();
   }
 
   /** `encoding`: the session's client_encoding, as the server has announced it by now. */
   parseConfirmed(encoding: string): void {
-    const [first] = this.#pending;
+    const first = this.#first;
     if (first instanceof UnnamedStatement) {
-      this.#pending.shift();
       this.#spare = this.#unnamed;
       this.#unnamed = first;
-    } else if (first === LARGE) {
-      this.#pending.shift();
-      this.#unnamed.drop();
-    }
-    if (first === undefined || !isParsed(first)) return;
+    } else if (first === LARGE) this.#unnamed.drop();
+    else if (first === undefined || !isParsed(first)) return;
     this.#pending.shift();
+    if (first === LARGE || first instanceof UnnamedStatement) return;
     this.named.set(first.name, { definition: first.definition, encoding });
     this.version += 1;
   }

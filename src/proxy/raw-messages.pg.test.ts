@@ -94,6 +94,51 @@ describe('a session that is moved', () => {
     await client.end();
   });
 
+  test('keeps statements that were parsed behind one another, with a name and without', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await connect(bed);
+    await answer(client, [
+      parse('', 'SELECT 5'),
+      parse('one', 'SELECT 6'),
+      parse('', 'SELECT 7'),
+      parse('two', 'SELECT 8'),
+      SYNC,
+    ]);
+    await bed.switchSides();
+    expect(await answer(client, [...run(''), ...run('one'), ...run('two'), SYNC])).toEqual(['7', '6', '8']);
+    await client.end();
+  });
+
+  test('keeps a statement that was parsed behind a COPY which ignored a Sync', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    await source.exec('CREATE TABLE w (v int)');
+    const client = await connect(bed);
+    const copy = [parse('', 'COPY w FROM STDIN'), ...run(''), SYNC];
+    await answer(client, [...copy, { is: 'CopyDone' }, parse('named', 'SELECT 5'), SYNC]);
+    expect((await bed.switchSides()).waits.sessionsMoved).toBe(1);
+    expect(await answer(client, [...run('named'), SYNC])).toEqual(['5']);
+    await client.end();
+  });
+
+  test('is prepared also where reading the functions takes longer than its statement_timeout', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    // Its text takes seconds to search.
+    await target.exec(`DO $do$BEGIN EXECUTE format('CREATE FUNCTION long() RETURNS int LANGUAGE sql AS $$SELECT 1 --%s$$',
+      repeat('set_config(''a.b'')', 30000)); END$do$`);
+    const client = await connect(bed);
+    await answer(client, [query("SET statement_timeout = '400ms'")]);
+    await bed.traffic.prepare('target');
+    // The second time the standby has the setting.
+    expect((await bed.traffic.prepare('target')).failures).toEqual([]);
+    await client.end();
+  });
+
   test('knows the name of a setting that it had in a transaction only, or has reset', async ({
     source,
     target,

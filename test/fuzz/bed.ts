@@ -5,7 +5,7 @@ import { otherSide, SIDES, type Side } from '../../src/domain/names.ts';
 import { sql } from '../../src/postgres/sql.ts';
 import type { Database } from '../support/database.ts';
 import { type ProxyBed, startProxyBed } from '../support/proxy-bed.ts';
-import { answersIn, type Milestone, type Player, play } from './play.ts';
+import { hasReached, type Milestone, milestoneOf, type Player, play } from './play.ts';
 import { RawClient } from './raw-client.ts';
 import { FORGET_WRITTEN, INVENTORY, schemaFor, WRITTEN } from './schema.ts';
 import type { Item, Names, Op, Script } from './script.ts';
@@ -48,13 +48,7 @@ function withEnd(script: Script, mayMove: boolean): Script {
     WAIT,
   ];
   const move: Item[] = mayMove ? [{ op: 'switch', settle: true }] : [];
-  return [
-    ...script,
-    ...closing,
-    ...move,
-    ...INVENTORY.flatMap((text) => [query(text), WAIT]),
-    query(`SELECT '${END}'`),
-  ];
+  return [...script, ...closing, ...move, ...INVENTORY.map(query), query(`SELECT '${END}'`)];
 }
 
 export class FuzzBed implements AsyncDisposable {
@@ -120,12 +114,10 @@ export class FuzzBed implements AsyncDisposable {
       client,
       names: this.#names[activeSide],
       waited: async (index) => {
-        const answers = oracle.milestones[index]?.answers ?? 0;
-        await client.until(
-          'the answers',
-          () => client.isClosed || answersIn(client.received) >= answers,
-          LONG_MS,
-        );
+        const milestone = oracle.milestones[index];
+        const isOver = () =>
+          client.isClosed || milestone === undefined || hasReached(milestone, client.received);
+        await client.until('the answers', isOver, LONG_MS);
       },
       isIdleAt: (index) => index < 0 || (oracle.milestones[index]?.isIdle ?? false),
       op: (op) => {
@@ -155,10 +147,7 @@ export class FuzzBed implements AsyncDisposable {
       names: this.#names[side],
       waited: async () => {
         await this.#untilReading(client, side);
-        const last = client.received.at(-1);
-        const isIdle =
-          last !== undefined && String.fromCharCode(last.type) + last.body.toString('latin1') === 'ZI';
-        milestones.push({ answers: answersIn(client.received), isIdle });
+        milestones.push(milestoneOf(client.received));
       },
       isIdleAt: () => false,
       op: async () => undefined,

@@ -14,8 +14,8 @@ export async function difference(
   const oracle = await bed.ask(script);
   if (oracle === undefined) return 'unfit';
   const heard = await bed.hear(script, oracle, kind === 'moved');
-  if (heard.problem !== undefined) return `${heard.problem}\n${firstDifference(oracle.lines, heard.lines)}`;
   const differs = firstDifference(comparable(oracle.lines, kind), comparable(heard.lines, kind));
+  if (heard.problem !== undefined) return `${heard.problem}\n${differs ?? ''}`;
   if (differs !== undefined) return differs;
   if (oracle.written !== heard.written) return `written: ${oracle.written}\n  instead: ${heard.written}`;
   return undefined;

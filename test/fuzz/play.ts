@@ -1,13 +1,16 @@
 /** Plays a script to one connection, direct or through the proxy. */
 
 import type { Message as Received } from '../../src/wire/message-reader.ts';
-import { B } from '../../src/wire/message-type.ts';
+import { B, IDLE } from '../../src/wire/message-type.ts';
 import type { RawClient } from './raw-client.ts';
 import { encode, type Item, type Names, type Op, type Script } from './script.ts';
 
-/** How much had been answered at a wait, and whether the session was idle then. */
+/** How much had been answered at a wait. */
 export interface Milestone {
   readonly answers: number;
+  readonly readies: number;
+  /** The last word was a ReadyForQuery, and whether it was that of an idle session. */
+  readonly isReady: boolean;
   readonly isIdle: boolean;
 }
 
@@ -21,10 +24,24 @@ export interface Player {
   op(op: Op): Promise<void>;
 }
 
-const PARAMETER_STATUS = B.parameterStatus;
-/** Parameters are announced in more places when a session is moved. */
-export const answersIn = (received: readonly Received[]): number =>
-  received.filter(({ type }) => type !== PARAMETER_STATUS).length;
+export function milestoneOf(received: readonly Received[]): Milestone {
+  // Parameters are announced in other places when a session is moved.
+  const answers = received.filter(({ type }) => type !== B.parameterStatus);
+  const last = answers.at(-1);
+  const isReady = last?.type === B.readyForQuery;
+  return {
+    answers: answers.length,
+    readies: answers.filter(({ type }) => type === B.readyForQuery).length,
+    isReady,
+    isIdle: isReady && last?.body[0] === IDLE,
+  };
+}
+
+/** Other answers than those that were expected may be fewer. */
+export function hasReached(milestone: Milestone, received: readonly Received[]): boolean {
+  const now = milestoneOf(received);
+  return now.readies >= milestone.readies && (milestone.isReady || now.answers >= milestone.answers);
+}
 
 export async function play(script: Script, player: Player): Promise<void> {
   const { client, names } = player;

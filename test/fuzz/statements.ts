@@ -99,7 +99,6 @@ export const SESSION = [
   'RESET work_mem',
   'SET search_path = other, public',
   'SET search_path = "$user", public',
-  "SET search_path = ''",
   'RESET search_path',
   "SET TIME ZONE 'Asia/Tokyo'",
   "SET TIME ZONE INTERVAL '-08:30' HOUR TO MINUTE",

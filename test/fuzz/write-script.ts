@@ -18,7 +18,7 @@ import {
 /** Whether sessions are moved, or only paused and asked. */
 export type Kind = 'moved' | 'paused' | 'left-alone';
 
-const NAMES = ['', '', 's1', 's2', 'für'] as const;
+const NAMES = ['', '', 's1', 's2', 's3'] as const;
 const PORTALS = ['', '', 'p1', 'p2'] as const;
 const SYNC: Message = { is: 'Sync' };
 const FLUSH: Message = { is: 'Flush' };
