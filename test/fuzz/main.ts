@@ -1,5 +1,5 @@
 /**
- * `npm run test:fuzz -- [--minutes N] [--seed S] [--scripts N] [--majors 15,16]`: random scripts of protocol messages, each played to two servers and
+ * `npm run test:fuzz -- [--minutes N] [--seed S] [--only SCRIPT_SEED] [--majors 15,16]`: random scripts of protocol messages, each played to two servers and
  * to a client of the proxy, which is paused and switched meanwhile. What is heard must be the same. The same seed makes the same scripts;
  * the moments of the switches depend on the machine. Exit code 1 when there was a difference.
  */
@@ -15,7 +15,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '5' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    /** Of this seed alone. */
+    /** The script of this seed alone. */
     only: { type: 'string' },
     majors: { type: 'string', default: '15,16' },
   },
