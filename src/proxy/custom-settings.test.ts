@@ -13,6 +13,8 @@ test.each([
   ["select set_config('app.tenant', 'x', false)", ['app.tenant']],
   ["INSERT INTO t VALUES (1); SET app.tenant = 'x'", ['app.tenant']],
   ["select 1; set session App.Tenant to 'x'", ['app.tenant']],
+  ["begin; set local app.tenant = 'x'; commit", ['app.tenant']],
+  ['RESET app.tenant', ['app.tenant']],
   ['select 1;', []],
   ['UPDATE t SET a = 1', []],
 ])('in "%s" are set: %j', (text, names) => {

@@ -2,13 +2,17 @@
 
 import { boundValue } from '../wire/bind.ts';
 
+/** Also a SET LOCAL or a RESET leaves a setting of its name, an empty one. */
 const SET_STATEMENT =
-  /\bset\s+(?:session\s+)?((?:"[^"]+"|[a-z_][\w$]*)(?:\.(?:"[^"]+"|[a-z_][\w$]*))+)\s*(?:=|to\b)/gi;
+  /\bset\s+(?:(?:session|local)\s+)?((?:"[^"]+"|[a-z_][\w$]*)(?:\.(?:"[^"]+"|[a-z_][\w$]*))+)\s*(?:=|to\b)/gi;
+const RESET_STATEMENT = /\breset\s+((?:"[^"]+"|[a-z_][\w$]*)(?:\.(?:"[^"]+"|[a-z_][\w$]*))+)/gi;
 const SET_CONFIG = /\bset_config\s*\(\s*'([^']+\.[^']+)'/gi;
 const BOUND_NAME = /\bset_config\s*\(\s*\$(\d+)/gi;
 const CUSTOM_NAME = /^[a-z_][\w$]*(?:\.[a-z_][\w$]*)+$/i;
 /** Of set_config, in small letters, in capitals, and with capitals at the words' beginnings. */
 const CALLS = [Buffer.from('onfig'), Buffer.from('ONFIG')];
+/** Of pg_catalog.set_config, in every version. */
+const SET_CONFIG_OID = 2078;
 const MAX_NAMES = 1024;
 /** Texts longer than this carry data, not settings. */
 const MAX_TEXT_BYTES = 8192;
@@ -24,7 +28,7 @@ export class CustomSettings {
     const query = bytes.subarray(start, end);
     if (!maySet(query) && !hasSeveral(query)) return;
     const text = query.toString('latin1', 0, MAX_TEXT_BYTES);
-    for (const expression of [SET_STATEMENT, SET_CONFIG]) {
+    for (const expression of [SET_STATEMENT, RESET_STATEMENT, SET_CONFIG]) {
       for (const [, name] of text.matchAll(expression)) {
         this.#add(name);
       }
@@ -40,6 +44,13 @@ export class CustomSettings {
       const name = boundValue(bindTail, Number(position))?.toString('latin1');
       if (name !== undefined && CUSTOM_NAME.test(name)) this.#add(name);
     }
+  }
+
+  /** The body of a FunctionCall: behind the function's OID it is like a Bind's tail. */
+  lookAtCall(body: Buffer): void {
+    if (body.length < 4 || body.readUInt32BE(0) !== SET_CONFIG_OID) return;
+    const name = boundValue(body.subarray(4), 1)?.toString('latin1');
+    if (name !== undefined && CUSTOM_NAME.test(name)) this.#add(name);
   }
 
   /** Names that functions of the database set or ask for: what a client calls may set them. True when one was new. */

@@ -4,12 +4,16 @@
  */
 
 import { stringEnd } from '../wire/bytes.ts';
+import { UnnamedStatement } from './unnamed-statement.ts';
 
-/** Memory for an unnamed statement that a session keeps for the next one. */
-const MAX_KEPT_BYTES = 65_536;
 const SYNC_POINT = 0;
-const UNNAMED = 1;
-const QUERY_POINT = 2;
+const QUERY_POINT = 1;
+const CALL_POINT = 2;
+/** A Parse that was too large to be kept. */
+const LARGE = 3;
+/** Bind, Describe, Execute: kept to know which message it is that fails. */
+const OTHER = 4;
+const isQueryOrCall = (pending: Pending): boolean => pending === QUERY_POINT || pending === CALL_POINT;
 const utf8Bytes = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
 
 interface Parsed {
@@ -28,9 +32,18 @@ interface Closed {
   readonly closes: string | undefined;
 }
 
-type Pending = typeof SYNC_POINT | typeof QUERY_POINT | typeof UNNAMED | Parsed | Closed;
+type Pending =
+  | typeof SYNC_POINT
+  | typeof QUERY_POINT
+  | typeof CALL_POINT
+  | typeof LARGE
+  | typeof OTHER
+  | UnnamedStatement
+  | Parsed
+  | Closed;
 
 const isClosed = (pending: Pending): pending is Closed => typeof pending === 'object' && 'closes' in pending;
+const isParsed = (pending: Pending): pending is Parsed => typeof pending === 'object' && 'name' in pending;
 
 export class PreparedStatements {
   /** By name, as the bytes that the client sent. */
@@ -40,19 +53,32 @@ export class PreparedStatements {
   #pending: Pending[] = [];
   /** The server passes over everything up to the next Sync, Query and FunctionCall included. */
   #isPassedOver = false;
-  #unnamed: Buffer = Buffer.alloc(0);
-  #unnamedBytes = 0;
+  /** As the server has it now. */
+  #unnamed = new UnnamedStatement();
+  /** Its memory is for the next one: this happens for every request of many drivers. */
+  #spare: UnnamedStatement | undefined;
 
-  /** A definition, too: of the unnamed statement, which lives until the next Query or unnamed Parse. */
+  /**
+   * A definition, too: of the unnamed statement, which lives until the next Query or unnamed Parse. As it will be when the server
+   * has worked off what was sent.
+   */
   get unnamed(): Buffer | undefined {
-    return this.#unnamedBytes === 0 ? undefined : this.#unnamed.subarray(0, this.#unnamedBytes);
+    for (let at = this.#pending.length - 1; at >= 0; at--) {
+      const pending = this.#pending[at] as Pending;
+      if (pending instanceof UnnamedStatement) return pending.definition;
+      if (pending === QUERY_POINT || pending === LARGE) return undefined;
+      if (typeof pending === 'object' && isClosed(pending) && pending.closes === '') return undefined;
+    }
+    return this.#unnamed.definition;
   }
 
   /** A Parse was sent; its body is `bytes` from `start` to `end`. */
   parseSent(bytes: Buffer, start: number, end: number): void {
     if (bytes[start] === 0) {
-      this.#pending.push(UNNAMED);
-      this.#keepUnnamed(bytes, start + 1, end);
+      const unnamed = this.#spare ?? new UnnamedStatement();
+      this.#spare = undefined;
+      unnamed.keep(bytes, start + 1, end);
+      this.#pending.push(unnamed);
       return;
     }
     const nameEnd = stringEnd(bytes, start, end);
@@ -62,13 +88,28 @@ export class PreparedStatements {
 
   /** The unnamed one, by another server than the session's. */
   unnamedParsedElsewhere(definition: Buffer): void {
-    this.#keepUnnamed(definition, 0, definition.length);
+    this.#unnamed.keep(definition, 0, definition.length);
   }
 
   /** A Parse was sent that is too large to be kept: nothing is known of its statement. */
   largeParseSent(): void {
-    this.#unnamedBytes = 0;
-    this.#pending.push(UNNAMED);
+    this.#pending.push(LARGE);
+  }
+
+  /** A Bind, a Describe or an Execute was sent. */
+  otherSent(): void {
+    this.#pending.push(OTHER);
+  }
+
+  /** The last word about one of these. */
+  otherConfirmed(): void {
+    if (this.#first === OTHER) this.#pending.shift();
+  }
+
+  /** What the server is at. It has ignored a Sync that it does not answer before that: it does while it takes the data of a COPY. */
+  get #first(): Pending | undefined {
+    while (this.#pending[0] === SYNC_POINT) this.#pending.shift();
+    return this.#pending[0];
   }
 
   /** A Close was sent, with this body. */
@@ -78,17 +119,17 @@ export class PreparedStatements {
   }
 
   closeConfirmed(): void {
-    const [first] = this.#pending;
+    const first = this.#first;
     if (first === undefined || !isClosed(first)) return;
     this.#pending.shift();
-    if (first.closes !== undefined) this.#forget(first.closes);
+    if (first.closes === '') this.#unnamed.drop();
+    else if (first.closes !== undefined) this.#forget(first.closes);
   }
 
   /** Of a statement that exists, or will when the server has worked off what was sent. */
   definitionOf(name: string): Buffer | undefined {
     for (const pending of this.#pending) {
-      if (typeof pending === 'object' && !isClosed(pending) && pending.name === name)
-        return pending.definition;
+      if (isParsed(pending) && pending.name === name) return pending.definition;
     }
     return this.named.get(name)?.definition;
   }
@@ -98,24 +139,31 @@ export class PreparedStatements {
   }
 
   querySent(): void {
-    this.#unnamedBytes = 0;
     this.#pending.push(QUERY_POINT);
   }
 
   functionCallSent(): void {
-    this.#pending.push(QUERY_POINT);
+    this.#pending.push(CALL_POINT);
   }
 
+  /** A message of the extended protocol failed. */
   passedOver(): void {
     this.#isPassedOver = true;
+    const failed = this.#first;
+    // The server has dropped the former one before it looks at the new one's text.
+    if (failed instanceof UnnamedStatement || failed === LARGE) this.#unnamed.drop();
   }
 
   /** `encoding`: the session's client_encoding, as the server has announced it by now. */
   parseConfirmed(encoding: string): void {
-    const [first] = this.#pending;
-    if (first === undefined || first === SYNC_POINT || first === QUERY_POINT || isClosed(first)) return;
+    const first = this.#first;
+    if (first instanceof UnnamedStatement) {
+      this.#spare = this.#unnamed;
+      this.#unnamed = first;
+    } else if (first === LARGE) this.#unnamed.drop();
+    else if (first === undefined || !isParsed(first)) return;
     this.#pending.shift();
-    if (first === UNNAMED) return;
+    if (first === LARGE || first instanceof UnnamedStatement) return;
     this.named.set(first.name, { definition: first.definition, encoding });
     this.version += 1;
   }
@@ -126,12 +174,13 @@ export class PreparedStatements {
    */
   ready(isLast: boolean): void {
     const point = isLast ? -1 : this.#pending.findIndex((pending) => this.#isAnswered(pending));
-    this.#pending = point < 0 ? [] : this.#pending.slice(point + 1);
+    const over = this.#pending.splice(0, point < 0 ? this.#pending.length : point + 1);
+    if (!this.#isPassedOver && over.includes(QUERY_POINT)) this.#unnamed.drop();
     this.#isPassedOver = false;
   }
 
   #isAnswered(pending: Pending): boolean {
-    return pending === SYNC_POINT || (pending === QUERY_POINT && !this.#isPassedOver);
+    return pending === SYNC_POINT || (isQueryOrCall(pending) && !this.#isPassedOver);
   }
 
   /**
@@ -147,15 +196,5 @@ export class PreparedStatements {
 
   #forget(name: string): void {
     if (this.named.delete(name)) this.version += 1;
-  }
-
-  /** Into the same memory again and again: this happens for every request of many drivers. */
-  #keepUnnamed(bytes: Buffer, start: number, end: number): void {
-    const size = end - start;
-    const isMuchTooLarge = this.#unnamed.length > MAX_KEPT_BYTES && size <= MAX_KEPT_BYTES;
-    if (this.#unnamed.length < size || isMuchTooLarge)
-      this.#unnamed = Buffer.allocUnsafeSlow(Math.ceil(size / 256) * 256);
-    bytes.copy(this.#unnamed, 0, start, end);
-    this.#unnamedBytes = size;
   }
 }

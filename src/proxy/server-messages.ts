@@ -62,7 +62,7 @@ export class ServerMessages implements FrameVisitor {
 
   #description(type: number, bodyBytes: number): Verdict {
     if (this.translation === undefined) {
-      if (type === B.rowDescription) this.#conversation.completed();
+      if (type === B.rowDescription) this.#completed();
       return PASS;
     }
     if (bodyBytes > MAX_DESCRIPTION_BYTES) throw new ProtocolError('A description of that size');
@@ -86,7 +86,7 @@ export class ServerMessages implements FrameVisitor {
       case B.commandComplete:
       case B.emptyQueryResponse:
       case B.portalSuspended:
-        this.#conversation.completed();
+        this.#completed();
         break;
       case B.parseComplete:
         this.#conversation.completed();
@@ -101,13 +101,19 @@ export class ServerMessages implements FrameVisitor {
     }
   }
 
+  /** Anything but a Parse or a Close. */
+  #completed(): void {
+    this.#conversation.completed();
+    this.#statements.otherConfirmed();
+  }
+
   body(type: number, bytes: Buffer, start: number, end: number): void {
     if (type === B.readyForQuery) {
       this.#conversation.ready(bytes[start] as number);
       this.#statements.ready(this.#conversation.outstanding === 0 && !this.#conversation.unsynced);
       this.#sawReady = true;
     } else if (type === B.rowDescription) {
-      this.#conversation.completed();
+      this.#completed();
       if (this.translation) exchangeInRowDescription(bytes, start, end, this.translation.toClient);
     } else if (type === B.parameterDescription) {
       if (this.translation) exchangeInTypeList(bytes, start, end, this.translation.toClient);

@@ -67,13 +67,18 @@ export class SessionKnowledge {
         this.requests += 1;
         this.statements.functionCallSent();
         this.holdings = undefined;
-        return PASS;
+        return bodyBytes <= MAX_CAPTURED_BYTES ? CAPTURE : PASS;
       case F.parse:
         if (bodyBytes > MAX_STATEMENT_BYTES) this.statements.largeParseSent();
         return this.#captureUpTo(MAX_STATEMENT_BYTES, bodyBytes);
       case F.close:
         return bodyBytes <= MAX_CAPTURED_BYTES ? CAPTURE : PASS;
+      case F.describe:
+      case F.execute:
+        this.statements.otherSent();
+        return PASS;
       case F.bind: {
+        this.statements.otherSent();
         const isLookedAt =
           this.#isSampling || this.holdings !== undefined || this.customSettings.hasBoundNames;
         return isLookedAt ? this.#captureUpTo(MAX_CAPTURED_BYTES, bodyBytes) : PASS;
@@ -106,6 +111,8 @@ export class SessionKnowledge {
       case F.bind:
         this.#noteBind(bytes, start, end);
         return;
+      case F.functionCall:
+        this.customSettings.lookAtCall(bytes.subarray(start, end));
     }
   }
 

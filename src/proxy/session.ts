@@ -60,6 +60,11 @@ export interface SessionEvents {
 const KNOCKS = 5;
 const KNOCK_EVERY_MS = 20;
 
+/** Does it begin a request that may use the unnamed statement as it is? Of a Parse the first byte tells whether it makes another. */
+const mayNeedUnnamed = (type: number, firstByte: number | undefined): boolean =>
+  EXTENDED.has(type) && !(type === F.parse && firstByte === 0);
+const EXTENDED: ReadonlySet<number> = new Set([F.parse, F.bind, F.describe, F.execute, F.close, F.flush]);
+
 export class Session {
   readonly id: number;
   readonly client: LoggedInClient;
@@ -490,14 +495,14 @@ export class Session {
   }
 
   readonly #clientVisitor: FrameVisitor = {
-    header: (type, bodyBytes): Verdict => {
+    header: (type, bodyBytes, firstByte): Verdict => {
       if ((this.#isHeld || this.#asides > 0) && this.#conversation.mayHoldBefore(type)) {
         this.#stopped = true;
         return STOP;
       }
       if (
         this.#known.unnamedIsMissing &&
-        (type === F.bind || type === F.describe) &&
+        mayNeedUnnamed(type, firstByte) &&
         !this.#conversation.unsynced &&
         !this.#conversation.copyingIn
       ) {

@@ -3,8 +3,8 @@
  * goes on with those it knows: both sides' types are matched by name.
  */
 
-import { query } from '../wire/frontend.ts';
 import type { OidMap } from '../wire/type-oids.ts';
+import { patientQuery } from './patient-query.ts';
 import type { ServerConnection } from './server-connection.ts';
 
 /** "schema"."type" -> OID. */
@@ -17,8 +17,8 @@ export interface OidTranslation {
 
 /** OIDs below are PostgreSQL's own and the same in every version that has the type. */
 const FIRST_USER_OID = 16384;
-const TYPES = query(
-  `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.json_build_array(n.nspname, t.typname)::pg_catalog.text, 'UTF8'), 'hex'), t.oid::pg_catalog.text FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace WHERE t.oid OPERATOR(pg_catalog.>=) ${FIRST_USER_OID}::pg_catalog.oid AND n.nspname NOT LIKE 'pg\\_t%' AND n.nspname OPERATOR(pg_catalog.<>) 'pgglide'`,
+const TYPES = patientQuery(
+  `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.json_build_array(n.nspname, t.typname)::pg_catalog.text, 'UTF8'), 'hex'), t.oid::pg_catalog.text FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace WHERE t.oid OPERATOR(pg_catalog.>=) ${FIRST_USER_OID}::pg_catalog.oid AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_t') AND n.nspname OPERATOR(pg_catalog.<>) 'pgglide'`,
 );
 const TIMEOUT_MS = 10_000;
 

@@ -21,8 +21,8 @@ export const WHOLE = 3;
 export type Verdict = typeof PASS | typeof STOP | typeof CAPTURE | typeof WHOLE;
 
 export interface FrameVisitor {
-  /** `bodyBytes` is the size announced by the header; the body may still be on its way. */
-  header(type: number, bodyBytes: number): Verdict;
+  /** `bodyBytes` is the size announced by the header; the body may still be on its way. `firstByte`: of the body, if it has come. */
+  header(type: number, bodyBytes: number, firstByte: number | undefined): Verdict;
   /** A captured body: `bytes` from `start` to `end`, valid during the call only. Two offsets instead of a view: this is the hot path. */
   body(type: number, bytes: Buffer, start: number, end: number): void;
 }
@@ -67,7 +67,7 @@ export class FrameScanner {
       if (length < 4 || length > MAX_LENGTH) {
         throw new ProtocolError(`Impossible length ${length} in a message of type 0x${type.toString(16)}`);
       }
-      const verdict = this.#isWhole ? WHOLE : visitor.header(type, length - 4);
+      const verdict = this.#isWhole ? WHOLE : visitor.header(type, length - 4, chunk[at + HEADER_BYTES]);
       this.#isWhole = false;
       if (verdict === STOP) return at;
       const end = at + 1 + length;

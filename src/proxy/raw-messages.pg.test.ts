@@ -1,0 +1,166 @@
+/** Messages that hardly any driver sends, or in an order of its own; most of these were found by `npm run test:fuzz`. */
+
+import { describe, expect } from 'vitest';
+import { RawClient } from '../../test/fuzz/raw-client.ts';
+import { encode, type Message } from '../../test/fuzz/script.ts';
+import { test } from '../../test/support/fixture.ts';
+import { type ProxyBed, startProxyBed } from '../../test/support/proxy-bed.ts';
+import { readDataRow, readError } from '../wire/backend.ts';
+import { B } from '../wire/message-type.ts';
+
+const NAMES = { oids: new Map<string, number>(), plainRole: '' };
+const SYNC: Message = { is: 'Sync' };
+const query = (text: string): Message => ({ is: 'Query', text });
+const parse = (name: string, text: string): Message => ({ is: 'Parse', name, text, types: [] });
+const run = (statement: string): Message[] => [
+  { is: 'Bind', portal: '', statement, formats: [], values: [], results: [] },
+  { is: 'Execute', portal: '', rows: 0 },
+];
+
+async function connect(bed: ProxyBed): Promise<RawClient> {
+  const { host = '', port = 0 } = bed.config;
+  return await RawClient.connect({
+    host,
+    port,
+    user: bed.role,
+    password: bed.password,
+    database: bed.database,
+  });
+}
+
+/** Rows and SQLSTATEs of the answer, up to so many ReadyForQuery. */
+async function answer(client: RawClient, messages: readonly Message[], points = 1): Promise<unknown[]> {
+  const from = client.received.length;
+  const since = () => client.received.slice(from);
+  await client.send(Buffer.concat(messages.map((message) => encode(message, NAMES))));
+  const isAnswered = () => since().filter(({ type }) => type === B.readyForQuery).length >= points;
+  await client.until('the answer', () => client.isClosed || isAnswered(), 10_000);
+  return since().flatMap(({ type, body }) => {
+    if (type === B.dataRow) return [readDataRow(body).join()];
+    return type === B.errorResponse ? [readError(body).code] : [];
+  });
+}
+
+describe('a session that is moved', () => {
+  test('keeps a setting of its own making that a FunctionCall made', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await connect(bed);
+    const SET_CONFIG = 2078;
+    const values = ['app.tenant', 'seven', 'f'];
+    expect(await answer(client, [{ is: 'FunctionCall', oid: SET_CONFIG, values }])).toEqual([]);
+    await bed.switchSides();
+    expect(await answer(client, [query("SELECT current_setting('app.tenant', true)")])).toEqual(['seven']);
+    await client.end();
+  });
+
+  test('has lost its unnamed statement where the client closed it', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await connect(bed);
+    await answer(client, [parse('', 'SELECT 5'), SYNC]);
+    await answer(client, [{ is: 'Close', what: 'S', name: '' }, SYNC]);
+    expect(await answer(client, [...run(''), SYNC])).toEqual(['26000']);
+    await bed.switchSides();
+    expect(await answer(client, [...run(''), SYNC])).toEqual(['26000']);
+    await client.end();
+  });
+
+  test('keeps the unnamed statement that it had before one that was passed over after an error', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await connect(bed);
+    await answer(client, [parse('', 'SELECT 5'), SYNC]);
+    const passedOver: Message[] = [
+      { is: 'Describe', what: 'S', name: 'nobody' },
+      parse('', 'SELECT 6'),
+      query('SELECT 7'),
+    ];
+    expect(await answer(client, [...passedOver, SYNC])).toEqual(['26000']);
+    await bed.switchSides();
+    expect(await answer(client, [...run(''), SYNC])).toEqual(['5']);
+    await client.end();
+  });
+
+  test('keeps its unnamed statement where the next request begins with another one', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await connect(bed);
+    await answer(client, [parse('', 'SELECT 5'), SYNC]);
+    await bed.switchSides();
+    expect(await answer(client, [parse('named', 'SELECT 6'), ...run(''), SYNC])).toEqual(['5']);
+    await client.end();
+  });
+
+  test('keeps statements that were parsed behind one another, with a name and without', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await connect(bed);
+    await answer(client, [
+      parse('', 'SELECT 5'),
+      parse('one', 'SELECT 6'),
+      parse('', 'SELECT 7'),
+      parse('two', 'SELECT 8'),
+      SYNC,
+    ]);
+    await bed.switchSides();
+    expect(await answer(client, [...run(''), ...run('one'), ...run('two'), SYNC])).toEqual(['7', '6', '8']);
+    await client.end();
+  });
+
+  test('keeps a statement that was parsed behind a COPY which ignored a Sync', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    await source.exec('CREATE TABLE w (v int)');
+    const client = await connect(bed);
+    const copy = [parse('', 'COPY w FROM STDIN'), ...run(''), SYNC];
+    await answer(client, [...copy, { is: 'CopyDone' }, parse('named', 'SELECT 5'), SYNC]);
+    expect((await bed.switchSides()).waits.sessionsMoved).toBe(1);
+    expect(await answer(client, [...run('named'), SYNC])).toEqual(['5']);
+    await client.end();
+  });
+
+  test('is prepared also where reading the functions takes longer than its statement_timeout', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    // Its text takes seconds to search.
+    await target.exec(`DO $do$BEGIN EXECUTE format('CREATE FUNCTION long() RETURNS int LANGUAGE sql AS $$SELECT 1 --%s$$',
+      repeat('set_config(''a.b'')', 30000)); END$do$`);
+    const client = await connect(bed);
+    await answer(client, [query("SET statement_timeout = '400ms'")]);
+    await bed.traffic.prepare('target');
+    // The second time the standby has the setting.
+    expect((await bed.traffic.prepare('target')).failures).toEqual([]);
+    await client.end();
+  });
+
+  test('knows the name of a setting that it had in a transaction only, or has reset', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await connect(bed);
+    await answer(client, [query("BEGIN; SET LOCAL app.tenant = 'seven'; COMMIT; RESET app.other")]);
+    const settings = [query("SELECT current_setting('app.tenant'), current_setting('app.other')")];
+    expect(await answer(client, settings)).toEqual([',']);
+    await bed.switchSides();
+    expect(await answer(client, settings)).toEqual([',']);
+    await client.end();
+  });
+
+  test('may be prepared again when its strings have backslashes in them', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await connect(bed);
+    await answer(client, [query('SET standard_conforming_strings = off')]);
+    await bed.traffic.prepare('target');
+    expect((await bed.traffic.prepare('target')).failures).toEqual([]);
+    expect((await bed.switchSides()).waits.sessionsMoved).toBe(1);
+    expect(await answer(client, [query("SELECT 'a\\\\b'")])).toEqual(['a\\b']);
+    await client.end();
+  });
+});
