@@ -49,7 +49,7 @@ export interface CommandContext {
   readonly global: GlobalOptions;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Aborted with an InterruptedError at SIGINT and SIGTERM, and when --timeout has passed. */
+  /** Aborted with an InterruptedError at SIGINT, SIGTERM and SIGHUP, and when --timeout has passed. */
   readonly signal: AbortSignal;
   readonly output: Output;
   /** What has been found out so far: a failure is told to a hook with it. */

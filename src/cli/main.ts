@@ -1,5 +1,6 @@
 /** The process: its signals, its streams, its end. The only place that exits it. */
 
+import { closeSync } from 'node:fs';
 import { interrupted, outputNotWritten } from './failure.ts';
 import { globalsOf, reportFailure, runCli, type World } from './run.ts';
 
@@ -11,9 +12,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   const { stdout, stderr, env } = process;
   const world: World = { stdout, stderr, env, cwd: process.cwd(), stop };
   listenToSignals(stop);
-  // Results that nobody reads any more (`| head`) end the work as Ctrl-C does.
+  // Results that nobody reads any more (`| head`, a terminal that was closed) end the work as Ctrl-C does.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw outputNotWritten(error);
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw outputNotWritten(error);
     stop.abort(interrupted('the reader of its output, which went away'));
   });
   // Nobody need watch: a switch, or a proxy, goes on without.
@@ -35,5 +36,28 @@ function listenToSignals(stop: AbortController): void {
       process.stderr.write('\nstopping cleanly; once more to stop at once\n');
       stop.abort(interrupted(name));
     });
+  }
+  process.on('SIGHUP', () => hungUp(stop));
+}
+
+/**
+ * A terminal was closed, or the connection to it (ssh) broke; one hang-up may come as several signals. Where no terminal shows what we say (nohup,
+ * a service) it is none of ours, and we go on: Node itself forgets at its start that nohup had the signal ignored.
+ */
+function hungUp(stop: AbortController): void {
+  const hasTerminal = process.stdout.isTTY || process.stderr.isTTY;
+  if (!hasTerminal || stop.signal.aborted) return;
+  process.on('exit', leaveTerminal);
+  stop.abort(interrupted('SIGHUP'));
+}
+
+/** Node puts a terminal back at its end as it found it, and aborts (SIGABRT) where that is gone. */
+function leaveTerminal(): void {
+  for (const descriptor of [0, 1, 2]) {
+    try {
+      closeSync(descriptor);
+    } catch {
+      // Closed already.
+    }
   }
 }

@@ -77,5 +77,5 @@ async function stop(): Promise<void> {
 }
 
 // A terminal's Ctrl-C reaches the whole group: the parent decides when to end.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('disconnect', () => void stop());

@@ -40,7 +40,7 @@ export const FAMILIES: Readonly<Record<ErrorFamily, FamilyText>> = {
   WaitTimeoutError: { exitCode: 9, meaning: '`wait` timed out', job: '-' },
   InterruptedError: {
     exitCode: 10,
-    meaning: 'interrupted, resumable (SIGINT, SIGTERM, --timeout)',
+    meaning: 'interrupted, resumable (SIGINT, SIGTERM, SIGHUP, --timeout)',
     job: 'retry',
   },
   ReplicationError: { exitCode: 11, meaning: 'replication broken: slot lost, apply conflict', job: 'fail' },
@@ -825,7 +825,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     '`pgglide status` shows where the migration stands.',
   ),
 
-  interrupted('interrupted', 'Stopped by SIGINT or SIGTERM.', 'The same command again goes on.'),
+  interrupted('interrupted', 'Stopped by SIGINT, SIGTERM or SIGHUP.', 'The same command again goes on.'),
   interrupted('timed_out', 'Stopped because --timeout had passed.', 'The same command again goes on.'),
 
   replication(

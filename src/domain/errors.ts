@@ -59,7 +59,7 @@ export class LockedError extends PgglideError {
 export class WaitTimeoutError extends PgglideError {
   readonly exitCode = 9;
 }
-/** SIGINT or SIGTERM; the same command again goes on. */
+/** SIGINT, SIGTERM or SIGHUP; the same command again goes on. */
 export class InterruptedError extends PgglideError {
   readonly exitCode = 10;
 }
