@@ -1,6 +1,7 @@
 /** The process: its signals, its streams, its end. The only place that exits it. */
 
 import { closeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { interrupted, outputNotWritten } from './failure.ts';
 import { globalsOf, reportFailure, runCli, type World } from './run.ts';
 
@@ -12,6 +13,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const { stdout, stderr, env } = process;
   const world: World = { stdout, stderr, env, cwd: process.cwd(), stop };
   listenToSignals(stop);
+  closeLostTerminal();
   // Results that nobody reads any more (`| head`, a terminal that was closed) end the work as Ctrl-C does.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && error.code !== 'EIO') throw outputNotWritten(error);
@@ -47,17 +49,13 @@ function listenToSignals(stop: AbortController): void {
 function hungUp(stop: AbortController): void {
   const hasTerminal = process.stdout.isTTY || process.stderr.isTTY;
   if (!hasTerminal || stop.signal.aborted) return;
-  process.on('exit', leaveTerminal);
   stop.abort(interrupted('SIGHUP'));
 }
 
 /** Node puts a terminal back at its end as it found it, and aborts (SIGABRT) where that is gone. */
-function leaveTerminal(): void {
-  for (const descriptor of [0, 1, 2]) {
-    try {
-      closeSync(descriptor);
-    } catch {
-      // Closed already.
-    }
-  }
+function closeLostTerminal(): void {
+  const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));
+  process.on('exit', () => {
+    for (const descriptor of terminals) if (!isatty(descriptor)) closeSync(descriptor);
+  });
 }
