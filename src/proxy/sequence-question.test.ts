@@ -83,3 +83,11 @@ describe('a request', () => {
     expect(sequenceQuestion(Buffer.concat(messages), knowing)).toBe('another');
   });
 });
+
+test.each([
+  ['a statement that asks nothing', frame('D', cstring('Ss2')), 'another'],
+  ['a portal of before', describePortal, 'another'],
+  ['a statement that asks', frame('D', cstring('Sasks')), 'unfinished'],
+] as const)('to describe %s is judged at once: who waits for its answer sends nothing more', (_, message, is) => {
+  expect(sequenceQuestion(message, knowing)).toBe(is);
+});

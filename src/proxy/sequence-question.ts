@@ -32,6 +32,8 @@ export const isSequenceQuestion = (text: string): boolean => QUESTION.test(text)
 /** Of the text, the names and the values. */
 const MAX_BYTES = 4096;
 const HEADER_BYTES = 5;
+/** What a Describe names: this, or a portal. */
+const STATEMENT = 'S'.charCodeAt(0);
 const MESSAGES: ReadonlySet<number> = new Set([F.query, F.parse, F.bind, F.describe, F.execute, F.sync]);
 
 /** Of the request that `bytes` begin with. `unfinished`: what has come so far may become one. */
@@ -58,6 +60,7 @@ export function sequenceQuestion(
       isBound = asks(boundDefinition(body, parsed, statements));
       if (!isBound) return 'another';
     } else if (type === F.execute && !isBound) return 'another';
+    else if (type === F.describe && !isBound && !asks(described(body, parsed, statements))) return 'another';
     at = end;
   }
 }
@@ -71,6 +74,17 @@ function boundDefinition(
   const nameEnd = body.indexOf(0, portalEnd + 1);
   if (portalEnd < 0 || nameEnd < 0) return undefined;
   const name = body.toString('latin1', portalEnd + 1, nameEnd);
+  return name === '' ? (parsed ?? statements.unnamed) : statements.definitionOf(name);
+}
+
+/** Of a portal that this request has not bound: undefined. */
+function described(
+  body: Buffer,
+  parsed: Buffer | undefined,
+  statements: KnownStatements,
+): Buffer | undefined {
+  if (body[0] !== STATEMENT) return undefined;
+  const name = body.toString('latin1', 1, body.length - 1);
   return name === '' ? (parsed ?? statements.unnamed) : statements.definitionOf(name);
 }
 
