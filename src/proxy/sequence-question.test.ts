@@ -88,6 +88,9 @@ test.each([
   ['a statement that asks nothing', frame('D', cstring('Ss2')), 'another'],
   ['a portal of before', describePortal, 'another'],
   ['a statement that asks', frame('D', cstring('Sasks')), 'unfinished'],
-] as const)('to describe %s is judged at once: who waits for its answer sends nothing more', (_, message, is) => {
-  expect(sequenceQuestion(message, knowing)).toBe(is);
-});
+] as const)(
+  'to describe %s is judged at once: who waits for its answer sends nothing more',
+  (_, message, is) => {
+    expect(sequenceQuestion(message, knowing)).toBe(is);
+  },
+);
