@@ -7,12 +7,14 @@ import { packagePath } from './package-root.ts';
 export interface EntryPoint {
   /** Absolute. */
   readonly file: string;
-  /** JavaScript; otherwise a source that needs tsx. */
-  readonly isBuilt: boolean;
+  /** Arguments for node: a source needs a TypeScript loader. */
+  readonly loader: readonly string[];
 }
 
 /** `path`: as under the package's root, without its ending: "src/cli/proxy-worker". A build starts built programs, a source sources. */
 export function entryPoint(path: string): EntryPoint {
   const isBuilt = extname(fileURLToPath(import.meta.url)) === '.js';
-  return { file: isBuilt ? packagePath('dist', `${path}.js`) : packagePath(`${path}.ts`), isBuilt };
+  return isBuilt
+    ? { file: packagePath('dist', `${path}.js`), loader: [] }
+    : { file: packagePath(`${path}.ts`), loader: ['--import', import.meta.resolve('tsx')] };
 }

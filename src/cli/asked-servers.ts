@@ -4,7 +4,7 @@ import { DeadlineError, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
-import { settleFences } from '../migration/settle.ts';
+import { SILENT_RUNNER_MS, settleFences } from '../migration/settle.ts';
 import { Connection } from '../postgres/connection.ts';
 import { logInVerifier } from '../postgres/roles.ts';
 import { clusterIdentifier } from '../postgres/server-identity.ts';
@@ -20,8 +20,6 @@ const FIRST_ANSWER_MS = 2_000;
 const SECOND_ANSWER_MS = 5_000;
 /** Who asks would rather have half an answer than wait for a server that is down. */
 const IDENTITY_MS = 1_000;
-/** A tool that is alive undoes or finishes a switchover in less; after its lease and this its sessions are ended. */
-const SILENT_RUNNER_MS = 5_000;
 
 /** Keeps one connection to each side, and opens it again when it is lost or says nothing. */
 export class AskedServers implements AsyncDisposable {

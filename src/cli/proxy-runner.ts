@@ -101,8 +101,8 @@ async function serveWithWorkers(options: RunProxyOptions, addresses: Addresses, 
 
 /** What a worker needs comes over its pipe: arguments and environment are for everyone to read. */
 function forkWorker(): ChildProcess {
-  const { file, isBuilt } = entryPoint('src/cli/proxy-worker');
-  return fork(file, [], { execArgv: isBuilt ? [] : ['--import', import.meta.resolve('tsx')] });
+  const { file, loader } = entryPoint('src/cli/proxy-worker');
+  return fork(file, [], { execArgv: [...loader] });
 }
 
 function controlListen({ control, tokenFile, clientTls }: RunProxyOptions): ControlListen {

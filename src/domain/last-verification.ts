@@ -33,13 +33,6 @@ export function differsSinceSwitch(events: readonly MigrationEvent[]): boolean {
   return last?.data.mode === 'online' && !last.data.equal;
 }
 
-/**
- * The link goes on behind what was confirmed last: a follower that is restored from a backup, or a standby that was promoted before
- * it had all, never gets what it lacks. Nothing tells that from a restart.
- */
-export const isOfAnotherRun = ({ data }: VerificationEvent, followerRun: string): boolean =>
-  data.followerRun !== undefined && data.followerRun !== followerRun;
-
 /** `fresh` alone lets a cutover through that wants a verification. */
 export type Trust = 'never' | 'differences' | 'restarted' | 'stale' | 'fresh';
 
@@ -48,6 +41,19 @@ export interface Verified {
   readonly equal: boolean;
   /** The follower was started again since. */
   readonly isOfAnotherRun?: boolean;
+}
+
+/**
+ * What it is worth for the follower's present run. The link goes on behind what was confirmed last: a follower that is restored from a
+ * backup, or a standby that was promoted before it had all, never gets what it lacks. Nothing tells that from a restart.
+ */
+export function verifiedFor({ at, data }: VerificationEvent, followerRun: string): Verified {
+  const { equal, followerRun: compared } = data;
+  return {
+    at,
+    equal,
+    ...(compared === undefined || compared === followerRun ? {} : { isOfAnotherRun: true }),
+  };
 }
 
 export function trustIn(verified: Verified | undefined, nowMs: number, staleAfterMs: number): Trust {

@@ -7,6 +7,7 @@ import { RefusedError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import type { Phase } from '../domain/phase.ts';
 import { countRaisedFences } from '../postgres/fence.ts';
+import { stillStands } from './rows.ts';
 import type { Session } from './session.ts';
 
 const OPEN_IN: ReadonlySet<Phase> = new Set(['syncing', 'following', 'switched']);
@@ -23,9 +24,7 @@ export async function closedDoor(session: Session): Promise<Side | undefined> {
   const row = await session.lead.row();
   if (row === undefined || row.switchover !== undefined || !OPEN_IN.has(row.phase)) return undefined;
   if ((await countRaisedFences(session.side(row.activeSide))) === 0) return undefined;
-  // A switch may have begun between the two looks.
-  const now = await session.lead.row();
-  return now?.epoch === row.epoch && now.switchover === undefined ? row.activeSide : undefined;
+  return (await stillStands(session, row)) ? row.activeSide : undefined;
 }
 
 const told = (side: Side): string =>

@@ -15,11 +15,11 @@ export interface KeeperStart {
 
 /** In a process group of its own: what ends the owner's (Ctrl-C, a terminal that closes) does not end it. */
 export async function forkPauseKeeper(start: KeeperStart): Promise<PauseKeeper> {
-  const { file, isBuilt } = entryPoint('src/migration/pause-keeper');
+  const { file, loader } = entryPoint('src/migration/pause-keeper');
   const child = fork(file, [], {
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    execArgv: isBuilt ? [] : ['--import', import.meta.resolve('tsx')],
+    execArgv: [...loader],
   });
   child.unref();
   child.channel?.unref();

@@ -9,10 +9,7 @@ import { endRunner, tryRunnerLock } from '../state/runner-lock.ts';
 import { openPooler } from '../traffic/open-traffic.ts';
 import type { KeeperStart } from './fork-pause-keeper.ts';
 import { PauseWatch } from './pause-watch.ts';
-import { settleFences } from './settle.ts';
-
-/** A run that is alive undoes or finishes a switch in less; of one that stands still the sessions are ended then. */
-const SILENT_RUNNER_MS = 5_000;
+import { SILENT_RUNNER_MS, settleFences } from './settle.ts';
 
 let watch: PauseWatch | undefined;
 

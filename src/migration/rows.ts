@@ -14,6 +14,12 @@ export function withoutPlan({ plan, ...standing }: MigrationRow): Standing {
   return standing;
 }
 
+/** For what was seen of the servers since the row was read: no switch has begun meanwhile, or gone by. */
+export async function stillStands(session: Session, { epoch }: Standing): Promise<boolean> {
+  const now = await session.lead.row();
+  return now?.epoch === epoch && now.switchover === undefined;
+}
+
 /** @throws {RefusedError} `wrong_phase`, `databases_joined` */
 export async function requireRow(session: Session, command: Command): Promise<PlannedRow> {
   const row = await session.row();

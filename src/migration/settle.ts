@@ -16,6 +16,9 @@ import { disableSubscriptionSql } from '../postgres/subscription.ts';
 import { type MigrationRow, readMigration } from '../state/migration-row.ts';
 import { endRunner, tryRunnerLock } from '../state/runner-lock.ts';
 
+/** A tool that is alive undoes or finishes a switchover in less; of one that has been silent for longer the sessions may be ended. */
+export const SILENT_RUNNER_MS = 5_000;
+
 export interface SettleOptions {
   readonly migration: string;
   /** A session of the caller's on a side, in the lead database or the named one; closed here. */

@@ -2,7 +2,7 @@
 
 import { messageOf } from '../base/message-of.ts';
 import { databasePrefix, type MigrationEvent } from '../domain/event.ts';
-import { isOfAnotherRun, lastVerification, trustIn } from '../domain/last-verification.ts';
+import { lastVerification, trustIn, verifiedFor } from '../domain/last-verification.ts';
 import { otherSide, type Side } from '../domain/names.ts';
 import { nextCommand } from '../domain/next-command.ts';
 import type { Phase } from '../domain/phase.ts';
@@ -15,6 +15,7 @@ import { isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { tableExists } from '../state/install.ts';
 import { readJournal } from '../state/journal.ts';
 import { describeOthers, type MigrationRow } from '../state/migration-row.ts';
+import { stillStands } from './rows.ts';
 import type { Session } from './session.ts';
 import { type DatabaseState, inAll, readDatabaseState } from './status/database-state.ts';
 import { linkStatus } from './status/link-status.ts';
@@ -152,9 +153,8 @@ async function verifiedStatus(
 ): Promise<MigrationStatus['verified']> {
   const last = lastVerification(events);
   if (last === undefined) return undefined;
-  const isOld = isOfAnotherRun(last, await serverRun(session.side(otherSide(activeSide))));
-  const { equal, tables } = last.data;
-  return { at: last.at, equal, tables: tables.length, ...(isOld ? { isOfAnotherRun: true } : {}) };
+  const followerRun = await serverRun(session.side(otherSide(activeSide)));
+  return { ...verifiedFor(last, followerRun), tables: last.data.tables.length };
 }
 
 interface Traffic {
@@ -165,12 +165,6 @@ interface Traffic {
 
 const IS_LINKED: ReadonlySet<Phase> = new Set(['following', 'switched']);
 
-/** In a switch it is on either side: before its commit point was read here, or after. */
-async function isStanding(session: Session, { epoch }: MigrationRow): Promise<boolean> {
-  const now = await session.row();
-  return now?.epoch === epoch && now.switchover === undefined;
-}
-
 const elsewhere = (side: Side): string =>
   `the traffic switch sends clients to the ${side}, which is not the active side: a proxy that is started again takes it from the migration’s row`;
 
@@ -180,7 +174,7 @@ async function trafficState(session: Session, row: MigrationRow | undefined): Pr
     await using traffic = session.openTraffic();
     const { description, requests, activeSide } = await traffic.observe();
     const isElsewhere = row !== undefined && IS_LINKED.has(row.phase) && activeSide !== row.activeSide;
-    const problems = isElsewhere && (await isStanding(session, row)) ? [elsewhere(activeSide)] : [];
+    const problems = isElsewhere && (await stillStands(session, row)) ? [elsewhere(activeSide)] : [];
     return { line: description, requests, problems };
   } catch (error) {
     return { problems: [messageOf(error)] };

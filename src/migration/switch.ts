@@ -6,10 +6,10 @@ import type { SwitchoverDirection, SwitchoverSummary, VerificationSummary } from
 import {
   differsSinceSwitch,
   hasMovedTraffic,
-  isOfAnotherRun,
   lastVerification,
   type Trust,
   trustIn,
+  verifiedFor,
 } from '../domain/last-verification.ts';
 import type { Phase } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
@@ -147,11 +147,7 @@ export async function guardVerified(
 async function requireVerified(session: Session): Promise<void> {
   const journal = await readJournal(session.target, session.migration);
   const last = lastVerification(journal.map((entry) => entry.event));
-  const verified = last && {
-    at: last.at,
-    equal: last.data.equal,
-    isOfAnotherRun: isOfAnotherRun(last, await serverRun(session.target)),
-  };
+  const verified = last && verifiedFor(last, await serverRun(session.target));
   const trust = trustIn(verified, Date.now(), session.settings.verify.staleAfterMs);
   if (trust === 'fresh') return;
   throw new RefusedError('not_verified', `Cutover refused: ${NOT_VERIFIED[trust]}`, {

@@ -28,8 +28,7 @@ export async function serverIdentity(connection: Connection): Promise<ServerIden
   return connection.one<ServerIdentity>(sql`
     SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
       current_setting('server_version_num')::int AS "versionNumber",
-      (SELECT system_identifier FROM pg_control_system())
-        || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()) AS "systemIdentifier",
-      current_database() AS database,
-      (SELECT system_identifier::text FROM pg_control_system()) AS cluster`);
+      c.system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()) AS "systemIdentifier",
+      current_database() AS database, c.system_identifier::text AS cluster
+    FROM pg_control_system() AS c`);
 }

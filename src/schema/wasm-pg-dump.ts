@@ -38,8 +38,7 @@ const NODE_FLAGS = ['--max-semi-space-size=4', '--no-warnings'];
 
 /** From dist as JavaScript, from src under a TypeScript loader. */
 function startProgram(signal: AbortSignal | undefined): ChildProcess {
-  const { file, isBuilt } = entryPoint('src/schema/wasm-pg-dump-program');
-  const loader = isBuilt ? [] : ['--import', import.meta.resolve('tsx')];
+  const { file, loader } = entryPoint('src/schema/wasm-pg-dump-program');
   return spawn(process.execPath, [...NODE_FLAGS, ...loader, file], {
     env: environmentWithoutPg(),
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],

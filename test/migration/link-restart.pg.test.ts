@@ -3,18 +3,9 @@
 import { expect } from 'vitest';
 import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
 import { test } from '../support/fixture.ts';
-import { openSession, withScene } from '../support/migration.ts';
+import { rows, withScene } from '../support/migration.ts';
 
 type Login = Pick<EmbeddedServer, 'address'>;
-
-async function rows(server: Login, statement: string): Promise<unknown[]> {
-  const session = await openSession(server.address());
-  try {
-    return (await session.query(statement)).rows;
-  } finally {
-    await session.end();
-  }
-}
 
 async function restart(server: EmbeddedServer): Promise<void> {
   await server.stop('immediate');

@@ -1,21 +1,11 @@
 /** One of the two servers is gone for good: the other is told what to do, and gets rid of what fills its disk. */
 
 import { expect } from 'vitest';
-import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
 import { abortWithoutTarget, completeWithoutSource } from '../../src/migration/lost-server.ts';
 import type { TrafficPlacement } from '../../src/traffic/traffic-placement.ts';
 import { test } from '../support/fixture.ts';
-import { openSession } from '../support/migration.ts';
+import { rows } from '../support/migration.ts';
 import { withTable } from '../support/own-servers.ts';
-
-async function rows(server: EmbeddedServer, statement: string): Promise<unknown[]> {
-  const session = await openSession(server.address());
-  try {
-    return (await session.query(statement)).rows;
-  } finally {
-    await session.end();
-  }
-}
 
 const OURS = `SELECT slot_name AS ours FROM pg_replication_slots UNION ALL SELECT pubname FROM pg_publication
   UNION ALL SELECT subname FROM pg_subscription UNION ALL SELECT tgname FROM pg_trigger WHERE tgname = 'pgglide_fence'

@@ -8,7 +8,7 @@ import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
 import { openProxySwitch } from '../../src/traffic/proxy-switch.ts';
 import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
 import { test } from '../support/fixture.ts';
-import { bound, openSession, type Scene } from '../support/migration.ts';
+import { bound, rows, type Scene } from '../support/migration.ts';
 import { withTable } from '../support/own-servers.ts';
 
 const run = promisify(execFile);
@@ -34,15 +34,6 @@ class Backup {
     await rm(this.#server.dataDirectory, { recursive: true });
     await run('cp', ['-a', this.#copy, this.#server.dataDirectory]);
     await this.#server.start();
-  }
-}
-
-async function rows(server: EmbeddedServer, statement: string): Promise<unknown[]> {
-  const session = await openSession(server.address());
-  try {
-    return (await session.query(statement)).rows;
-  } finally {
-    await session.end();
   }
 }
 

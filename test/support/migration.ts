@@ -122,6 +122,19 @@ export async function openSession({
   return client;
 }
 
+/** Of one statement, in a session of its own. */
+export async function rows(
+  server: { readonly address: () => ServerAddress },
+  statement: string,
+): Promise<unknown[]> {
+  const session = await openSession(server.address());
+  try {
+    return (await session.query(statement)).rows;
+  } finally {
+    await session.end();
+  }
+}
+
 export function settingsFor(source: ServerAddress, target: ServerAddress, control: string): Settings {
   return {
     migration: source.database,

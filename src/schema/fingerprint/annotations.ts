@@ -24,30 +24,33 @@ const isOfScope = (scope: Scope, [classid, objid]: readonly [Sql, Sql]): Sql => 
 /** Before 16 a transform is one "on language". */
 const KEY = sql`i.type || ' ' || CASE i.type WHEN 'transform' THEN replace(i.identity, ' on language ', ' language ') ELSE i.identity END`;
 
-/** The standard comments come with initdb. */
-const comments: ObjectClass = {
-  name: 'comments',
+/** `whose` tells apart what is said of one object, and may be empty. Of schemas also of public, which comes with initdb. */
+const saidOf = (
+  name: string,
+  { catalog, whose, text }: { catalog: Sql; whose: Sql; text: Sql },
+): ObjectClass => ({
+  name,
   objects: (scope) => sql`
-    SELECT ${KEY}, d.description
-    FROM pg_description d CROSS JOIN LATERAL pg_identify_object(d.classoid, d.objoid, d.objsubid) AS i
-    WHERE ${isOfScope(scope, [sql`d.classoid`, sql`d.objoid`])}
+    SELECT ${KEY} || ${whose}, ${text}
+    FROM ${catalog} AS s CROSS JOIN LATERAL pg_identify_object(s.classoid, s.objoid, s.objsubid) AS i
+    WHERE ${isOfScope(scope, [sql`s.classoid`, sql`s.objoid`])}
     UNION ALL
-    SELECT 'schema ' || quote_ident(n.nspname), d.description
-    FROM pg_namespace n JOIN pg_description d ON d.classoid = 'pg_namespace'::regclass AND d.objoid = n.oid
+    SELECT 'schema ' || quote_ident(n.nspname) || ${whose}, ${text}
+    FROM pg_namespace n JOIN ${catalog} AS s ON s.classoid = 'pg_namespace'::regclass AND s.objoid = n.oid
     WHERE ${schemaInScope(scope)}`,
-};
+});
 
-const securityLabels: ObjectClass = {
-  name: 'security labels',
-  objects: (scope) => sql`
-    SELECT ${KEY} || ' for ' || quote_ident(l.provider), l.label
-    FROM pg_seclabel l CROSS JOIN LATERAL pg_identify_object(l.classoid, l.objoid, l.objsubid) AS i
-    WHERE ${isOfScope(scope, [sql`l.classoid`, sql`l.objoid`])}
-    UNION ALL
-    SELECT 'schema ' || quote_ident(n.nspname) || ' for ' || quote_ident(l.provider), l.label
-    FROM pg_namespace n JOIN pg_seclabel l ON l.classoid = 'pg_namespace'::regclass AND l.objoid = n.oid
-    WHERE ${schemaInScope(scope)}`,
-};
+const comments = saidOf('comments', {
+  catalog: sql`pg_description`,
+  whose: sql`''`,
+  text: sql`s.description`,
+});
+
+const securityLabels = saidOf('security labels', {
+  catalog: sql`pg_seclabel`,
+  whose: sql`' for ' || quote_ident(s.provider)`,
+  text: sql`s.label`,
+});
 
 /** ALTER ... DEPENDS ON EXTENSION: what is dropped with it. */
 const extensionDependencies: ObjectClass = {
