@@ -35,6 +35,7 @@ export async function followJob(cluster: Cluster, { job, into, signal, told }: F
     const pod = (await podsOfJob(cluster, found)).find(({ metadata }) => !seen.has(metadata?.uid ?? ''));
     const name = pod?.metadata?.name;
     if (name !== undefined && hasStarted(pod)) {
+      hopelessSinceMs = undefined;
       told(sinceSeconds === undefined ? `pod ${name}` : `pod ${name}: its log broke off, and goes on`);
       // One that was deleted meanwhile has a successor.
       const copied = await copyLog(cluster, name, { into, signal, sinceSeconds }).catch(unlessGone);
@@ -50,11 +51,14 @@ export async function followJob(cluster: Cluster, { job, into, signal, told }: F
     if (reason !== undefined && reason !== waiting) told(`pod ${name} waits: ${reason}`);
     waiting = reason;
     const hopeless = pod && hopelessReason(pod);
-    hopelessSinceMs = hopeless === undefined ? undefined : (hopelessSinceMs ?? performance.now());
-    if (hopelessSinceMs !== undefined && performance.now() - hopelessSinceMs > HOPELESS_MS) {
-      throw new PrerequisiteError('job_stuck', `The Job ${job} cannot start: ${hopeless}`, {
-        hint: 'Mend what is named (the image: --image), then pgglide k8s apply again: it replaces a Job that never started.',
-      });
+    if (hopeless !== undefined) {
+      // Between two tries the kubelet says something else for a moment: that begins no new wait.
+      hopelessSinceMs ??= performance.now();
+      if (performance.now() - hopelessSinceMs > HOPELESS_MS) {
+        throw new PrerequisiteError('job_stuck', `The Job ${job} cannot start: ${hopeless}`, {
+          hint: 'Mend what is named (the image: --image), then pgglide k8s apply again: it replaces a Job that never started.',
+        });
+      }
     }
     await sleep(LOOK_EVERY_MS, signal);
   }
