@@ -12,6 +12,10 @@ test.each<[Standing, string]>([
   ],
   [{ phase: 'switched', isVerified: true }, 'pgglide rollback, or pgglide complete'],
   [
+    { phase: 'switched', differs: true },
+    'pgglide verify, which shows what differs; then pgglide rollback, or pgglide complete',
+  ],
+  [
     { phase: 'switched', hasProblems: true },
     'mend what is told above, then pgglide rollback, or pgglide complete',
   ],

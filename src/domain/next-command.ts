@@ -9,6 +9,8 @@ export interface Standing {
   readonly interrupted?: SwitchoverDirection | undefined;
   /** The last verification that counts found both sides equal. */
   readonly isVerified?: boolean;
+  /** It found differences. */
+  readonly differs?: boolean;
   /** Something stands in the way, and is told beside this. */
   readonly hasProblems?: boolean;
   /** While the target takes the writes: nothing follows it any more. */
@@ -30,7 +32,10 @@ const COMMAND: Readonly<Record<Phase, (standing: Standing) => string>> = {
     isVerified && !hasProblems
       ? 'pgglide cutover --dry-run, then pgglide cutover'
       : 'pgglide verify, then pgglide cutover',
-  switched: () => 'pgglide rollback, or pgglide complete',
+  switched: ({ differs }) =>
+    differs
+      ? 'pgglide verify, which shows what differs; then pgglide rollback, or pgglide complete'
+      : 'pgglide rollback, or pgglide complete',
   completed: () => 'nothing: the migration is complete',
   aborted: () => 'pgglide sync begins anew',
 };

@@ -9,11 +9,12 @@ import { checkReadiness, requireReady } from '../steps/check-readiness.ts';
 import { checkRoles } from '../steps/check-roles.ts';
 import { putProxyIn } from '../steps/put-proxy-in.ts';
 import { runStep } from './each-database.ts';
+import { guardVerified } from './guard-verified.ts';
 import { switchPlan } from './plan.ts';
 import { planNow } from './renew-plan.ts';
 import { type PlannedRow, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
-import { doneBefore, guardVerified, type SwitchOptions } from './switch.ts';
+import { doneBefore, type SwitchOptions } from './switch.ts';
 import { switchoverContext } from './switchover-context.ts';
 
 export interface DryRun extends PlanText {

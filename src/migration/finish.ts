@@ -21,11 +21,18 @@ import { takeRunnerLock } from '../state/runner-lock.ts';
 import { broughtObjects } from '../state/schema-progress.ts';
 import { takeProxyOut } from '../steps/take-proxy-out.ts';
 import { requireOpenDoor } from './closed-door.ts';
+import { requireNoneToLose } from './guard-verified.ts';
 import { recover } from './recover.ts';
 import { requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
 
 const LINKS: readonly LinkName[] = ['forward', 'reverse'];
+
+export interface CompleteOptions {
+  readonly dropFence: boolean;
+  /** Although the last verification found differences. */
+  readonly unverified?: boolean;
+}
 
 export interface CompleteResult {
   /** The old server still refuses writes to the migrated tables. */
@@ -36,12 +43,9 @@ export interface CompleteResult {
  * Irreversible: drops both links and what belongs to them. The fence on the old server stays unless asked otherwise,
  * because a client that still writes there would lose its writes without knowing.
  *
- * @throws {RefusedError} `wrong_phase`
+ * @throws {RefusedError} `wrong_phase`, `not_verified`
  */
-export async function complete(
-  session: Session,
-  options: { readonly dropFence: boolean },
-): Promise<CompleteResult> {
+export async function complete(session: Session, options: CompleteOptions): Promise<CompleteResult> {
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
   await using traffic = session.openTraffic();
@@ -49,6 +53,7 @@ export async function complete(
   const row = await session.row();
   if (mayRun('complete', row?.phase ?? 'new')) {
     const { activeSide } = await requireRow(session, 'complete');
+    if (!options.unverified) await requireNoneToLose(session);
     await leave(session, activeSide);
     // All that waits for locks of the application first: where one cannot be had, the way back is still there.
     for (const database of session.databases) await freeActiveSide(database);

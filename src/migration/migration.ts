@@ -19,7 +19,7 @@ import type { Verification } from '../verify/verification.ts';
 import { blamingEventTriggers } from './blame-event-trigger.ts';
 import { check } from './check.ts';
 import { type DryRun, dryRun } from './dry-run.ts';
-import { type AbortResult, abort, type CompleteResult, complete } from './finish.ts';
+import { type AbortResult, abort, type CompleteOptions, type CompleteResult, complete } from './finish.ts';
 import { plan } from './plan.ts';
 import { type ConfirmRepair, type RepairOptions, type RepairOutcome, repair } from './repair.ts';
 import { report } from './report.ts';
@@ -140,7 +140,7 @@ export class Migration implements AsyncDisposable {
       : this.#changing(runSwitch(this.#session, 'rollback', options));
   }
 
-  complete(options: { readonly dropFence: boolean }): Promise<CompleteResult> {
+  complete(options: CompleteOptions): Promise<CompleteResult> {
     return this.#changing(complete(this.#session, options));
   }
 

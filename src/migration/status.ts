@@ -83,6 +83,7 @@ export async function status(
             phase,
             interrupted: row?.switchover?.direction,
             isVerified: trustIn(verified, Date.now(), session.settings.verify.staleAfterMs) === 'fresh',
+            differs: verified?.equal === false,
             hasProblems: seen.length > 0 || ready.some(({ ok }) => !ok),
             isWayBackGone: isWayBackGone(databases),
           }),

@@ -1,21 +1,13 @@
 /** Cutover, rollback and rehearsal as commands: guards, the switchover itself, what is recorded, the exact comparison after it. */
 
 import { messageOf } from '../base/message-of.ts';
-import { PgglideError, RefusedError } from '../domain/errors.ts';
+import { PgglideError } from '../domain/errors.ts';
 import type { SwitchoverDirection, SwitchoverSummary, VerificationSummary } from '../domain/event.ts';
-import {
-  differsSinceSwitch,
-  hasMovedTraffic,
-  lastVerification,
-  type Trust,
-  trustIn,
-  verifiedFor,
-} from '../domain/last-verification.ts';
+import { hasMovedTraffic, lastVerification } from '../domain/last-verification.ts';
 import type { Phase } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { Switchover } from '../engine/switchover-step.ts';
-import { serverRun } from '../postgres/server-run.ts';
 import { readJournal } from '../state/journal.ts';
 import { raiseEpoch, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import { takeRunnerLock, takeSwitchLocks } from '../state/runner-lock.ts';
@@ -25,6 +17,7 @@ import { putProxyIn } from '../steps/put-proxy-in.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import { requireOpenDoor } from './closed-door.ts';
 import { naming, undoStep } from './each-database.ts';
+import { guardVerified } from './guard-verified.ts';
 import { joinIfSmall } from './join-way-back.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
@@ -122,51 +115,6 @@ async function epochBefore(session: Session, row: Standing, traffic: TrafficSwit
   if (seen === undefined || seen.activeSide !== row.activeSide || seen.epoch <= row.epoch) return row.epoch;
   await raiseEpoch(session.target, session.migration, seen.epoch);
   return seen.epoch;
-}
-
-const NOT_VERIFIED: Readonly<Record<Exclude<Trust, 'fresh'>, string>> = {
-  never: 'no verification was made since the rows were copied or traffic moved',
-  differences: 'the last verification found differences',
-  restarted:
-    'the target was started again since the last verification; a backup or a standby may lack what was there then, and the link does not bring it again',
-  stale: 'the last verification is too old',
-};
-
-/** @throws {RefusedError} `not_verified` */
-export async function guardVerified(
-  session: Session,
-  direction: SwitchoverDirection,
-  options: SwitchOptions,
-): Promise<void> {
-  if (direction === 'cutover' && session.settings.cutover.requireVerified && !options.unverified) {
-    await requireVerified(session);
-  }
-  if (direction === 'rollback' && !options.unverified) await requireNoneKnown(session);
-}
-
-async function requireVerified(session: Session): Promise<void> {
-  const journal = await readJournal(session.target, session.migration);
-  const last = lastVerification(journal.map((entry) => entry.event));
-  const verified = last && verifiedFor(last, await serverRun(session.target));
-  const trust = trustIn(verified, Date.now(), session.settings.verify.staleAfterMs);
-  if (trust === 'fresh') return;
-  throw new RefusedError('not_verified', `Cutover refused: ${NOT_VERIFIED[trust]}`, {
-    hint: 'Run pgglide verify first. To switch without it: pgglide cutover --unverified',
-  });
-}
-
-/**
- * Rows that are known to be on the target alone would stay there. No verification, or an old one, refuses nothing: the way
- * back must not wait for a comparison.
- *
- * @throws {RefusedError} `not_verified`
- */
-async function requireNoneKnown(session: Session): Promise<void> {
-  const journal = await readJournal(session.target, session.migration);
-  if (!differsSinceSwitch(journal.map((entry) => entry.event))) return;
-  throw new RefusedError('not_verified', `Rollback refused: ${NOT_VERIFIED.differences}`, {
-    hint: 'Rows that the target alone has would stay behind. pgglide verify --repair TABLE brings them to the source; then pgglide verify. To roll back without them: pgglide rollback --unverified',
-  });
 }
 
 async function runRehearsal(session: Session, context: Switchover): Promise<SwitchResult> {

@@ -37,7 +37,10 @@ test('rows that somebody changed on the target are repaired on confirmation, and
   });
 });
 
-test('after the cutover it is the source that is repaired', async ({ source, target }) => {
+test('after the cutover it is the source that is repaired, and the way back stays until it is', async ({
+  source,
+  target,
+}) => {
   await source.exec('CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t VALUES (1, 1)');
   await withScene({ source, target }, async (scene) => {
     await scene.sync();
@@ -45,6 +48,13 @@ test('after the cutover it is the source that is repaired', async ({ source, tar
     await source.exec(
       'BEGIN; SET LOCAL session_replication_role = replica; SET LOCAL pgglide.passes_fence = on; DELETE FROM t; COMMIT',
     );
+    expect((await scene.verify()).summary.equal).toBe(false);
+    expect((await scene.status()).next).toMatch('pgglide verify, which shows what differs');
+    await expect(scene.run((migration) => migration.complete({ dropFence: true }))).rejects.toMatchObject({
+      code: 'not_verified',
+      exitCode: 7,
+    });
+    expect((await scene.status()).phase).toBe('switched');
     const { repaired, verification } = await scene.run((migration) => migration.repair('public.t'));
     expect([repaired, verification.summary.equal]).toEqual([1, true]);
     expect(await source.rows('SELECT * FROM t')).toEqual([{ id: 1, n: 1 }]);

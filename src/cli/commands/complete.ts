@@ -8,10 +8,11 @@ export const complete: CommandDefinition = {
     'Ends the migration: both links and all our objects go, and with them the way back. The old server goes on refusing writes to the migrated tables, because a client that still writes there would lose its writes without knowing.',
   options: [
     { flags: '--drop-fence', description: 'let the old server take writes again' },
+    { flags: '--unverified', description: 'although the last verification found differences' },
     { flags: '--source-lost', description: 'the old server is gone for good: do without it' },
   ],
-  exitCodes: { 7: 'refused: wrong phase, or not confirmed' },
-  async run(context, { dropFence, sourceLost }) {
+  exitCodes: { 7: 'refused: wrong phase, differences found, or not confirmed' },
+  async run(context, { dropFence, unverified, sourceLost }) {
     if (sourceLost === true) return await withoutSource(context);
     const { withMigration } = await import('../with-migration.ts');
     const { confirm } = await import('../confirm.ts');
@@ -21,7 +22,10 @@ export const complete: CommandDefinition = {
         what: `This gives up the way back of migration "${settings.migration}" for good.`,
         expected: settings.migration,
       });
-      const result = await migration.complete({ dropFence: dropFence === true });
+      const result = await migration.complete({
+        dropFence: dropFence === true,
+        unverified: unverified === true,
+      });
       context.output.result(result, () =>
         result.fenceKept
           ? 'Complete. The old server still refuses writes to the migrated tables.'
