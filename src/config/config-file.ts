@@ -49,7 +49,7 @@ export function parseConfig(text: string, path: string, shownAs: string): Config
   const [error] = document.errors;
   if (error !== undefined)
     throw notYaml(`${shownAs}:${lines.linePos(error.pos[0]).line} is not YAML: ${error.message}`);
-  const content: unknown = valueOf(document, shownAs) ?? {};
+  const content: unknown = contentOf(document, shownAs) ?? {};
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw new UsageError('config_invalid', `${shownAs} is not a mapping of keys to values`, {
       hint: 'pgglide init writes an example.',
@@ -63,7 +63,7 @@ export function parseConfig(text: string, path: string, shownAs: string): Config
 }
 
 /** Aliases are only looked up here: one may lead nowhere. */
-function valueOf(document: Document.Parsed, shownAs: string): unknown {
+function contentOf(document: Document.Parsed, shownAs: string): unknown {
   try {
     return document.toJS();
   } catch (cause) {
