@@ -2,7 +2,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { LineCounter, parseDocument, type YAMLMap } from 'yaml';
+import { type Document, LineCounter, parseDocument, type YAMLMap } from 'yaml';
+import { messageOf } from '../base/message-of.ts';
 import { UsageError } from '../domain/errors.ts';
 
 export const DEFAULT_CONFIG_FILE = 'pgglide.yaml';
@@ -46,14 +47,9 @@ export function parseConfig(text: string, path: string, shownAs: string): Config
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;
-  if (error !== undefined) {
-    throw new UsageError(
-      'config_invalid',
-      `${shownAs}:${lines.linePos(error.pos[0]).line} is not YAML: ${error.message}`,
-      { hint: 'Indent with spaces, and quote texts that hold ": " or start with a special sign.' },
-    );
-  }
-  const content: unknown = document.toJS() ?? {};
+  if (error !== undefined)
+    throw notYaml(`${shownAs}:${lines.linePos(error.pos[0]).line} is not YAML: ${error.message}`);
+  const content: unknown = contentOf(document, shownAs) ?? {};
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw new UsageError('config_invalid', `${shownAs} is not a mapping of keys to values`, {
       hint: 'pgglide init writes an example.',
@@ -65,6 +61,21 @@ export function parseConfig(text: string, path: string, shownAs: string): Config
   };
   return { path, folder: dirname(path), content: withoutEmpty(content) as Record<string, unknown>, locate };
 }
+
+/** Aliases are only looked up here: one may lead nowhere. */
+function contentOf(document: Document.Parsed, shownAs: string): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    throw notYaml(`${shownAs} is not YAML: ${messageOf(cause)}`, cause);
+  }
+}
+
+const notYaml = (message: string, cause?: unknown): UsageError =>
+  new UsageError('config_invalid', message, {
+    hint: 'Indent with spaces, and quote texts that hold ": " or start with a special sign.',
+    cause,
+  });
 
 /** A key without a value says nothing: `copy:` with everything below it commented out. */
 function withoutEmpty(value: unknown): unknown {

@@ -302,6 +302,7 @@ describe('bad input', () => {
       'both uri and',
     ],
     ['source: [\n', {}, 'config_invalid', 'is not YAML'],
+    ['source: *nobody\n', {}, 'config_invalid', 'is not YAML'],
     ['- a\n', {}, 'config_invalid', 'is not a mapping'],
     [SERVERS, { PGGLIDE_COPY_JOBS: 'x' }, 'config_bad_value', 'PGGLIDE_COPY_JOBS: copy.jobs'],
   ])('%j', async (text, env, code, message) => {

@@ -418,6 +418,16 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Check source and target, or name another migration with --migration.',
   ),
   prerequisite(
+    'other_target',
+    'The source has a link of this migration that leads to another target than the configured one, which knows nothing of it.',
+    'Name that target again, to go on or to `pgglide abort` it; if it is gone for good, drop the slot and the publication that the message names, on the source.',
+  ),
+  prerequisite(
+    'sides_swapped',
+    'Source and target are exchanged in the configuration: the migration goes the other way.',
+    'Exchange them again. They keep their roles for the whole migration, also while the target is active.',
+  ),
+  prerequisite(
     'databases_left_out',
     'The migration moves more databases together than the configuration names.',
     'Name all of them under databases; to move fewer, `pgglide abort` with all of them and begin anew.',

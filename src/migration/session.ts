@@ -24,6 +24,7 @@ import type { TrafficPlacement } from '../traffic/traffic-placement.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import { DriftWatch } from './drift-watch.ts';
 import { forkPauseKeeper } from './fork-pause-keeper.ts';
+import { requireNotElsewhere } from './other-ends.ts';
 import { withSurvivor } from './survivor.ts';
 
 const EMPTY_PLAN: Plan = { tables: [], sequences: [], notCarried: [] };
@@ -152,7 +153,7 @@ export class Session implements AsyncDisposable {
   /**
    * Undefined before the first sync. Of a database that moves with the lead: the lead's word, with the database's own plan.
    * @throws {PrerequisiteError} `other_servers`: the row was written for another pair of servers;
-   *   `databases_left_out`: the migration has databases that the configuration does not name
+   *   `sides_swapped`, `other_target`: there is none here, but the source knows of one; `databases_left_out`: the migration has databases that the configuration does not name
    */
   async row(): Promise<MigrationRow | undefined> {
     if (this.lead !== this) {
@@ -160,7 +161,10 @@ export class Session implements AsyncDisposable {
       return row && { ...row, plan: (await readMigration(this.target, this.migration))?.plan };
     }
     const row = await readMigration(this.target, this.migration);
-    if (row === undefined) return undefined;
+    if (row === undefined) {
+      await requireNotElsewhere(this);
+      return undefined;
+    }
     this.#assertSameServers(row);
     this.#assertNoneLeftOut(row);
     return row;

@@ -46,3 +46,9 @@ function providerOptions({ provider, locale, version }: DatabaseRow): Sql {
   if (provider === 'b') return sql` LOCALE_PROVIDER builtin BUILTIN_LOCALE ${literal(locale ?? 'C')}`;
   return sql` LOCALE_PROVIDER libc`;
 }
+
+/** Also one that lets nobody in. */
+export async function hasDatabaseOid(connection: Connection, oid: string): Promise<boolean> {
+  const found = await connection.query(sql`SELECT FROM pg_database WHERE oid::text = ${oid}`);
+  return found.length > 0;
+}

@@ -129,8 +129,7 @@ class Clients implements Serving {
       writeStateFile(stateFile, { ...kept, server: serverName(this.#options.servers[kept.side]) });
     } catch (error) {
       // Nobody waits yet at the start, and before a commit point there is a way back.
-      if (!this.#hasStarted) throw stateNotWritten(stateFile, error);
-      if (kept.isSwitching) throw error;
+      if (!this.#hasStarted || kept.isSwitching) throw stateNotWritten(stateFile, error);
       removeStateFile(stateFile);
       warn?.(`The state file could not be written: ${messageOf(error)}`);
     }

@@ -50,8 +50,14 @@ function parsed(text: string): Partial<KeptDirection> {
 
 export function writeStateFile(path: string, kept: KeptDirection): void {
   const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
-  renameSync(temporary, path);
+  try {
+    writeFileSync(temporary, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
+    renameSync(temporary, path);
+  } catch (error) {
+    // A supervisor that starts us again and again would leave one each time.
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 /** As far as that is possible: whoever starts next asks the migration's row alone. */

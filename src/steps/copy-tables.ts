@@ -10,11 +10,13 @@ import type { Step, StepContext } from '../engine/step.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { noteTargetSql } from '../postgres/lane-target.ts';
 import { lostLanes } from '../postgres/lost-lane.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
 import { createSlotsPatiently } from '../postgres/patient-slot.ts';
 import { presentOn } from '../postgres/present.ts';
 import { createPublication, dropTables, publishedTables } from '../postgres/publication.ts';
+import { serverIdentity } from '../postgres/server-identity.ts';
 import { literal, sql } from '../postgres/sql.ts';
 import { classifyRestore } from '../schema/classify-restore.ts';
 import { emptyTables } from '../schema/empty-tables.ts';
@@ -204,6 +206,8 @@ async function publishLane(context: StepContext, { names, tables }: NewLane): Pr
     signal,
     onWaiting: () => tellWaiting(context, 'a lock on a table of the source that another session holds'),
   });
+  const { systemIdentifier } = await serverIdentity(target);
+  await source.script(noteTargetSql(names.publication, systemIdentifier));
 }
 
 /** Large tables get theirs while others are still being copied; `build-indexes` finds the rest. */

@@ -11,6 +11,7 @@ import type { Cluster } from '../kubernetes/cluster.ts';
 import type { KubernetesPlacement } from './kubernetes-placement.ts';
 import { CONTROL_PORT, proxyDeployment, proxyLabels } from './kubernetes-proxy-objects.ts';
 import { openProxySwitch } from './proxy-switch.ts';
+import type { ExpectedIdentity } from './stray-identity.ts';
 import type { TrafficState, TrafficSwitch } from './traffic-switch.ts';
 
 export interface KubernetesSwitchOptions {
@@ -18,6 +19,8 @@ export interface KubernetesSwitchOptions {
   readonly owner: string;
   readonly openCluster: () => Promise<Cluster>;
   readonly placement: KubernetesPlacement;
+  /** The pods are found by the migration's name; which servers they were put in for, they say themselves. */
+  readonly expected?: ExpectedIdentity | undefined;
 }
 
 interface Proxies {
@@ -116,7 +119,7 @@ export class KubernetesSwitch implements TrafficSwitch {
     const cluster = await this.#open();
     await this[Symbol.asyncDispose]();
     const connect = (pod: string) => cluster.connect(pod, CONTROL_PORT);
-    const traffic = openProxySwitch(pods, this.#options.owner, { connect });
+    const traffic = openProxySwitch(pods, this.#options.owner, { connect }, this.#options.expected);
     this.#found = { pods, traffic };
     return traffic;
   }

@@ -6,16 +6,18 @@ import { UsageError } from '../domain/errors.ts';
 import { type Cluster, openCluster } from '../kubernetes/cluster.ts';
 import { KubernetesPlacement } from './kubernetes-placement.ts';
 import { KubernetesSwitch } from './kubernetes-switch.ts';
+import type { ExpectedIdentity } from './stray-identity.ts';
 
 export interface KubernetesTrafficParts {
   readonly traffic: KubernetesSwitch;
   readonly placement: KubernetesPlacement;
 }
 
-/** Nothing is asked of the cluster yet. @throws {UsageError} `no_traffic_switch` */
+/** Nothing is asked of the cluster yet. `clusters`: the database servers' identifiers; proxies that lead elsewhere are not used. @throws {UsageError} `no_traffic_switch` */
 export function openKubernetes(
   settings: Pick<Settings, 'kubernetes' | 'traffic' | 'proxy'>,
   migration: string,
+  clusters?: ExpectedIdentity['clusters'],
 ): KubernetesTrafficParts {
   const { application } = settings.traffic.kubernetes;
   if (application === undefined) {
@@ -42,6 +44,7 @@ export function openKubernetes(
     owner: `pgglide:${migration}:${process.pid}`,
     openCluster: open,
     placement,
+    expected: clusters && { migration, clusters },
   });
   return { traffic, placement };
 }

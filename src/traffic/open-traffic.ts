@@ -35,7 +35,7 @@ export function openTraffic(
       return openProxySwitch(traffic.proxies, owner, traffic, { migration, clusters });
     }
     case 'kubernetes':
-      return openKubernetes(settings, migration).traffic;
+      return openKubernetes(settings, migration, clusters).traffic;
     default:
       return openKeptSwitch(openPooler(settings, others), forkKeeper);
   }

@@ -49,6 +49,7 @@ class ProxySwitch implements TrafficSwitch {
   readonly #proxies: readonly ControlClient[];
   readonly #owner: string;
   readonly #expected: ExpectedIdentity | undefined;
+  #isOwn = false;
 
   constructor(proxies: readonly ControlClient[], owner: string, expected: ExpectedIdentity | undefined) {
     this.#proxies = proxies;
@@ -136,7 +137,9 @@ class ProxySwitch implements TrafficSwitch {
     await this.#all((proxy) => proxy.call('POST', '/v1/committing', SHORT_TIMEOUT_MS, body));
   }
 
+  /** One that goes on with what another run began has not observed: it must not move the clients of a strange proxy. */
   async resume(side: Side, epoch: number) {
+    if (!this.#isOwn) await this.#requireOwn();
     let replies = await this.#askResume(side, epoch);
     // A tool that was killed just now has its lease; once that is over its hold ends with the next word.
     const leaseMs = Math.max(0, ...holdsOf(replies).map(({ leaseRemainingMs }) => leaseRemainingMs));
@@ -194,6 +197,7 @@ class ProxySwitch implements TrafficSwitch {
         facts: { control: proxy.address },
       });
     });
+    this.#isOwn = true;
   }
 
   async #letGo(): Promise<void> {

@@ -1,0 +1,43 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from 'vitest';
+import { openProxySwitch } from './proxy-switch.ts';
+
+const CLUSTERS = { source: '1', target: '2' };
+
+/** A proxy's control API that says whose it is, and takes note of what it is told to do. */
+async function withProxy(
+  migration: string,
+  work: (address: string, told: readonly string[]) => Promise<void>,
+): Promise<void> {
+  const told: string[] = [];
+  const server = http.createServer((request, response) => {
+    if (request.method === 'POST') told.push(String(request.url));
+    const identity = { migration, servers: { source: { cluster: '1' }, target: { cluster: '2' } } };
+    const waits = { heldRequests: 0, failedRequests: 0, longestWaitMs: 0, sessionsMoved: 0 };
+    const resumed = { holds: [], pauseMs: 0, waits: { ...waits, p50Ms: 0, p95Ms: 0, p99Ms: 0 } };
+    response.end(JSON.stringify(request.url === '/v1/identity' ? identity : resumed));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await work(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, told);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+// As when a configuration was changed after a switch that broke off.
+test('the proxy of another migration is not told to go on, our own is', async () => {
+  const expected = { migration: 'shop', clusters: CLUSTERS };
+  await withProxy('other', async (address, told) => {
+    await using traffic = openProxySwitch([address], 'test', {}, expected);
+    await expect(traffic.resume('target', 1)).rejects.toMatchObject({ code: 'proxy_elsewhere' });
+    expect(told).toEqual([]);
+  });
+  await withProxy('shop', async (address, told) => {
+    await using traffic = openProxySwitch([address], 'test', {}, expected);
+    await traffic.resume('target', 1);
+    expect(told).toEqual(['/v1/resume']);
+  });
+});
