@@ -2,7 +2,7 @@
 
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../src/base/async.ts';
 import { packagePath } from '../../src/base/package-root.ts';
 import { freePort } from '../../src/embedded/port.ts';
@@ -14,8 +14,11 @@ const PGGLIDE = `'${process.execPath}' '${packagePath('bin', 'pgglide.js')}'`;
 
 const servers = serverPair();
 
-async function createBed(): Promise<Bed> {
-  const bed = await Bed.create({
+/** One migration: it is refused a cutover before it makes one. */
+let bed: Bed;
+
+beforeAll(async () => {
+  bed = await Bed.create({
     ...servers,
     schema: 'CREATE TABLE public.item (id int PRIMARY KEY); INSERT INTO public.item VALUES (1)',
     config: [
@@ -24,10 +27,11 @@ async function createBed(): Promise<Bed> {
     ],
   });
   await mkdir(join(bed.folder, 'hooks'));
-  return bed;
-}
+}, 120_000);
 
-async function hook(bed: Bed, name: string, body: string, mode = 0o555): Promise<void> {
+afterAll(async () => bed?.[Symbol.asyncDispose]());
+
+async function hook(name: string, body: string, mode = 0o555): Promise<void> {
   const path = join(bed.folder, 'hooks', name);
   await rm(path, { force: true });
   await writeFile(path, `#!/bin/sh\n${body}\n`);
@@ -35,7 +39,7 @@ async function hook(bed: Bed, name: string, body: string, mode = 0o555): Promise
 }
 
 /** Each time it is run: what it was told. */
-async function told(bed: Bed, name: string): Promise<readonly Record<string, unknown>[]> {
+async function told(name: string): Promise<readonly Record<string, unknown>[]> {
   const text = await readFile(join(bed.folder, `${name}.told`), 'utf8').catch(() => '');
   return text
     .trim()
@@ -44,23 +48,23 @@ async function told(bed: Bed, name: string): Promise<readonly Record<string, unk
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-const recording = (bed: Bed, name: string): Promise<void> =>
-  hook(bed, name, `cat >>'${join(bed.folder, name)}.told'; env >>'${join(bed.folder, 'environments')}'`);
+const recording = (name: string): Promise<void> =>
+  hook(name, `cat >>'${join(bed.folder, name)}.told'; env >>'${join(bed.folder, 'environments')}'`);
 
-async function phaseOf(bed: Bed): Promise<unknown> {
+async function phaseOf(): Promise<unknown> {
   const { stdout } = await bed.pgglide(['status', '-o', 'json']);
   const { phase, activeSide } = JSON.parse(stdout) as MigrationStatus;
   return { phase, activeSide };
 }
 
-test('each is told of its moment, and none of it is a secret', { timeout: 240_000 }, async () => {
-  await using bed = await createBed();
-  const names = ['on-following', 'before-cutover', 'on-switched', 'on-failure'];
-  for (const name of names) await recording(bed, name);
-  await hook(bed, 'on-validated', `echo seen; ${PGGLIDE} status --quiet; exit 4`);
+const RECORDED = ['on-following', 'before-cutover', 'on-switched', 'on-failure'];
+
+test('each is told of its moment: a failure, the copy, a verification', { timeout: 240_000 }, async () => {
+  for (const name of RECORDED) await recording(name);
+  await hook('on-validated', `echo seen; ${PGGLIDE} status --quiet; exit 4`);
 
   expect((await bed.pgglide(['cutover'])).exitCode).toBe(7);
-  expect(await told(bed, 'on-failure')).toMatchObject([
+  expect(await told('on-failure')).toMatchObject([
     {
       event: 'on-failure',
       command: 'cutover',
@@ -71,7 +75,7 @@ test('each is told of its moment, and none of it is a secret', { timeout: 240_00
   ]);
   expect((await bed.pgglide(['sync'])).exitCode).toBe(0);
   expect((await bed.pgglide(['sync'])).exitCode).toBe(0);
-  expect(await told(bed, 'on-following')).toMatchObject([
+  expect(await told('on-following')).toMatchObject([
     { event: 'on-following', migration: 'cli', activeSide: 'source' },
   ]);
 
@@ -81,58 +85,17 @@ test('each is told of its moment, and none of it is a secret', { timeout: 240_00
   expect(verified.stderr).toContain('on-validated: cli     FOLLOWING');
   expect(verified.stderr).toContain('warning: hook on-validated ended with exit code 4');
   expect(JSON.parse(verified.stdout)).toMatchObject({ summary: { equal: true } });
-
-  const proxy = bed.start(['proxy']);
-  try {
-    await proxy.says('listening on');
-    // It needs the lock that the command had.
-    await hook(
-      bed,
-      'on-validated',
-      `${PGGLIDE} verify --quiet >/dev/null && touch '${bed.folder}/verified-again'`,
-    );
-    const switched = await bed.pgglide(['cutover']);
-    expect(switched.exitCode, switched.stderr).toBe(0);
-    expect(await readFile(join(bed.folder, 'verified-again'), 'utf8')).toBe('');
-    expect(await told(bed, 'before-cutover')).toMatchObject([
-      { activeSide: 'source', switchover: { direction: 'cutover', from: 'source', to: 'target' } },
-    ]);
-    expect((await bed.pgglide(['rollback'])).exitCode).toBe(0);
-    expect(await told(bed, 'before-cutover')).toHaveLength(1);
-    expect(await told(bed, 'on-switched')).toMatchObject([
-      { activeSide: 'target', switchover: { direction: 'cutover', waits: { failedRequests: 0 } } },
-      { activeSide: 'source', switchover: { direction: 'rollback' } },
-    ]);
-    expect(await told(bed, 'on-following')).toHaveLength(1);
-    expect(await told(bed, 'on-failure')).toHaveLength(1);
-  } finally {
-    await proxy.kill('SIGTERM');
-  }
-  const files = [...names.slice(0, 3).map((name) => `${name}.told`), 'environments'];
-  for (const file of files) {
-    const text = await readFile(join(bed.folder, file), 'utf8');
-    for (const secret of bed.secrets) expect(text).not.toContain(secret);
-  }
-  expect(await readFile(join(bed.folder, 'environments'), 'utf8')).toContain('PGGLIDE_EVENT=on-switched');
 });
 
 test('before-cutover refuses, cannot be run, or is stopped: nothing is changed', {
   timeout: 240_000,
 }, async () => {
-  await using bed = await createBed();
-  expect((await bed.pgglide(['sync'])).exitCode).toBe(0);
-  expect((await bed.pgglide(['verify'])).exitCode).toBe(0);
   // Sessions take a moment to go.
   const objects = async () => (await bed.inventory()).filter((line) => !line.includes(': session '));
   const before = await objects();
-  const isUntouched = async () => {
-    expect(await phaseOf(bed)).toEqual({ phase: 'following', activeSide: 'source' });
-    const events = await bed.pgglide(['events', '-o', 'jsonl']);
-    expect(events.stdout).not.toContain('switchover-started');
-    expect(await objects()).toEqual(before);
-  };
+  const isUntouched = async () => expect(await objects()).toEqual(before);
 
-  await hook(bed, 'before-cutover', 'echo "the change window is closed" >&2; exit 9');
+  await hook('before-cutover', 'echo "the change window is closed" >&2; exit 9');
   const refused = await bed.pgglide(['cutover']);
   expect(refused.exitCode).toBe(7);
   expect(refused.stderr).toContain(
@@ -140,7 +103,7 @@ test('before-cutover refuses, cannot be run, or is stopped: nothing is changed',
   );
   await isUntouched();
 
-  await hook(bed, 'before-cutover', 'exit 0', 0o444);
+  await hook('before-cutover', 'exit 0', 0o444);
   const notRunnable = await bed.pgglide(['cutover']);
   expect(notRunnable.exitCode).toBe(7);
   expect(notRunnable.stderr).toContain('error hook_not_runnable: ');
@@ -150,7 +113,7 @@ test('before-cutover refuses, cannot be run, or is stopped: nothing is changed',
   for (const signals of [1, 2]) {
     const mark = join(bed.folder, `begun-${signals}`);
     // It does not heed a request to end.
-    await hook(bed, 'before-cutover', `trap '' TERM; echo $$ >'${mark}'; while :; do sleep 600; done`);
+    await hook('before-cutover', `trap '' TERM; echo $$ >'${mark}'; while :; do sleep 600; done`);
     const cutover = bed.start(['cutover']);
     const pid = await until(
       'the hook',
@@ -170,6 +133,48 @@ test('before-cutover refuses, cannot be run, or is stopped: nothing is changed',
     });
     await isUntouched();
   }
+  expect(await phaseOf()).toEqual({ phase: 'following', activeSide: 'source' });
+  const events = await bed.pgglide(['events', '-o', 'jsonl']);
+  expect(events.exitCode).toBe(0);
+  expect(events.stdout).not.toContain('switchover-started');
+});
+
+test('each is told of its moment: a switch there and back; none of it is a secret', {
+  timeout: 240_000,
+}, async () => {
+  await recording('before-cutover');
+  const failures = await told('on-failure');
+  const proxy = bed.start(['proxy']);
+  try {
+    await proxy.says('listening on');
+    // It needs the lock that the command had.
+    await hook(
+      'on-validated',
+      `${PGGLIDE} verify --quiet >/dev/null && touch '${bed.folder}/verified-again'`,
+    );
+    const switched = await bed.pgglide(['cutover']);
+    expect(switched.exitCode, switched.stderr).toBe(0);
+    expect(await readFile(join(bed.folder, 'verified-again'), 'utf8')).toBe('');
+    expect(await told('before-cutover')).toMatchObject([
+      { activeSide: 'source', switchover: { direction: 'cutover', from: 'source', to: 'target' } },
+    ]);
+    expect((await bed.pgglide(['rollback'])).exitCode).toBe(0);
+    expect(await told('before-cutover')).toHaveLength(1);
+    expect(await told('on-switched')).toMatchObject([
+      { activeSide: 'target', switchover: { direction: 'cutover', waits: { failedRequests: 0 } } },
+      { activeSide: 'source', switchover: { direction: 'rollback' } },
+    ]);
+    expect(await told('on-following')).toHaveLength(1);
+    expect(await told('on-failure')).toEqual(failures);
+  } finally {
+    await proxy.kill('SIGTERM');
+  }
+  const files = [...RECORDED.map((name) => `${name}.told`), 'environments'];
+  for (const file of files) {
+    const text = await readFile(join(bed.folder, file), 'utf8');
+    for (const secret of bed.secrets) expect(text).not.toContain(secret);
+  }
+  expect(await readFile(join(bed.folder, 'environments'), 'utf8')).toContain('PGGLIDE_EVENT=on-switched');
 });
 
 async function isAlive(pid: number): Promise<boolean> {

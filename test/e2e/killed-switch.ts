@@ -12,8 +12,8 @@ export const DIRECTIONS: readonly Way[] = [
   ['rollback', 'target', 'source'],
 ];
 
-/** Killed there: never two sides are open, traffic goes on, the same command ends the switch, and no request fails. */
-export async function killAndSwitch(world: World, killAt: KillAt, [direction, from, to]: Way): Promise<void> {
+/** Killed there: never two sides are open, traffic goes on by itself, and no request fails. Resolves to where it goes on. */
+export async function kill(world: World, killAt: KillAt, [direction, from, to]: Way): Promise<Side> {
   const failedBefore = (await world.failures()).length;
   const killed = await world.run([direction], killAt);
   expect(killed.signal, killed.stderr).toBe('SIGKILL');
@@ -29,12 +29,23 @@ export async function killAndSwitch(world: World, killAt: KillAt, [direction, fr
     [to]: active === to ? 'open' : 'fenced',
   });
   await world.requestsSucceed();
+  expect((await world.failures()).slice(failedBefore)).toEqual([]);
+  return active;
+}
 
+/** The same command ends the switch, and no request fails. */
+export async function switchAgain(world: World, [direction, from, to]: Way): Promise<void> {
+  const failedBefore = (await world.failures()).length;
   const { summary } = JSON.parse(await world.succeed([direction]));
   expect(summary).toMatchObject({ direction, from, to });
   expect(await world.trafficGoesOn()).toBe(to);
   await world.requestsSucceed();
   expect((await world.failures()).slice(failedBefore)).toEqual([]);
+}
+
+export async function killAndSwitch(world: World, killAt: KillAt, way: Way): Promise<void> {
+  await kill(world, killAt, way);
+  await switchAgain(world, way);
 }
 
 /** From the source once more to the target: every row is the same on both sides, and the audit finds nothing. */

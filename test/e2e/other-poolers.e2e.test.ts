@@ -11,7 +11,7 @@ describe.skipIf(!hasPgBouncer).each(['pgbouncer', 'hook'] as const)('driver %s',
   let world: World;
 
   beforeAll(async () => {
-    world = await World.create({ rate: 100, pooler });
+    world = await World.create({ rate: 50, pooler });
     await world.startPgBouncer();
     await world.succeed(['sync']);
     await world.startLoad();

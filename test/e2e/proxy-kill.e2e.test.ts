@@ -11,7 +11,7 @@ import { World } from './world.ts';
 let world: World;
 
 beforeAll(async () => {
-  world = await World.create({ rate: 100 });
+  world = await World.create({ rate: 50 });
   await world.startProxy();
   await world.succeed(['sync']);
   await world.startLoad();

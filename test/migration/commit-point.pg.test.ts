@@ -2,32 +2,21 @@
 
 import { describe, expect } from 'vitest';
 import type { ServerAddress } from '../../src/config/server-address.ts';
-import type { Database } from '../support/database.ts';
-import { bound, openSession, type Scene, withScene } from '../support/migration.ts';
-import { test } from '../support/pair.ts';
+import { bound, openSession, type Scene } from '../support/migration.ts';
+import { type Shared, test } from '../support/pair.ts';
 import { silenceAfter } from '../support/silence.ts';
 
 const COMMIT_POINT = 'SET active_side';
 
-interface Ends {
-  readonly source: Database;
-  readonly target: Database;
-}
+let app: string;
 
-const appOf = ({ source }: Ends): string => `${source.name}_app`;
-
-async function play(ends: Ends, work: (scene: Scene) => Promise<void>): Promise<void> {
-  const app = appOf(ends);
-  await ends.source.exec(`CREATE ROLE ${app} LOGIN PASSWORD 'app';
+test.beforeAll(async ({ shared: { source, scene } }) => {
+  app = `${source.name}_app`;
+  await source.exec(`CREATE ROLE ${app} LOGIN PASSWORD 'app';
     CREATE TABLE public.account (id serial PRIMARY KEY, balance int);
     GRANT ALL ON ALL TABLES IN SCHEMA public TO ${app}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${app}`);
-  await withScene(ends, async (scene) => {
-    await scene.sync();
-    await work(scene);
-    await scene.rollback();
-    await scene.abort();
-  });
-}
+  await scene.sync();
+});
 
 /** The tool's way to the target. */
 function reach(scene: Scene, target: ServerAddress): void {
@@ -35,8 +24,8 @@ function reach(scene: Scene, target: ServerAddress): void {
 }
 
 /** A request that begins now, and the major version that answers it. */
-async function served(ends: Ends, { proxy }: Scene): Promise<string> {
-  const client = await openSession({ ...ends.source.address, ...proxy, user: appOf(ends), password: 'app' });
+async function served({ scene: { proxy }, source }: Shared): Promise<string> {
+  const client = await openSession({ ...source.address, ...proxy, user: app, password: 'app' });
   const { rows } = await client.query<{ v: string }>(
     "INSERT INTO account (balance) VALUES (1) RETURNING split_part(current_setting('server_version'), '.', 1) AS v",
   );
@@ -44,77 +33,77 @@ async function served(ends: Ends, { proxy }: Scene): Promise<string> {
   return rows[0]?.v ?? '';
 }
 
+/** The same command, with the network whole again; then the next test's way back. */
+async function goesForward({ scene, target }: Shared, epochBefore: number): Promise<void> {
+  reach(scene, target.address);
+  const { summary } = await scene.cutover();
+  expect(summary).toMatchObject({ direction: 'cutover', to: 'target', epoch: epochBefore + 1 });
+  await scene.rollback();
+}
+
 describe('the answer of the commit point does not come', () => {
   test('and the target cannot be asked: nobody knows (exit code 20), and the proxy finds out', async ({
-    source,
-    target,
+    shared,
   }) => {
-    await play({ source, target }, async (scene) => {
-      await using silence = await silenceAfter(COMMIT_POINT, target.address, 'are silent too');
-      reach(scene, { ...target.address, port: silence.port, connectTimeoutMs: 1_000 });
-      await expect(scene.cutover()).rejects.toMatchObject({
-        code: 'commit_unknown',
-        exitCode: 20,
-      });
-      expect(silence.hasBegun).toBe(true);
-      expect(await served({ source, target }, scene)).toBe('16');
-
-      reach(scene, target.address);
-      const { summary } = await scene.cutover();
-      expect(summary).toMatchObject({ direction: 'cutover', to: 'target', epoch: 1 });
+    const { scene, target } = shared;
+    const { epoch } = await scene.status();
+    await using silence = await silenceAfter(COMMIT_POINT, target.address, 'are silent too');
+    reach(scene, { ...target.address, port: silence.port, connectTimeoutMs: 1_000 });
+    await expect(scene.cutover()).rejects.toMatchObject({
+      code: 'commit_unknown',
+      exitCode: 20,
     });
+    expect(silence.hasBegun).toBe(true);
+    expect(await served(shared)).toBe('16');
+
+    await goesForward(shared, epoch);
   });
 
-  test('and the target tells a new session that it was written: forward', async ({ source, target }) => {
-    await play({ source, target }, async (scene) => {
-      await using silence = await silenceAfter(COMMIT_POINT, target.address, 'pass');
-      reach(scene, { ...target.address, port: silence.port });
-      // What comes after the resume needs the session that was lost.
-      await expect(scene.cutover()).rejects.toMatchObject({
-        code: 'server_lost',
-      });
-      expect(await served({ source, target }, scene)).toBe('16');
-
-      reach(scene, target.address);
-      const { summary } = await scene.cutover();
-      expect(summary).toMatchObject({ direction: 'cutover', to: 'target', epoch: 1 });
+  test('and the target tells a new session that it was written: forward', async ({ shared }) => {
+    const { scene, target } = shared;
+    const { epoch } = await scene.status();
+    await using silence = await silenceAfter(COMMIT_POINT, target.address, 'pass');
+    reach(scene, { ...target.address, port: silence.port });
+    // What comes after the resume needs the session that was lost.
+    await expect(scene.cutover()).rejects.toMatchObject({
+      code: 'server_lost',
     });
+    expect(await served(shared)).toBe('16');
+
+    await goesForward(shared, epoch);
   });
 
   test('and another run has the lock since: this one does not resume traffic, which may be in a pause of the other’s', async ({
-    source,
-    target,
+    shared,
   }) => {
-    await play({ source, target }, async (scene) => {
-      await using silence = await silenceAfter(COMMIT_POINT, target.address, 'pass');
-      reach(scene, { ...target.address, port: silence.port });
-      const other = await openSession(target.address);
-      let taken: Promise<unknown> | undefined;
-      let resumes = 0;
-      const cutover = scene.run((migration) => migration.cutover(), {
-        onEvent: ({ type }) => {
-          // It waits until the runner's session is ended, as who takes over does.
-          if (type === 'switchover-started')
-            taken = other.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [
-              `pgglide:${scene.settings.migration}`,
-            ]);
+    const { scene, target } = shared;
+    const { epoch } = await scene.status();
+    await using silence = await silenceAfter(COMMIT_POINT, target.address, 'pass');
+    reach(scene, { ...target.address, port: silence.port });
+    const other = await openSession(target.address);
+    let taken: Promise<unknown> | undefined;
+    let resumes = 0;
+    const cutover = scene.run((migration) => migration.cutover(), {
+      onEvent: ({ type }) => {
+        // It waits until the runner's session is ended, as who takes over does.
+        if (type === 'switchover-started')
+          taken = other.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [
+            `pgglide:${scene.settings.migration}`,
+          ]);
+      },
+      traffic: (real) => ({
+        ...bound(real),
+        resume: (side, epoch) => {
+          resumes += 1;
+          return real.resume(side, epoch);
         },
-        traffic: (real) => ({
-          ...bound(real),
-          resume: (side, epoch) => {
-            resumes += 1;
-            return real.resume(side, epoch);
-          },
-        }),
-      });
-      await expect(cutover).rejects.toMatchObject({ code: 'another_runner', exitCode: 8 });
-      await taken;
-      expect(resumes).toBe(0);
-      await other.end();
-
-      reach(scene, target.address);
-      const { summary } = await scene.cutover();
-      expect(summary).toMatchObject({ direction: 'cutover', to: 'target', epoch: 1 });
+      }),
     });
+    await expect(cutover).rejects.toMatchObject({ code: 'another_runner', exitCode: 8 });
+    await taken;
+    expect(resumes).toBe(0);
+    await other.end();
+
+    await goesForward(shared, epoch);
   });
 });

@@ -1,7 +1,8 @@
+import type pg from 'pg';
 import { describe, expect } from 'vitest';
 import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
 import type { Database } from '../support/database.ts';
-import { bound, holdSubscriptionSql, openSession, type Scene, withScene } from '../support/migration.ts';
+import { bound, holdSubscriptionSql, openSession, type Scene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
 /** The application's own role, whose password the proxy never learns. */
@@ -11,6 +12,9 @@ const shop = (app: string) => `
   CREATE TABLE public.entry (id serial PRIMARY KEY, account bigint REFERENCES public.account, amount int);
   CREATE SEQUENCE public.odd AS smallint INCREMENT -3 MAXVALUE 100 START 100 CACHE 5;
   SELECT nextval('public.odd');
+  CREATE TABLE public.reading (id int, at date NOT NULL) PARTITION BY RANGE (at);
+  CREATE TABLE public.reading_1 PARTITION OF public.reading FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+  ALTER TABLE public.reading ADD PRIMARY KEY (id, at);
   INSERT INTO public.account (balance) SELECT 0 FROM generate_series(1, 100);
   GRANT ALL ON ALL TABLES IN SCHEMA public TO ${app}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${app}`;
 
@@ -19,267 +23,70 @@ interface Ends {
   readonly target: Database;
 }
 
-/** A synced pair with one client session through the proxy, open from before the first switch. */
-async function play(
-  ends: Ends,
-  work: (scene: Scene, client: Awaited<ReturnType<typeof openSession>>) => Promise<void>,
-) {
-  const app = `${ends.source.name}_app`;
-  await ends.source.exec(shop(app));
-  await withScene(ends, async (scene) => {
-    await scene.sync();
-    const client = await openSession({ ...ends.source.address, ...scene.proxy, user: app, password: 'app' });
-    try {
-      await work(scene, client);
-    } finally {
-      await client.end();
-      const phase = (await scene.status()).phase;
-      if (phase === 'switched') await scene.rollback();
-      await scene.abort();
-    }
-  });
-}
+/** Through the proxy, open from before the first switch to the end. */
+let client: pg.Client;
 
-const versionOf = async (client: { query(text: string): Promise<{ rows: { v: string }[] }> }) =>
-  (await client.query("SELECT split_part(current_setting('server_version'), '.', 1) AS v")).rows[0]?.v;
+test.beforeAll(async ({ shared: { source, scene } }) => {
+  const app = `${source.name}_app`;
+  await source.exec(shop(app));
+  await scene.sync();
+  client = await openSession({ ...source.address, ...scene.proxy, user: app, password: 'app' });
+});
+
+test.afterAll(() => client?.end());
+
+const versionOf = async (session: pg.Client) =>
+  (await session.query("SELECT split_part(current_setting('server_version'), '.', 1) AS v")).rows[0]?.v;
 
 /** With the transaction that last changed each. */
 const fenceTriggers = (side: Database) =>
-  side.rows(
+  side.rows<{ t: string; x: string }>(
     "SELECT tgrelid::regclass::text AS t, xmin::text AS x FROM pg_trigger WHERE tgname = 'pgglide_fence' ORDER BY 1",
   );
 
-describe('cutover and rollback', () => {
-  test('a session moves without noticing, and what it writes reaches both sides', async ({
-    source,
-    target,
-  }) => {
-    await play({ source, target }, async (scene, client) => {
-      await client.query('INSERT INTO account (balance) VALUES (1)');
-      const { summary, verification } = await scene.cutover();
-      expect(summary).toMatchObject({ from: 'source', to: 'target', epoch: 1, sequences: 3 });
-      expect(summary.waits.failedRequests).toBe(0);
-      expect(verification).toMatchObject({ equal: true, mode: 'pinned', sequencesEqual: true });
-      expect(await versionOf(client)).toBe('16');
+const INSERT = 'INSERT INTO account (balance) VALUES (0)';
 
-      const { rows } = await client.query('INSERT INTO account (balance) VALUES (2) RETURNING id');
-      expect(rows).toEqual([{ id: '102' }]);
-      expect((await client.query("SELECT nextval('odd') AS n")).rows).toEqual([{ n: '85' }]);
-      await scene.expectEqual();
-      expect(await source.rows('SELECT balance FROM account WHERE id = 102')).toEqual([{ balance: 2 }]);
+test('a session moves without noticing, and what it writes reaches both sides', async ({
+  shared: { source, scene },
+}) => {
+  await client.query('INSERT INTO account (balance) VALUES (1)');
+  const { summary, verification } = await scene.cutover();
+  expect(summary).toMatchObject({ from: 'source', to: 'target', epoch: 1, sequences: 3 });
+  expect(summary.waits.failedRequests).toBe(0);
+  expect(verification).toMatchObject({ equal: true, mode: 'pinned', sequencesEqual: true });
+  expect(await versionOf(client)).toBe('16');
 
-      const back = await scene.rollback();
-      expect(back.verification).toMatchObject({ equal: true, sequencesEqual: true });
-      expect(await versionOf(client)).toBe('15');
-      const again = await client.query('INSERT INTO account (balance) VALUES (3) RETURNING id');
-      expect(again.rows).toEqual([{ id: '103' }]);
-      await scene.expectEqual();
-    });
-  });
+  const { rows } = await client.query('INSERT INTO account (balance) VALUES (2) RETURNING id');
+  expect(rows).toEqual([{ id: '102' }]);
+  expect((await client.query("SELECT nextval('odd') AS n")).rows).toEqual([{ n: '85' }]);
+  await scene.expectEqual();
+  expect(await source.rows('SELECT balance FROM account WHERE id = 102')).toEqual([{ balance: 2 }]);
 
-  test('at every moment one side at most takes writes', async ({ source, target }) => {
-    await play({ source, target }, async (scene) => {
-      const insert = 'INSERT INTO account (balance) VALUES (0)';
-      await expect(target.exec(insert)).rejects.toMatchObject({ code: '25006' });
-      await scene.cutover();
-      await expect(source.exec(insert)).rejects.toMatchObject({ code: '25006' });
-      await target.exec(insert);
-      await scene.rollback();
-      await expect(target.exec(insert)).rejects.toMatchObject({ code: '25006' });
-      await source.exec(insert);
-    });
-  });
+  const back = await scene.rollback();
+  expect(back.verification).toMatchObject({ equal: true, sequencesEqual: true });
+  expect(await versionOf(client)).toBe('15');
+  const again = await client.query('INSERT INTO account (balance) VALUES (3) RETURNING id');
+  expect(again.rows).toEqual([{ id: '103' }]);
+  await scene.expectEqual();
+});
 
-  test('a client that goes around the proxy and waits at the barrier gets the fence, not a lost write', async ({
-    source,
-    target,
-  }) => {
-    await play({ source, target }, async (scene) => {
-      const around = await openSession(source.address);
-      let writing: Promise<unknown> | undefined;
-      await scene.run((migration) => migration.cutover(), {
-        traffic: (real) => ({
-          ...bound(real),
-          committing: async (to, epoch) => {
-            // The barrier stands now.
-            writing = around
-              .query('INSERT INTO account (balance) VALUES (-1)')
-              .catch((error: unknown) => error);
-            await real.committing(to, epoch);
-          },
-        }),
-      });
-      expect(await writing).toMatchObject({ code: '25006' });
-      await around.end();
-      expect(await target.rows('SELECT count(*) FROM account WHERE balance = -1')).toEqual([{ count: 0 }]);
-    });
-  });
-
-  test('a partition made after its fence was prepared is fenced all the same', async ({ source, target }) => {
-    await source.exec(`
-      CREATE TABLE reading (id int, at date NOT NULL) PARTITION BY RANGE (at);
-      CREATE TABLE reading_1 PARTITION OF reading FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
-      ALTER TABLE reading ADD PRIMARY KEY (id, at)`);
-    await play({ source, target }, async (scene) => {
-      // Noted, it would end the cutover.
-      await source.exec('DROP EVENT TRIGGER pgglide_ddl');
-      await scene.run((migration) => migration.cutover(), {
-        traffic: (real) => ({
-          ...bound(real),
-          prepare: async (to) => {
-            for (const side of [source, target]) {
-              await side.exec(
-                "CREATE TABLE reading_2 PARTITION OF reading FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
-              );
-            }
-            return real.prepare(to);
-          },
-        }),
-      });
-      await expect(source.exec("INSERT INTO reading_2 VALUES (1, '2026-02-02')")).rejects.toMatchObject({
-        code: '25006',
-      });
-      for (const side of [source, target]) await side.exec('DROP TABLE reading_2');
-    });
-  });
-
-  test('the pause changes no trigger: both fences hang before it', async ({ source, target }) => {
-    await play({ source, target }, async (scene) => {
-      for (const direction of ['cutover', 'rollback'] as const) {
-        const before: unknown[] = [];
-        await scene.run((migration) => migration[direction](), {
-          traffic: (real) => ({
-            ...bound(real),
-            prepare: async (to) => {
-              before.push(await fenceTriggers(source), await fenceTriggers(target));
-              return real.prepare(to);
-            },
-          }),
-        });
-        expect(before).toEqual([await fenceTriggers(source), await fenceTriggers(target)]);
-        expect(before).toEqual([
-          [expect.objectContaining({ t: 'account' }), expect.objectContaining({ t: 'entry' })],
-          [expect.objectContaining({ t: 'account' }), expect.objectContaining({ t: 'entry' })],
-        ]);
-      }
-    });
-  });
-
-  test('a table that is held before the pause gets its fence in it', async ({ source, target }) => {
-    await play({ source, target }, async (scene) => {
-      const holder = await openSession(source.address);
-      await holder.query('BEGIN; LOCK TABLE account IN ROW EXCLUSIVE MODE');
-      await scene.run((migration) => migration.cutover(), {
-        traffic: (real) => ({
-          ...bound(real),
-          prepare: async (to) => {
-            expect(await fenceTriggers(source)).toMatchObject([{ t: 'entry' }]);
-            await holder.query('COMMIT');
-            return real.prepare(to);
-          },
-        }),
-      });
-      await expect(holder.query('INSERT INTO account (balance) VALUES (0)')).rejects.toMatchObject({
-        code: '25006',
-      });
-      await holder.end();
-    });
-  });
-
-  test('a transaction with a snapshot from before the switch meets the fence too', async ({
-    source,
-    target,
-  }) => {
-    await play({ source, target }, async (scene) => {
-      const reader = await openSession(source.address);
-      await scene.run((migration) => migration.cutover(), {
-        traffic: (real) => ({
-          ...bound(real),
-          prepare: async (to) => {
-            await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM account');
-            return real.prepare(to);
-          },
-        }),
-      });
-      await expect(reader.query('UPDATE account SET balance = -1')).rejects.toMatchObject({ code: '25006' });
-      await reader.end();
-    });
-  });
-
-  test('begins anew after an abort, through a proxy that remembers the former switches', async ({
-    source,
-    target,
-  }) => {
-    await play({ source, target }, async (scene, client) => {
-      await scene.cutover();
-      await scene.rollback();
-      await scene.abort();
-      await scene.sync();
-      const { summary } = await scene.run((migration) => migration.rehearse());
-      expect(summary.waits.failedRequests).toBe(0);
-      await scene.cutover();
-      await client.query('INSERT INTO account (balance) VALUES (4)');
-      expect(await versionOf(client)).toBe('16');
-    });
-  });
-
-  test('complete lets the old server take writes also when it is told so only later', async ({
-    source,
-    target,
-  }) => {
-    await source.exec('CREATE TABLE account (id int PRIMARY KEY)');
-    await withScene({ source, target }, async (scene) => {
-      await scene.sync();
-      await scene.cutover();
-      const insert = 'INSERT INTO account VALUES (1)';
-      await scene.run((migration) => migration.complete({ dropFence: false }));
-      await expect(source.exec(insert)).rejects.toMatchObject({ code: '25006' });
-      for (const _ of ['told', 'and once more']) {
-        const dropped = await scene.run((migration) => migration.complete({ dropFence: true }));
-        expect(dropped).toEqual({ fenceKept: false });
-      }
-      await source.exec(insert);
-      // As it is now, not as this command would leave it.
-      expect(await scene.run((migration) => migration.complete({ dropFence: false }))).toEqual({
-        fenceKept: false,
-      });
-    });
-  });
-
-  test('an abort that is cut off before its end is ended by the next one', async ({ source, target }) => {
-    await source.exec(`CREATE TABLE account (id int PRIMARY KEY);
-      CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not now''; END'`);
-    await withScene({ source, target }, async (scene) => {
-      await scene.sync();
-      await source.exec(
-        "CREATE EVENT TRIGGER cut ON ddl_command_start WHEN TAG IN ('DROP SCHEMA') EXECUTE FUNCTION public.refuse()",
-      );
-      await expect(scene.abort()).rejects.toThrow('not now');
-      await source.exec('DROP EVENT TRIGGER cut');
-      expect(await scene.abort()).toEqual({ leftovers: [] });
-    });
-  });
-
-  test('a rehearsal measures the stall and changes nothing', async ({ source, target }) => {
-    await play({ source, target }, async (scene, client) => {
-      const { summary } = await scene.run((migration) => migration.rehearse());
-      expect(summary.direction).toBe('rehearsal');
-      expect(summary.pauseMs).toBeGreaterThan(0);
-      // Steps are told when nobody waits any more; their times are those at which they ended.
-      const [held, barrier, lateDdl] = summary.steps.filter(({ paused }) => paused);
-      for (const [before, after] of [
-        [held, barrier],
-        [barrier, lateDdl],
-      ])
-        expect((after?.heldMs ?? 0) - (after?.ms ?? 0)).toBeGreaterThan((before?.heldMs ?? 0) - 0.1);
-      expect(held?.heldMs).toBeGreaterThan(0);
-      expect(await versionOf(client)).toBe('15');
-      await client.query('INSERT INTO account (balance) VALUES (1)');
-      const status = await scene.status();
-      expect(status).toMatchObject({ phase: 'following', activeSide: 'source', epoch: 0 });
-      await scene.expectEqual();
-    });
-  });
+test('a rehearsal measures the stall and changes nothing', async ({ shared: { scene } }) => {
+  const { epoch } = await scene.status();
+  const { summary } = await scene.run((migration) => migration.rehearse());
+  expect(summary.direction).toBe('rehearsal');
+  expect(summary.pauseMs).toBeGreaterThan(0);
+  // Steps are told when nobody waits any more; their times are those at which they ended.
+  const [held, barrier, lateDdl] = summary.steps.filter(({ paused }) => paused);
+  for (const [before, after] of [
+    [held, barrier],
+    [barrier, lateDdl],
+  ])
+    expect((after?.heldMs ?? 0) - (after?.ms ?? 0)).toBeGreaterThan((before?.heldMs ?? 0) - 0.1);
+  expect(held?.heldMs).toBeGreaterThan(0);
+  expect(await versionOf(client)).toBe('15');
+  await client.query('INSERT INTO account (balance) VALUES (1)');
+  expect(await scene.status()).toMatchObject({ phase: 'following', activeSide: 'source', epoch });
+  await scene.expectEqual();
 });
 
 /** A traffic switch in front of whose pause something happens. */
@@ -365,6 +172,14 @@ describe('given up before the commit point', () => {
       arrange: (ends) => renamedInThePause(ends.target),
     },
     {
+      step: 'announce-commit',
+      code: 'switchover_failed',
+      arrange: async () => ({
+        traffic: (real) => ({ ...bound(real), committing: () => Promise.reject(new Error('proxy died')) }),
+        end: async () => undefined,
+      }),
+    },
+    {
       step: 'open-new-side',
       code: 'new_side_busy',
       arrange: async ({ target }) => {
@@ -383,14 +198,6 @@ describe('given up before the commit point', () => {
       },
     },
     {
-      step: 'announce-commit',
-      code: 'switchover_failed',
-      arrange: async () => ({
-        traffic: (real) => ({ ...bound(real), committing: () => Promise.reject(new Error('proxy died')) }),
-        end: async () => undefined,
-      }),
-    },
-    {
       step: 'commit-switch',
       code: 'epoch_moved',
       arrange: async ({ target }) => ({
@@ -406,59 +213,189 @@ describe('given up before the commit point', () => {
     },
   ];
 
+  // In the order of the steps: each attempt gets past what the one before it failed at.
   for (const { step, code, arrange } of failures) {
-    test(`at "${step}": traffic goes on where it was, nothing is lost, and a later cutover works`, async ({
-      source,
-      target,
+    test(`at "${step}": traffic goes on where it was, and the next attempt gets further`, async ({
+      shared: { source, target, scene },
     }) => {
-      await play({ source, target }, async (scene, client) => {
-        Object.assign(scene.settings.cutover, { pauseBudgetMs: 400 });
-        const { traffic, end } = await arrange({ source, target }, scene);
-        const attempt = scene.run((migration) => migration.cutover(), traffic ? { traffic } : {});
-        await expect(attempt).rejects.toMatchObject({ code });
-        const aborted = scene.events.find((event) => event.type === 'switchover-aborted');
-        if (step !== 'pin-snapshots') expect(aborted?.data).toMatchObject({ code });
-        await client.query('INSERT INTO account (balance) VALUES (11)');
-        expect(await versionOf(client)).toBe('15');
-        await end();
-        const slots =
-          "SELECT slot_name FROM pg_replication_slots WHERE database = current_database() AND slot_name LIKE '%rev%'";
-        expect(await target.rows(slots)).toEqual([]);
+      Object.assign(scene.settings.cutover, { pauseBudgetMs: 400 });
+      const { traffic, end } = await arrange({ source, target }, scene);
+      scene.events.length = 0;
+      const attempt = scene.run((migration) => migration.cutover(), traffic ? { traffic } : {});
+      await expect(attempt).rejects.toMatchObject({ code });
+      const aborted = scene.events.find((event) => event.type === 'switchover-aborted');
+      expect(aborted?.data).toMatchObject({ code });
+      await client.query('INSERT INTO account (balance) VALUES (11)');
+      expect(await versionOf(client)).toBe('15');
+      await end();
+      const slots =
+        "SELECT slot_name FROM pg_replication_slots WHERE database = current_database() AND slot_name LIKE '%rev%'";
+      expect(await target.rows(slots)).toEqual([]);
+    });
+  }
 
-        Object.assign(scene.settings.cutover, { pauseBudgetMs: 10_000 });
-        const { verification } = await scene.cutover();
-        expect(verification).toMatchObject({ equal: true, sequencesEqual: true });
-        expect(await versionOf(client)).toBe('16');
-        expect(await target.rows('SELECT count(*) FROM account WHERE balance = 11')).toEqual([{ count: 1 }]);
+  test('at each of them: nothing is lost, and a later cutover works', async ({
+    shared: { target, scene },
+  }) => {
+    Object.assign(scene.settings.cutover, { pauseBudgetMs: 10_000 });
+    const { verification } = await scene.cutover();
+    expect(verification).toMatchObject({ equal: true, sequencesEqual: true });
+    expect(await versionOf(client)).toBe('16');
+    expect(await target.rows('SELECT count(*) FROM account WHERE balance = 11')).toEqual([
+      { count: failures.length },
+    ]);
+    await scene.rollback();
+  });
+});
+
+describe('interrupted after the commit point', () => {
+  const deaths: readonly {
+    readonly step: string;
+    /** What a killed tool leaves: the commit point written, and nothing after it. */
+    die(ends: Ends, resume: () => Promise<unknown>): Promise<unknown>;
+  }[] = [
+    { step: 'resume-traffic', die: () => Promise.reject(new Error('the tool died')) },
+    {
+      step: 'start-return-link',
+      die: async ({ source }, resume) => {
+        await source.exec(`
+          CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not now''; END';
+          CREATE EVENT TRIGGER cut ON ddl_command_start WHEN TAG IN ('ALTER SUBSCRIPTION') EXECUTE FUNCTION public.refuse()`);
+        return resume();
+      },
+    },
+  ];
+
+  for (const { step, die } of deaths) {
+    test(`before "${step}": the next command goes forward`, async ({ shared: { source, target, scene } }) => {
+      const attempt = scene.run((migration) => migration.cutover(), {
+        traffic: (real) => ({
+          ...bound(real),
+          resume: async (side, epoch) => {
+            const resumed = () => real.resume(side, epoch);
+            return (await die({ source, target }, resumed)) as Awaited<ReturnType<typeof real.resume>>;
+          },
+        }),
       });
+      await expect(attempt).rejects.toThrow(/the tool died|not now/);
+      await source.exec('DROP EVENT TRIGGER IF EXISTS cut; DROP FUNCTION IF EXISTS public.refuse()');
+      const { summary } = await scene.rollback();
+      expect(summary).toMatchObject({ direction: 'rollback', from: 'target', to: 'source' });
+      await client.query('INSERT INTO account (balance) VALUES (12)');
+      expect(await versionOf(client)).toBe('15');
+      await scene.expectEqual();
     });
   }
 });
 
-describe('interrupted after the commit point', () => {
-  for (const step of ['lift-fence', 'resume-traffic', 'start-return-link']) {
-    test(`before "${step}": the next command goes forward`, async ({ source, target }) => {
-      await play({ source, target }, async (scene, client) => {
-        // What a killed tool leaves: the commit point written, and nothing after it.
-        await scene
-          .run((migration) => migration.cutover(), {
-            traffic: (real) => ({
-              ...bound(real),
-              resume: (side, epoch) =>
-                step === 'resume-traffic' || step === 'lift-fence'
-                  ? Promise.reject(new Error('the tool died'))
-                  : real.resume(side, epoch),
-            }),
-          })
-          .catch(() => undefined);
-        const { summary } = await scene.rollback().catch(async (error: unknown) => {
-          throw error;
-        });
-        expect(summary).toMatchObject({ direction: 'rollback', from: 'target', to: 'source' });
-        await client.query('INSERT INTO account (balance) VALUES (12)');
-        expect(await versionOf(client)).toBe('15');
-        await scene.expectEqual();
-      });
+test('at every moment one side at most takes writes, and the pause changes no trigger: both fences hang before it', async ({
+  shared: { source, target, scene },
+}) => {
+  const refused = (side: Database) => expect(side.exec(INSERT)).rejects.toMatchObject({ code: '25006' });
+  for (const [direction, from, to] of [
+    ['cutover', source, target],
+    ['rollback', target, source],
+  ] as const) {
+    await refused(to);
+    const before: unknown[] = [];
+    await scene.run((migration) => migration[direction](), {
+      traffic: (real) => ({
+        ...bound(real),
+        prepare: async (side) => {
+          before.push(await fenceTriggers(source), await fenceTriggers(target));
+          return real.prepare(side);
+        },
+      }),
     });
+    await refused(from);
+    await to.exec(INSERT);
+    expect(before).toEqual([await fenceTriggers(source), await fenceTriggers(target)]);
+    const every = ['account', 'entry', 'reading', 'reading_1'].map((t) => expect.objectContaining({ t }));
+    expect(before).toEqual([every, every]);
   }
+});
+
+test('whoever goes around the proxy meets the fence: at the barrier, with a snapshot from before the switch, on a table that was held before the pause, in a partition made after its fence', async ({
+  shared: { source, target, scene },
+}) => {
+  const [around, reader, holder] = await Promise.all([
+    openSession(source.address),
+    openSession(source.address),
+    openSession(source.address),
+  ]);
+  // Noted, the new partition would end the cutover.
+  await source.exec('DROP EVENT TRIGGER pgglide_ddl; DROP TRIGGER pgglide_fence ON account');
+  await holder.query('BEGIN; LOCK TABLE account IN ROW EXCLUSIVE MODE');
+  let writing: Promise<unknown> | undefined;
+  await scene.run((migration) => migration.cutover(), {
+    traffic: (real) => ({
+      ...bound(real),
+      prepare: async (to) => {
+        const fenced = (await fenceTriggers(source)).map(({ t }) => t);
+        expect(fenced).toEqual(['entry', 'reading', 'reading_1']);
+        await holder.query('COMMIT');
+        await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM entry');
+        for (const side of [source, target])
+          await side.exec(
+            "CREATE TABLE reading_2 PARTITION OF reading FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
+          );
+        return real.prepare(to);
+      },
+      committing: async (to, epoch) => {
+        // The barrier stands now.
+        writing = around
+          .query('INSERT INTO entry (account, amount) VALUES (1, -1)')
+          .catch((error: unknown) => error);
+        await real.committing(to, epoch);
+      },
+    }),
+  });
+  const fenced = { code: '25006' };
+  expect(await writing).toMatchObject(fenced);
+  await expect(reader.query('UPDATE entry SET amount = -1')).rejects.toMatchObject(fenced);
+  await expect(holder.query(INSERT)).rejects.toMatchObject(fenced);
+  await expect(source.exec("INSERT INTO reading_2 VALUES (1, '2026-02-02')")).rejects.toMatchObject(fenced);
+  await Promise.all([around.end(), reader.end(), holder.end()]);
+  expect(await target.rows('SELECT count(*) FROM entry WHERE amount = -1')).toEqual([{ count: 0 }]);
+  for (const side of [source, target]) await side.exec('DROP TABLE reading_2');
+  await scene.rollback();
+});
+
+test('an abort that is cut off before its end is ended by the next one', async ({
+  shared: { source, scene },
+}) => {
+  await source.exec(`
+    CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not now''; END';
+    CREATE EVENT TRIGGER cut ON ddl_command_start WHEN TAG IN ('DROP SCHEMA') EXECUTE FUNCTION public.refuse()`);
+  await expect(scene.abort()).rejects.toThrow('not now');
+  await source.exec('DROP EVENT TRIGGER cut; DROP FUNCTION public.refuse()');
+  expect(await scene.abort()).toEqual({ leftovers: [] });
+});
+
+test('begins anew after an abort, through a proxy that remembers the former switches', async ({
+  shared: { scene },
+}) => {
+  await scene.sync();
+  const { summary } = await scene.run((migration) => migration.rehearse());
+  expect(summary.waits.failedRequests).toBe(0);
+  await scene.cutover();
+  await client.query('INSERT INTO account (balance) VALUES (4)');
+  expect(await versionOf(client)).toBe('16');
+});
+
+test('complete lets the old server take writes also when it is told so only later', async ({
+  shared: { source, scene },
+}) => {
+  const write = 'UPDATE account SET balance = 0';
+  await scene.run((migration) => migration.complete({ dropFence: false }));
+  await expect(source.exec(write)).rejects.toMatchObject({ code: '25006' });
+  for (const _ of ['told', 'and once more']) {
+    const dropped = await scene.run((migration) => migration.complete({ dropFence: true }));
+    expect(dropped).toEqual({ fenceKept: false });
+  }
+  await source.exec(write);
+  // As it is now, not as this command would leave it.
+  expect(await scene.run((migration) => migration.complete({ dropFence: false }))).toEqual({
+    fenceKept: false,
+  });
 });

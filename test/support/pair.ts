@@ -7,10 +7,24 @@
 import { type EmbeddedServer, startServer } from '../../src/embedded/embedded-server.ts';
 import type { Database } from './database.ts';
 import { test as base, withDatabase } from './fixture.ts';
+import { type Scene, withScene } from './migration.ts';
 
 interface Pair {
   readonly sourceServer: EmbeddedServer;
   readonly targetServer: EmbeddedServer;
+}
+
+/** A scene for all tests of a file, one after another: each leaves it so that the next can go on. */
+export interface Shared {
+  readonly source: Database;
+  readonly target: Database;
+  readonly scene: Scene;
+}
+
+async function endOf(scene: Scene): Promise<void> {
+  const { phase } = await scene.status();
+  if (phase === 'switched') await scene.rollback();
+  if (phase !== 'completed') await scene.abort();
 }
 
 const start = (majorVersion: number): Promise<EmbeddedServer> =>
@@ -22,7 +36,7 @@ const serverOf = (server: EmbeddedServer) => ({
 });
 
 export const test = base
-  .extend<{ $worker: { pair: Pair } }>({
+  .extend<{ $worker: { pair: Pair }; $file: { shared: Shared } }>({
     pair: [
       // biome-ignore lint/correctness/noEmptyPattern: vitest wants a fixture's first parameter destructured.
       async ({}, use) => {
@@ -34,6 +48,21 @@ export const test = base
         }
       },
       { scope: 'worker' },
+    ],
+    shared: [
+      async ({ pair }, use) =>
+        withDatabase(serverOf(pair.sourceServer), 'source', [], (source) =>
+          withDatabase(serverOf(pair.targetServer), 'target', [], (target) =>
+            withScene({ source, target }, async (scene) => {
+              try {
+                await use({ source, target, scene });
+              } finally {
+                await endOf(scene);
+              }
+            }),
+          ),
+        ),
+      { scope: 'file' },
     ],
   })
   .extend<{ source: Database; target: Database }>({
