@@ -20,7 +20,10 @@ async function writeBeside(path: string, text: string): Promise<string | undefin
   const { mode, uid, gid } = await stat(path);
   const temporary = `${path}.pgglide`;
   await rm(temporary, { force: true });
-  await writeFile(temporary, text, { mode });
+  await writeFile(temporary, text, { mode }).catch(async (error: unknown) => {
+    await rm(temporary, { force: true });
+    throw error;
+  });
   const isOwned = await chown(temporary, uid, gid).then(
     () => true,
     () => false,

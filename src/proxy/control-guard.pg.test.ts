@@ -1,6 +1,6 @@
 /** Commands from beyond this machine: over TLS, with the token, or not at all. */
 
-import { access, chmod, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
@@ -94,6 +94,23 @@ test('a state file that cannot be written is told before anybody is served', asy
     exitCode: 2,
   });
 });
+
+test.runIf(process.platform === 'linux')(
+  'a full disk does not keep a proxy that starts from serving',
+  async ({ source, target }) => {
+    const folder = await mkdtemp(join(tmpdir(), 'pgglide-guard-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const stateFile = join(folder, 'state');
+    await symlink('/dev/full', `${stateFile}.${process.pid}`);
+    const told: string[] = [];
+    const warn = (text: string) => told.push(text);
+    await using bed = await startProxyBed(source, target, { stateFile, assume: 'source', warn });
+    const client = await bed.connect();
+    expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    await client.end();
+    expect(told).toEqual([expect.stringContaining('The state file could not be written: ENOSPC')]);
+  },
+);
 
 test('another proxy of the same folder is refused, and leaves the state file alone', async ({
   source,

@@ -25,7 +25,14 @@ import { RecentStatements } from './recent-statements.ts';
 import { Session } from './session.ts';
 import { SessionMover } from './session-mover.ts';
 import { type Known, startingDirection } from './starting-direction.ts';
-import { type KeptDirection, keptFor, readStateFile, removeStateFile, writeStateFile } from './state-file.ts';
+import {
+  isDiskFull,
+  type KeptDirection,
+  keptFor,
+  readStateFile,
+  removeStateFile,
+  writeStateFile,
+} from './state-file.ts';
 import { ASK_TRUTH_TIMEOUT_MS, Traffic } from './traffic.ts';
 import { UsersFile } from './users-file.ts';
 
@@ -128,8 +135,9 @@ class Clients implements Serving {
     try {
       writeStateFile(stateFile, { ...kept, server: serverName(this.#options.servers[kept.side]) });
     } catch (error) {
-      // Nobody waits yet at the start, and before a commit point there is a way back.
-      if (!this.#hasStarted || kept.isSwitching) throw stateNotWritten(stateFile, error);
+      // Before a commit point there is a way back; a path that is wrong is told at the start, when nobody waits yet.
+      const mayThrow = kept.isSwitching || !(this.#hasStarted || isDiskFull(error));
+      if (mayThrow) throw stateNotWritten(stateFile, error);
       removeStateFile(stateFile);
       warn?.(`The state file could not be written: ${messageOf(error)}`);
     }

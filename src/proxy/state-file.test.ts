@@ -7,7 +7,7 @@ import { readStateFile, writeStateFile } from './state-file.ts';
 const KEPT = { side: 'source', epoch: 3, isSwitching: false } as const;
 
 test.runIf(process.platform === 'linux')(
-  'a full disk leaves the file as it was, and no part of a new one',
+  'a full disk leaves the file as it was, and no part of a new one; what it says already is not written again',
   () => {
     const folder = mkdtempSync(join(tmpdir(), 'pgglide-test-'));
     const path = join(folder, 'state');

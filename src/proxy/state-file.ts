@@ -13,13 +13,8 @@ export interface KeptDirection extends Direction {
 
 /** Undefined when there is no such file. A file that cannot be understood is an error: guessing would be worse. */
 export function readStateFile(path: string): KeptDirection | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = textOf(path);
+  if (text === undefined) return undefined;
   const { side, epoch, server, isSwitching = false } = parsed(text);
   if ((side !== 'source' && side !== 'target') || typeof epoch !== 'number') {
     throw new Error(`The state file ${path} does not say where traffic points`);
@@ -40,6 +35,15 @@ export function keptFor(
   return side === undefined ? 'other-servers' : { ...kept, side, epoch: 0 };
 }
 
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 function parsed(text: string): Partial<KeptDirection> {
   try {
     return (JSON.parse(text) ?? {}) as Partial<KeptDirection>;
@@ -48,10 +52,13 @@ function parsed(text: string): Partial<KeptDirection> {
   }
 }
 
+/** What says so already is left alone: a restart on a full disk needs no room. */
 export function writeStateFile(path: string, kept: KeptDirection): void {
+  const text = `${JSON.stringify(kept)}\n`;
+  if (textOf(path) === text) return;
   const temporary = `${path}.${process.pid}`;
   try {
-    writeFileSync(temporary, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
+    writeFileSync(temporary, text, { mode: 0o600 });
     renameSync(temporary, path);
   } catch (error) {
     // A supervisor that starts us again and again would leave one each time.
@@ -59,6 +66,10 @@ export function writeStateFile(path: string, kept: KeptDirection): void {
     throw error;
   }
 }
+
+/** There is no room, as opposed to a path that is wrong. */
+export const isDiskFull = (error: unknown): boolean =>
+  ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /** As far as that is possible: whoever starts next asks the migration's row alone. */
 export function removeStateFile(path: string): void {
