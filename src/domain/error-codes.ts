@@ -423,6 +423,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Name that target again, to go on or to `pgglide abort` it; if it is gone for good, drop the slot and the publication that the message names, on the source.',
   ),
   prerequisite(
+    'server_is_standby',
+    'Source or target is a standby and takes no writes: its name leads to another host since a failover, say.',
+    'Name the primary of its cluster, or wait for the failover to end; then the same command again.',
+  ),
+  prerequisite(
     'sides_swapped',
     'Source and target are exchanged in the configuration: the migration goes the other way.',
     'Exchange them again. They keep their roles for the whole migration, also while the target is active.',

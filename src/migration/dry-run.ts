@@ -11,6 +11,7 @@ import { putProxyIn } from '../steps/put-proxy-in.ts';
 import { runStep } from './each-database.ts';
 import { guardVerified } from './guard-verified.ts';
 import { switchPlan } from './plan.ts';
+import { requirePrimaries } from './primaries.ts';
 import { planNow } from './renew-plan.ts';
 import { type PlannedRow, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
@@ -65,6 +66,7 @@ async function guard(
   direction: Direction,
   options: SwitchOptions,
 ): Promise<void> {
+  requirePrimaries(session);
   await guardVerified(session, direction, options);
   const { plan } = await planNow(session, row.plan);
   await using traffic = session.openTraffic();

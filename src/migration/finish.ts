@@ -22,6 +22,7 @@ import { broughtObjects } from '../state/schema-progress.ts';
 import { takeProxyOut } from '../steps/take-proxy-out.ts';
 import { requireOpenDoor } from './closed-door.ts';
 import { requireNoneToLose } from './guard-verified.ts';
+import { requirePrimaries } from './primaries.ts';
 import { recover } from './recover.ts';
 import { requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
@@ -53,6 +54,7 @@ export async function complete(session: Session, options: CompleteOptions): Prom
   const row = await session.row();
   if (mayRun('complete', row?.phase ?? 'new')) {
     const { activeSide } = await requireRow(session, 'complete');
+    requirePrimaries(session);
     if (!options.unverified) await requireNoneToLose(session);
     await leave(session, activeSide);
     // All that waits for locks of the application first: where one cannot be had, the way back is still there.
@@ -106,6 +108,7 @@ export async function abort(session: Session): Promise<AbortResult> {
     await recover(session, traffic);
     mayRun('abort', (await session.row())?.phase ?? 'new');
   }
+  requirePrimaries(session);
   await requireOpenDoor(session);
   await leave(session, 'source');
   // The lead's last, because its state is what tells the next run that there is more to do.

@@ -15,6 +15,7 @@ import { isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { tableExists } from '../state/install.ts';
 import { readJournal } from '../state/journal.ts';
 import { describeOthers, type MigrationRow } from '../state/migration-row.ts';
+import { standbySides, standbyText } from './primaries.ts';
 import { stillStands } from './rows.ts';
 import type { Session } from './session.ts';
 import { type DatabaseState, inAll, readDatabaseState } from './status/database-state.ts';
@@ -46,14 +47,17 @@ export async function status(
   const others = row === undefined ? await describeOthers(session.target, session.migration) : [];
   const traffic: Traffic = withTraffic ? await trafficState(session, row) : { problems: [] };
   const verified = await verifiedStatus(session, activeSide, events);
-  const schemaChanges =
-    schema === 'skipped' || !mayCompare(row, events) ? undefined : await seenChanges(session, schema);
+  const standbys = standbySides(session);
+  // What noted the DDL is unlogged, which a standby does not show.
+  const isCompared = schema !== 'skipped' && standbys.length === 0 && mayCompare(row, events);
+  const schemaChanges = isCompared ? await seenChanges(session, schema) : undefined;
   const ready =
     phase === 'following' || phase === 'switched'
       ? await readyItems(databases, activeSide, schemaChanges)
       : [];
   const seen = [
     ...(others.length === 0 ? [] : [unknownHere(session.migration, others)]),
+    ...standbys.map((side) => standbyText(session, side)),
     ...(await problems(row, databases)),
     ...(schemaChanges ?? []).map(schemaProblem),
     ...traffic.problems,

@@ -21,6 +21,7 @@ import { guardVerified } from './guard-verified.ts';
 import { joinIfSmall } from './join-way-back.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { verifyPinnedSnapshots } from './pinned.ts';
+import { requirePrimaries } from './primaries.ts';
 import { recover } from './recover.ts';
 import { renewPlan } from './renew-plan.ts';
 import { requireSlots, reviveLink } from './revive-link.ts';
@@ -61,6 +62,7 @@ export async function runSwitch(
   const before = await doneBefore(session, direction);
   if (before !== undefined) return before;
   const row = withoutPlan(await requireRow(session, direction === 'rehearsal' ? 'rehearse' : direction));
+  requirePrimaries(session);
   await requireOpenDoor(session);
   await guardVerified(session, direction, options);
   for (const database of session.databases) await naming(database.prefix, () => requireSlots(database, row));

@@ -20,6 +20,7 @@ import { extendPlan } from './extend-plan.ts';
 import { joinWayBack } from './join-way-back.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { FIRST_STEP, LOOKS_BEFORE, SYNC_STEPS } from './phases.ts';
+import { requirePrimaries } from './primaries.ts';
 import { recover } from './recover.ts';
 import { reviveLink } from './revive-link.ts';
 import { requireRow } from './rows.ts';
@@ -43,6 +44,7 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
   await takeRunnerLock(session.target, session.migration);
   if (!mayRun('sync', (await session.row())?.phase ?? 'new')) return;
   await finishInterrupted(session);
+  requirePrimaries(session);
   await requireOpenDoor(session);
   if ((await session.row())?.phase === 'switched') return joinNow(session, options);
   const newcomers = await beginning(session);

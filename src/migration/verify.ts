@@ -18,6 +18,7 @@ import type { Verification } from '../verify/verification.ts';
 import { type VerifyOnlineOptions, verifyOnline } from '../verify/verify-online.ts';
 import { naming } from './each-database.ts';
 import { updateOwnSchema } from './own-schema.ts';
+import { requirePrimaries } from './primaries.ts';
 import { filledByOthers } from './refuse-stray-rows.ts';
 import { renewPlan } from './renew-plan.ts';
 import { requireSlots, reviveLink } from './revive-link.ts';
@@ -36,6 +37,7 @@ const LATE_MS = 2_000;
  * @throws {ReplicationError} `apply_stopped`, `slot_lost`; `link_too_slow` when a marker does not arrive: there is nothing to compare with
  */
 export async function verify(session: Session): Promise<Verification> {
+  requirePrimaries(session);
   await takeRunnerLock(session.target, session.migration);
   await session.openJournal();
   const { activeSide } = await requireRow(session, 'verify');

@@ -231,10 +231,13 @@ export async function slotState(connection: Connection, name: string): Promise<S
     SELECT slot_name AS name, active AS "isActive", active_pid AS "activePid",
       confirmed_flush_lsn::text AS "confirmedFlushLsn", restart_lsn::text AS "restartLsn",
       coalesce(wal_status, 'lost') AS "walStatus",
-      coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::int8 AS "retainedBytes",
-      greatest(coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn), 0), 0)::int8 AS "lagBytes",
+      coalesce(pg_wal_lsn_diff(wal.lsn, restart_lsn), 0)::int8 AS "retainedBytes",
+      greatest(coalesce(pg_wal_lsn_diff(wal.lsn, confirmed_flush_lsn), 0), 0)::int8 AS "lagBytes",
       safe_wal_size AS "safeWalBytes"
-    FROM pg_replication_slots WHERE slot_name = ${name}`);
+    FROM pg_replication_slots,
+      -- A primary that has become a standby still has its slots.
+      (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS lsn) wal
+    WHERE slot_name = ${name}`);
   if (row === undefined) return undefined;
   return {
     ...row,

@@ -13,6 +13,8 @@ export interface ServerIdentity {
   readonly database: string;
   /** The cluster's identifier alone. */
   readonly cluster: string;
+  /** In recovery: it takes no writes. */
+  readonly isStandby: boolean;
 }
 
 /** The same on every host of a cluster, and another than that of any other cluster. */
@@ -29,6 +31,7 @@ export async function serverIdentity(connection: Connection): Promise<ServerIden
     SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
       current_setting('server_version_num')::int AS "versionNumber",
       c.system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()) AS "systemIdentifier",
-      current_database() AS database, c.system_identifier::text AS cluster
+      current_database() AS database, c.system_identifier::text AS cluster,
+      pg_is_in_recovery() AS "isStandby"
     FROM pg_control_system() AS c`);
 }
