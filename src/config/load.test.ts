@@ -264,6 +264,8 @@ describe('bad input', () => {
       'config_bad_value',
       'pgglide.yaml:3: copy.jobs: expected number',
     ],
+    [`${SERVERS}cutover: { pauseBudget: 0s }\n`, {}, 'config_bad_value', 'expected more than no time'],
+    [`${SERVERS}migration: "a\\nb"\n`, {}, 'config_bad_value', 'without control characters'],
     [`${SERVERS}cutover: { pauseBudget: 5 }\n`, {}, 'config_bad_value', 'expected a duration such as 2s'],
     [
       `${SERVERS}traffic: { driver: haproxy }\n`,

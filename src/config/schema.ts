@@ -47,8 +47,12 @@ const amount = (parse: (value: string | number) => number | undefined, wanted: s
 const size = amount(parseBytes, 'a size with its unit, such as 2GB');
 const rate = amount(parseRate, 'a rate with its unit, such as 200MB/s');
 const duration = amount(parseDurationMs, 'a duration such as 2s, 10min or 24h');
+/** What is given no time at all never succeeds. */
+const timeLimit = duration.refine((ms) => ms > 0, { error: 'expected more than no time' });
 
 const text = z.string().min(1);
+/** It stands in messages, log lines and names of objects. */
+const name = z.string().regex(/^\P{Cc}+$/u, 'expected a name without control characters');
 const count = z.number().int().min(1).max(256);
 const laneCount = z.number().int().min(1).max(32);
 const sessions = z.number().int().min(1).max(100_000);
@@ -136,7 +140,7 @@ const server = (side: 'source' | 'target', other: 'source' | 'target') =>
       description: 'The client key’s file, readable by its owner only.',
     }),
     options: optional(text, { kind: 'text', description: 'Sent at the start of a session: -c name=value.' }),
-    connectTimeout: optional(duration, {
+    connectTimeout: optional(timeLimit, {
       kind: 'duration',
       description: 'Per attempt; 10s when nothing says otherwise.',
     }),
@@ -159,7 +163,7 @@ const server = (side: 'source' | 'target', other: 'source' | 'target') =>
   });
 
 export const configSchema = z.strictObject({
-  migration: optional(text, {
+  migration: optional(name, {
     kind: 'text',
     description:
       'The migration’s name: everything we create is named after it. When nothing is given, the name of the source’s database.',
@@ -267,7 +271,7 @@ export const configSchema = z.strictObject({
         description: 'The copy stands still while this file exists on the machine where `sync` runs.',
         example: './pgglide.slow',
       }),
-      maxSlotWait: withDefault(duration, {
+      maxSlotWait: withDefault(timeLimit, {
         kind: 'duration',
         description:
           'How long the creation of the slot may wait for transactions that are open; then `sync` gives up and leaves no slot.',
@@ -294,7 +298,7 @@ export const configSchema = z.strictObject({
     .meta({ description: 'The comparison of both sides.' }),
   cutover: z
     .strictObject({
-      pauseBudget: withDefault(duration, {
+      pauseBudget: withDefault(timeLimit, {
         kind: 'duration',
         description:
           'How long requests may wait. Past it, traffic goes on where it was and the command ends with exit code 6.',
@@ -433,7 +437,7 @@ export const configSchema = z.strictObject({
               'The same for the target, to which the application is pointed in the end. `target.seenBySource` when not given.',
             example: 'host=pg-target port=5432',
           }),
-          rolloutTimeout: withDefault(duration, {
+          rolloutTimeout: withDefault(timeLimit, {
             kind: 'duration',
             description:
               'How long a restart may take before it is undone. A rollout that is told to be stuck is undone at once.',
@@ -472,7 +476,7 @@ export const configSchema = z.strictObject({
             description: 'The program that holds and switches traffic.',
             example: './switch-traffic.sh',
           }),
-          timeout: withDefault(duration, {
+          timeout: withDefault(timeLimit, {
             kind: 'duration',
             description: 'It is killed when an action takes longer; a pause gets the pause budget on top.',
             default: '30s',
@@ -491,7 +495,7 @@ export const configSchema = z.strictObject({
           'The folder with the programs: on-following, on-validated, on-schema-changed, before-cutover, on-switched, on-failure. None is run when not given.',
         example: './hooks',
       }),
-      timeout: withDefault(duration, {
+      timeout: withDefault(timeLimit, {
         kind: 'duration',
         description: 'A hook that takes longer is ended, with all that it has started.',
         default: '60s',
@@ -566,12 +570,12 @@ export const configSchema = z.strictObject({
             description: 'Sessions at once; one more is refused with SQLSTATE 53300.',
             default: 10_000,
           }),
-          startupTimeout: withDefault(duration, {
+          startupTimeout: withDefault(timeLimit, {
             kind: 'duration',
             description: 'A client that has not logged in after this time is disconnected.',
             default: '60s',
           }),
-          connectTimeout: withDefault(duration, {
+          connectTimeout: withDefault(timeLimit, {
             kind: 'duration',
             description: 'Opening one connection to a server.',
             default: '10s',
