@@ -1,7 +1,7 @@
 /** What the last verification found keeps a command from leaving rows behind, unless it is told to go on all the same. */
 
 import { RefusedError } from '../domain/errors.ts';
-import type { MigrationEvent, SwitchoverDirection } from '../domain/event.ts';
+import type { SwitchoverDirection } from '../domain/event.ts';
 import {
   differsSinceSwitch,
   lastVerification,
@@ -10,7 +10,7 @@ import {
   verifiedFor,
 } from '../domain/last-verification.ts';
 import { serverRun } from '../postgres/server-run.ts';
-import { readJournal } from '../state/journal.ts';
+import { readEvents } from '../state/journal.ts';
 import type { Session } from './session.ts';
 
 const NOT_VERIFIED: Readonly<Record<Exclude<Trust, 'fresh'>, string>> = {
@@ -33,7 +33,7 @@ export async function guardVerified(
 }
 
 async function requireVerified(session: Session): Promise<void> {
-  const last = lastVerification(await journalOf(session));
+  const last = lastVerification(await readEvents(session.target, session.migration));
   const verified = last && verifiedFor(last, await serverRun(session.target));
   const trust = trustIn(verified, Date.now(), session.settings.verify.staleAfterMs);
   if (trust === 'fresh') return;
@@ -47,7 +47,7 @@ async function requireVerified(session: Session): Promise<void> {
  * back must not wait for a comparison.
  */
 async function requireNoneKnown(session: Session): Promise<void> {
-  if (!differsSinceSwitch(await journalOf(session))) return;
+  if (!differsSinceSwitch(await readEvents(session.target, session.migration))) return;
   throw new RefusedError('not_verified', `Rollback refused: ${NOT_VERIFIED.differences}`, {
     hint: 'Rows that the target alone has would stay behind. pgglide verify --repair TABLE brings them to the source; then pgglide verify. To roll back without them: pgglide rollback --unverified',
   });
@@ -59,12 +59,8 @@ async function requireNoneKnown(session: Session): Promise<void> {
  * @throws {RefusedError} `not_verified`
  */
 export async function requireNoneToLose(session: Session): Promise<void> {
-  if (lastVerification(await journalOf(session))?.data.equal !== false) return;
+  if (lastVerification(await readEvents(session.target, session.migration))?.data.equal !== false) return;
   throw new RefusedError('not_verified', `Complete refused: ${NOT_VERIFIED.differences}`, {
     hint: 'Run pgglide verify: it shows them, and what --repair can do; or pgglide rollback. To give up the way back all the same: pgglide complete --unverified',
   });
-}
-
-async function journalOf({ target, migration }: Session): Promise<MigrationEvent[]> {
-  return (await readJournal(target, migration)).map(({ event }) => event);
 }

@@ -11,7 +11,7 @@ import type { ReportData } from '../observers/report.ts';
 import type { MigrationStatus, SchemaChangeOf } from '../observers/status.ts';
 import type { TableState } from '../observers/table-state.ts';
 import type { ServerIdentity } from '../postgres/server-identity.ts';
-import { readJournal } from '../state/journal.ts';
+import { readEvents, readJournal } from '../state/journal.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import type { Tuning, TuningChange } from '../state/tuning.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
@@ -154,9 +154,8 @@ export class Migration implements AsyncDisposable {
   }
 
   /** What happened, oldest first. */
-  async events(): Promise<MigrationEvent[]> {
-    const journal = await readJournal(this.#session.target, this.#session.migration);
-    return journal.map((entry) => entry.event);
+  events(): Promise<MigrationEvent[]> {
+    return readEvents(this.#session.target, this.#session.migration);
   }
 
   /** What happened after an entry that is known already, oldest first. */

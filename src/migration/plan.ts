@@ -20,7 +20,7 @@ import { readAsideTables } from '../schema/aside-tables.ts';
 import { readMaterializedViews } from '../schema/materialized-views.ts';
 import { newRelations } from '../schema/new-relations.ts';
 import { planMigration } from '../schema/plan-migration.ts';
-import { readJournal } from '../state/journal.ts';
+import { readEvents } from '../state/journal.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import { FIRST_STEP, SYNC_STEPS } from './phases.ts';
 import { requirePlan } from './rows.ts';
@@ -161,8 +161,8 @@ async function largeObjectsPlan(session: Session): Promise<PlanSection[]> {
 
 /** From the journal: what such a step took last. */
 async function lastCost(session: Session, steps: readonly string[]): Promise<string> {
-  const journal = await readJournal(session.lead.target, session.lead.migration);
-  const last = journal.map(({ event }) => stepMs(event, steps)).findLast((ms) => ms !== undefined);
+  const events = await readEvents(session.lead.target, session.lead.migration);
+  const last = events.map((event) => stepMs(event, steps)).findLast((ms) => ms !== undefined);
   return last === undefined ? 'not timed yet' : `${Math.round(last)} ms the last time`;
 }
 

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { packagePath } from '../base/package-root.ts';
 import { RefusedError } from '../domain/errors.ts';
 import { buildReport, type ReportData } from '../observers/report.ts';
-import { readJournal } from '../state/journal.ts';
+import { readEvents } from '../state/journal.ts';
 import type { Session } from './session.ts';
 
 /** @throws {RefusedError} `nothing_to_report` before the first sync */
@@ -15,7 +15,7 @@ export async function report(session: Session): Promise<ReportData> {
       hint: 'It begins with: pgglide sync',
     });
   }
-  const journal = await readJournal(session.target, session.migration);
+  const events = await readEvents(session.target, session.migration);
   const { source, target } = session.identities;
   const plans = await Promise.all(
     session.databases.map(async (database) => ({
@@ -23,22 +23,19 @@ export async function report(session: Session): Promise<ReportData> {
       plan: (await database.row())?.plan,
     })),
   );
-  return buildReport(
-    journal.map((entry) => entry.event),
-    {
-      migration: row.name,
-      generatedAt: new Date().toISOString(),
-      pgglideVersion: packageVersion(),
-      phase: row.phase,
-      activeSide: row.activeSide,
-      source: { version: source.version, address: session.describe('source') },
-      target: { version: target.version, address: session.describe('target') },
-      sequences: plans.reduce((sum, { plan }) => sum + (plan?.sequences.length ?? 0), 0),
-      notCarried: plans.flatMap(({ prefix, plan }) =>
-        (plan?.notCarried ?? []).map(({ object, reason }) => ({ object: prefix + object, reason })),
-      ),
-    },
-  );
+  return buildReport(events, {
+    migration: row.name,
+    generatedAt: new Date().toISOString(),
+    pgglideVersion: packageVersion(),
+    phase: row.phase,
+    activeSide: row.activeSide,
+    source: { version: source.version, address: session.describe('source') },
+    target: { version: target.version, address: session.describe('target') },
+    sequences: plans.reduce((sum, { plan }) => sum + (plan?.sequences.length ?? 0), 0),
+    notCarried: plans.flatMap(({ prefix, plan }) =>
+      (plan?.notCarried ?? []).map(({ object, reason }) => ({ object: prefix + object, reason })),
+    ),
+  });
 }
 
 const packageVersion = (): string =>

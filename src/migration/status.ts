@@ -13,7 +13,7 @@ import type { MigrationStatus, SchemaChangeOf } from '../observers/status.ts';
 import { serverRun } from '../postgres/server-run.ts';
 import { isCopied, readCopyProgress } from '../state/copy-progress.ts';
 import { tableExists } from '../state/install.ts';
-import { readJournal } from '../state/journal.ts';
+import { readEvents } from '../state/journal.ts';
 import { describeOthers, type MigrationRow } from '../state/migration-row.ts';
 import { standbySides, standbyText } from './primaries.ts';
 import { stillStands } from './rows.ts';
@@ -40,7 +40,7 @@ export async function status(
   const row = await session.row();
   const phase = row?.phase ?? 'new';
   const activeSide = row?.activeSide ?? 'source';
-  const events = (await readJournal(session.target, session.migration)).map((entry) => entry.event);
+  const events = await readEvents(session.target, session.migration);
   const databases = await Promise.all(
     session.databases.map((database) => readDatabaseState(database, activeSide)),
   );

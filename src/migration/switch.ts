@@ -8,7 +8,7 @@ import type { Phase } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { Switchover } from '../engine/switchover-step.ts';
-import { readJournal } from '../state/journal.ts';
+import { readEvents } from '../state/journal.ts';
 import { raiseEpoch, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import { takeRunnerLock, takeSwitchLocks } from '../state/runner-lock.ts';
 import { noteRoles, noteRolesOfTarget } from '../steps/note-roles.ts';
@@ -169,7 +169,7 @@ export async function doneBefore(
 ): Promise<SwitchResult | undefined> {
   const row = await session.row();
   if (row?.phase !== (direction === 'cutover' ? 'switched' : 'following')) return undefined;
-  const events = (await readJournal(session.target, session.migration)).map(({ event }) => event);
+  const events = await readEvents(session.target, session.migration);
   const last = events.findLast(hasMovedTraffic);
   if (last?.data.direction !== direction || last.data.epoch !== row.epoch) return undefined;
   const verify =

@@ -8,7 +8,7 @@ import type { TableState } from '../observers/table-state.ts';
 import { runningCopies } from '../postgres/running-copy.ts';
 import { readCopyProgress, type TableCopyState } from '../state/copy-progress.ts';
 import { tableExists } from '../state/install.ts';
-import { readJournal } from '../state/journal.ts';
+import { readEvents } from '../state/journal.ts';
 import type { MigrationRow } from '../state/migration-row.ts';
 import type { Session } from './session.ts';
 
@@ -16,8 +16,8 @@ import type { Session } from './session.ts';
 const TELLS_COPY_PROGRESS = 140_000;
 
 export async function tables(session: Session): Promise<TableState[]> {
-  const journal = await readJournal(session.target, session.migration);
-  const verified = lastVerification(journal.map(({ event }) => event))?.data.tables ?? [];
+  const events = await readEvents(session.target, session.migration);
+  const verified = lastVerification(events)?.data.tables ?? [];
   const isEqual = new Map(verified.map(({ table, equal }) => [table, equal]));
   const found: TableState[] = [];
   for (const database of session.databases) found.push(...(await tablesOf(database, isEqual)));

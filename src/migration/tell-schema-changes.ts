@@ -2,13 +2,12 @@
 
 import type { MigrationEvent } from '../domain/event.ts';
 import type { SchemaChangeOf } from '../observers/status.ts';
-import { readJournal } from '../state/journal.ts';
+import { readEvents } from '../state/journal.ts';
 import type { Session } from './session.ts';
 
 export async function tellSchemaChanges(session: Session, changes: readonly SchemaChangeOf[]): Promise<void> {
   if (changes.length === 0) return;
-  const journal = await readJournal(session.target, session.migration);
-  const events = journal.map(({ event }) => event);
+  const events = await readEvents(session.target, session.migration);
   const untold = changes.filter((change) => !wasTold(events, change));
   if (untold.length === 0) return;
   await session.openJournal();

@@ -73,11 +73,9 @@ export const isDiskFull = (error: unknown): boolean =>
 
 /** As far as that is possible: whoever starts next asks the migration's row alone. */
 export function removeStateFile(path: string): void {
-  for (const file of [path, `${path}.${process.pid}`]) {
-    try {
-      rmSync(file, { force: true });
-    } catch {
-      // A folder that nothing can be done in.
-    }
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // A folder that nothing can be done in.
   }
 }

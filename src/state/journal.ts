@@ -17,6 +17,11 @@ export async function appendEvent(
   await target.execute(insertEventSql(migration, event));
 }
 
+/** What happened, oldest first; nothing when there is no journal yet. */
+export async function readEvents(target: Connection, migration: string): Promise<MigrationEvent[]> {
+  return (await readJournal(target, migration)).map(({ event }) => event);
+}
+
 /** Entries after `afterId`, oldest first; none when there is no journal yet. */
 export async function readJournal(
   target: Connection,
