@@ -101,6 +101,8 @@ const REHEARSED_PAUSED: readonly StepGroup[] = [
 
 const UNDO_TIMEOUT_MS = 10_000;
 const RENEW_MS = LEASE_MS / 5;
+/** The shortest lease. */
+const HANDED_OVER_MS = 1;
 /** Requests that were held are answered first, by sessions that are new: what is still to be done then costs them processor time. */
 const BREATHER_MS = 150;
 
@@ -154,8 +156,8 @@ async function upToCommit(
       await tellSteps(context);
       throw error;
     }
-    await goBack(context, begun);
-    throw asAborted(error, begun.at(-1), context);
+    const isOpen = await goBack(context, begun);
+    throw asAborted(error, begun.at(-1), context, isOpen);
   }
 }
 
@@ -187,7 +189,8 @@ export async function rollForward(context: Switchover): Promise<StepTime[]> {
 const isOvertaken = (error: unknown): boolean =>
   error instanceof LockedError || (error instanceof PgglideError && error.code === 'epoch_moved');
 
-async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Promise<void> {
+/** @returns whether the old side takes writes again */
+async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Promise<boolean> {
   // Traffic first: what else there is to undo must not make requests wait longer.
   const order = [...begun].reverse();
   const urgent = order.filter(
@@ -195,19 +198,38 @@ async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Pr
   );
   const rest = order.filter((step) => !urgent.includes(step));
   context.facts.isUndone = true;
+  let isOpen = true;
   for (const step of [...urgent, ...rest]) {
     if (step === rest[0]) await tellSteps(context);
-    const undoing = undoStep(step, context);
-    // A server that stands still must not keep the others from being put back.
-    await withDeadline(`undoing "${step.title}"`, UNDO_TIMEOUT_MS, undoing).catch((error: unknown) => {
-      context.facts.isUndone = false;
-      return context.events.emit('warning', {
-        code: 'undo_failed',
-        message: `${step.title}: ${messageOf(error)}`,
-        hint: 'The next pgglide command tries it again.',
-      });
-    });
+    if (step === pauseTraffic && !isOpen) await handOver(context);
+    else if (!(await isPutBack(step, context)) && step === fenceOldSide) isOpen = false;
   }
+  return isOpen;
+}
+
+async function isPutBack(step: SwitchoverStep, context: Switchover): Promise<boolean> {
+  try {
+    // A server that stands still must not keep the others from being put back.
+    await withDeadline(`undoing "${step.title}"`, UNDO_TIMEOUT_MS, undoStep(step, context));
+    return true;
+  } catch (error) {
+    context.facts.isUndone = false;
+    await context.events.emit('warning', {
+      code: 'undo_failed',
+      message: `${step.title}: ${messageOf(error)}`,
+      hint: 'The next pgglide command tries it again.',
+    });
+    return false;
+  }
+}
+
+/**
+ * The old side, where the fence still stands, would refuse what was let go. Who looks after a pause whose owner is gone opens
+ * that side first, as soon as it answers: it need not wait for the lease.
+ */
+async function handOver({ traffic, facts }: Switchover): Promise<void> {
+  facts.pauseStartedMs = undefined;
+  await traffic.renew(HANDED_OVER_MS).catch(() => undefined);
 }
 
 /** In the pause nothing is told: requests would wait for it. */
@@ -258,7 +280,12 @@ async function whileRenewing<T>(context: Switchover, work: () => Promise<T>): Pr
   }
 }
 
-function asAborted(error: unknown, step: SwitchoverStep | undefined, context: Switchover): unknown {
+function asAborted(
+  error: unknown,
+  step: SwitchoverStep | undefined,
+  context: Switchover,
+  isOpen: boolean,
+): unknown {
   if (error instanceof SwitchoverAbortedError || context.signal.aborted) return error;
   if (error instanceof PgglideError && error.exitCode !== 1) return error;
   const reason = messageOf(error);
@@ -267,7 +294,7 @@ function asAborted(error: unknown, step: SwitchoverStep | undefined, context: Sw
     isLate ? 'pause_budget_spent' : 'switchover_failed',
     `${context.direction} given up at "${step?.title ?? 'start'}": ${reason}`,
     {
-      hint: `Traffic goes on, on the ${context.from}. ${isLate ? 'Try again when the servers answer faster, or raise cutover.pauseBudget.' : 'Mend the cause, then try again.'}`,
+      hint: `Traffic goes on, on the ${context.from}${isOpen ? '' : ', as soon as it answers'}. ${isLate ? 'Try again when the servers answer faster, or raise cutover.pauseBudget.' : 'Mend the cause, then try again.'}`,
       cause: error,
     },
   );

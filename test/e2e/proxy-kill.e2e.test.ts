@@ -65,6 +65,17 @@ test('after a cutover: the row decides, whatever an old state file says', async 
   await world.requestsSucceed();
 });
 
+test('the target crashes behind its own fence, before the commit point of a rollback: it takes writes again with no further command', async () => {
+  const ended = await frozen('rollback', 'fence-old-side', async () => {
+    await world.servers.target.crash();
+    await world.servers.target.start();
+  });
+  expect(ended.exitCode, ended.stderr).toBe(4);
+  expect(await world.trafficGoesOn()).toBe('target');
+  expect(await world.doors()).toEqual({ source: 'fenced', target: 'open' });
+  await world.requestsSucceed();
+});
+
 test('after the commit point of a rollback, before traffic moved: the new proxy serves the new side', async () => {
   await frozen('rollback', 'commit-switch', async () => {
     await restartProxy();
