@@ -1,63 +1,31 @@
 /** Drivers and tools as people use them, across ten switches back and forth: no error, and every write exactly once. */
 
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import postgres from 'postgres';
 import { expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
-import { type ProxyBed, startProxyBed } from '../../test/support/proxy-bed.ts';
+import { startProxyBed } from '../../test/support/proxy-bed.ts';
+import {
+  canRun,
+  clientFile,
+  environment,
+  hasProgram,
+  SWITCHES,
+  startClient,
+  startTallyBed,
+  switchTenTimes,
+  switchUnder,
+  written,
+} from '../../test/support/real-client.ts';
 import { until } from '../base/async.ts';
 
-const SWITCHES = 10;
 const run = promisify(execFile);
 
-function has(program: string): boolean {
-  try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Each switch waits until the workload has done something since the last one. */
-async function switchTenTimes(bed: ProxyBed, done: () => number | Promise<number>): Promise<void> {
-  for (let turn = 0; turn < SWITCHES; turn++) {
-    const before = await done();
-    await until('work between two switches', async () => ((await done()) > before ? true : undefined), {
-      timeoutMs: 20_000,
-    });
-    await bed.switchSides();
-  }
-}
-
-const TABLE = 'CREATE TABLE tally (id serial PRIMARY KEY, worker int NOT NULL, n int NOT NULL)';
-
-/** Nothing is replicated here: what went to either side must add up. */
-async function written(source: Database, target: Database): Promise<string[]> {
-  const rows = await Promise.all(
-    [source, target].map((side) => side.rows<{ k: string }>("SELECT worker || '/' || n AS k FROM tally")),
-  );
-  return rows.flat().map(({ k }) => k);
-}
-
-const environment = (bed: ProxyBed): NodeJS.ProcessEnv => ({
-  ...process.env,
-  PGHOST: '127.0.0.1',
-  PGPORT: String(bed.proxy.port),
-  PGUSER: bed.role,
-  PGPASSWORD: bed.password,
-  PGDATABASE: bed.database,
-  PGSSLMODE: 'prefer',
-});
-
 test('node-postgres: transactions, named statements, pipelined pools', async ({ source, target }) => {
-  for (const side of [source, target]) await side.exec(TABLE);
-  await using bed = await startProxyBed(source, target);
+  await using bed = await startTallyBed(source, target);
   let stop = false;
   const acknowledged: string[] = [];
   const worker = async (id: number) => {
@@ -88,8 +56,7 @@ test('node-postgres: transactions, named statements, pipelined pools', async ({ 
 });
 
 test('postgres.js: its own prepared statements and pipelining', async ({ source, target }) => {
-  for (const side of [source, target]) await side.exec(TABLE);
-  await using bed = await startProxyBed(source, target);
+  await using bed = await startTallyBed(source, target);
   const { host, port, user, password, database } = bed.config;
   const db = postgres({
     host: host as string,
@@ -125,11 +92,10 @@ test('postgres.js: its own prepared statements and pipelining', async ({ source,
   expect((await written(source, target)).sort()).toEqual(acknowledged.sort());
 });
 
-test.skipIf(!has('psql'))(
+test.skipIf(!hasProgram('psql'))(
   'psql: a long script with transactions, \\copy and \\gset',
   async ({ source, target }) => {
-    for (const side of [source, target]) await side.exec(TABLE);
-    await using bed = await startProxyBed(source, target);
+    await using bed = await startTallyBed(source, target);
     const psql = spawn('psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1'], { env: environment(bed) });
     let output = '';
     let errors = '';
@@ -173,7 +139,7 @@ SELECT ${n} AS a \\gset
   },
 );
 
-test.skipIf(!has('pgbench')).for(['simple', 'extended', 'prepared'])(
+test.skipIf(!hasProgram('pgbench')).for(['simple', 'extended', 'prepared'])(
   'pgbench -M %s',
   async (mode, { source, target }) => {
     await using bed = await startProxyBed(source, target);
@@ -213,157 +179,34 @@ test.skipIf(!has('pgbench')).for(['simple', 'extended', 'prepared'])(
   },
 );
 
-/** Debian's own Python, where python3-psycopg2 installs. */
-const PYTHON = '/usr/bin/python3';
-const hasPsycopg2 = (() => {
-  try {
-    execFileSync(PYTHON, ['-c', 'import psycopg2'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
-const PSYCOPG2 = `
-import psycopg2, sys, threading
-from psycopg2.extras import execute_values
-stop = threading.Event()
-failed = []
-def work(worker):
-    n = 0
-    try:
-        connection = psycopg2.connect('')
-        while not stop.is_set():
-            with connection, connection.cursor() as cursor:
-                execute_values(cursor, 'INSERT INTO tally (worker, n) VALUES %s', [(worker, n), (worker, n + 1)])
-                cursor.execute('SELECT count(*) FROM tally WHERE worker = %s', (worker,))
-                cursor.fetchone()
-            with connection, connection.cursor('named') as cursor:
-                cursor.itersize = 10
-                cursor.execute('SELECT generate_series(1, 50)')
-                if len(cursor.fetchall()) != 50: raise Exception('rows are missing')
-            n += 2
-            # In one piece: the threads' lines must not mix.
-            print(f'{worker}/{n - 2}\\n{worker}/{n - 1}\\n', end='', flush=True)
-        connection.close()
-    except Exception as error:
-        failed.append(repr(error))
-threads = [threading.Thread(target=work, args=(worker,)) for worker in (1, 2, 3)]
-for thread in threads: thread.start()
-sys.stdin.read()
-stop.set()
-for thread in threads: thread.join()
-if failed: sys.exit('; '.join(failed))
-`;
-
-/** Starts a client that prints a line for each write it was promised, and ends when its input does. */
-function startClient(program: string, args: readonly string[], env: NodeJS.ProcessEnv) {
-  const child = spawn(program, args, { env });
-  let [output, errors] = ['', ''];
-  child.stdout.on('data', (data: Buffer) => {
-    output += String(data);
-  });
-  child.stderr.on('data', (data: Buffer) => {
-    errors += String(data);
-  });
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-  const lines = () => output.split('\n').filter((line) => line !== '');
-  return {
-    child,
-    lines,
-    get errors() {
-      return errors;
-    },
-    async end(): Promise<string[]> {
-      child.stdin.end();
-      expect([await ended, errors]).toEqual([0, '']);
-      return lines();
-    },
-  };
-}
-
-test.skipIf(!hasPsycopg2)(
-  'psycopg2: transactions, batches and server-side cursors in threads',
-  async ({ source, target }) => {
-    for (const side of [source, target]) await side.exec(TABLE);
-    await using bed = await startProxyBed(source, target);
-    const python = startClient(PYTHON, ['-c', PSYCOPG2], environment(bed));
-    await switchTenTimes(bed, () => python.lines().length);
-    const acknowledged = await python.end();
-    expect((await written(source, target)).sort()).toEqual(acknowledged.sort());
-  },
-);
-
 const JDBC = '/usr/share/java/postgresql.jar';
-const JAVA = `
-import java.sql.*;
-import java.util.*;
-import java.util.concurrent.atomic.*;
-public class Client {
-  static final AtomicBoolean stop = new AtomicBoolean();
-  static final List<String> failed = Collections.synchronizedList(new ArrayList<>());
-  static void work(int worker) {
-    String url = "jdbc:postgresql://127.0.0.1:" + System.getenv("PGPORT") + "/" + System.getenv("PGDATABASE") + "?prepareThreshold=3";
-    try (Connection connection = DriverManager.getConnection(url, System.getenv("PGUSER"), System.getenv("PGPASSWORD"))) {
-      PreparedStatement insert = connection.prepareStatement("INSERT INTO tally (worker, n) VALUES (?, ?)");
-      for (int n = 0; !stop.get(); n += 4) {
-        insert.setInt(1, worker);
-        insert.setInt(2, n);
-        insert.executeUpdate();
-        connection.setAutoCommit(false);
-        for (int more = 1; more < 4; more++) {
-          insert.setInt(1, worker);
-          insert.setInt(2, n + more);
-          insert.addBatch();
-        }
-        insert.executeBatch();
-        Statement rows = connection.createStatement();
-        rows.setFetchSize(7);
-        int count = 0;
-        try (ResultSet set = rows.executeQuery("SELECT generate_series(1, 30)")) { while (set.next()) count++; }
-        if (count != 30) throw new SQLException("rows are missing");
-        connection.commit();
-        connection.setAutoCommit(true);
-        synchronized (System.out) {
-          for (int more = 0; more < 4; more++) System.out.println(worker + "/" + (n + more));
-          System.out.flush();
-        }
-      }
-    } catch (Exception error) {
-      failed.add(error.toString());
-    }
-  }
-  public static void main(String[] args) throws Exception {
-    List<Thread> threads = new ArrayList<>();
-    for (int worker = 1; worker <= 3; worker++) {
-      int own = worker;
-      Thread thread = new Thread(() -> work(own));
-      threads.add(thread);
-      thread.start();
-    }
-    while (System.in.read() >= 0) {}
-    stop.set(true);
-    for (Thread thread : threads) thread.join();
-    if (!failed.isEmpty()) { System.err.println(failed); System.exit(1); }
-  }
-}
-`;
 
-test.skipIf(!existsSync(JDBC) || !has('java') || !has('javac'))(
-  'JDBC: server-prepared statements, batches and fetch sizes in threads',
-  async ({ source, target }) => {
-    for (const side of [source, target]) await side.exec(TABLE);
-    await using bed = await startProxyBed(source, target);
-    await writeFile(join(bed.folder, 'Client.java'), JAVA);
-    await run('javac', ['-d', bed.folder, join(bed.folder, 'Client.java')]);
-    const java = startClient('java', ['-cp', `${bed.folder}:${JDBC}`, 'Client'], environment(bed));
-    await switchTenTimes(bed, () => java.lines().length);
-    const acknowledged = await java.end();
-    expect((await written(source, target)).sort()).toEqual(acknowledged.sort());
-  },
+test.skipIf(!existsSync(JDBC) || !hasProgram('java') || !hasProgram('javac'))('JDBC', ({ source, target }) =>
+  switchUnder({ source, target }, async (bed) => {
+    await run('javac', ['-d', bed.folder, clientFile('Client.java')]);
+    return startClient('java', ['-cp', `${bed.folder}:${JDBC}`, 'Client'], environment(bed));
+  }),
 );
 
-test.skipIf(!has('psql'))('psql: \\watch goes on', async ({ source, target }) => {
+/** Debian's own Python, where its packages install. */
+const PYTHON = '/usr/bin/python3';
+
+/** The program that runs each, and how it tells that it has the library. What they do, they say themselves. */
+const CLIENTS: readonly (readonly [string, string, readonly string[]])[] = [
+  ['psycopg2_client.py', PYTHON, ['-c', 'import psycopg2']],
+  ['psycopg3_client.py', PYTHON, ['-c', 'import psycopg']],
+  ['asyncpg_client.py', PYTHON, ['-c', 'import asyncpg']],
+  ['odbc_client.py', PYTHON, ['-c', "import pyodbc; pyodbc.drivers().index('PostgreSQL Unicode')"]],
+  ['pdo_client.php', 'php', ['-r', 'exit(class_exists("PDO") && function_exists("pg_connect") ? 0 : 1);']],
+  ['pg_client.rb', 'ruby', ['-e', 'require "pg"']],
+  ['dbi_client.pl', 'perl', ['-e', 'use DBD::Pg']],
+];
+for (const [name, program, needs] of CLIENTS)
+  test.skipIf(!canRun(program, ...needs))(name, ({ source, target }) =>
+    switchUnder({ source, target }, (bed) => startClient(program, [clientFile(name)], environment(bed))),
+  );
+
+test.skipIf(!hasProgram('psql'))('psql: \\watch goes on', async ({ source, target }) => {
   await using bed = await startProxyBed(source, target);
   const psql = startClient('psql', ['-X', '-q', '-A', '-t'], environment(bed));
   psql.child.stdin.write('SELECT 42 \\watch 0.01\n');
@@ -375,27 +218,32 @@ test.skipIf(!has('psql'))('psql: \\watch goes on', async ({ source, target }) =>
   psql.child.kill('SIGTERM');
 });
 
-test.skipIf(!has('psql'))('psql: Ctrl-C cancels what runs, after each switch', async ({ source, target }) => {
-  await using bed = await startProxyBed(source, target);
-  const running = async () => {
-    const text = "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(77);' AND state = 'active'";
-    const found = await Promise.all([source, target].map((side) => side.rows(text)));
-    return found.flat().length > 0 ? true : undefined;
-  };
-  for (let turn = 0; turn < SWITCHES; turn++) {
-    // Where its input is not a terminal, psql ends after a Ctrl-C.
-    const psql = startClient('psql', ['-X', '-q', '-A', '-t'], environment(bed));
-    psql.child.stdin.write('SELECT 42;\n');
-    await until('psql', async () => (psql.lines().includes('42') ? true : undefined), { timeoutMs: 20_000 });
-    await bed.switchSides();
-    psql.child.stdin.write('SELECT pg_sleep(77);\n');
-    await until('the query', running, { timeoutMs: 20_000 });
-    psql.child.kill('SIGINT');
-    await until(
-      'the cancellation',
-      async () => (psql.errors.includes('canceling statement due to user request') ? true : undefined),
-      { timeoutMs: 20_000 },
-    );
-    psql.child.stdin.end();
-  }
-});
+test.skipIf(!hasProgram('psql'))(
+  'psql: Ctrl-C cancels what runs, after each switch',
+  async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const running = async () => {
+      const text = "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(77);' AND state = 'active'";
+      const found = await Promise.all([source, target].map((side) => side.rows(text)));
+      return found.flat().length > 0 ? true : undefined;
+    };
+    for (let turn = 0; turn < SWITCHES; turn++) {
+      // Where its input is not a terminal, psql ends after a Ctrl-C.
+      const psql = startClient('psql', ['-X', '-q', '-A', '-t'], environment(bed));
+      psql.child.stdin.write('SELECT 42;\n');
+      await until('psql', async () => (psql.lines().includes('42') ? true : undefined), {
+        timeoutMs: 20_000,
+      });
+      await bed.switchSides();
+      psql.child.stdin.write('SELECT pg_sleep(77);\n');
+      await until('the query', running, { timeoutMs: 20_000 });
+      psql.child.kill('SIGINT');
+      await until(
+        'the cancellation',
+        async () => (psql.errors.includes('canceling statement due to user request') ? true : undefined),
+        { timeoutMs: 20_000 },
+      );
+      psql.child.stdin.end();
+    }
+  },
+);
