@@ -17,6 +17,7 @@ import {
 import { until } from '../base/async.ts';
 import { ident, sql, trusted } from '../postgres/sql.ts';
 import { ControlClient } from '../traffic/control-client.ts';
+import { int32 } from '../wire/bytes.ts';
 import type { ProxyState } from './control-types.ts';
 
 const major = async (client: { query(text: string): Promise<{ rows: { v: string }[] }> }) =>
@@ -908,6 +909,33 @@ describe('a session that is moved', () => {
     expect(await echo(newcomer, 'bad', there)).toEqual({ m: 'bad', type: there });
     expect(await later(newcomer, there)).toBe(there);
     await Promise.all([session.end(), newcomer.end()]);
+  });
+
+  test('sends arrays in binary form that name their type as it was', async ({ source, target }) => {
+    await source.exec("CREATE TYPE mood AS ENUM ('fine', 'bad')");
+    await target.exec("CREATE TYPE other AS ENUM ('x'); CREATE TYPE mood AS ENUM ('fine', 'bad')");
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const oid = (await source.rows<{ oid: number }>("SELECT 'mood'::regtype::oid::int8 AS oid"))[0]?.oid ?? 0;
+    // As array_send writes it: dimensions, whether there are nulls, the element type; size and first index; elements.
+    const moods = (...labels: readonly string[]) =>
+      Buffer.concat([
+        ...[1, 0, oid, labels.length, 1].map(int32),
+        ...labels.flatMap((label) => [int32(label.length), Buffer.from(label)]),
+      ]);
+    // node-postgres sends a Buffer in binary form, and asks nothing about its statements' parameters.
+    const ask = async (...labels: readonly string[]) => {
+      const values = [moods(...labels), 1, moods(...labels)];
+      const text = 'SELECT $1::mood[]::text AS moods, $2::int AS n, $3::bytea AS bytes';
+      return (await client.query({ name: 'moods', text, values })).rows;
+    };
+    for (const labels of [['fine'], ['bad', 'fine'], [], ['bad']]) {
+      const answer = { moods: `{${labels.join(',')}}`, n: 1, bytes: moods(...labels) };
+      expect(await ask(...labels)).toEqual([answer]);
+      await bed.switchSides();
+      expect(await ask(...labels)).toEqual([answer]);
+    }
+    await client.end();
   });
 
   test('copies a large statement no more often than a small one, where its types are translated', async ({

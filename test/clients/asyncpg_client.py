@@ -29,6 +29,8 @@ async def work(pool, worker):
             await connection.copy_records_to_table('tally', columns=['worker', 'n'], records=[(worker, n + 3)])
             values = await connection.fetchval('SELECT array_agg(i) FROM generate_series(1, $1) i', 5)
             assert values == [1, 2, 3, 4, 5], values
+            moods = await connection.fetchval('SELECT $1::mood[]', ['bad', 'fine'])
+            assert moods == ['bad', 'fine'], moods
         tell(worker, range(n, n + 4))
         n += 4
 

@@ -36,10 +36,12 @@ export async function switchTenTimes(bed: ProxyBed, done: () => number | Promise
   }
 }
 
-const TABLE = 'CREATE TABLE tally (id serial PRIMARY KEY, worker int NOT NULL, n int NOT NULL)';
+const TABLE = `CREATE TYPE mood AS ENUM ('fine', 'bad');
+  CREATE TABLE tally (id serial PRIMARY KEY, worker int NOT NULL, n int NOT NULL)`;
 
-/** The table on both sides, and a proxy before them. */
+/** The table on both sides, a type that has another OID on each, and a proxy before them. */
 export async function startTallyBed(source: Database, target: Database): Promise<ProxyBed> {
+  await target.exec("CREATE TYPE other AS ENUM ('x')");
   for (const side of [source, target]) await side.exec(TABLE);
   return startProxyBed(source, target);
 }
