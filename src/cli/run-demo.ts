@@ -9,7 +9,8 @@ import type { CommandContext, OptionValues } from './command.ts';
 
 export async function runDemo(context: CommandContext, options: OptionValues): Promise<number> {
   const child = spawn(process.execPath, [...demoProgram(), ...toArguments(options)], {
-    stdio: 'inherit',
+    // By the pipe it notices our end, whatever that is.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     cwd: context.cwd,
   });
   // A terminal tells both of us; a kill of this process alone must reach the child too.
