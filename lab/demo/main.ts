@@ -66,9 +66,11 @@ async function main(): Promise<number> {
  */
 function whenStopped(end: () => Promise<void>): Promise<'stopped'> {
   return new Promise((resolve) => {
-    let ending: Promise<void> | undefined;
+    let isEnding = false;
     const stop = () => {
-      ending ??= end().finally(() => resolve('stopped'));
+      if (isEnding) return;
+      isEnding = true;
+      void end().finally(() => resolve('stopped'));
     };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
     process.on('disconnect', stop);
