@@ -24,7 +24,8 @@ test.runIf(process.platform === 'linux')(
     // As root, the servers run as somebody else, who must get in.
     await chmod(folder, 0o755);
     const small = ['--rows', '200', '--rate', '20'];
-    const demo = spawn(process.execPath, ['--import', 'tsx', DEMO, ...small], {
+    const demo = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), DEMO, ...small], {
+      cwd: folder,
       env: { ...process.env, TMPDIR: folder },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -22,7 +22,7 @@ export async function runDemo(context: CommandContext, options: OptionValues): P
 
 function demoProgram(): string[] {
   const source = packagePath('lab', 'demo', 'main.ts');
-  if (existsSync(source)) return ['--import', 'tsx', source];
+  if (existsSync(source)) return ['--import', import.meta.resolve('tsx'), source];
   const built = packagePath('dist', 'lab', 'demo', 'main.js');
   if (existsSync(built)) return [built];
   throw new UsageError('demo_missing', 'The demo is not part of this installation', {
