@@ -11,6 +11,11 @@ export interface Finished {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Asks a child to end once its pipe to us closes: also when nothing of ours could run any more (kill -9). */
+const ENDS_WITH_US =
+  "data:text/javascript,process.on('disconnect',()=>process.kill(process.pid,'SIGTERM'));process.channel.unref()";
+
+/** Of Node.js programs, all of them. */
 export class Children {
   readonly #running = new Set<ChildProcess>();
   #isEnded = false;
@@ -79,11 +84,12 @@ export class Children {
 
   #spawn([program = '', ...args]: readonly string[], env: Environment): ChildProcess {
     if (this.#isEnded) throw new Error(`${program} is not started: everything is being ended`);
-    const child = spawn(program, args, {
+    const child = spawn(program, ['--import', ENDS_WITH_US, ...args], {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     });
+    child.channel?.unref();
     this.#running.add(child);
     child.once('exit', () => this.#running.delete(child));
     child.once('error', () => this.#running.delete(child));

@@ -18,13 +18,14 @@ async function processesIn(folder: string): Promise<string[]> {
 }
 
 test.runIf(process.platform === 'linux')(
-  'a demo whose reader goes away, as with `| head -1`, ends everything that it started',
+  'a demo whose reader goes away, as with `| head -1`, ends everything that it started, also when it is told twice',
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'pgglide-demo-test-'));
     // As root, the servers run as somebody else, who must get in.
     await chmod(folder, 0o755);
     const small = ['--rows', '200', '--rate', '20'];
-    const demo = spawn(process.execPath, ['--import', 'tsx', DEMO, ...small], {
+    const demo = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), DEMO, ...small], {
+      cwd: folder,
       env: { ...process.env, TMPDIR: folder },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -32,6 +33,7 @@ test.runIf(process.platform === 'linux')(
       const ended = new Promise<number | null>((resolve) => demo.once('exit', resolve));
       await Promise.race([once(demo.stdout, 'data'), ended]);
       demo.stdout.destroy();
+      for (let time = 0; time < 2; time += 1) demo.kill('SIGINT');
       expect(await ended).toBe(130);
       expect(await processesIn(folder)).toEqual([]);
       // The loader keeps what it compiled there.

@@ -23,7 +23,13 @@ async function main(): Promise<number> {
     );
     return 2;
   }
-  const stage = await Stage.create(options);
+  let stage: Stage;
+  try {
+    stage = await Stage.create(options);
+  } catch (error) {
+    console.error(`No folder for the demo's files: ${(error as Error).message}\nTMPDIR names another one.`);
+    return 2;
+  }
   const screen = new Screen();
   let isStopping = false;
   const stopped = whenStopped(async () => {
@@ -54,11 +60,21 @@ async function main(): Promise<number> {
   }
 }
 
-/** Ctrl-C, a terminal that closes, and a reader that goes away (`| head`) end the demo alike. */
+/**
+ * Ctrl-C, a terminal that closes, a reader that goes away (`| head`) and the end of `pgglide demo` end the demo alike. Asked twice it does not
+ * go sooner: what it has started is nobody else's to end.
+ */
 function whenStopped(end: () => Promise<void>): Promise<'stopped'> {
   return new Promise((resolve) => {
-    const stop = () => void end().finally(() => resolve('stopped'));
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop);
+    let isEnding = false;
+    const stop = () => {
+      if (isEnding) return;
+      isEnding = true;
+      void end().finally(() => resolve('stopped'));
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+    process.on('disconnect', stop);
+    process.channel?.unref();
     for (const stream of [process.stdout, process.stderr]) {
       stream.once('error', stop);
       // What is said from then on fails, too.

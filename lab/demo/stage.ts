@@ -196,7 +196,7 @@ export class Stage {
 /** Sources run through tsx, a build runs as it is. */
 function script(path: string): string[] {
   if (isBuilt) return [process.execPath, file(path.replace(/\.ts$/, '.js'))];
-  return [process.execPath, '--import', 'tsx', file(path)];
+  return [process.execPath, '--import', import.meta.resolve('tsx'), file(path)];
 }
 
 function reading(line: string, key: string): unknown {

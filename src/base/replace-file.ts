@@ -1,6 +1,6 @@
 /** Somebody else's file in a new version, never half written, and with the same mode and owner: who reads it must still be able to. */
 
-import { access, chown, constants, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, chmod, chown, constants, rename, rm, stat, writeFile } from 'node:fs/promises';
 
 /** By a rename where that keeps the owner. */
 export async function replaceFile(path: string, text: string): Promise<void> {
@@ -20,10 +20,14 @@ async function writeBeside(path: string, text: string): Promise<string | undefin
   const { mode, uid, gid } = await stat(path);
   const temporary = `${path}.pgglide`;
   await rm(temporary, { force: true });
-  await writeFile(temporary, text, { mode }).catch(async (error: unknown) => {
+  try {
+    await writeFile(temporary, text, { mode });
+    // Whatever the caller's umask has taken from it.
+    await chmod(temporary, mode);
+  } catch (error) {
     await rm(temporary, { force: true });
     throw error;
-  });
+  }
   const isOwned = await chown(temporary, uid, gid).then(
     () => true,
     () => false,

@@ -2,6 +2,7 @@
 
 import { closeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { UsageError } from '../domain/errors.ts';
 import { interrupted, outputNotWritten } from './failure.ts';
 import { globalsOf, reportFailure, runCli, type World } from './run.ts';
 
@@ -11,7 +12,15 @@ const LINGER_MS = 2000;
 export async function main(argv: readonly string[]): Promise<void> {
   const stop = new AbortController();
   const { stdout, stderr, env } = process;
-  const world: World = { stdout, stderr, env, cwd: process.cwd(), stop };
+  const world: World = {
+    stdout,
+    stderr,
+    env,
+    get cwd() {
+      return workingFolder();
+    },
+    stop,
+  };
   listenToSignals(stop);
   closeLostTerminal();
   // Results that nobody reads any more (`| head`, a terminal that was closed) end the work as Ctrl-C does.
@@ -28,6 +37,18 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
   process.exitCode = await runCli(argv, world);
   setTimeout(() => process.exit(), LINGER_MS).unref();
+}
+
+/** @throws {UsageError} `folder_gone` */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new UsageError('folder_gone', 'The folder that pgglide was started in is gone', {
+      hint: 'Go to one that is there (cd), and run it again.',
+      cause,
+    });
+  }
 }
 
 /** The first signal asks to stop cleanly, the second does not ask. */

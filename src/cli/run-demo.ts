@@ -9,7 +9,8 @@ import type { CommandContext, OptionValues } from './command.ts';
 
 export async function runDemo(context: CommandContext, options: OptionValues): Promise<number> {
   const child = spawn(process.execPath, [...demoProgram(), ...toArguments(options)], {
-    stdio: 'inherit',
+    // By the pipe it notices our end, whatever that is.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     cwd: context.cwd,
   });
   // A terminal tells both of us; a kill of this process alone must reach the child too.
@@ -21,7 +22,7 @@ export async function runDemo(context: CommandContext, options: OptionValues): P
 
 function demoProgram(): string[] {
   const source = packagePath('lab', 'demo', 'main.ts');
-  if (existsSync(source)) return ['--import', 'tsx', source];
+  if (existsSync(source)) return ['--import', import.meta.resolve('tsx'), source];
   const built = packagePath('dist', 'lab', 'demo', 'main.js');
   if (existsSync(built)) return [built];
   throw new UsageError('demo_missing', 'The demo is not part of this installation', {

@@ -40,8 +40,10 @@ function unverified({ verified, at }: MigrationStatus, staleAfterMs: number): st
       return ['the last verification found differences'];
     case 'restarted':
       return ['verified before the target was started again'];
-    case 'stale':
-      return [`verified ${formatDuration(now - Date.parse(verified?.at ?? at))} ago`];
+    case 'stale': {
+      const ageMs = now - Date.parse(verified?.at ?? at);
+      return [ageMs < 0 ? 'verified by a clock ahead of this one' : `verified ${formatDuration(ageMs)} ago`];
+    }
     case 'fresh':
       return [];
   }

@@ -163,6 +163,13 @@ describe('resolved', () => {
     );
   });
 
+  test('without a folder of the user’s own the system’s services are found', () => {
+    mkdirSync(join(home, 'etc'));
+    file('etc/pg_service.conf', '[far]\nhost=far\n');
+    const noFolder = { home: file('no-folder', '') };
+    expect(resolve('service=far', { PGSYSCONFDIR: join(home, 'etc') }, noFolder).host).toBe('far');
+  });
+
   test.each(['nonsense\n', '=x\n', 'service=other\n'])('a service file with %j is refused', (line) => {
     file('.pg_service.conf', `[shop]\n${line}`);
     expect(() => resolve('service=shop')).toThrow(expect.objectContaining({ code: 'service_file_invalid' }));

@@ -6,8 +6,9 @@
  */
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { homeFolder } from '../base/home-folder.ts';
 import { UsageError } from '../domain/errors.ts';
 import { formatKeyword, type Keywords, parseConninfo, severalHosts } from './conninfo-text.ts';
 import { readPasswordFile } from './password-file.ts';
@@ -58,11 +59,11 @@ export function resolveKeywords(given: Keywords, context: ConninfoContext): Serv
   const keywords = withDefaults(given, context);
   const get = (keyword: string) => keywords.get(keyword) || undefined;
   const port = parsePort(get('port') ?? '5432');
-  const user = get('user') ?? context.osUser ?? userInfo().username;
+  const user = get('user') ?? context.osUser ?? accountName();
   const database = get('dbname') ?? user;
   const sslMode = parseSslMode(keywords);
   const host = connectHost(keywords, port, sslMode);
-  const home = context.home ?? homedir();
+  const home = context.home ?? homeFolder();
   const address = { host, port, user, database, sslMode, options: get('options') };
   const password = get('password') ?? passwordFromFile(keywords, address, home, context);
   return {
@@ -73,13 +74,29 @@ export function resolveKeywords(given: Keywords, context: ConninfoContext): Serv
   };
 }
 
+/** A container may run under a number that no account has. */
+function accountName(): string {
+  try {
+    return userInfo().username;
+  } catch (cause) {
+    throw new UsageError(
+      'conninfo_invalid',
+      'The connection string names no user, and our account has no name',
+      {
+        hint: 'Name the role: user=NAME.',
+        cause,
+      },
+    );
+  }
+}
+
 /** Text, then service, then environment: the first that names a keyword wins, an empty value too. */
 function withDefaults(given: Keywords, context: ConninfoContext): Map<string, string> {
   const keywords = new Map(given);
   const fill = (keyword: string, value: string | undefined) => {
     if (value !== undefined && !keywords.has(keyword)) keywords.set(keyword, value);
   };
-  const home = context.home ?? homedir();
+  const home = context.home ?? homeFolder();
   const service = given.get('service') || (context.environmentDefaults ? context.env.PGSERVICE : undefined);
   if (service) {
     for (const [keyword, value] of readService(service, { env: context.env, home })) fill(keyword, value);

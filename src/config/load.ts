@@ -1,7 +1,7 @@
 /** File -> environment -> flags -> Settings. */
 
-import { homedir } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
+import { homeFolder } from '../base/home-folder.ts';
 import { UsageError } from '../domain/errors.ts';
 import { checkConfig } from './check-config.ts';
 import { clusterKeywords, withoutMountedAuthority } from './cluster-server.ts';
@@ -182,7 +182,7 @@ function toSettings(
   input: LoadInput,
 ): Omit<Settings, 'otherDatabases'> {
   const { copy, replication, throttle, verify, cutover, traffic, dashboard, proxy } = config;
-  const home = input.home ?? homedir();
+  const home = input.home ?? homeFolder();
   const path = (text: string | undefined) => (text === undefined ? undefined : resolve(folder, text));
   const seen = (side: 'source' | 'target', key: 'seenByTarget' | 'seenBySource') => {
     const isCluster = config[side].kubernetes !== undefined;
@@ -268,7 +268,7 @@ const passwordVariable = (server: Config['source'] | Config['target']): string[]
 function kubernetesSettings(
   { kubernetes: { kubeconfig, context, namespace } }: Config,
   folder: string,
-  { home = homedir() }: LoadInput,
+  { home = homeFolder() }: LoadInput,
 ): Settings['kubernetes'] {
   const path = kubeconfig?.replace(/^~(?=\/)/, home);
   return { kubeconfig: path === undefined ? undefined : resolve(folder, path), context, namespace };

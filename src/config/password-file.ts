@@ -13,7 +13,7 @@ export interface PasswordQuery {
   readonly user: string;
 }
 
-/** Undefined when the file is not there, has no matching line, or is open to others: then it is ignored with a warning, as libpq does. */
+/** Undefined when the file is not there, has no matching line, is open to others or closed to us: then it is ignored with a warning, as libpq does. */
 export function readPasswordFile(
   file: string,
   query: PasswordQuery,
@@ -35,7 +35,12 @@ export function readPasswordFile(
     );
     return undefined;
   }
-  return findPassword(readFileSync(file, 'utf8'), query);
+  try {
+    return findPassword(readFileSync(file, 'utf8'), query);
+  } catch (error) {
+    warn(`password file "${file}" cannot be read (${(error as NodeJS.ErrnoException).code}); it is ignored`);
+    return undefined;
+  }
 }
 
 /** Pure: the password of the first line that matches. */

@@ -4,7 +4,7 @@
  * @see https://www.postgresql.org/docs/current/libpq-pgservice.html
  */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../domain/errors.ts';
 import { checkKeyword } from './conninfo-keyword.ts';
@@ -32,10 +32,11 @@ export function readService(
 }
 
 function readIfThere(file: string): string | undefined {
+  // A home that is no folder, or another's, holds none.
+  if (!existsSync(file)) return undefined;
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new UsageError('service_file_invalid', `The service file ${file} cannot be read`, { cause: error });
   }
 }

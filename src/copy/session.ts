@@ -11,10 +11,7 @@ import { INSUFFICIENT_PRIVILEGE } from '../postgres/sqlstate.ts';
 const PURPOSE = 'copy';
 const END_TIMEOUT_MS = 10_000;
 
-/**
- * What a value looks like in text must not depend on either role's settings, and a server should notice
- * within a second when we are gone, even while it waits for a lock.
- */
+/** What a value looks like in text must not depend on either role's settings. */
 const BOTH_SIDES: Readonly<Record<string, string>> = {
   client_encoding: 'UTF8',
   DateStyle: 'ISO',
@@ -24,7 +21,6 @@ const BOTH_SIDES: Readonly<Record<string, string>> = {
   bytea_output: 'hex',
   lc_monetary: 'C',
   xmloption: 'content',
-  client_connection_check_interval: '1s',
 };
 
 /** All sessions of one copy, so that they can be ended together from any moment on. */

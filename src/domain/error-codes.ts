@@ -128,6 +128,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Write one with `pgglide init`, or name another with --config or PGGLIDE_CONFIG.',
   ),
   usage(
+    'folder_gone',
+    'The folder that pgglide was started in has been removed meanwhile.',
+    'Go to one that is there, and run it again.',
+  ),
+  usage(
     'config_invalid',
     'The configuration file is not YAML, or no mapping.',
     'The message names the line.',

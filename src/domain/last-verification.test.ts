@@ -51,6 +51,7 @@ test.each([
   ['differences', { at: verified.at, equal: false }],
   ['fresh', { at: verified.at, equal: true }],
   ['stale', { at: '2025-12-31T23:59:59.999Z', equal: true }],
+  ['stale', { at: '2030-01-01T00:00:00.000Z', equal: true }],
 ] as const)('%s', (trust, last) => {
   const hourMs = 3_600_000;
   expect(trustIn(last, Date.parse(verified.at) + hourMs, hourMs)).toBe(trust);

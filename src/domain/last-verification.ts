@@ -60,5 +60,6 @@ export function trustIn(verified: Verified | undefined, nowMs: number, staleAfte
   if (verified === undefined) return 'never';
   if (!verified.equal) return 'differences';
   if (verified.isOfAnotherRun) return 'restarted';
-  return nowMs - Date.parse(verified.at) > staleAfterMs ? 'stale' : 'fresh';
+  // One of the future was made by a clock that was set back since: nobody knows how old it is.
+  return Math.abs(nowMs - Date.parse(verified.at)) > staleAfterMs ? 'stale' : 'fresh';
 }

@@ -1,9 +1,9 @@
 /** Which cluster, and as whom: kubectl's own rules, and no guess where they name none. */
 
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
+import { homeFolder } from '../base/home-folder.ts';
 import { PrerequisiteError, UsageError } from '../domain/errors.ts';
 import type { KubernetesClient } from './load-client.ts';
 
@@ -41,7 +41,7 @@ export function readKubeConfig(
 function kubeconfigFiles({ kubeconfig }: ClusterChoice, env: Environment): string[] {
   if (kubeconfig !== undefined) return [kubeconfig];
   if (env.KUBECONFIG) return env.KUBECONFIG.split(delimiter).filter((path) => path !== '');
-  const own = join(env.HOME ?? homedir(), '.kube', 'config');
+  const own = join(env.HOME || homeFolder(), '.kube', 'config');
   return existsSync(own) ? [own] : [];
 }
 

@@ -18,7 +18,7 @@ const NOT_VERIFIED: Readonly<Record<Exclude<Trust, 'fresh'>, string>> = {
   differences: 'the last verification found differences',
   restarted:
     'the target was started again since the last verification; a backup or a standby may lack what was there then, and the link does not bring it again',
-  stale: 'the last verification is too old',
+  stale: 'the last verification is too old, or was made by a clock far ahead of this one',
 };
 
 /** @throws {RefusedError} `not_verified` */

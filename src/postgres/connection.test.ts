@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { ServerAddress } from '../config/server-address.ts';
 import { Connection } from './connection.ts';
 
@@ -59,6 +59,7 @@ test('a password that is asked for and was not given is said to be missing, with
 test.each([
   ['53300', 'too many connections for role "u"', 'end sessions'],
   ['57P03', 'the database system is starting up', 'Wait'],
+  ['42704', 'unrecognized configuration parameter "x"', 'PGOPTIONS'],
 ])('a server that answers %s is not said to be down', async (code, text, hint) => {
   const opening = Connection.open(await answering(errorResponse(code, text)), { purpose: 'test' });
   await expect(opening).rejects.toMatchObject({
@@ -67,4 +68,35 @@ test.each([
     hint: expect.stringContaining(hint),
   });
   await expect(opening).rejects.toMatchObject({ hint: expect.not.stringContaining('is the server running') });
+});
+
+test('what PG* variables say of the source is not said to the target', async () => {
+  let said = '';
+  const server = createServer((socket) =>
+    socket
+      .on('data', (bytes) => {
+        said = bytes.toString('latin1');
+        socket.destroy();
+      })
+      .on('error', () => undefined),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  vi.stubEnv('PGOPTIONS', '-c role=somebody');
+  vi.stubEnv('PGSSLNEGOTIATION', 'direct');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { port } = server.address() as AddressInfo;
+  const target = {
+    host: '127.0.0.1',
+    port,
+    user: 'u',
+    database: 'd',
+    sslMode: 'disable',
+    connectTimeoutMs: 0,
+  } as const;
+  await expect(Connection.open(target, { purpose: 'test' })).rejects.toMatchObject({
+    code: 'server_unreachable',
+  });
+  expect(said).toContain('pgglide: test');
+  expect(said).not.toContain('options');
 });

@@ -7,6 +7,7 @@ import { withDeadline } from '../base/async.ts';
 import { describeAddress, type ServerAddress } from '../config/server-address.ts';
 import { tlsAttempts } from '../config/tls-attempts.ts';
 import { UnreachableError } from '../domain/errors.ts';
+import { newClient } from './new-client.ts';
 import { RawExchange } from './raw-exchange.ts';
 import { ident, type Sql, sql } from './sql.ts';
 import {
@@ -27,7 +28,8 @@ export interface ConnectOptions {
 /**
  * A role's or database's own time-outs would cancel long copies (idle and statement time-outs), its search_path
  * would decide what our queries mean, row security would silently hide rows, and a server that prints backslashes for
- * standard_conforming_strings = off has them doubled where it is on: all pinned, where they exist.
+ * standard_conforming_strings = off has them doubled where it is on: all pinned, where they exist. Within a second a server
+ * notices that we are gone, also while it waits for a lock, builds an index or reads a whole table.
  */
 const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   statement_timeout: '0',
@@ -42,6 +44,7 @@ const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   default_transaction_isolation: 'read committed',
   client_min_messages: 'warning',
   synchronous_commit: 'on',
+  client_connection_check_interval: '1s',
 };
 
 const GOODBYE_MS = 2_000;
@@ -231,7 +234,7 @@ async function connectClient(address: ServerAddress, options: ConnectOptions): P
   const attempts = tlsAttempts(address);
   let failure: unknown;
   for (const ssl of attempts) {
-    const client = new pg.Client({
+    const client = newClient({
       host: address.host,
       port: address.port,
       user: address.user,
@@ -244,7 +247,7 @@ async function connectClient(address: ServerAddress, options: ConnectOptions): P
       client_encoding: 'UTF8',
       ssl,
       types,
-      ...(address.options === undefined ? {} : { options: address.options }),
+      options: address.options,
       ...(options.replication ? ({ replication: 'database' } as object) : {}),
     });
     client.on('error', () => undefined);
@@ -335,7 +338,9 @@ function unreachableHint({ sslMode }: ServerAddress, cause: unknown): string {
       return 'It answers, but takes no more sessions: end sessions there, or raise the limit (max_connections, CONNECTION LIMIT of the role or the database).';
     case CANNOT_CONNECT_NOW:
       return 'It answers, but is starting up, shutting down or recovering. Wait until it is ready, then run the same command again.';
-    default:
+    case undefined:
       return 'Check host, port and network; is the server running?';
+    default:
+      return 'It answers, but not to what is asked of it: check options= of the connection string, PGOPTIONS, and its log.';
   }
 }

@@ -101,6 +101,16 @@ test('case 15: running and prepared transactions make slot creation time out, ar
     expect(await slotState(watcher, 's')).toBeUndefined();
   }
 
+  // A tool that was killed: its walsender waits on.
+  const killed = await Connection.open(server.address(), { purpose: 'slot', replication: true });
+  killed.query(sql`CREATE_REPLICATION_SLOT s LOGICAL pgoutput EXPORT_SNAPSHOT`).catch(() => undefined);
+  await until('its slot', async () => ((await slotState(reader, 's')) === undefined ? undefined : true), {
+    timeoutMs: 10_000,
+  });
+  killed.destroy();
+  await dropSlot(reader, 's', { timeoutMs: 10_000 });
+  expect(await slotState(reader, 's')).toBeUndefined();
+
   await writer.script(sql`PREPARE TRANSACTION 'it''s'`);
   const error = await failureOf(createSlotWithSnapshot(server.address(), 's', { timeoutMs: 300 }));
   expect(error.code).toBe('slot_waits_for_transaction');

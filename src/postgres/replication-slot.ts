@@ -267,7 +267,8 @@ export async function advanceSlot(connection: Connection, name: string, lsn: Lsn
 }
 
 /**
- * Removes the slot if it exists. A walsender that is just ending still holds it: tried again until `timeoutMs`.
+ * Removes the slot if it exists. A walsender that is just ending still holds it: tried again until `timeoutMs`. One that creates it
+ * for a tool that was killed would go on for as long as the transaction that it waits for, and is ended.
  *
  * @throws {ReplicationError} `slot_in_use`
  */
@@ -296,7 +297,15 @@ async function tryToDrop(connection: Connection, name: string): Promise<true | u
     return true;
   } catch (error) {
     if (sqlState(error) === UNDEFINED_OBJECT) return true;
-    if (sqlState(error) === OBJECT_IN_USE) return undefined;
-    throw error;
+    if (sqlState(error) !== OBJECT_IN_USE) throw error;
+    // Somebody else's to end: then it is waited for.
+    await endCreator(connection, name).catch(() => undefined);
+    return undefined;
   }
+}
+
+async function endCreator(connection: Connection, name: string): Promise<void> {
+  await connection.query(sql`
+    SELECT pg_terminate_backend(a.pid) FROM pg_replication_slots s JOIN pg_stat_activity a ON a.pid = s.active_pid
+    WHERE s.slot_name = ${name} AND a.application_name = 'pgglide: slot' AND a.backend_type = 'walsender'`);
 }

@@ -5,7 +5,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { sleep } from '../base/async.ts';
+import { sleep, withDeadline } from '../base/async.ts';
 import { ProcessChannel, ProcessGoneError } from '../base/process-channel.ts';
 import { ControlRefusal, REFUSALS } from './control-refusal.ts';
 import type { Controlled } from './control-server.ts';
@@ -102,7 +102,7 @@ export class WorkerPool implements Controlled {
           child.disconnect();
         }),
     );
-    await Promise.race([Promise.all(ended), sleep(CLOSE_TIMEOUT_MS)]);
+    await withDeadline('the end of the workers', CLOSE_TIMEOUT_MS, Promise.all(ended)).catch(() => undefined);
     for (const child of this.#children) child.kill('SIGKILL');
   }
 

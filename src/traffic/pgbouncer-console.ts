@@ -8,6 +8,7 @@ import { withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { type TlsAttempt, tlsAttempts } from '../config/tls-attempts.ts';
 import { PrerequisiteError, UnreachableError } from '../domain/errors.ts';
+import { newClient } from '../postgres/new-client.ts';
 import type { Obstacle } from './traffic-switch.ts';
 
 /** One row of SHOW DATABASES. */
@@ -125,7 +126,7 @@ export class PgBouncerConsole {
     const { host, port, user, password, database } = this.#address;
     let cause: unknown;
     for (const ssl of this.#tls) {
-      const client = new pg.Client({
+      const client = newClient({
         host,
         port,
         user,

@@ -103,16 +103,17 @@ describe.skipIf(!hasPgBouncer)('PgBouncer', () => {
     async ({ source, target }) => {
       await using bouncer = await startBouncer(source, target);
       const { traffic, configFile } = bouncer;
-      // As packages install it: nobody but PgBouncer's own account may read it.
+      // As packages install it: nobody but PgBouncer's own account and group may read it.
       const nobody = 65_534;
       await chown(configFile, nobody, nobody);
-      await chmod(configFile, 0o600);
+      await chmod(configFile, 0o640);
       const client = await bouncer.client();
       await traffic.pause(PAUSE);
       await traffic.committing('target', 1);
-      await traffic.resume('target', 1);
+      const umask = process.umask(0o077);
+      await traffic.resume('target', 1).finally(() => process.umask(umask));
       expect(await major(client)).toBe(16);
-      expect(await stat(configFile)).toMatchObject({ uid: nobody, gid: nobody, mode: 0o100600 });
+      expect(await stat(configFile)).toMatchObject({ uid: nobody, gid: nobody, mode: 0o100640 });
       await client.end();
     },
   );

@@ -58,6 +58,15 @@ test('holds neither sources nor tests', async () => {
   expect((await pgglide('version')).stdout).toContain('pgglide ');
 });
 
+test('says when the folder that it was started in is gone', async () => {
+  const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"';
+  const version = [process.execPath, installed('bin', 'pgglide.js'), 'version'];
+  await expect(run('sh', ['-c', script, 'sh', ...version], { cwd: folder })).rejects.toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('error folder_gone'),
+  });
+});
+
 test('the demo runs, and Ctrl-C ends all of it', async () => {
   const program = [
     process.execPath,
