@@ -75,6 +75,8 @@ describe('logging in', () => {
     expect(replication.toString()).toContain('Replication connections do not go through the proxy');
     const ancient = await talk(proxy.port, Buffer.from([0, 0, 0, 8, 0, 2, 0, 0]));
     expect(ancient.toString()).toContain('Unsupported frontend protocol 2.0');
+    const cut = await talk(proxy.port, Buffer.from('\0\0\0\x0d\0\x03\0\0user\0', 'latin1'));
+    expect(cut.toString()).toContain('C08P01');
     const client = await bed.connect();
     await expect(bed.connect()).rejects.toMatchObject({ code: '53300' });
     await client.end();
