@@ -37,6 +37,7 @@ export interface Answer {
   readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 
+export const QUERY_CANCELED = '57014';
 const MAX_UNHEARD_BYTES = 1 << 20;
 /** What the answer to a message of ours begins with. */
 const FIRST_WORDS: ReadonlySet<number> = new Set([
@@ -178,9 +179,20 @@ export class ServerConnection {
     });
   }
 
+  /** To messages with one answer. A cancel request of the client's that was on its way already may hit them: then they are sent again. */
+  async answerTo(
+    messages: Buffer,
+    timeoutMs: number,
+    aside?: (message: Buffer) => void,
+  ): Promise<Answer | undefined> {
+    const [answer] = await this.ask(messages, 1, timeoutMs, aside);
+    if (answer?.error?.code !== QUERY_CANCELED) return answer;
+    return (await this.ask(messages, 1, timeoutMs, aside))[0];
+  }
+
   /** The rows of one query. @throws with the server's words when it refuses */
   async rowsOf(query: Buffer, timeoutMs: number): Promise<readonly (readonly (string | null)[])[]> {
-    const [answer] = await this.ask(query, 1, timeoutMs);
+    const answer = await this.answerTo(query, timeoutMs);
     if (answer?.error !== undefined) throw new Error(answer.error.message);
     return (answer?.rows ?? []).map(readDataRow);
   }
