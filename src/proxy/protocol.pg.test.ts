@@ -60,6 +60,20 @@ describe('logging in', () => {
     await client.end();
   });
 
+  test('hears what the server warns of', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    await source.exec(`ALTER ROLE "${bed.role}" SET default_tablespace = 'nowhere'`);
+    const client = new pg.Client(bed.config);
+    const warned = new Promise<string | undefined>((resolve) =>
+      client.once('notice', ({ message }) => resolve(message)),
+    );
+    await client.connect();
+    expect(await withDeadline('the warning', 5_000, warned)).toContain(
+      'invalid value for parameter "default_tablespace"',
+    );
+    await client.end();
+  });
+
   test('refuses replication, other protocols and too many clients', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target, { limits: { maxClients: 1 } });
     const { proxy } = bed;
