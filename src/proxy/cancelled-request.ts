@@ -4,13 +4,15 @@
  */
 
 import { type FrameScanner, type FrameVisitor, PASS, STOP } from '../wire/frame-scanner.ts';
-import { F } from '../wire/message-type.ts';
+import { EXTENDED, F } from '../wire/message-type.ts';
 
 export class CancelledRequest {
+  /** Of the extended protocol: a Query or FunctionCall in it is passed over, too. */
+  #isExtended = false;
   #isPointSeen = false;
   #isOver = false;
 
-  /** Up to and with its Query, FunctionCall or Sync; returns what is behind it. */
+  /** Up to and with its Sync, Query or FunctionCall; returns what is behind it. */
   discard(bytes: Buffer, scanner: FrameScanner): Buffer {
     const end = scanner.scan(bytes, 0, this.#visitor);
     this.#isOver = this.#isPointSeen && scanner.atBoundary;
@@ -24,7 +26,9 @@ export class CancelledRequest {
   readonly #visitor: FrameVisitor = {
     header: (type) => {
       if (this.#isPointSeen) return STOP;
-      this.#isPointSeen = type === F.query || type === F.functionCall || type === F.sync;
+      this.#isExtended ||= EXTENDED.has(type);
+      const isCall = type === F.query || type === F.functionCall;
+      this.#isPointSeen = type === F.sync || (isCall && !this.#isExtended);
       return PASS;
     },
     body: () => undefined,

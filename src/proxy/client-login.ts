@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { negotiateProtocolVersion } from '../wire/backend.ts';
 import { type FirstMessage, readFirstMessage } from '../wire/frontend.ts';
+import { ProtocolError } from '../wire/protocol-error.ts';
 import { authenticate } from './client-authentication.ts';
 import { ClientError } from './client-error.ts';
 import { ClientGoneError, ClientSocket } from './client-socket.ts';
@@ -49,6 +50,18 @@ const TLS_HANDSHAKE_RECORD = 0x16;
 
 /** @throws {ClientError} to be shown to the client; {ClientGoneError} when there is nobody to show it to */
 export async function logInClient(
+  raw: Socket,
+  surroundings: LoginSurroundings,
+): Promise<LoggedInClient | CancelRequest> {
+  try {
+    return await hearClient(raw, surroundings);
+  } catch (error) {
+    if (error instanceof ProtocolError) throw new ClientError({ code: '08P01', message: error.message });
+    throw error;
+  }
+}
+
+async function hearClient(
   raw: Socket,
   surroundings: LoginSurroundings,
 ): Promise<LoggedInClient | CancelRequest> {

@@ -6,7 +6,7 @@ import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { type ProxyBed, startProxyBed } from '../../test/support/proxy-bed.ts';
-import { frame } from '../wire/bytes.ts';
+import { frame, int16, int32 } from '../wire/bytes.ts';
 import { bind, execute, parse, query, sync } from '../wire/frontend.ts';
 import { MessageReader } from '../wire/message-reader.ts';
 
@@ -16,6 +16,11 @@ const data = (text: string) => frame('d', Buffer.from(text));
 const done = frame('c');
 const fail = frame('f', Buffer.from('enough\0'));
 const flush = frame('H');
+/** int4pl(2, 4), in text. */
+const call = frame(
+  'F',
+  ...[int32(177), int16(0), int16(2), int32(1), Buffer.from('2'), int32(1), Buffer.from('4'), int16(0)],
+);
 
 /** What is sent at once, and which messages of the server have come by then. */
 type Story = readonly (readonly [readonly Buffer[], string])[];
@@ -60,6 +65,14 @@ const STORIES: readonly [string, Story][] = [
     [
       [[query('COPY t FROM STDIN')], 'G'],
       [[data('x\n'), sync(), done], 'ZZ'],
+    ],
+  ],
+  [
+    'of the simple protocol ignores a Sync, fails, and is followed by a FunctionCall',
+    [
+      [[query('COPY t FROM STDIN')], 'G'],
+      [[data('x'), sync(), data('\n'), done], 'Z'],
+      [[call], 'ZZ'],
     ],
   ],
   [

@@ -60,6 +60,20 @@ describe('logging in', () => {
     await client.end();
   });
 
+  test('hears what the server warns of', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    await source.exec(`ALTER ROLE "${bed.role}" SET default_tablespace = 'nowhere'`);
+    const client = new pg.Client(bed.config);
+    const warned = new Promise<string | undefined>((resolve) =>
+      client.once('notice', ({ message }) => resolve(message)),
+    );
+    await client.connect();
+    expect(await withDeadline('the warning', 5_000, warned)).toContain(
+      'invalid value for parameter "default_tablespace"',
+    );
+    await client.end();
+  });
+
   test('refuses replication, other protocols and too many clients', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target, { limits: { maxClients: 1 } });
     const { proxy } = bed;
@@ -75,6 +89,8 @@ describe('logging in', () => {
     expect(replication.toString()).toContain('Replication connections do not go through the proxy');
     const ancient = await talk(proxy.port, Buffer.from([0, 0, 0, 8, 0, 2, 0, 0]));
     expect(ancient.toString()).toContain('Unsupported frontend protocol 2.0');
+    const cut = await talk(proxy.port, Buffer.from('\0\0\0\x0d\0\x03\0\0user\0', 'latin1'));
+    expect(cut.toString()).toContain('C08P01');
     const client = await bed.connect();
     await expect(bed.connect()).rejects.toMatchObject({ code: '53300' });
     await client.end();

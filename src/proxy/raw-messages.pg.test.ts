@@ -4,11 +4,13 @@ import { describe, expect } from 'vitest';
 import { RawClient } from '../../test/fuzz/raw-client.ts';
 import { encode, type Message } from '../../test/fuzz/script.ts';
 import { test } from '../../test/support/fixture.ts';
+import { openSession } from '../../test/support/migration.ts';
 import { type ProxyBed, startProxyBed } from '../../test/support/proxy-bed.ts';
+import { until } from '../base/async.ts';
 import { readDataRow, readError } from '../wire/backend.ts';
 import { B } from '../wire/message-type.ts';
 
-const NAMES = { oids: new Map<string, number>(), plainRole: '' };
+const NAMES = { oids: new Map<string, number>(), plainRole: '', own: '' };
 const SYNC: Message = { is: 'Sync' };
 const query = (text: string): Message => ({ is: 'Query', text });
 const parse = (name: string, text: string): Message => ({ is: 'Parse', name, text, types: [] });
@@ -28,11 +30,14 @@ async function connect(bed: ProxyBed): Promise<RawClient> {
   });
 }
 
+const bytesOf = (messages: readonly Message[]): Buffer =>
+  Buffer.concat(messages.map((message) => encode(message, NAMES)));
+
 /** Rows and SQLSTATEs of the answer, up to so many ReadyForQuery. */
 async function answer(client: RawClient, messages: readonly Message[], points = 1): Promise<unknown[]> {
   const from = client.received.length;
   const since = () => client.received.slice(from);
-  await client.send(Buffer.concat(messages.map((message) => encode(message, NAMES))));
+  await client.send(bytesOf(messages));
   const isAnswered = () => since().filter(({ type }) => type === B.readyForQuery).length >= points;
   await client.until('the answer', () => client.isClosed || isAnswered(), 10_000);
   return since().flatMap(({ type, body }) => {
@@ -163,4 +168,58 @@ describe('a session that is moved', () => {
     expect(await answer(client, [query("SELECT 'a\\\\b'")])).toEqual(['a\\b']);
     await client.end();
   });
+});
+
+/** The first is that of the log-in. */
+const readies = (client: RawClient): number =>
+  client.received.filter(({ type }) => type === B.readyForQuery).length;
+
+const PAUSE = { reason: 'test', leaseMs: 30_000, drainTimeoutMs: 5_000 };
+const ENDED_COPY: Message[] = [{ is: 'CopyData', text: '1\n' }, { is: 'CopyDone' }];
+
+test.for([
+  ['extended', [parse('', 'COPY w FROM STDIN'), ...run(''), SYNC], [...ENDED_COPY, SYNC]],
+  ['simple', [query('COPY w FROM STDIN')], [SYNC, ...ENDED_COPY]],
+] as const)(
+  'a pause does not hold a Sync that the server waits for behind, or reads away within, a COPY: %s',
+  async ([, copy, data], { source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    await source.exec('CREATE TABLE w (v int)');
+    const client = await connect(bed);
+    const locking = await openSession(source.address);
+    await locking.query('BEGIN; LOCK TABLE w');
+    await client.send(bytesOf(copy));
+    const waiting = `SELECT FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = current_database() WHERE NOT granted`;
+    await expect.poll(() => source.rows(waiting)).toHaveLength(1);
+    const pausing = bed.traffic.pause(PAUSE);
+    await expect.poll(async () => (await bed.traffic.observe()).paused).toBe(true);
+    // Before the server asks for them.
+    await client.send(bytesOf(data));
+    await locking.end();
+    expect((await pausing).obstacles).toEqual([]);
+    await bed.traffic.resume('source', 0);
+    await client.until('the end of the COPY', () => readies(client) === 2, 5_000);
+    expect(await answer(client, [query('SELECT v FROM w')])).toEqual(['1']);
+    await client.end();
+  },
+);
+
+test('a cancelled request that was held ends where a server would end it, at its Sync', async ({
+  source,
+  target,
+}) => {
+  await using bed = await startProxyBed(source, target);
+  const client = await connect(bed);
+  await bed.traffic.pause(PAUSE);
+  await client.send(bytesOf([parse('', 'SELECT 5'), query('SELECT 6'), SYNC]));
+  const isCancelled = async () => {
+    await client.cancel(true);
+    return client.received.find(({ type }) => type === B.errorResponse);
+  };
+  await until('the error', isCancelled, { timeoutMs: 5_000 });
+  await client.until('its end', () => readies(client) === 2, 5_000);
+  await bed.traffic.resume('source', 0);
+  expect(await answer(client, [query('SELECT 7')])).toEqual(['7']);
+  expect(readies(client)).toBe(3);
+  await client.end();
 });

@@ -46,6 +46,23 @@ test('a question is answered although its session moves on meanwhile, and the se
   expect(heard).toEqual([]);
 });
 
+test('a question that a cancel request hits is asked again', async ({ source, target }) => {
+  await using bed = await startProxyBed(source, target);
+  const connection = await openSource(bed, source);
+  const holder = await openSession(source.address);
+  await holder.query('SELECT pg_advisory_lock(7)');
+  const rows = connection.rowsOf(query('SELECT 1 FROM pg_advisory_lock(7)'), 10_000);
+  rows.catch(() => undefined);
+  await expect
+    .poll(() => source.rows(`SELECT FROM pg_locks WHERE pid = ${connection.pid} AND NOT granted`))
+    .toHaveLength(1);
+  await connection.cancel(5_000);
+  await holder.end();
+  expect(await rows).toEqual([['1']]);
+  connection.close();
+  await connection.untilClosed();
+});
+
 test('whoever is attached to a connection that has ended is told so', async ({ source, target }) => {
   await using bed = await startProxyBed(source, target);
   const connection = await openSource(bed, source);

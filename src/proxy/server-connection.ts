@@ -37,6 +37,7 @@ export interface Answer {
   readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 
+export const QUERY_CANCELED = '57014';
 const MAX_UNHEARD_BYTES = 1 << 20;
 /** What the answer to a message of ours begins with. */
 const FIRST_WORDS: ReadonlySet<number> = new Set([
@@ -53,7 +54,7 @@ export class ServerConnection {
   readonly #address: ServerAddress;
   pid = 0;
   #secret: Buffer = Buffer.alloc(0);
-  /** What the server said of its own accord while no session was attached: notifications above all. */
+  /** What the server said of its own accord while no session was attached: warnings at the log-in, notifications. */
   #unheard: Buffer = Buffer.alloc(0);
   readonly #keeper: Receiver = {
     data: (chunk) => this.#keep(chunk),
@@ -178,9 +179,20 @@ export class ServerConnection {
     });
   }
 
+  /** To messages with one answer. A cancel request of the client's that was on its way already may hit them: then they are sent again. */
+  async answerTo(
+    messages: Buffer,
+    timeoutMs: number,
+    aside?: (message: Buffer) => void,
+  ): Promise<Answer | undefined> {
+    const [answer] = await this.ask(messages, 1, timeoutMs, aside);
+    if (answer?.error?.code !== QUERY_CANCELED) return answer;
+    return (await this.ask(messages, 1, timeoutMs, aside))[0];
+  }
+
   /** The rows of one query. @throws with the server's words when it refuses */
   async rowsOf(query: Buffer, timeoutMs: number): Promise<readonly (readonly (string | null)[])[]> {
-    const [answer] = await this.ask(query, 1, timeoutMs);
+    const answer = await this.answerTo(query, timeoutMs);
     if (answer?.error !== undefined) throw new Error(answer.error.message);
     return (answer?.rows ?? []).map(readDataRow);
   }
@@ -321,6 +333,8 @@ export class ServerConnection {
           } else if (type === B.errorResponse) {
             throw new ServerRefusal(frame('E', body), readError(body));
           } else if (type === B.parameterStatus) this.#noteParameter(body);
+          // For the session that begins here.
+          else if (type === B.noticeResponse) this.#keep(frame('N', body));
           else if (type === B.backendKeyData) {
             this.pid = body.readInt32BE(0);
             this.#secret = Buffer.from(body.subarray(4));

@@ -86,6 +86,7 @@ export class ServerMessages implements FrameVisitor {
       case B.commandComplete:
       case B.emptyQueryResponse:
       case B.portalSuspended:
+      case B.functionCallResponse:
         this.#completed();
         break;
       case B.parseComplete:

@@ -5,7 +5,6 @@ import { closeStatement, sync } from '../wire/frontend.ts';
 import { askHoldings, type Holdings, prepareQuestion, readHoldings } from './holdings.ts';
 import type { Answer, ServerConnection } from './server-connection.ts';
 
-export const QUERY_CANCELED = '57014';
 const ASK_TIMEOUT_MS = 5_000;
 
 /** `passOn` gets what the server says to the client meanwhile. */
@@ -16,12 +15,7 @@ export async function holdingsOn(
   passOn: (message: Buffer) => void,
 ): Promise<Holdings> {
   const question = askHoldings(customNames);
-  const askOnce = async (messages: Buffer) => (await server.ask(messages, 1, timeoutMs, passOn))[0];
-  // A cancel of the client's that was on its way already has hit us.
-  const ask = async (messages: Buffer) => {
-    const answer = await askOnce(messages);
-    return answer?.error?.code === QUERY_CANCELED ? await askOnce(messages) : answer;
-  };
+  const ask = (messages: Buffer) => server.answerTo(messages, timeoutMs, passOn);
   if (server.knowsQuestion) {
     const answer = await ask(question);
     // DISCARD ALL and DEALLOCATE ALL take our statement away too.
@@ -50,5 +44,5 @@ async function parse(
   ...more: Buffer[]
 ): Promise<Answer | undefined> {
   const messages = Buffer.concat([frame('P', cstring(name), definition), ...more, sync()]);
-  return (await server.ask(messages, 1, ASK_TIMEOUT_MS))[0];
+  return await server.answerTo(messages, ASK_TIMEOUT_MS);
 }

@@ -29,7 +29,7 @@ import {
   WHOLE,
 } from '../wire/frame-scanner.ts';
 import { KeptBytes } from '../wire/kept-bytes.ts';
-import { B, F } from '../wire/message-type.ts';
+import { B, EXTENDED, F } from '../wire/message-type.ts';
 import { exchangeInDefinition, exchangeInParse } from '../wire/type-oids.ts';
 import { CancelledRequest } from './cancelled-request.ts';
 import type { LoggedInClient } from './client-login.ts';
@@ -40,10 +40,10 @@ import type { Holdings } from './holdings.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import type { RecentStatements } from './recent-statements.ts';
 import { type SequenceQuestion, sequenceQuestion } from './sequence-question.ts';
-import { IDLE_RECEIVER, type Receiver, type ServerConnection } from './server-connection.ts';
+import { IDLE_RECEIVER, QUERY_CANCELED, type Receiver, type ServerConnection } from './server-connection.ts';
 import { ServerMessages } from './server-messages.ts';
 import { SessionKnowledge } from './session-knowledge.ts';
-import { canParseOn, holdingsOn, parseUnnamedOn, QUERY_CANCELED } from './session-questions.ts';
+import { canParseOn, holdingsOn, parseUnnamedOn } from './session-questions.ts';
 import type { Standby } from './standby.ts';
 import { readTypeNames, type TypeNames } from './type-names.ts';
 
@@ -63,7 +63,6 @@ const KNOCK_EVERY_MS = 20;
 /** Does it begin a request that may use the unnamed statement as it is? Of a Parse the first byte tells whether it makes another. */
 const mayNeedUnnamed = (type: number, firstByte: number | undefined): boolean =>
   EXTENDED.has(type) && !(type === F.parse && firstByte === 0);
-const EXTENDED: ReadonlySet<number> = new Set([F.parse, F.bind, F.describe, F.execute, F.close, F.flush]);
 
 export class Session {
   readonly id: number;
@@ -606,7 +605,10 @@ export class Session {
   #afterOtherWords(): void {
     this.#followEnd();
     if (this.#stopped) {
-      if (this.#isHeld) this.#noteWait();
+      const { unsynced, copyingIn } = this.#conversation;
+      // A COPY has begun: what was stopped before that is what the server waits for.
+      if (unsynced || copyingIn) this.#readClient();
+      else if (this.#isHeld) this.#noteWait();
       else if ((this.#known.unnamedIsMissing || this.#former !== undefined) && this.#isQuiet)
         this.#readClient();
     }

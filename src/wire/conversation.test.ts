@@ -118,6 +118,8 @@ describe('a conversation', () => {
     ['Query G Data Sync ! ZI ZI Query ok', false],
     ['Query G Data Sync ! ZI Query ZI', false],
     ['Query G Data Sync ! ZI Query ZI ok ZI', true],
+    ['Flush ! Query Sync', false],
+    ['Flush ! Query Sync ZI', true],
   ])('after "%s" is idle: %s', (story, isIdle) => {
     expect(following(story).isIdle).toBe(isIdle);
   });

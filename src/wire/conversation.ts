@@ -167,7 +167,8 @@ export class Conversation {
     this.copyingIn = false;
     this.#uncertain = this.#syncsInCopy;
     this.#syncsInCopy = 0;
-    const isExtended = this.#first > 0;
+    // With nothing left to answer it is a Flush that failed.
+    const isExtended = this.#first > 0 || (this.#first === 0 && this.unsynced);
     // In the extended protocol nothing is answered but the next Sync.
     this.#isAnswering = !isExtended;
     if (isExtended) this.#passOver();

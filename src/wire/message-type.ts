@@ -33,6 +33,7 @@ export const B = {
   copyInResponse: code('G'),
   dataRow: code('D'),
   errorResponse: code('E'),
+  functionCallResponse: code('V'),
   negotiateProtocolVersion: code('v'),
   noticeResponse: code('N'),
   notificationResponse: code('A'),
@@ -42,6 +43,16 @@ export const B = {
   readyForQuery: code('Z'),
   rowDescription: code('T'),
 } as const;
+
+/** Messages of a client after whose failure the server passes over everything up to the next Sync. */
+export const EXTENDED: ReadonlySet<number> = new Set([
+  F.parse,
+  F.bind,
+  F.describe,
+  F.execute,
+  F.close,
+  F.flush,
+]);
 
 /** Transaction status in ReadyForQuery. */
 export const IDLE = code('I');

@@ -7,17 +7,20 @@ import type { Database } from '../support/database.ts';
 import { type ProxyBed, startProxyBed } from '../support/proxy-bed.ts';
 import { hasReached, type Milestone, milestoneOf, type Player, play } from './play.ts';
 import { RawClient } from './raw-client.ts';
-import { FORGET_WRITTEN, INVENTORY, schemaFor, WRITTEN } from './schema.ts';
-import type { Item, Names, Op, Script } from './script.ts';
-import { inOrder, isOfTheServer, type TypeNames, told } from './told.ts';
+import { FORGET_WRITTEN, INVENTORY, OWN, schemaFor, WRITTEN } from './schema.ts';
+import { bySession, type Item, type Names, type Op, type Script } from './script.ts';
+import { CLOSED, inOrder, isOfTheServer, type TypeNames, told, withoutBeginnings } from './told.ts';
 
 export interface Heard {
-  readonly lines: readonly string[];
+  /** Of each session. */
+  readonly lines: readonly (readonly string[])[];
   readonly written: string;
+  /** What should not have happened. */
+  readonly problem?: string;
 }
 
 export interface Oracle extends Heard {
-  readonly milestones: readonly Milestone[];
+  readonly milestones: readonly (readonly Milestone[])[];
 }
 
 export interface Tally {
@@ -32,9 +35,11 @@ export interface Tally {
 }
 
 const LONG_MS = 20_000;
+/** No session takes that long to say what it has to say, unless it waits for an answer that does not come. */
+const DRAIN_MS = 30_000;
 const END = 'the end of this script';
-/** Sessions that the documentation says cannot be moved, and those that a pause has not drained. */
-const KNOWN_REFUSAL = /temporary|WITH HOLD|transaction is open|request is running|COPY is running/;
+/** Sessions that the documentation says cannot be moved. */
+const KNOWN_REFUSAL = /temporary|WITH HOLD/;
 
 const query = (text: string): Item => ({ send: { is: 'Query', text }, flush: true });
 const WAIT: Item = { wait: true };
@@ -78,6 +83,7 @@ export class FuzzBed implements AsyncDisposable {
     const namesOn = (side: Side): Names => ({
       oids: new Map([...types[side]].map(([oid, name]) => [name, oid])),
       plainRole,
+      own: '',
     });
     const names = { source: namesOn('source'), target: namesOn('target') };
     return new FuzzBed(on, await startProxyBed(source, target), names, types);
@@ -85,76 +91,87 @@ export class FuzzBed implements AsyncDisposable {
 
   /** What both servers say to the script, in the words of the active one; undefined where they differ by themselves. */
   async ask(script: Script): Promise<Oracle | undefined> {
-    const [source, target] = await Promise.all(
-      SIDES.map((side) => this.#direct(withEnd(script, false), side)),
-    );
+    const [source, target] = await Promise.all(SIDES.map((side) => this.#direct(script, side)));
+    // A session that waits for something by itself.
+    if (source?.problem !== undefined || target?.problem !== undefined) return undefined;
     if (source === undefined || target === undefined) return undefined;
     const isSame = JSON.stringify(alike(source)) === JSON.stringify(alike(target));
     const { activeSide } = await this.#bed.traffic.observe();
     return isSame ? { source, target }[activeSide] : undefined;
   }
 
-  /** What the proxy's client hears. `problem`: what the proxy did that it should not. */
-  async hear(
-    script: Script,
-    oracle: Oracle,
-    mayMove: boolean,
-  ): Promise<Heard & { readonly problem?: string }> {
+  /** What the proxy's clients hear. */
+  async hear(script: Script, oracle: Oracle, mayMove: boolean): Promise<Heard> {
     const { activeSide } = await this.#bed.traffic.observe();
     const { host = '', port = 0 } = this.#bed.config;
-    const client = await RawClient.connect({
-      ...this.#login(activeSide),
-      host,
-      port,
-      database: this.#bed.database,
-    });
+    const login = { ...this.#login(activeSide), host, port, database: this.#bed.database };
     const problems: string[] = [];
     let ops: Promise<void> = Promise.resolve();
-    const player: Player = {
-      client,
-      names: this.#names[activeSide],
-      waited: async (index) => {
-        const milestone = oracle.milestones[index];
-        const isOver = () =>
-          client.isClosed || milestone === undefined || hasReached(milestone, client.received);
-        await client.until('the answers', isOver, LONG_MS);
-      },
-      isIdleAt: (index) => index < 0 || (oracle.milestones[index]?.isIdle ?? false),
-      op: (op) => {
-        ops = ops.then(() => this.#do(op)).catch((error: unknown) => void problems.push(`${op}: ${error}`));
-        return ops;
-      },
+    const op = (op: Op) => {
+      ops = ops.then(() => this.#do(op)).catch((error: unknown) => void problems.push(`${op}: ${error}`));
+      return ops;
     };
-    try {
-      await play(withEnd(script, mayMove), player);
-      await untilEnd(client);
-    } catch (error) {
-      problems.push(String(error));
-    }
+    const clients = await eachSession(script, async (words, session) => {
+      const client = await RawClient.connect(login);
+      const milestones = oracle.milestones[session] ?? [];
+      const player: Player = {
+        client,
+        names: this.#namesOf(session, activeSide),
+        waited: async (index) => {
+          const milestone = milestones[index];
+          const isOver = () =>
+            client.isClosed || milestone === undefined || hasReached(milestone, client.received);
+          await client.until('the answers', isOver, LONG_MS);
+        },
+        milestoneAt: (index) => milestones[index],
+        op,
+      };
+      try {
+        await play(withEnd(words, mayMove), player);
+        await untilEnd(client);
+      } catch (error) {
+        problems.push(String(error));
+      }
+      return client;
+    });
     await ops;
-    return await this.#heard(client, this.#types[activeSide], SIDES, problems);
+    return await this.#heard(clients, this.#types[activeSide], SIDES, problems);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#bed[Symbol.asyncDispose]();
   }
 
+  #namesOf(session: number, side: Side): Names {
+    return { ...this.#names[side], own: OWN[session] ?? '' };
+  }
+
   async #direct(script: Script, side: Side): Promise<Oracle> {
-    const client = await RawClient.connect(this.#login(side));
-    const milestones: Milestone[] = [];
-    const player: Player = {
-      client,
-      names: this.#names[side],
-      waited: async () => {
-        await this.#untilReading(client, side);
-        milestones.push(milestoneOf(client.received));
-      },
-      isIdleAt: () => false,
-      op: async () => undefined,
-    };
-    await play(script, player);
-    await untilEnd(client);
-    return { ...(await this.#heard(client, this.#types[side], [side], [])), milestones };
+    const milestones: Milestone[][] = [];
+    const problems: string[] = [];
+    const clients = await eachSession(script, async (words, session) => {
+      const client = await RawClient.connect(this.#login(side));
+      const reached: Milestone[] = [];
+      milestones[session] = reached;
+      const player: Player = {
+        client,
+        names: this.#namesOf(session, side),
+        waited: async () => {
+          await this.#untilReading(client, side);
+          reached.push(milestoneOf(client.received));
+        },
+        milestoneAt: (index) => reached[index],
+        op: async () => undefined,
+      };
+      try {
+        await play(withEnd(words, false), player);
+        await untilEnd(client);
+      } catch (error) {
+        problems.push(String(error));
+      }
+      return client;
+    });
+    return { ...(await this.#heard(clients, this.#types[side], [side], problems)), milestones };
   }
 
   /** The server process has taken all that was sent, and waits for more. */
@@ -172,10 +189,17 @@ export class FuzzBed implements AsyncDisposable {
     await sleep(1);
   }
 
-  async #heard(client: RawClient, types: TypeNames, sides: readonly Side[], problems: readonly string[]) {
-    const lines = inOrder(client.received.map((message) => told(message, types)));
-    if (client.isClosed) lines.push('closed');
-    await client.end();
+  async #heard(
+    clients: readonly RawClient[],
+    types: TypeNames,
+    sides: readonly Side[],
+    problems: readonly string[],
+  ) {
+    const lines = clients.map((client) => [
+      ...inOrder(client.received.map((message) => told(message, types))),
+      ...(client.isClosed ? [CLOSED] : []),
+    ]);
+    await Promise.all(clients.map((client) => client.end()));
     await Promise.all(sides.map((side) => this.#endSessions(side)));
     const rows = await Promise.all(
       sides.map((side) => this.#on[side].rows<{ v: number; t: string }>(WRITTEN)),
@@ -218,7 +242,7 @@ export class FuzzBed implements AsyncDisposable {
       if (failures.length > 0) throw new Error(failures.join('; '));
       if (this.#isRefused(obstacles) || op === 'prepare') return;
     }
-    const paused = await traffic.pause({ reason: 'fuzz', leaseMs: 60_000, drainTimeoutMs: 4_000 });
+    const paused = await traffic.pause({ reason: 'fuzz', leaseMs: 60_000, drainTimeoutMs: DRAIN_MS });
     if (op === 'pause' || !paused.drained) {
       await traffic.resume(activeSide, epoch);
       this.tally.pauses += 1;
@@ -246,7 +270,16 @@ async function untilEnd(client: RawClient): Promise<void> {
   await client.until('the end', () => client.isClosed || isOver(), LONG_MS);
 }
 
-const alike = ({ lines }: Oracle) => lines.filter((line) => !isOfTheServer(line));
+/** The sessions speak at the same time. */
+async function eachSession(
+  script: Script,
+  speak: (words: Script, session: number) => Promise<RawClient>,
+): Promise<RawClient[]> {
+  return await Promise.all(bySession(script).map(speak));
+}
+
+const alike = ({ lines }: Oracle) =>
+  lines.map((said) => withoutBeginnings(said.filter((line) => !isOfTheServer(line))));
 
 async function typesOf(database: Database): Promise<TypeNames> {
   const rows = await database.rows<{ oid: number; name: string }>(

@@ -2,7 +2,7 @@
 
 import type { FuzzBed } from './bed.ts';
 import type { Script } from './script.ts';
-import { isOfTheServer } from './told.ts';
+import { CLOSED, isOfTheServer, withoutBeginnings } from './told.ts';
 import type { Kind } from './write-script.ts';
 
 /** What differs, in words; undefined: nothing. 'unfit': the servers differ by themselves. */
@@ -14,7 +14,12 @@ export async function difference(
   const oracle = await bed.ask(script);
   if (oracle === undefined) return 'unfit';
   const heard = await bed.hear(script, oracle, kind === 'moved');
-  const differs = firstDifference(comparable(oracle.lines, kind), comparable(heard.lines, kind));
+  const differs = oracle.lines
+    .map((lines, session) => {
+      const found = firstDifference(comparable(lines, kind), comparable(heard.lines[session] ?? [], kind));
+      return found === undefined ? undefined : `session ${session}, ${found}`;
+    })
+    .find((found) => found !== undefined);
   if (heard.problem !== undefined) return `${heard.problem}\n${differs ?? ''}`;
   if (differs !== undefined) return differs;
   if (oracle.written !== heard.written) return `written: ${oracle.written}\n  instead: ${heard.written}`;
@@ -22,11 +27,19 @@ export async function difference(
 }
 
 const comparable = (lines: readonly string[], kind: Kind): readonly string[] =>
-  kind === 'moved' ? lines.filter((line) => !isOfTheServer(line)) : lines;
+  withoutBeginnings(kind === 'moved' ? lines.filter((line) => !isOfTheServer(line)) : lines);
 
 const cut = (line: string | undefined): string => (line ?? 'nothing').slice(0, 600);
 
+/** A server that hangs up on what it has not read resets the connection: whoever is still sending may lose its last words. */
+function isCutShort(expected: readonly string[], heard: readonly string[]): boolean {
+  const [last, ...before] = heard.toReversed();
+  const isClosed = last === CLOSED && expected.at(-1) === CLOSED;
+  return isClosed && before.reverse().every((line, index) => line === expected[index]);
+}
+
 function firstDifference(expected: readonly string[], heard: readonly string[]): string | undefined {
+  if (isCutShort(expected, heard)) return undefined;
   const at = [...expected, ''].findIndex((line, index) => line !== heard[index]);
   if (at === expected.length && heard.length === expected.length) return undefined;
   const before = expected.slice(Math.max(0, at - 3), at).map((line) => `    ${cut(line)}`);

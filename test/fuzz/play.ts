@@ -1,14 +1,18 @@
-/** Plays a script to one connection, direct or through the proxy. */
+/** Plays what one session says to its connection, direct or through the proxy. */
 
+import { DeadlineError } from '../../src/base/async.ts';
+import { QUERY_CANCELED } from '../../src/proxy/server-connection.ts';
+import { readError } from '../../src/wire/backend.ts';
 import type { Message as Received } from '../../src/wire/message-reader.ts';
 import { B, IDLE } from '../../src/wire/message-type.ts';
 import type { RawClient } from './raw-client.ts';
-import { encode, type Item, type Names, type Op, type Script } from './script.ts';
+import { type Cancel, encode, type Item, type Names, type Op, type Script } from './script.ts';
 
 /** How much had been answered at a wait. */
 export interface Milestone {
-  readonly answers: number;
   readonly readies: number;
+  /** Since the last of them. */
+  readonly answers: number;
   /** The last word was a ReadyForQuery, and whether it was that of an idle session. */
   readonly isReady: boolean;
   readonly isIdle: boolean;
@@ -19,8 +23,8 @@ export interface Player {
   readonly names: Names;
   /** Resolves when the `index`th wait of the script is over. */
   waited(index: number): Promise<void>;
-  /** Of the `index`th wait; for the one before the first, -1. */
-  isIdleAt(index: number): boolean;
+  /** What was answered by then. */
+  milestoneAt(index: number): Milestone | undefined;
   op(op: Op): Promise<void>;
 }
 
@@ -30,8 +34,8 @@ export function milestoneOf(received: readonly Received[]): Milestone {
   const last = answers.at(-1);
   const isReady = last?.type === B.readyForQuery;
   return {
-    answers: answers.length,
     readies: answers.filter(({ type }) => type === B.readyForQuery).length,
+    answers: answers.length - 1 - answers.findLastIndex(({ type }) => type === B.readyForQuery),
     isReady,
     isIdle: isReady && last?.body[0] === IDLE,
   };
@@ -40,7 +44,28 @@ export function milestoneOf(received: readonly Received[]): Milestone {
 /** Other answers than those that were expected may be fewer. */
 export function hasReached(milestone: Milestone, received: readonly Received[]): boolean {
   const now = milestoneOf(received);
-  return now.readies >= milestone.readies && (milestone.isReady || now.answers >= milestone.answers);
+  if (now.readies !== milestone.readies) return now.readies > milestone.readies;
+  return milestone.isReady || now.answers >= milestone.answers;
+}
+
+/** Behind one of these everything is answered that was sent. */
+const ENDS: ReadonlySet<string> = new Set(['Query', 'Sync', 'FunctionCall']);
+const CANCEL_TIMES = 40;
+const CANCEL_EVERY_MS = 15;
+
+async function cancel(client: RawClient, which: Cancel): Promise<void> {
+  if (which !== 'until-answered') return await client.cancel(which !== 'wrong');
+  const isCancelled = ({ type, body }: Received) =>
+    type === B.errorResponse && readError(body).code === QUERY_CANCELED;
+  const from = client.received.length;
+  const isAnswered = () => client.isClosed || client.received.slice(from).some(isCancelled);
+  // It may have come before the request did.
+  for (let times = 0; times < CANCEL_TIMES && !isAnswered(); times++) {
+    await client.cancel(true);
+    await client.until('the error', isAnswered, CANCEL_EVERY_MS).catch((error: unknown) => {
+      if (!(error instanceof DeadlineError)) throw error;
+    });
+  }
 }
 
 export async function play(script: Script, player: Player): Promise<void> {
@@ -53,16 +78,28 @@ export async function play(script: Script, player: Player): Promise<void> {
   };
   let waits = 0;
   let before: Item | undefined;
+  let points = 0;
+  let isAllAsked = true;
+  const isIdle = (): boolean => {
+    if (before === undefined) return true;
+    const milestone = 'wait' in before && isAllAsked ? player.milestoneAt(waits - 1) : undefined;
+    // The first is that of the log-in.
+    return milestone?.isIdle === true && milestone.readies > points;
+  };
   for (const item of script) {
     if ('wait' in item) {
       await flush();
       await player.waited(waits++);
     } else if ('op' in item) {
       await flush();
-      const isIdle = (before === undefined || 'wait' in before) && player.isIdleAt(waits - 1);
       const done = player.op(item.op);
-      if (item.settle && isIdle) await done;
+      if (item.settle && isIdle()) await done;
+    } else if ('cancel' in item) {
+      await flush();
+      if (item.cancel !== 'between' || isIdle()) await cancel(client, item.cancel);
     } else {
+      isAllAsked = ENDS.has(item.send.is);
+      if (isAllAsked) points += 1;
       const bytes = encode(item.send, names);
       const cut = item.cut === undefined ? 0 : Math.min(item.cut, bytes.length);
       unsent.push(bytes.subarray(0, cut));

@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DeadlineError } from '../../src/base/async.ts';
 import { Waiters } from '../../src/base/waiters.ts';
 import { answerAuthentication, type ServerAuthentication } from '../../src/proxy/server-login.ts';
-import { startupMessage, terminate } from '../../src/wire/frontend.ts';
+import { cancelRequest, startupMessage, terminate } from '../../src/wire/frontend.ts';
 import { type Message, MessageReader } from '../../src/wire/message-reader.ts';
 import { B } from '../../src/wire/message-type.ts';
 
@@ -22,22 +22,26 @@ export class RawClient {
   readonly received: Message[] = [];
   pid = 0;
   isClosed = false;
+  #secret: Buffer = Buffer.alloc(0);
+  readonly #login: Login;
   readonly #socket: net.Socket;
   readonly #news = new Waiters();
 
-  private constructor(socket: net.Socket) {
+  private constructor(socket: net.Socket, login: Login) {
     this.#socket = socket;
+    this.#login = login;
   }
 
   static async connect(login: Login): Promise<RawClient> {
     const socket = net.connect(login.port, login.host);
     socket.setNoDelay(true);
-    const client = new RawClient(socket);
-    await client.#logIn(login);
+    const client = new RawClient(socket, login);
+    await client.#logIn();
     return client;
   }
 
-  async #logIn({ user, password, database }: Login): Promise<void> {
+  async #logIn(): Promise<void> {
+    const { user, password, database } = this.#login;
     const parameters = new Map([
       ['user', user],
       ['database', database],
@@ -49,8 +53,10 @@ export class RawClient {
         const login = { parameters, credential: { password } };
         const answer = await answerAuthentication(message.body, state, login, this.#socket);
         if (answer !== undefined) this.#socket.write(answer);
-      } else if (message.type === B.backendKeyData) this.pid = message.body.readInt32BE(0);
-      else {
+      } else if (message.type === B.backendKeyData) {
+        this.pid = message.body.readInt32BE(0);
+        this.#secret = Buffer.from(message.body.subarray(4));
+      } else {
         this.received.push({ type: message.type, body: Buffer.from(message.body) });
         this.#news.wake();
       }
@@ -81,6 +87,17 @@ export class RawClient {
     if (this.isClosed || bytes.length === 0) return;
     await new Promise<void>((resolve) => this.#socket.write(bytes, () => resolve()));
     await nextTurn();
+  }
+
+  /** Resolves when the request has been taken. `isOurs`: with the session's own key. */
+  async cancel(isOurs: boolean): Promise<void> {
+    const secret = Buffer.from(this.#secret);
+    if (!isOurs) secret[secret.length - 1] = (secret.at(-1) ?? 0) ^ 1;
+    const socket = net.connect(this.#login.port, this.#login.host);
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.end(cancelRequest(this.pid, secret));
+    await new Promise((resolve) => socket.once('close', resolve));
   }
 
   /** @throws {DeadlineError} */

@@ -1,5 +1,9 @@
 /** What scripts find on both servers. `ro` is never written to; `w` is written to by transactions that look at their own rows only. */
 
+/** Of each session that speaks at the same time as others. */
+export const OWN: readonly string[] = ['', '1', '2'];
+const each = (statement: (own: string) => string): string => OWN.map(statement).join(' ');
+
 export const schemaFor = (side: 'source' | 'target', plainRole: string): string => `
 ${side === 'target' ? 'CREATE TYPE before_the_others AS ENUM (); CREATE TYPE and_another AS ENUM ();' : ''}
 CREATE ROLE ${plainRole};
@@ -12,21 +16,23 @@ INSERT INTO ro SELECT k, repeat(chr(96 + k), k), (ARRAY['sad', 'ok', 'happy'])[1
 CREATE SCHEMA other;
 CREATE TABLE other.ro (k int PRIMARY KEY, t text, m mood);
 INSERT INTO other.ro VALUES (1, 'other one', 'sad'), (2, 'other two', 'happy');
-CREATE TABLE w (tx xid8 DEFAULT pg_current_xact_id(), v int CHECK (v <> 13), t text);
-CREATE TABLE late (v int UNIQUE DEFERRABLE INITIALLY DEFERRED);
-CREATE SEQUENCE sq;
+${each(
+  (own) => `CREATE TABLE w${own} (tx xid8 DEFAULT pg_current_xact_id(), v int CHECK (v <> 13), t text);
+CREATE TABLE late${own} (v int UNIQUE DEFERRABLE INITIALLY DEFERRED);
+CREATE SEQUENCE sq${own};`,
+)}
 CREATE FUNCTION noisy(words text) RETURNS text LANGUAGE plpgsql AS $$BEGIN RAISE NOTICE 'heard %', words; RETURN words; END$$;
 CREATE FUNCTION boom(n int) RETURNS int LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'boom %', n USING HINT = 'go away'; END$$;
 CREATE FUNCTION be(tenant text) RETURNS text LANGUAGE sql AS $$SELECT set_config('app.hidden', tenant, false)$$;
 GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC;
 GRANT ALL ON SCHEMA other TO PUBLIC;
 GRANT ALL ON ALL TABLES IN SCHEMA other TO PUBLIC;
-ALTER SEQUENCE sq OWNER TO ${plainRole};
+${each((own) => `ALTER SEQUENCE sq${own} OWNER TO ${plainRole};`)}
 `;
 
 /** Once a script is over: what its transactions left. */
-export const WRITTEN = 'SELECT v, t FROM public.w ORDER BY v, t';
-export const FORGET_WRITTEN = 'TRUNCATE public.w, public.late';
+export const WRITTEN = `${OWN.map((own) => `SELECT 'w${own}' AS w, v, t FROM public.w${own}`).join(' UNION ALL ')} ORDER BY 1, 2, 3`;
+export const FORGET_WRITTEN = `TRUNCATE ${OWN.map((own) => `public.w${own}, public.late${own}`).join(', ')}`;
 
 /** Asked by the session itself at a script's end: all that it holds. */
 export const INVENTORY: readonly string[] = [

@@ -17,6 +17,7 @@ export type Message =
       readonly is: 'Bind';
       readonly portal: string;
       readonly statement: string;
+      /** 0: text, 1: binary. */
       readonly formats: readonly number[];
       /** Latin-1: one character a byte. */
       readonly values: readonly (string | null)[];
@@ -26,33 +27,61 @@ export type Message =
   | { readonly is: 'Execute'; readonly portal: string; readonly rows: number }
   | { readonly is: 'Flush' | 'Sync' | 'CopyDone' }
   | { readonly is: 'CopyData' | 'CopyFail'; readonly text: string }
-  | { readonly is: 'FunctionCall'; readonly oid: number; readonly values: readonly (string | null)[] };
+  | { readonly is: 'FunctionCall'; readonly oid: number; readonly values: readonly (string | null)[] }
+  /** A well-framed message whose body lacks so many of its last bytes, and has others instead. */
+  | { readonly is: 'Spoiled'; readonly message: Message; readonly lacks: number; readonly has: string };
 
 export type Op = 'switch' | 'pause' | 'prepare';
 
-export type Item =
+/** `until-answered`: again and again until there is an error. `between`: where nothing is asked. `wrong`: with a key that is nobody's. */
+export type Cancel = 'until-answered' | 'between' | 'wrong';
+
+type Word =
   /** `cut`: so many bytes of it go out first. `flush`: it goes out before the next one is looked at. */
   | { readonly send: Message; readonly cut?: number; readonly flush?: boolean }
   /** Until everything is answered that will be without more from us. */
   | { readonly wait: true }
+  | { readonly cancel: Cancel }
   /** Begun here. `settle`: and ended here, where no transaction is open. */
   | { readonly op: Op; readonly settle: boolean };
 
+/** `by`: which of several sessions that speak at the same time; the first where it is not said. */
+export type Item = Word & { readonly by?: number };
+
 export type Script = readonly Item[];
 
-/** What differs from bed to bed. */
+/** What each session says, as many as have something to say. */
+export function bySession(script: Script): Script[] {
+  const sessions: Item[][] = [[]];
+  for (const item of script) {
+    const by = item.by ?? 0;
+    while (sessions.length <= by) sessions.push([]);
+    sessions[by]?.push(item);
+  }
+  return sessions;
+}
+
+/** What differs from bed to bed, and from session to session. */
 export interface Names {
   readonly oids: ReadonlyMap<string, number>;
   /** A role that is no superuser. */
   readonly plainRole: string;
+  /** At the end of the name of what sessions would take from one another: channels, locks, sequences. */
+  readonly own: string;
 }
+
+const HEADER_BYTES = 5;
 
 const counted = (parts: readonly Buffer[]): Buffer => Buffer.concat([int16(parts.length), ...parts]);
 const value = (text: string | null): Buffer =>
   text === null ? int32(-1) : Buffer.concat([int32(text.length), Buffer.from(text, 'latin1')]);
 
 export function encode(message: Message, names: Names): Buffer {
-  const text = (words: string) => cstring(words.replaceAll('{plain}', names.plainRole));
+  const named = (words: string) =>
+    words.replaceAll('{plain}', names.plainRole).replaceAll('{own}', names.own);
+  const text = (words: string) => cstring(named(words));
+  const values = (words: readonly (string | null)[]) =>
+    counted(words.map((word) => value(word === null ? null : named(word))));
   switch (message.is) {
     case 'Query':
       return frame('Q', text(message.text));
@@ -71,7 +100,7 @@ export function encode(message: Message, names: Names): Buffer {
         cstring(message.portal),
         cstring(message.statement),
         counted(message.formats.map(int16)),
-        counted(message.values.map(value)),
+        values(message.values),
         counted(message.results.map(int16)),
       );
     case 'Describe':
@@ -90,7 +119,12 @@ export function encode(message: Message, names: Names): Buffer {
     case 'CopyFail':
       return frame('f', cstring(message.text));
     case 'FunctionCall':
-      return frame('F', int32(message.oid), counted([]), counted(message.values.map(value)), int16(0));
+      return frame('F', int32(message.oid), counted([]), values(message.values), int16(0));
+    case 'Spoiled': {
+      const whole = encode(message.message, names);
+      const kept = whole.subarray(HEADER_BYTES, Math.max(HEADER_BYTES, whole.length - message.lacks));
+      return frame(String.fromCharCode(whole[0] ?? 0), kept, Buffer.from(message.has, 'latin1'));
+    }
   }
 }
 

@@ -25,13 +25,13 @@ export const READS = [
 ] as const;
 
 export const WRITES = [
-  "INSERT INTO w (v, t) VALUES (1, 'one') RETURNING v",
-  'INSERT INTO w (v, t) SELECT k, t FROM public.ro',
-  'INSERT INTO w (v) VALUES (2), (3)',
-  'UPDATE w SET v = v + 20 WHERE tx = pg_current_xact_id_if_assigned() RETURNING v',
-  'DELETE FROM w WHERE tx = pg_current_xact_id_if_assigned() AND v > 3 RETURNING v, t',
-  'SELECT count(*), sum(v) FROM w WHERE tx = pg_current_xact_id_if_assigned()',
-  'WITH gone AS (DELETE FROM w WHERE tx = pg_current_xact_id_if_assigned() RETURNING v) SELECT sum(v) FROM gone',
+  "INSERT INTO w{own} (v, t) VALUES (1, 'one') RETURNING v",
+  'INSERT INTO w{own} (v, t) SELECT k, t FROM public.ro',
+  'INSERT INTO w{own} (v) VALUES (2), (3)',
+  'UPDATE w{own} SET v = v + 20 WHERE tx = pg_current_xact_id_if_assigned() RETURNING v',
+  'DELETE FROM w{own} WHERE tx = pg_current_xact_id_if_assigned() AND v > 3 RETURNING v, t',
+  'SELECT count(*), sum(v) FROM w{own} WHERE tx = pg_current_xact_id_if_assigned()',
+  'WITH gone AS (DELETE FROM w{own} WHERE tx = pg_current_xact_id_if_assigned() RETURNING v) SELECT sum(v) FROM gone',
 ] as const;
 
 export const FAILURES = [
@@ -39,8 +39,8 @@ export const FAILURES = [
   'SELECT * FROM nowhere',
   'SELEC 1',
   'SELECT boom(7)',
-  'INSERT INTO w (v) VALUES (13)',
-  'INSERT INTO late VALUES (1), (1)',
+  'INSERT INTO w{own} (v) VALUES (13)',
+  'INSERT INTO late{own} VALUES (1), (1)',
   'SELECT 0::posint',
   "SELECT 'x'::mood",
   "DO $$BEGIN RAISE EXCEPTION SQLSTATE 'UX001' USING MESSAGE = 'ours', DETAIL = 'd'; END$$",
@@ -77,11 +77,11 @@ export const TRANSACTION_MIDDLES = [
   'FETCH BACKWARD 1 FROM s',
   'MOVE 3 IN s',
   'CLOSE c',
-  'LISTEN in_transaction',
-  "NOTIFY news, 'in a transaction'",
+  'LISTEN in_transaction{own}',
+  "NOTIFY news{own}, 'in a transaction'",
   "SELECT set_config('app.d', 'local', true)",
-  'SELECT pg_advisory_xact_lock(77)',
-  "SELECT setval('sq', 41), nextval('sq'), currval('sq'), lastval()",
+  'SELECT pg_advisory_xact_lock(77{own})',
+  "SELECT setval('sq{own}', 41), nextval('sq{own}'), currval('sq{own}'), lastval()",
 ] as const;
 
 export const TRANSACTION_ENDS = [
@@ -157,24 +157,24 @@ export const SESSION = [
   'RESET ROLE',
   'SET SESSION AUTHORIZATION {plain}',
   'RESET SESSION AUTHORIZATION',
-  'LISTEN news',
-  'LISTEN "Other ""one"',
-  'UNLISTEN news',
+  'LISTEN news{own}',
+  'LISTEN "Other{own} ""one"',
+  'UNLISTEN news{own}',
   'UNLISTEN *',
-  "NOTIFY news, 'hear'",
-  'NOTIFY "Other ""one"',
-  "SELECT pg_notify('news', 'by function')",
-  'SELECT pg_advisory_lock(42)',
-  'SELECT pg_advisory_lock_shared(-1, 7)',
-  'SELECT pg_try_advisory_lock(-5)',
-  'SELECT pg_advisory_unlock(42)',
+  "NOTIFY news{own}, 'hear'",
+  'NOTIFY "Other{own} ""one"',
+  "SELECT pg_notify('news{own}', 'by function')",
+  'SELECT pg_advisory_lock(42{own})',
+  'SELECT pg_advisory_lock_shared(-1, 7{own})',
+  'SELECT pg_try_advisory_lock(-5{own})',
+  'SELECT pg_advisory_unlock(42{own})',
   'SELECT pg_advisory_unlock_all()',
   'PREPARE p AS SELECT 1 AS one',
   'PREPARE p AS SELECT k, m FROM ro WHERE k > 3 ORDER BY k',
   'PREPARE q (int, text) AS SELECT $1 + 1, $2',
   'PREPARE "odd; ""name" AS SELECT \'a;b\'',
   'PREPARE moody (mood) AS SELECT $1, count(*) FROM ro WHERE m = $1',
-  'PREPARE put AS INSERT INTO w (v, t) VALUES ($1, $2) RETURNING v',
+  'PREPARE put AS INSERT INTO w{own} (v, t) VALUES ($1, $2) RETURNING v',
   'EXECUTE p',
   "EXECUTE q (1, 'two')",
   'EXECUTE "odd; ""name"',
@@ -209,31 +209,86 @@ export const IMMOVABLE = [
 
 /** Answers of the session's own memory that a moved one does not have. */
 export const OF_ITS_OWN_MEMORY = [
-  "SELECT setval('sq', 9)",
-  "SELECT nextval('sq') > 0",
-  "SELECT currval('sq') > 0",
+  "SELECT setval('sq{own}', 9)",
+  "SELECT nextval('sq{own}') > 0",
+  "SELECT currval('sq{own}') > 0",
   'SELECT lastval() > 0',
 ] as const;
 
-/** With one parameter or two, and values that suit in text; some do not. */
-export const WITH_PARAMETERS: readonly {
+interface WithParameters {
   readonly text: string;
   readonly types: readonly (number | string)[];
+  /** None: all in text. */
+  readonly formats?: readonly number[];
   readonly values: readonly (string | null)[];
-}[] = [
+}
+
+/** With one parameter or two, and values that suit in text; some do not. */
+export const WITH_PARAMETERS: readonly WithParameters[] = [
   { text: 'SELECT $1::int + 1 AS next', types: [], values: ['41'] },
   { text: 'SELECT $1, $2', types: [23, 25], values: ['1', 'two'] },
   { text: 'SELECT k, t, m FROM ro WHERE k > $1 ORDER BY k', types: [23], values: ['1'] },
   { text: 'SELECT k FROM ro WHERE m = $1 ORDER BY k', types: ['mood'], values: ['ok'] },
   { text: 'SELECT $1::mood, $2::posint', types: [], values: ['happy', '3'] },
   { text: 'SELECT $1::posint', types: ['posint'], values: ['0'] },
-  { text: 'INSERT INTO w (v, t) VALUES ($1, $2) RETURNING v', types: [], values: ['4', null] },
-  { text: 'INSERT INTO w (v, t) VALUES ($1, $2)', types: [23, 0], values: ['13', 'fails'] },
+  { text: 'INSERT INTO w{own} (v, t) VALUES ($1, $2) RETURNING v', types: [], values: ['4', null] },
+  { text: 'INSERT INTO w{own} (v, t) VALUES ($1, $2)', types: [23, 0], values: ['13', 'fails'] },
   { text: 'SELECT 10 / $1', types: [23], values: ['0'] },
   { text: 'SELECT $1::int', types: [], values: ['not a number'] },
   { text: 'SELECT set_config($1, $2, false)', types: [], values: ['app.b', 'bound'] },
   { text: "SELECT set_config('app.a', $1, false)", types: [], values: ['bound, too'] },
   { text: 'SELECT generate_series(1, $1)', types: [23], values: ['5'] },
-  { text: 'SELECT pg_advisory_lock($1)', types: [20], values: ['43'] },
+  { text: 'SELECT pg_advisory_lock($1)', types: [20], values: ['43{own}'] },
   { text: "SELECT $1::text || 'ü'", types: [], values: ['a'] },
 ];
+
+const BINARY = [1] as const;
+
+/** The same in binary. What user-made types hold within arrays and records would differ, as documented. */
+export const IN_BINARY: readonly WithParameters[] = [
+  { text: 'SELECT $1::int + 1 AS next', types: [], formats: BINARY, values: ['\0\0\0)'] },
+  { text: 'SELECT $1, $2', types: [23, 25], formats: [1, 0], values: ['\0\0\0\x07', 'two'] },
+  {
+    text: 'SELECT $1, $2',
+    types: [20, 1184],
+    formats: BINARY,
+    values: ['\0\0\0\0\0\0\x01\0', '\0\0\x01\0\0\0\0\0'],
+  },
+  { text: 'SELECT k FROM ro WHERE m = $1 ORDER BY k', types: ['mood'], formats: BINARY, values: ['ok'] },
+  {
+    text: 'SELECT $1::mood, $2::posint',
+    types: ['mood', 'posint'],
+    formats: BINARY,
+    values: ['sad', '\0\0\0\x03'],
+  },
+  { text: 'SELECT $1::posint', types: ['posint'], formats: BINARY, values: ['\0\0\0\0'] },
+  { text: 'SELECT $1, $1', types: [17], formats: BINARY, values: ['\0\xff'] },
+  {
+    text: 'SELECT $1',
+    types: [1007],
+    formats: BINARY,
+    values: ['\0\0\0\x01\0\0\0\0\0\0\0\x17\0\0\0\x01\0\0\0\x01\0\0\0\x04\0\0\0\x05'],
+  },
+  {
+    text: 'INSERT INTO w{own} (v, t) VALUES ($1, $2) RETURNING v',
+    types: [23, 25],
+    formats: BINARY,
+    values: ['\0\0\0\x08', null],
+  },
+  {
+    text: 'INSERT INTO w{own} (v, t) VALUES ($1, $2)',
+    types: [23, 25],
+    formats: [1, 0],
+    values: ['\0\0\0\r', 'fails'],
+  },
+  // Values that are too short, too long, or no text; formats that are too many or unknown.
+  { text: 'SELECT $1', types: [23], formats: BINARY, values: ['\0\0'] },
+  { text: 'SELECT $1', types: [23], formats: BINARY, values: ['\0\0\0\0\0'] },
+  { text: 'SELECT $1', types: [25], formats: BINARY, values: ['\xff\0'] },
+  { text: 'SELECT $1', types: ['mood'], formats: BINARY, values: ['nobody'] },
+  { text: 'SELECT $1', types: [23], formats: [1, 1], values: ['\0\0\0\x01'] },
+  { text: 'SELECT $1', types: [23], formats: [7], values: ['\0\0\0\x01'] },
+];
+
+/** Of which a cancel request frees. */
+export const LONG = 'SELECT pg_sleep(30)';

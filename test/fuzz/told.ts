@@ -64,6 +64,9 @@ export function told({ type, body }: Message, types: TypeNames): string {
   }
 }
 
+/** The last line of one that did not end by itself. */
+export const CLOSED = 'closed';
+
 /** What a session that is moved hears of its new server. */
 export const isOfTheServer = (line: string): boolean =>
   /^S "(?:server_version|scram_iterations)\\/.test(line);
@@ -81,4 +84,15 @@ export function inOrder(lines: readonly string[]): string[] {
     parameters = [];
   }
   return ordered.slice(0, -1);
+}
+
+/** How far a request had come before it was cancelled differs each time. */
+export function withoutBeginnings(lines: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (const line of lines) {
+    if (line.startsWith('E ') && line.includes('C=57014 | M=canceling statement due to user request'))
+      while (/^[12Tnt] /.test(kept.at(-1) ?? '')) kept.pop();
+    kept.push(line);
+  }
+  return kept;
 }

@@ -1,10 +1,13 @@
 /** Makes up scripts: phrases that make sense by themselves, put behind one another, with a few words lost or doubled. */
 
 import { Dice } from '../chaos/dice.ts';
+import { OWN } from './schema.ts';
 import type { Item, Message, Op, Script } from './script.ts';
 import {
   FAILURES,
   IMMOVABLE,
+  IN_BINARY,
+  LONG,
   OF_ITS_OWN_MEMORY,
   READS,
   SESSION,
@@ -22,6 +25,10 @@ const NAMES = ['', '', 's1', 's2', 's3'] as const;
 const PORTALS = ['', '', 'p1', 'p2'] as const;
 const SYNC: Message = { is: 'Sync' };
 const FLUSH: Message = { is: 'Flush' };
+const WAIT: Item = { wait: true };
+
+/** A message may be lost, doubled or spoiled on its way into the script; an item is as it is. */
+type Phrase = readonly (Message | Item)[];
 
 class Writer {
   readonly #dice: Dice;
@@ -32,9 +39,9 @@ class Writer {
     this.#kind = kind;
   }
 
-  phrase(): Message[] {
+  phrase(): Phrase {
     const dice = this.#dice;
-    const make = dice.pick([
+    const make = dice.pick<() => Phrase>([
       () => [this.#query(this.#text())],
       () => [this.#query(this.#text())],
       () => [this.#query(dice.pick(SESSION))],
@@ -57,8 +64,51 @@ class Writer {
       () => this.#copyOut(),
       () => [this.#functionCall()],
       () => [dice.pick([SYNC, FLUSH, { is: 'CopyDone' }, { is: 'CopyFail', text: 'stray' }] as const)],
+      () => [this.spoiled(dice.pick([...this.#extended(), this.#query(this.#text()), SYNC, FLUSH])), SYNC],
+      () => this.#cancelled(),
+      () => dice.pick<Phrase>([[{ cancel: 'wrong' }], [SYNC, WAIT, { cancel: 'between' }]]),
     ]);
     return make();
+  }
+
+  /** As a server refuses it, and goes on. Of a Parse and of a Bind the names and the text stay whole. */
+  spoiled(message: Message): Message {
+    const dice = this.#dice;
+    const ends: Partial<Record<Message['is'], number>> = { Parse: 2, Bind: 6 };
+    const lacks = Math.floor(dice.between(0, 1 + (ends[message.is] ?? 20)));
+    return {
+      is: 'Spoiled',
+      message,
+      lacks,
+      has: dice.pick(lacks > 0 ? ['', '\x01', '\xff\xff'] : ['\0', 'xy']),
+    };
+  }
+
+  /**
+   * Held or at work, it ends with the same error: of a request that would fail by itself it would be another one. Named, so that
+   * nothing is left of how far it came.
+   */
+  #cancelled(): Phrase {
+    const before: Message[] = [
+      { is: 'CopyFail', text: 'over' },
+      SYNC,
+      this.#query('ROLLBACK'),
+      { is: 'Close', what: 'S', name: 'long' },
+      { is: 'Parse', name: 'long', text: LONG, types: [] },
+      SYNC,
+      ...(this.#often(0.3) ? [this.#query('BEGIN')] : []),
+    ];
+    const long: Message[] = this.#often(0.5)
+      ? [this.#query(LONG)]
+      : [
+          { is: 'Bind', portal: '', statement: 'long', formats: [], values: [], results: [] },
+          { is: 'Execute', portal: '', rows: 0 },
+          ...(this.#often(0.3) ? [this.#query('SELECT 8')] : []),
+          SYNC,
+        ];
+    const asItems = (messages: readonly Message[]): Item[] =>
+      messages.map((send, index) => ({ send, flush: index === messages.length - 1 }));
+    return [...asItems(before), WAIT, ...asItems(long), { cancel: 'until-answered' }];
   }
 
   #often(chance: number): boolean {
@@ -98,8 +148,8 @@ class Writer {
     const dice = this.#dice;
     const name = dice.pick(NAMES);
     if (this.#often(0.4)) return this.#parseAndRun(name, this.#text(), [], []);
-    const { text, types, values } = dice.pick(WITH_PARAMETERS);
-    return this.#parseAndRun(name, text, types, values);
+    const { text, types, values, formats } = dice.pick(this.#often(0.7) ? WITH_PARAMETERS : IN_BINARY);
+    return this.#parseAndRun(name, text, types, values, formats);
   }
 
   #failing(): Message {
@@ -118,13 +168,14 @@ class Writer {
     text: string,
     types: readonly (number | string)[],
     values: readonly (string | null)[],
+    formats: readonly number[] = [],
   ): Message[] {
     const parse: Message = { is: 'Parse', name, text, types };
     const close: Message[] = name !== '' && this.#often(0.4) ? [{ is: 'Close', what: 'S', name }] : [];
     const describe: Message[] = this.#often(0.3) ? [{ is: 'Describe', what: 'S', name }] : [];
     const sync: Message[] = this.#often(0.1) ? [SYNC] : [];
     if (this.#often(0.1)) return [...close, parse, ...describe];
-    return [...close, parse, ...describe, ...sync, ...this.#run(name, values)];
+    return [...close, parse, ...describe, ...sync, ...this.#run(name, values, formats)];
   }
 
   #reuse(): Message[] {
@@ -141,18 +192,23 @@ class Writer {
     ])();
   }
 
-  #bind(portal: string, statement: string, values: readonly (string | null)[]): Message {
+  #bind(
+    portal: string,
+    statement: string,
+    values: readonly (string | null)[],
+    formats: readonly number[] = [],
+  ): Message {
     const results = this.#dice.pick([[], [], [0], [1]]);
-    return { is: 'Bind', portal, statement, formats: [], values, results };
+    return { is: 'Bind', portal, statement, formats, values, results };
   }
 
-  #run(statement: string, values: readonly (string | null)[]): Message[] {
+  #run(statement: string, values: readonly (string | null)[], formats: readonly number[] = []): Message[] {
     const portal = this.#dice.pick(PORTALS);
     const rows = this.#dice.pick([0, 0, 0, 1, 2, 3]);
     const execute: Message = { is: 'Execute', portal, rows };
     const flush: Message[] = this.#often(0.1) ? [FLUSH] : [];
     return [
-      this.#bind(portal, statement, values),
+      this.#bind(portal, statement, values, formats),
       ...(this.#often(0.5) ? [{ is: 'Describe', what: 'P', name: portal } as const] : []),
       execute,
       ...flush,
@@ -164,9 +220,9 @@ class Writer {
   #copyIn(): Message[] {
     const dice = this.#dice;
     const copy = dice.pick([
-      'COPY w (v, t) FROM STDIN',
-      'COPY w (v) FROM STDIN',
-      'COPY w (v, t) FROM STDIN (FORMAT csv)',
+      'COPY w{own} (v, t) FROM STDIN',
+      'COPY w{own} (v) FROM STDIN',
+      'COPY w{own} (v, t) FROM STDIN (FORMAT csv)',
       'COPY ro FROM STDIN (FORMAT nonsense)',
     ]);
     const extended = this.#often(0.5);
@@ -230,19 +286,26 @@ const OPS: Readonly<Record<Kind, readonly Op[]>> = {
   'left-alone': [],
 };
 
-function* itemsOf(phrases: readonly Message[][], dice: Dice, kind: Kind): Generator<Item> {
+const isItem = (word: Message | Item): word is Item => !('is' in word);
+
+function* itemsOf(phrases: readonly Phrase[], writer: Writer, dice: Dice, kind: Kind): Generator<Item> {
   for (const phrase of phrases) {
-    for (const message of phrase) {
+    for (const word of phrase) {
+      if (isItem(word)) {
+        yield word;
+        continue;
+      }
       if (dice.roll() < 0.02) continue;
+      const message = dice.roll() < 0.01 ? writer.spoiled(word) : word;
       const cut = dice.roll() < 0.1 ? { cut: 1 + Math.floor(dice.between(0, 12)) } : {};
       const item: Item = { send: message, ...cut, ...(dice.roll() < 0.4 ? { flush: true } : {}) };
       yield item;
       if (dice.roll() < 0.01) yield item;
-      if (dice.roll() < 0.06) yield { wait: true };
+      if (dice.roll() < 0.06) yield WAIT;
       if (OPS[kind].length > 0 && dice.roll() < 0.06)
         yield { op: dice.pick(OPS[kind]), settle: dice.roll() < 0.3 };
     }
-    if (dice.roll() < 0.6) yield { wait: true };
+    if (dice.roll() < 0.6) yield WAIT;
     if (OPS[kind].length > 0 && dice.roll() < 0.15)
       yield { op: dice.pick(OPS[kind]), settle: dice.roll() < 0.7 };
   }
@@ -251,8 +314,12 @@ function* itemsOf(phrases: readonly Message[][], dice: Dice, kind: Kind): Genera
 export function writeScript(seed: number, kind: Kind): Script {
   const dice = new Dice(seed);
   const writer = new Writer(dice, kind);
-  const phrases = Array.from({ length: 1 + Math.floor(dice.between(0, 8)) }, () => writer.phrase());
-  return [...itemsOf(phrases, dice, kind)];
+  const sessions = dice.pick([OWN.slice(0, 1), OWN.slice(0, 1), OWN.slice(0, 2), OWN]);
+  return sessions.flatMap((_, by) => {
+    const phrases = Array.from({ length: 1 + Math.floor(dice.between(0, 8)) }, () => writer.phrase());
+    const items = [...itemsOf(phrases, writer, dice, kind)];
+    return by === 0 ? items : items.map((item) => ({ ...item, by }));
+  });
 }
 
 export const kindOf = (seed: number): Kind =>
