@@ -874,6 +874,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Raise max_slot_wal_keep_size there. While the source is active, run `pgglide sync` again: it copies anew what the slot was for. After a cutover the way back is lost: `pgglide complete`.',
   ),
   replication(
+    'publisher_went_back',
+    'The active side’s WAL ends before what the other side has taken over from it: it was restored from a snapshot of its disk or a backup, or has lost its newest WAL. What it writes until it is there again, PostgreSQL leaves out of the link without a word.',
+    'Restore it to its last moment. If it is to go on as it is: before a cutover `pgglide abort`, then `pgglide sync`, which copies anew. After it there is no way back any more: bring what the target lacks over from the source by hand, then `pgglide complete --unverified`.',
+  ),
+  replication(
     'join_stopped',
     'While the target is active, PostgreSQL should copy a table that is new to the way back, and does not.',
     'The source’s server log says why; mend it, then run `pgglide sync` again.',

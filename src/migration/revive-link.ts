@@ -12,10 +12,11 @@ import { isLost, slotState } from '../postgres/replication-slot.ts';
 import { enableSubscriptionSql, reconnectSubscription, subscriptionState } from '../postgres/subscription.ts';
 import type { Standing } from './rows.ts';
 import type { Session } from './session.ts';
+import { requireNotGoneBack } from './went-back.ts';
 
 /**
- * Before anything is waited for: a link whose slot is lost never runs again.
- * @throws {ReplicationError} `slot_lost`
+ * Before anything is waited for: a link whose slot is lost never runs again, and one whose publisher has gone back leaves changes out.
+ * @throws {ReplicationError} `slot_lost`, `publisher_went_back`
  */
 export async function requireSlots(
   session: Session,
@@ -28,6 +29,7 @@ export async function requireSlots(
     const state = await slotState(publisher, slot);
     if (isLost(state)) throw slotLost(`Slot ${slot} is ${state === undefined ? 'gone' : 'lost'}`, activeSide);
   }
+  await requireNotGoneBack(session, activeSide);
 }
 
 const slotLost = (what: string, activeSide: Side): ReplicationError =>

@@ -34,7 +34,7 @@ const LATE_MS = 2_000;
 /**
  * @throws {DifferenceError} `schema_differs`
  * @throws {PrerequisiteError} `table_renamed`
- * @throws {ReplicationError} `apply_stopped`, `slot_lost`; `link_too_slow` when a marker does not arrive: there is nothing to compare with
+ * @throws {ReplicationError} `apply_stopped`, `slot_lost`, `publisher_went_back`; `link_too_slow` when a marker does not arrive: there is nothing to compare with
  */
 export async function verify(session: Session): Promise<Verification> {
   requirePrimaries(session);

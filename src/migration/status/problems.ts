@@ -3,6 +3,7 @@
 import { LOST_SLOT } from '../../domain/lost-slot.ts';
 import { type LaneNames, otherSide, type Side } from '../../domain/names.ts';
 import { isNearLimit, walLimitBytes } from '../../domain/wal-budget.ts';
+import { WENT_BACK_HINT, wentBackText } from '../../domain/went-back.ts';
 import { formatBytes } from '../../observers/quantity.ts';
 import { glanceAtApply } from '../../postgres/apply-stop.ts';
 import { countOpenFences } from '../../postgres/fence.ts';
@@ -90,7 +91,7 @@ function joining(databases: readonly DatabaseState[]): string[] {
 async function laneProblems(
   { session, maxWalRetainedBytes }: DatabaseState,
   row: MigrationRow | undefined,
-  { names, subscription, slot }: LaneState,
+  { names, subscription, slot, ahead }: LaneState,
 ): Promise<string[]> {
   const publisher = row?.activeSide ?? 'source';
   // In the copy there may be neither yet.
@@ -99,6 +100,8 @@ async function laneProblems(
     return [`slot ${names.slot} ${slot === undefined ? 'is gone' : 'is lost'}: ${LOST_SLOT[publisher]}`];
   if (publisher === 'target' && subscription === undefined)
     return [`subscription ${names.subscription} is gone: ${LOST_SLOT.target}`];
+  if (ahead !== undefined)
+    return [`${wentBackText(publisher, ahead.appliedLsn)}. ${WENT_BACK_HINT[publisher]}`];
   return [...(await applyProblems(session, publisher, names)), ...walProblems(slot, maxWalRetainedBytes)];
 }
 
