@@ -423,6 +423,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Name that target again, to go on or to `pgglide abort` it; if it is gone for good, drop the slot and the publication that the message names, on the source.',
   ),
   prerequisite(
+    'record_lost',
+    'The target has no record of the migration, although the source has its link and is fenced: the target had taken over, and has writes that the source lacks. Its schema pgglide was dropped, or it was restored from before the migration.',
+    'Restore it to its last moment. If only the schema was dropped, the target has all rows: leave the fence on the source, let the application connect to the target, and drop what is named pgglide_* on both. There is no way back.',
+  ),
+  prerequisite(
     'server_is_standby',
     'Source or target is a standby and takes no writes: its name leads to another host since a failover, say.',
     'Name the primary of its cluster, or wait for the failover to end; then the same command again.',
