@@ -18,6 +18,7 @@ import { requireOpenDoor } from './closed-door.ts';
 import { naming } from './each-database.ts';
 import { extendPlan } from './extend-plan.ts';
 import { joinWayBack } from './join-way-back.ts';
+import { mendLink } from './mend-link.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { FIRST_STEP, LOOKS_BEFORE, SYNC_STEPS } from './phases.ts';
 import { requirePrimaries } from './primaries.ts';
@@ -59,6 +60,7 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
   await session.openJournal();
   for (const database of session.databases)
     await naming(database.prefix, () => requireNotGoneBack(database, 'source'));
+  for (const database of session.databases) await mendLink(database, 'source');
   for (const database of session.databases) await startOverIfStale(database);
   const row = await session.row();
   for (const database of session.databases) await reviveLink(database, row);
@@ -182,6 +184,7 @@ async function joinNow(session: Session, { skipLsn }: SyncOptions): Promise<void
   await session.openJournal();
   const row = await requireRow(session, 'sync');
   await updateOwnSchema(session);
+  for (const database of session.databases) await mendLink(database, 'target');
   await joinWayBack(session, row);
 }
 

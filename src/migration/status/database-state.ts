@@ -3,6 +3,7 @@
 import { type LaneNames, linkFrom, otherSide, type Side } from '../../domain/names.ts';
 import { existingLanes } from '../../postgres/lane.ts';
 import { laneLagMs } from '../../postgres/lane-lag.ts';
+import { type Alteration, laneAlterations } from '../../postgres/lane-shape.ts';
 import { publishedTables } from '../../postgres/publication.ts';
 import { type SlotState, slotState } from '../../postgres/replication-slot.ts';
 import { type Ahead, subscriberAhead } from '../../postgres/subscriber-ahead.ts';
@@ -27,6 +28,7 @@ export interface LaneState {
   /** Of its publisher, which has gone back. */
   readonly ahead: Ahead | undefined;
   readonly tables: number;
+  readonly altered: readonly Alteration[];
 }
 
 export async function readDatabaseState(database: Session, activeSide: Side): Promise<DatabaseState> {
@@ -49,6 +51,7 @@ async function laneStates(session: Session, from: Side): Promise<LaneState[]> {
       slot: await slotState(publisher, lane.slot),
       lagMs: await laneLagMs(publisher, lane.slot),
       ahead: await subscriberAhead(publisher, session.side(otherSide(from)), lane),
+      altered: await laneAlterations(publisher, session.side(otherSide(from)), lane),
       // But for the marker.
       tables: ((await publishedTables(publisher, lane.publication))?.length ?? 1) - 1,
     })),
