@@ -428,6 +428,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'Name that target again, to go on or to `pgglide abort` it; if it is gone for good, drop the slot and the publication that the message names, on the source.',
   ),
   prerequisite(
+    'record_lost',
+    'The target has no record of the migration, although the source has its link and is fenced: the target had taken over, and has writes that the source lacks. Its schema pgglide was dropped, or it was restored from before the migration.',
+    'Restore it to its last moment. If only the schema was dropped, the target has all rows: leave the fence on the source, let the application connect to the target, and drop what is named pgglide_* on both. There is no way back.',
+  ),
+  prerequisite(
     'server_is_standby',
     'Source or target is a standby and takes no writes: its name leads to another host since a failover, say.',
     'Name the primary of its cluster, or wait for the failover to end; then the same command again.',
@@ -877,6 +882,11 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
     'slot_lost',
     'The active side has removed WAL that a slot of ours still needed (max_slot_wal_keep_size), or the slot is gone.',
     'Raise max_slot_wal_keep_size there. While the source is active, run `pgglide sync` again: it copies anew what the slot was for. After a cutover the way back is lost: `pgglide complete`.',
+  ),
+  replication(
+    'publisher_went_back',
+    'The active side’s WAL ends before what the other side has taken over from it: it was restored from a snapshot of its disk or a backup, or has lost its newest WAL. What it writes until it is there again, PostgreSQL leaves out of the link without a word.',
+    'Restore it to its last moment. If it is to go on as it is: before a cutover `pgglide abort`, then `pgglide sync`, which copies anew. After it there is no way back any more: bring what the target lacks over from the source by hand, then `pgglide complete --unverified`.',
   ),
   replication(
     'join_stopped',

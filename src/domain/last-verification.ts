@@ -2,10 +2,13 @@
 
 import type { MigrationEvent } from './event.ts';
 
+/** The warning after which nobody knows what the link has left out. */
+export const LINK_ALTERED = 'link_altered';
+
 type VerificationEvent = Extract<MigrationEvent, { type: 'verification-finished' }>;
 
 /** Warnings after which the target's rows are others than those that were compared. */
-const OVERTAKEN_BY: ReadonlySet<string> = new Set(['copied_anew', 'transaction_skipped']);
+const OVERTAKEN_BY: ReadonlySet<string> = new Set(['copied_anew', 'transaction_skipped', LINK_ALTERED]);
 
 type FinishedEvent = Extract<MigrationEvent, { type: 'switchover-finished' }>;
 
@@ -31,6 +34,15 @@ export function lastVerification(events: readonly MigrationEvent[]): Verificatio
 export function differsSinceSwitch(events: readonly MigrationEvent[]): boolean {
   const last = lastVerification(events);
   return last?.data.mode === 'online' && !last.data.equal;
+}
+
+/** Somebody has altered the link, and nothing was compared since: that asks for a comparison where none is asked for else. */
+export function isLinkInDoubt(events: readonly MigrationEvent[]): boolean {
+  const last = events.findLast(
+    ({ type, data }) =>
+      type === 'verification-finished' || (type === 'warning' && data.code === LINK_ALTERED),
+  );
+  return last?.type === 'warning';
 }
 
 /** `fresh` alone lets a cutover through that wants a verification. */

@@ -3,6 +3,7 @@ import { blocking, type LockHolder, type ReadinessFacts, readiness } from './rea
 
 const READY: ReadinessFacts = {
   linkRuns: true,
+  altered: [],
   lagMs: 5,
   longTransactions: [],
   preparedTransactions: [],
@@ -20,6 +21,7 @@ test('nothing stands in the way of a quiet system', () => {
 
 test.each([
   ['link', { linkRuns: false, lagMs: undefined }],
+  ['altered', { altered: ['publication p leaves out DELETE'] }],
   ['lag', { lagMs: 1001 }],
   ['lag', { lagMs: undefined }],
   [

@@ -25,6 +25,8 @@ export interface LockHolder {
 export interface ReadinessFacts {
   /** Every subscription of the link is enabled and its worker runs. */
   readonly linkRuns: boolean;
+  /** What somebody has changed of the link: it may leave changes out. */
+  readonly altered: readonly string[];
   /** A marker's way from the old side to the new one; undefined: it did not arrive. */
   readonly lagMs: number | undefined;
   readonly longTransactions: readonly LongTransaction[];
@@ -40,7 +42,15 @@ export interface ReadinessFacts {
 }
 
 export interface Guardrail {
-  readonly id: 'link' | 'lag' | 'long-transactions' | 'prepared-transactions' | 'locks' | 'feeds' | 'tables';
+  readonly id:
+    | 'link'
+    | 'altered'
+    | 'lag'
+    | 'long-transactions'
+    | 'prepared-transactions'
+    | 'locks'
+    | 'feeds'
+    | 'tables';
   readonly isOk: boolean;
   readonly text: string;
   readonly hint: string;
@@ -52,6 +62,7 @@ export const blocking = (guardrails: readonly Guardrail[]): Guardrail[] =>
 export function readiness(facts: ReadinessFacts, limits: { readonly maxLagMs: number }): Guardrail[] {
   return [
     link(facts),
+    ...altered(facts),
     lag(facts, limits.maxLagMs),
     ...transactions(facts),
     locks(facts),
@@ -67,6 +78,12 @@ function link({ linkRuns }: ReadinessFacts): Guardrail {
     text: linkRuns ? 'link runs' : 'the link does not run',
     hint: 'pgglide status tells why the link stands still.',
   };
+}
+
+function altered({ altered: texts }: ReadinessFacts): Guardrail[] {
+  if (texts.length === 0) return [];
+  const hint = 'pgglide verify makes the link as it was, and shows what it has left out.';
+  return [{ id: 'altered', isOk: false, text: `somebody has altered the link: ${texts.join('; ')}`, hint }];
 }
 
 function lag({ linkRuns, lagMs }: ReadinessFacts, maxLagMs: number): Guardrail {

@@ -8,7 +8,7 @@ import { checkDrift } from '../steps/check-drift.ts';
 import { checkReadiness, requireReady } from '../steps/check-readiness.ts';
 import { checkRoles } from '../steps/check-roles.ts';
 import { putProxyIn } from '../steps/put-proxy-in.ts';
-import { runStep } from './each-database.ts';
+import { naming, runStep } from './each-database.ts';
 import { guardVerified } from './guard-verified.ts';
 import { switchPlan } from './plan.ts';
 import { requirePrimaries } from './primaries.ts';
@@ -17,6 +17,7 @@ import { type PlannedRow, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
 import { doneBefore, type SwitchOptions } from './switch.ts';
 import { switchoverContext } from './switchover-context.ts';
+import { requireNotGoneBack } from './went-back.ts';
 
 export interface DryRun extends PlanText {
   /** What the real command would refuse with now; undefined: the guards let it through. */
@@ -68,6 +69,8 @@ async function guard(
 ): Promise<void> {
   requirePrimaries(session);
   await guardVerified(session, direction, options);
+  for (const database of session.databases)
+    await naming(database.prefix, () => requireNotGoneBack(database, row.activeSide));
   const { plan } = await planNow(session, row.plan);
   await using traffic = session.openTraffic();
   if (await isInPlace(session, row)) await traffic.observe();

@@ -21,17 +21,19 @@ import { takeRunnerLock } from '../state/runner-lock.ts';
 import { broughtObjects } from '../state/schema-progress.ts';
 import { takeProxyOut } from '../steps/take-proxy-out.ts';
 import { requireOpenDoor } from './closed-door.ts';
+import { naming } from './each-database.ts';
 import { requireNoneToLose } from './guard-verified.ts';
 import { requirePrimaries } from './primaries.ts';
 import { recover } from './recover.ts';
 import { requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
+import { requireNotGoneBack } from './went-back.ts';
 
 const LINKS: readonly LinkName[] = ['forward', 'reverse'];
 
 export interface CompleteOptions {
   readonly dropFence: boolean;
-  /** Although the last verification found differences. */
+  /** Although the last verification found differences, or the target has gone back in time. */
   readonly unverified?: boolean;
 }
 
@@ -45,6 +47,7 @@ export interface CompleteResult {
  * because a client that still writes there would lose its writes without knowing.
  *
  * @throws {RefusedError} `wrong_phase`, `not_verified`
+ * @throws {ReplicationError} `publisher_went_back`
  */
 export async function complete(session: Session, options: CompleteOptions): Promise<CompleteResult> {
   await takeRunnerLock(session.target, session.migration);
@@ -55,7 +58,7 @@ export async function complete(session: Session, options: CompleteOptions): Prom
   if (mayRun('complete', row?.phase ?? 'new')) {
     const { activeSide } = await requireRow(session, 'complete');
     requirePrimaries(session);
-    if (!options.unverified) await requireNoneToLose(session);
+    if (!options.unverified) await requireNothingToLose(session, activeSide);
     await leave(session, activeSide);
     // All that waits for locks of the application first: where one cannot be had, the way back is still there.
     for (const database of session.databases) await freeActiveSide(database);
@@ -65,6 +68,13 @@ export async function complete(session: Session, options: CompleteOptions): Prom
     await session.changePhase('switched', 'completed');
   } else if (options.dropFence) await dropSourceFences(session);
   return { fenceKept: (await countRaisedFences(session.source)) > 0 };
+}
+
+/** What the target is known to lack, or lacks for certain because it has gone back. */
+async function requireNothingToLose(session: Session, activeSide: Side): Promise<void> {
+  await requireNoneToLose(session);
+  for (const database of session.databases)
+    await naming(database.prefix, () => requireNotGoneBack(database, activeSide));
 }
 
 /** Also later than the rest: whoever kept it may think otherwise once no client goes to the old server any more. */

@@ -4,6 +4,7 @@ import { RefusedError } from '../domain/errors.ts';
 import type { SwitchoverDirection } from '../domain/event.ts';
 import {
   differsSinceSwitch,
+  isLinkInDoubt,
   lastVerification,
   type Trust,
   trustIn,
@@ -28,8 +29,20 @@ export async function guardVerified(
   { unverified = false }: { readonly unverified?: boolean },
 ): Promise<void> {
   if (unverified) return;
+  if (direction !== 'rehearsal') await requireNoDoubt(session);
   if (direction === 'cutover' && session.settings.cutover.requireVerified) await requireVerified(session);
   if (direction === 'rollback') await requireNoneKnown(session);
+}
+
+async function requireNoDoubt(session: Session): Promise<void> {
+  if (!isLinkInDoubt(await readEvents(session.target, session.migration))) return;
+  throw new RefusedError(
+    'not_verified',
+    'Refused: somebody had altered the link, and both sides were not compared since',
+    {
+      hint: 'Run pgglide verify first: it shows what is missing on the side that follows. To switch without it: --unverified',
+    },
+  );
 }
 
 async function requireVerified(session: Session): Promise<void> {

@@ -29,7 +29,7 @@ import { arrival } from './verify.ts';
  * @throws {DifferenceError} `schema_differs`: it is not on both sides yet
  * @throws {PrerequisiteError} `new_table_without_identity`, `table_renamed`, `role_statement_failed`
  * @throws {RefusedError} `rows_on_passive_side`
- * @throws {ReplicationError} `slot_lost`, `join_stopped`, `link_too_slow`
+ * @throws {ReplicationError} `slot_lost`, `publisher_went_back`, `join_stopped`, `link_too_slow`
  */
 export async function joinWayBack(session: Session, row: MigrationRow): Promise<void> {
   for (const database of session.databases) await naming(database.prefix, () => joinRoles(database));

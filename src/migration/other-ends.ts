@@ -7,6 +7,7 @@ import { PrerequisiteError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { hasDatabaseOid } from '../postgres/databases.ts';
+import { countRaisedFences } from '../postgres/fence.ts';
 import { type NotedTarget, notedTargets } from '../postgres/lane-target.ts';
 import type { ServerIdentity } from '../postgres/server-identity.ts';
 import { ident, literal } from '../postgres/sql.ts';
@@ -21,7 +22,7 @@ interface Ends {
 
 /**
  * For a target that holds no row of the migration.
- * @throws {PrerequisiteError} `sides_swapped`, `other_target`
+ * @throws {PrerequisiteError} `sides_swapped`, `other_target`, `record_lost`
  */
 export async function requireNotElsewhere({ migration, source, target, identities }: Ends): Promise<void> {
   const here = await readMigration(source, migration);
@@ -33,8 +34,12 @@ export async function requireNotElsewhere({ migration, source, target, identitie
     here.targetSystemIdentifier === identities.source.systemIdentifier
   )
     throw sidesSwapped(migration);
-  for (const noted of await notedTargets(source, migration))
+  for (const noted of await notedTargets(source, migration)) {
     if (await isElsewhere(noted, identities.target, target)) throw otherTarget(migration, noted);
+    // Else sync begins anew, once the target is empty.
+    const isHere = noted.systemIdentifier === identities.target.systemIdentifier;
+    if (isHere && (await countRaisedFences(source)) > 0) throw recordLost(migration);
+  }
 }
 
 /** A database that was dropped and made anew on the same server was this target: its link is a left-over. */
@@ -68,3 +73,13 @@ function otherTarget(migration: string, { link }: NotedTarget): PrerequisiteErro
     },
   );
 }
+
+/** What the preflight would say of such a source and such a target leads to the loss of the newest rows. */
+const recordLost = (migration: string): PrerequisiteError =>
+  new PrerequisiteError(
+    'record_lost',
+    `The target has no record of migration "${migration}" any more, and the source is fenced: the target had taken over`,
+    {
+      hint: 'Its schema pgglide was dropped, or it was restored from before the migration: then restore it to its last moment. If only the schema was dropped, the target has all rows and goes on as it is: leave the fence on the source, let the application connect to the target, and drop what is named pgglide_* on the target and the source. There is no way back.',
+    },
+  );

@@ -10,6 +10,7 @@ import type { DifferingRow, Verification } from '../verify/verification.ts';
 import { verifyOnline } from '../verify/verify-online.ts';
 import { naming } from './each-database.ts';
 import { updateOwnSchema } from './own-schema.ts';
+import { requireSlots } from './revive-link.ts';
 import { requirePlan, requireRow } from './rows.ts';
 import type { Session } from './session.ts';
 import { agreedPlan, comparisonOptions, verify } from './verify.ts';
@@ -50,6 +51,7 @@ export async function repair(
   const { activeSide, epoch } = await requireRow(session, 'verify');
   await updateOwnSchema(session);
   const { database, table } = await findTable(session, tableName);
+  await naming(database.prefix, () => requireSlots(database, { activeSide }));
   const options = await comparisonOptions(database, activeSide, [table]);
   const { differingRows: rows } = await verifyOnline({ ...options, maxRowsShown: MOST_ROWS + 1 });
   if (rows.length === 0) return { repaired: 0, verification: await verify(session) };

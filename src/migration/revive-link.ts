@@ -1,21 +1,31 @@
 /**
  * The link as a command needs it: running. PostgreSQL starts a worker whose connection broke again after some seconds, which are
  * waited for; one that somebody switched off is switched on, and each is told where the publisher is as the configuration has it now.
+ * What somebody has taken from it, and with it no change, is given back: its slot's name, its marker.
  */
 
 import { until } from '../base/async.ts';
 import { ReplicationError } from '../domain/errors.ts';
 import { LOST_SLOT } from '../domain/lost-slot.ts';
-import { linkFrom, otherSide, type Side } from '../domain/names.ts';
+import { type LaneNames, linkFrom, otherSide, type Side } from '../domain/names.ts';
+import type { Connection } from '../postgres/connection.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { mendMarker } from '../postgres/mend-marker.ts';
 import { isLost, slotState } from '../postgres/replication-slot.ts';
-import { enableSubscriptionSql, reconnectSubscription, subscriptionState } from '../postgres/subscription.ts';
+import {
+  enableSubscriptionSql,
+  reconnectSubscription,
+  type SubscriptionState,
+  setSlotSql,
+  subscriptionState,
+} from '../postgres/subscription.ts';
 import type { Standing } from './rows.ts';
 import type { Session } from './session.ts';
+import { requireNotGoneBack } from './went-back.ts';
 
 /**
- * Before anything is waited for: a link whose slot is lost never runs again.
- * @throws {ReplicationError} `slot_lost`
+ * Before anything is waited for: a link whose slot is lost never runs again, and one whose publisher has gone back leaves changes out.
+ * @throws {ReplicationError} `slot_lost`, `publisher_went_back`
  */
 export async function requireSlots(
   session: Session,
@@ -28,6 +38,7 @@ export async function requireSlots(
     const state = await slotState(publisher, slot);
     if (isLost(state)) throw slotLost(`Slot ${slot} is ${state === undefined ? 'gone' : 'lost'}`, activeSide);
   }
+  await requireNotGoneBack(session, activeSide);
 }
 
 const slotLost = (what: string, activeSide: Side): ReplicationError =>
@@ -45,24 +56,32 @@ export async function reviveLink(session: Session, row: Standing | undefined): P
   if (row.switchover !== undefined) return;
   const subscriber = session.side(otherSide(row.activeSide));
   const publisher = session.side(row.activeSide);
-  for (const { subscription } of await existingLanes(
-    publisher,
-    session.migration,
-    linkFrom(row.activeSide),
-  )) {
-    const seen = await subscriptionState(subscriber, subscription);
-    if (seen === undefined || seen.isRunning) continue;
-    // Its worker may be kept out by a password that was changed, or look for a host that has moved.
-    await reconnectSubscription(subscriber, subscription, session.context().linkConninfo[row.activeSide]);
-    if (!seen.isEnabled) await subscriber.script(enableSubscriptionSql(subscription));
-    const started = until(
-      `the start of ${subscription}`,
-      async () => {
-        const state = await subscriptionState(subscriber, subscription);
-        return state === undefined || state.isRunning || undefined;
-      },
-      { timeoutMs: START_TIMEOUT_MS, signal: session.signal },
-    );
-    await started.catch(() => session.signal.throwIfAborted());
+  for (const lane of await existingLanes(publisher, session.migration, linkFrom(row.activeSide))) {
+    const seen = await subscriptionState(subscriber, lane.subscription);
+    if (seen === undefined) continue;
+    if (!seen.isRunning) await start(session, subscriber, lane, seen, row.activeSide);
+    await mendMarker(publisher, subscriber, lane);
   }
+}
+
+async function start(
+  session: Session,
+  subscriber: Connection,
+  { subscription, slot }: LaneNames,
+  seen: SubscriptionState,
+  activeSide: Side,
+): Promise<void> {
+  if (seen.slot === undefined) await subscriber.script(setSlotSql(subscription, slot));
+  // Its worker may be kept out by a password that was changed, or look for a host that has moved.
+  await reconnectSubscription(subscriber, subscription, session.context().linkConninfo[activeSide]);
+  if (!seen.isEnabled) await subscriber.script(enableSubscriptionSql(subscription));
+  const started = until(
+    `the start of ${subscription}`,
+    async () => {
+      const state = await subscriptionState(subscriber, subscription);
+      return state === undefined || state.isRunning || undefined;
+    },
+    { timeoutMs: START_TIMEOUT_MS, signal: session.signal },
+  );
+  await started.catch(() => session.signal.throwIfAborted());
 }

@@ -153,7 +153,7 @@ export class Session implements AsyncDisposable {
   /**
    * Undefined before the first sync. Of a database that moves with the lead: the lead's word, with the database's own plan.
    * @throws {PrerequisiteError} `other_servers`: the row was written for another pair of servers;
-   *   `sides_swapped`, `other_target`: there is none here, but the source knows of one; `databases_left_out`: the migration has databases that the configuration does not name
+   *   `sides_swapped`, `other_target`, `record_lost`: there is none here, but the source knows of one; `databases_left_out`: the migration has databases that the configuration does not name
    */
   async row(): Promise<MigrationRow | undefined> {
     if (this.lead !== this) {

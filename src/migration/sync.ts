@@ -18,6 +18,7 @@ import { requireOpenDoor } from './closed-door.ts';
 import { naming } from './each-database.ts';
 import { extendPlan } from './extend-plan.ts';
 import { joinWayBack } from './join-way-back.ts';
+import { mendLink } from './mend-link.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { FIRST_STEP, LOOKS_BEFORE, SYNC_STEPS } from './phases.ts';
 import { requirePrimaries } from './primaries.ts';
@@ -28,6 +29,7 @@ import { mayRun, type Session } from './session.ts';
 import { settleSchema } from './settle-schema.ts';
 import { skipTransaction } from './skip-transaction.ts';
 import { withWalGovernor } from './wal-governor.ts';
+import { requireNotGoneBack } from './went-back.ts';
 
 export interface SyncOptions {
   /** Leave out the transaction that the target stopped at; it must be the one that finishes there. */
@@ -38,7 +40,8 @@ export interface SyncOptions {
  * @throws {PrerequisiteError} `preflight_failed` before anything is created
  * @throws {LockedError} `another_runner`
  * @throws {RefusedError} `nothing_to_skip`, `not_failing_transaction`, `active_side_fenced`; while the target is active as `joinWayBack`
- * @throws {ReplicationError} `apply_stopped`, naming the row; `wal_limit_reached`, `slot_lost`: the next sync copies anew what hung on that slot
+ * @throws {ReplicationError} `apply_stopped`, naming the row; `wal_limit_reached`, `slot_lost`: the next sync copies anew what hung on that slot;
+ *   `publisher_went_back`
  */
 export async function sync(session: Session, options: SyncOptions = {}): Promise<void> {
   await takeRunnerLock(session.target, session.migration);
@@ -55,6 +58,9 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
     await createRow(database);
   }
   await session.openJournal();
+  for (const database of session.databases)
+    await naming(database.prefix, () => requireNotGoneBack(database, 'source'));
+  for (const database of session.databases) await mendLink(database, 'source');
   for (const database of session.databases) await startOverIfStale(database);
   const row = await session.row();
   for (const database of session.databases) await reviveLink(database, row);
@@ -178,6 +184,7 @@ async function joinNow(session: Session, { skipLsn }: SyncOptions): Promise<void
   await session.openJournal();
   const row = await requireRow(session, 'sync');
   await updateOwnSchema(session);
+  for (const database of session.databases) await mendLink(database, 'target');
   await joinWayBack(session, row);
 }
 

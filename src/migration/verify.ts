@@ -17,6 +17,7 @@ import { mergeVerifications, type OwnVerification } from '../verify/merge-verifi
 import type { Verification } from '../verify/verification.ts';
 import { type VerifyOnlineOptions, verifyOnline } from '../verify/verify-online.ts';
 import { naming } from './each-database.ts';
+import { mendLink } from './mend-link.ts';
 import { updateOwnSchema } from './own-schema.ts';
 import { requirePrimaries } from './primaries.ts';
 import { filledByOthers } from './refuse-stray-rows.ts';
@@ -34,7 +35,7 @@ const LATE_MS = 2_000;
 /**
  * @throws {DifferenceError} `schema_differs`
  * @throws {PrerequisiteError} `table_renamed`
- * @throws {ReplicationError} `apply_stopped`, `slot_lost`; `link_too_slow` when a marker does not arrive: there is nothing to compare with
+ * @throws {ReplicationError} `apply_stopped`, `slot_lost`, `publisher_went_back`; `link_too_slow` when a marker does not arrive: there is nothing to compare with
  */
 export async function verify(session: Session): Promise<Verification> {
   requirePrimaries(session);
@@ -59,6 +60,7 @@ export async function verify(session: Session): Promise<Verification> {
 async function verifyDatabase(session: Session): Promise<Verification> {
   const row = await requirePlan(session);
   await requireSlots(session, row);
+  await mendLink(session, row.activeSide);
   await reviveLink(session, row);
   await reconcile(noteDdl, session.context(row.plan));
   const { tables } = await agreedPlan(session, row.plan);

@@ -77,11 +77,15 @@ async function firstAfter(
   return undefined;
 }
 
-/** Undefined where our role may not see it: then the slot's own position counts. */
+/** Undefined where our role may not see it: then the slot's own position counts. Asked first, for a refusal goes into the server's log. */
 export async function appliedLsn(
   subscriber: Connection,
   subscription: SubscriptionState,
 ): Promise<Lsn | undefined> {
+  const { may } = await subscriber.one<{ may: boolean }>(
+    sql`SELECT has_function_privilege('pg_replication_origin_progress(text, boolean)', 'EXECUTE') AS may`,
+  );
+  if (!may) return undefined;
   const progress = sql`SELECT pg_replication_origin_progress(${originName(subscription)}, false)::text AS lsn`;
   const [row] = await subscriber.query<{ lsn: Lsn | null }>(progress).catch(() => []);
   return row?.lsn ?? undefined;

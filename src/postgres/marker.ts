@@ -8,10 +8,31 @@ import type { TableName } from '../domain/names.ts';
 import type { Connection } from './connection.ts';
 import { ident, list, literal, type Sql, sql, trusted } from './sql.ts';
 
+const START = 'start';
+
+export const createMarkerTableSql = (table: TableName): Sql =>
+  sql`CREATE TABLE IF NOT EXISTS ${nameOf(table)} (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), token text NOT NULL, at timestamptz NOT NULL)`;
+
+const nameOf = ({ schema, name }: TableName): Sql => ident(schema, name);
+
+const insertSql = (table: TableName): Sql =>
+  sql`INSERT INTO ${nameOf(table)} VALUES (true, ${literal(START)}, clock_timestamp()) ON CONFLICT DO NOTHING`;
+
 /** One row, the same on both sides from the start, so that only UPDATEs of it travel. */
-export const createMarkerSql = (table: TableName): Sql => sql`
-  CREATE TABLE IF NOT EXISTS ${ident(table.schema, table.name)} (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), token text NOT NULL, at timestamptz NOT NULL);
-  INSERT INTO ${ident(table.schema, table.name)} VALUES (true, 'start', clock_timestamp()) ON CONFLICT DO NOTHING`;
+export const createMarkerSql = (table: TableName): Sql =>
+  sql`${createMarkerTableSql(table)}; ${insertSql(table)}`;
+
+export const emptyMarkerSql = (table: TableName): Sql => sql`DELETE FROM ${nameOf(table)}`;
+
+/** In one transaction, so that the row travels as a new one. */
+export const renewMarkerSql = (table: TableName): Sql =>
+  sql`BEGIN; ${emptyMarkerSql(table)}; ${insertSql(table)}; COMMIT`;
+
+/** Whether one has come to the subscriber yet. */
+export async function hasTravelled(subscriber: Connection, table: TableName): Promise<boolean> {
+  const rows = await subscriber.query(sql`SELECT FROM ${nameOf(table)} WHERE token <> ${START}`);
+  return rows.length > 0;
+}
 
 export const dropMarkerSql = (table: TableName): Sql =>
   sql`DROP TABLE IF EXISTS ${ident(table.schema, table.name)}`;

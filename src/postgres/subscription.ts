@@ -21,6 +21,11 @@ export interface SubscriptionState {
   readonly applyErrors: number | undefined;
   /** ALTER SUBSCRIPTION ... SKIP was said, and its transaction has not come yet. */
   readonly isSkipping: boolean;
+  readonly publications: readonly string[];
+  /** Undefined: it was taken from it, and without it cannot be enabled. */
+  readonly slot: string | undefined;
+  /** origin = none, from PostgreSQL 16 on: changes that reached the publisher by replication are not sent. */
+  readonly leavesOutReplicated: boolean;
 }
 
 /** The replication origin whose position says how far a subscription has come. */
@@ -74,11 +79,14 @@ export async function reconnectSubscription(
 }
 
 /**
- * Takes the publication's tables as they are now; PostgreSQL copies the rows of the new ones itself. Only while it is enabled,
- * and not in a transaction block.
+ * Takes the publication's tables as they are now; PostgreSQL copies the rows of the new ones itself, if it is to. Only while it is
+ * enabled, and not in a transaction block.
  */
-export const refreshSubscriptionSql = (name: string): Sql =>
-  sql`ALTER SUBSCRIPTION ${ident(name)} REFRESH PUBLICATION WITH (copy_data = true)`;
+export const refreshSubscriptionSql = (name: string, { copyData }: { readonly copyData: boolean }): Sql =>
+  sql`ALTER SUBSCRIPTION ${ident(name)} REFRESH PUBLICATION WITH (copy_data = ${trusted(String(copyData))})`;
+/** After a disabled one was left without. */
+export const setSlotSql = (name: string, slot: string): Sql =>
+  sql`ALTER SUBSCRIPTION ${ident(name)} SET (slot_name = ${literal(slot)})`;
 export const enableSubscriptionSql = (name: string): Sql => sql`ALTER SUBSCRIPTION ${ident(name)} ENABLE`;
 /** From PostgreSQL 15 on. */
 export const skipTransactionSql = (name: string, finishLsn: Lsn): Sql =>
@@ -100,11 +108,13 @@ export async function subscriptionState(
   subscriber: Connection,
   name: string,
 ): Promise<SubscriptionState | undefined> {
-  const hasStats = (await serverVersion(subscriber)) >= 150000;
+  const version = await serverVersion(subscriber);
+  const hasStats = version >= 150000;
   const errors = hasStats
     ? sql`(SELECT e.apply_error_count FROM pg_stat_subscription_stats e WHERE e.subid = s.oid)`
     : sql`NULL::bigint`;
   const skipping = hasStats ? sql`s.subskiplsn <> '0/0'` : sql`false`;
+  const leavesOut = version >= 160000 ? sql`s.suborigin = 'none'` : sql`false`;
   const [row] = await subscriber.query<{
     oid: number;
     enabled: boolean;
@@ -112,9 +122,12 @@ export async function subscriptionState(
     steady: boolean;
     errors: number | null;
     skipping: boolean;
+    publications: string[];
+    slot: string | null;
+    leavesOut: boolean;
   }>(sql`
     SELECT s.oid::bigint AS oid, s.subenabled AS enabled, ${errors} AS errors, ${skipping} AS skipping,
-      w.running, w.steady
+      s.subpublications AS publications, s.subslotname::text AS slot, ${leavesOut} AS "leavesOut", w.running, w.steady
     FROM pg_subscription s
     CROSS JOIN LATERAL (
       SELECT count(*) > 0 AS running,
@@ -131,6 +144,9 @@ export async function subscriptionState(
     isSteady: row.steady,
     applyErrors: row.errors ?? undefined,
     isSkipping: row.skipping,
+    publications: row.publications,
+    slot: row.slot ?? undefined,
+    leavesOutReplicated: row.leavesOut,
   };
 }
 

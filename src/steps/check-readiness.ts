@@ -4,6 +4,7 @@ import { blocking, type ReadinessFacts, readiness } from '../domain/readiness.ts
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { longTransactions, preparedTransactions } from '../postgres/activity.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { laneAlterations } from '../postgres/lane-shape.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
 import { subscriptionState, subscriptionsOfOthers } from '../postgres/subscription.ts';
 import { lockHolders } from '../postgres/table-locks.ts';
@@ -13,7 +14,7 @@ import { unlinkedTables } from '../schema/unlinked-tables.ts';
 const LONG_TRANSACTION_MS = 1000;
 
 /**
- * Refuses a switch that would not go through quickly: link broken or behind, a long or prepared transaction, a
+ * Refuses a switch that would not go through quickly: link broken, altered or behind, a long or prepared transaction, a
  * lock held for long, a table that the link does not carry, a subscription of others that goes on writing on either side.
  * Reads only, but for one marker round trip, which measures the lag. Locks nothing.
  *
@@ -56,6 +57,7 @@ async function gatherFacts(context: SwitchoverContext): Promise<ReadinessFacts> 
   const linkRuns = states.length > 0 && states.every((state) => state?.isEnabled && state.isRunning);
   return {
     linkRuns,
+    altered: await alterations(context),
     lagMs: linkRuns ? await markerRoundTripMs(context) : undefined,
     longTransactions: await longTransactions(context.oldSide, LONG_TRANSACTION_MS),
     preparedTransactions: await preparedTransactions(context.oldSide),
@@ -67,6 +69,11 @@ async function gatherFacts(context: SwitchoverContext): Promise<ReadinessFacts> 
       ...(await feedsOf(context.newSide, context.tables, context.to)),
     ],
   };
+}
+
+async function alterations({ oldSide, newSide, outLanes }: SwitchoverContext): Promise<string[]> {
+  const found = await Promise.all(outLanes.map((lane) => laneAlterations(oldSide, newSide, lane)));
+  return found.flat().map(({ text }) => text);
 }
 
 const feedsOf = async (connection: Connection, tables: readonly TableName[], side: Side): Promise<string[]> =>

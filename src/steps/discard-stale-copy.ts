@@ -2,6 +2,7 @@ import { PrerequisiteError } from '../domain/errors.ts';
 import type { LaneNames } from '../domain/names.ts';
 import { qualified } from '../domain/names.ts';
 import type { Step, StepContext } from '../engine/step.ts';
+import { dropHalfLinks } from '../postgres/drop-half-link.ts';
 import { dropLane } from '../postgres/drop-lane.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { lostLanes } from '../postgres/lost-lane.ts';
@@ -61,6 +62,8 @@ async function discard(context: StepContext, stale: readonly string[]): Promise<
   ]);
   await each(forward, (lane) => dropLane(source, target, lane));
   await each(reverse, (lane) => dropLane(target, source, lane));
+  // A lane is known by its publication: of one that somebody has dropped the rest is still there.
+  for (const side of [target, source]) await dropHalfLinks(side, migration);
   const kept = await dropLoaded(target, droppable);
   for (const message of kept) await events.emit('warning', { code: 'not_dropped', message });
   await forgetCopy(target, migration);

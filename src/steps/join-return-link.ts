@@ -99,7 +99,8 @@ async function join(context: JoinContext, facts: Facts): Promise<void> {
 }
 
 async function refresh(source: Connection, lanes: readonly LaneNames[]): Promise<void> {
-  for (const { subscription } of lanes) await source.script(refreshSubscriptionSql(subscription));
+  for (const { subscription } of lanes)
+    await source.script(refreshSubscriptionSql(subscription, { copyData: true }));
 }
 
 /** Where the next switch would put them. */

@@ -1,9 +1,13 @@
 import { returnLanesOf } from '../domain/lanes.ts';
 import { type LaneNames, laneNames, linkFrom, qualified, type TableName } from '../domain/names.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
+import { withBriefLock } from '../postgres/brief-lock.ts';
+import type { Connection } from '../postgres/connection.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { publicationAlterations, subscriptionAlterations } from '../postgres/lane-shape.ts';
 import { linkedTables } from '../postgres/linked-tables.ts';
 import { createMarkerSql } from '../postgres/marker.ts';
+import { followsMarker, publishesMarker } from '../postgres/mend-marker.ts';
 import { addTables, createPublication, publishedByLanes } from '../postgres/publication.ts';
 import { copySlot, createSlot, dropSlot } from '../postgres/replication-slot.ts';
 import {
@@ -65,6 +69,7 @@ const returnLanes = ({ newSide, migration, to }: SwitchoverContext): Promise<Lan
 async function publishLanes(context: SwitchoverContext): Promise<LaneNames[]> {
   const { newSide, oldSide, outLanes, tables, migration, settings, to } = context;
   const existing = await returnLanes(context);
+  for (const lane of existing) await mendIdleLane(context, lane);
   const [onTheWayOut, carried] = await Promise.all([
     publishedByLanes(oldSide, outLanes),
     publishedByLanes(newSide, existing),
@@ -78,6 +83,15 @@ async function publishLanes(context: SwitchoverContext): Promise<LaneNames[]> {
     else await publish(context, laneNames(migration, linkFrom(to), number), joining);
   }
   return returnLanes(context);
+}
+
+/** Of an earlier switch: somebody may have altered it since, or dropped our schema. It has sent nothing since, so that nothing was left out. */
+async function mendIdleLane({ newSide, signal }: SwitchoverContext, lane: LaneNames): Promise<void> {
+  for (const { mend } of await publicationAlterations(newSide, lane))
+    await withBriefLock(newSide, mend, { outwaitsVacuum: true, signal });
+  await newSide.script(createMarkerSql(lane.marker));
+  if (!(await publishesMarker(newSide, lane)))
+    await addTables(newSide, lane.publication, [lane.marker], { signal });
 }
 
 /**
@@ -148,14 +162,25 @@ async function freshSlots(
   for (const name of others) await copySlot(newSide, first, name);
 }
 
-/** Of an earlier switch: what was made anew on the old side since, they would skip without a word. */
+/** Of an earlier switch: what was made anew on the old side since, they would skip without a word, or what somebody has told them to. */
 async function dropStaleSubscriptions(
   { newSide, oldSide, migration, to }: SwitchoverContext,
   lanes: readonly LaneNames[],
 ): Promise<void> {
+  for (const lane of lanes)
+    if (!(await isWhole(oldSide, lane))) await dropSubscription(oldSide, lane.subscription);
   const { published, followed } = await linkedTables(newSide, oldSide, migration, linkFrom(to));
   if ([...published].every((table) => followed.has(table))) return;
   for (const { subscription } of lanes) await dropSubscription(oldSide, subscription);
+}
+
+async function isWhole(oldSide: Connection, lane: LaneNames): Promise<boolean> {
+  const state = await subscriptionState(oldSide, lane.subscription);
+  return (
+    state?.slot !== undefined &&
+    (await followsMarker(oldSide, lane)) &&
+    (await subscriptionAlterations(oldSide, lane)).length === 0
+  );
 }
 
 /** @returns the name of its replication origin on the old side */

@@ -1,7 +1,9 @@
 import { planLanes } from '../domain/lanes.ts';
+import { LINK_ALTERED } from '../domain/last-verification.ts';
 import type { LaneNames } from '../domain/names.ts';
-import type { Step } from '../engine/step.ts';
+import type { Step, StepContext } from '../engine/step.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { hasTravelled } from '../postgres/marker.ts';
 import {
   createSubscription,
   enableSubscriptionSql,
@@ -42,8 +44,19 @@ export const subscribe: Step<Facts> = {
     ...missing.map((lane) => ({
       on: 'target' as const,
       does: `CREATE SUBSCRIPTION ${lane.subscription} ... PUBLICATION ${lane.publication} WITH (copy_data = false, create_slot = false)`,
-      run: () => createSubscription(context.target, lane, context.linkConninfo.source, { enabled: true }),
+      run: () => follow(context, lane),
     })),
     ...disabled.map(({ name }) => ({ on: 'target' as const, statement: enableSubscriptionSql(name) })),
   ],
 };
+
+/** One that somebody has dropped stood where only it knew: what it had taken over since its last word to the slot comes twice. */
+async function follow({ target, linkConninfo, events }: StepContext, lane: LaneNames): Promise<void> {
+  if (await hasTravelled(target, lane.marker))
+    await events.emit('warning', {
+      code: LINK_ALTERED,
+      message: `Subscription ${lane.subscription} was dropped, and is made anew where its slot stands: what it had taken over behind that comes once more`,
+      hint: 'Run pgglide verify before a cutover. A row that stands in the way of one that comes again stops the link: pgglide status names it.',
+    });
+  await createSubscription(target, lane, linkConninfo.source, { enabled: true });
+}

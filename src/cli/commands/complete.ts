@@ -8,7 +8,10 @@ export const complete: CommandDefinition = {
     'Ends the migration: both links and all our objects go, and with them the way back. The old server goes on refusing writes to the migrated tables, because a client that still writes there would lose its writes without knowing.',
   options: [
     { flags: '--drop-fence', description: 'let the old server take writes again' },
-    { flags: '--unverified', description: 'although the last verification found differences' },
+    {
+      flags: '--unverified',
+      description: 'although the last verification found differences, or the target has gone back in time',
+    },
     { flags: '--source-lost', description: 'the old server is gone for good: do without it' },
   ],
   exitCodes: { 7: 'refused: wrong phase, differences found, or not confirmed' },

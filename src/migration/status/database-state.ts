@@ -3,8 +3,10 @@
 import { type LaneNames, linkFrom, otherSide, type Side } from '../../domain/names.ts';
 import { existingLanes } from '../../postgres/lane.ts';
 import { laneLagMs } from '../../postgres/lane-lag.ts';
+import { type Alteration, laneAlterations } from '../../postgres/lane-shape.ts';
 import { publishedTables } from '../../postgres/publication.ts';
 import { type SlotState, slotState } from '../../postgres/replication-slot.ts';
+import { type Ahead, subscriberAhead } from '../../postgres/subscriber-ahead.ts';
 import { type SubscriptionState, subscriptionState } from '../../postgres/subscription.ts';
 import type { MigrationRow } from '../../state/migration-row.ts';
 import { readMaxWalRetainedBytes } from '../../state/tuning.ts';
@@ -23,7 +25,10 @@ export interface LaneState {
   readonly subscription: SubscriptionState | undefined;
   readonly slot: SlotState | undefined;
   readonly lagMs: number | undefined;
+  /** Of its publisher, which has gone back. */
+  readonly ahead: Ahead | undefined;
   readonly tables: number;
+  readonly altered: readonly Alteration[];
 }
 
 export async function readDatabaseState(database: Session, activeSide: Side): Promise<DatabaseState> {
@@ -45,6 +50,8 @@ async function laneStates(session: Session, from: Side): Promise<LaneState[]> {
       subscription: await subscriptionState(session.side(otherSide(from)), lane.subscription),
       slot: await slotState(publisher, lane.slot),
       lagMs: await laneLagMs(publisher, lane.slot),
+      ahead: await subscriberAhead(publisher, session.side(otherSide(from)), lane),
+      altered: await laneAlterations(publisher, session.side(otherSide(from)), lane),
       // But for the marker.
       tables: ((await publishedTables(publisher, lane.publication))?.length ?? 1) - 1,
     })),

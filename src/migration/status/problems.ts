@@ -3,6 +3,7 @@
 import { LOST_SLOT } from '../../domain/lost-slot.ts';
 import { type LaneNames, otherSide, type Side } from '../../domain/names.ts';
 import { isNearLimit, walLimitBytes } from '../../domain/wal-budget.ts';
+import { WENT_BACK_HINT, wentBackText } from '../../domain/went-back.ts';
 import { formatBytes } from '../../observers/quantity.ts';
 import { glanceAtApply } from '../../postgres/apply-stop.ts';
 import { countOpenFences } from '../../postgres/fence.ts';
@@ -90,7 +91,7 @@ function joining(databases: readonly DatabaseState[]): string[] {
 async function laneProblems(
   { session, maxWalRetainedBytes }: DatabaseState,
   row: MigrationRow | undefined,
-  { names, subscription, slot }: LaneState,
+  { names, subscription, slot, ahead, altered }: LaneState,
 ): Promise<string[]> {
   const publisher = row?.activeSide ?? 'source';
   // In the copy there may be neither yet.
@@ -99,7 +100,16 @@ async function laneProblems(
     return [`slot ${names.slot} ${slot === undefined ? 'is gone' : 'is lost'}: ${LOST_SLOT[publisher]}`];
   if (publisher === 'target' && subscription === undefined)
     return [`subscription ${names.subscription} is gone: ${LOST_SLOT.target}`];
-  return [...(await applyProblems(session, publisher, names)), ...walProblems(slot, maxWalRetainedBytes)];
+  if (ahead !== undefined)
+    return [`${wentBackText(publisher, ahead.appliedLsn)}. ${WENT_BACK_HINT[publisher]}`];
+  return [
+    ...altered.map(
+      ({ text }) =>
+        `${text}: somebody has altered the link. pgglide verify makes it as it was, and shows what it has left out`,
+    ),
+    ...(await applyProblems(session, publisher, names)),
+    ...walProblems(slot, maxWalRetainedBytes),
+  ];
 }
 
 async function applyProblems(session: Session, publisher: Side, lane: LaneNames): Promise<string[]> {
@@ -107,6 +117,10 @@ async function applyProblems(session: Session, publisher: Side, lane: LaneNames)
   const seen = await glanceAtApply(from, to, lane);
   if (seen === undefined) return [];
   const { subscription, stop, isCertain } = seen;
+  if (!subscription.isEnabled && stop.conflict === undefined)
+    return [
+      `subscription ${subscription.name} is disabled, by somebody or by an error (disable_on_error): pgglide sync enables it`,
+    ];
   if (isCertain) return [`subscription ${subscription.name} stopped ${stop.text}. ${stop.hint}`];
   const errors = subscription.applyErrors === undefined ? '' : ` (${subscription.applyErrors} errors so far)`;
   return [

@@ -36,8 +36,10 @@ export async function readyItems(
   const linkRuns = databases.every(
     ({ lanes }) => lanes.length > 0 && lanes.every((lane) => lane.subscription?.isRunning ?? false),
   );
+  const isAltered = databases.some(({ lanes }) => lanes.some(({ altered }) => altered.length > 0));
   return [
     { name: 'link runs', ok: linkRuns },
+    ...(isAltered ? [{ name: 'link as it was made', ok: false }] : []),
     {
       name: 'long transactions',
       ok: long.length === 0,

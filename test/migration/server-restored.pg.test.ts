@@ -1,4 +1,4 @@
-/** A target that is restored from a backup taken in the middle of a migration: what it knows of the migration is of the past. */
+/** A server that is restored from a backup taken in the middle of a migration: what it knows of the migration is of the past. */
 
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
@@ -127,5 +127,54 @@ test('to before a cutover, and the source goes on: abort takes away the link tha
     await backup.restore();
     await rows(source, "SELECT setval('pgglide.fence_state', 0)");
     expect((await scene.abort()).leftovers).toEqual([]);
+  });
+});
+
+/** The position that the other side has taken over is a segment behind the backup's end. */
+async function writesBehindBackup(scene: Scene, active: EmbeddedServer, id: number): Promise<void> {
+  await rows(active, 'SELECT pg_switch_wal()');
+  await rows(active, `INSERT INTO t VALUES (${id})`);
+  await scene.expectEqual();
+}
+
+test('the side that takes the writes: what it writes until it is where it was, the link would leave out', async ({
+  ownServers,
+}) => {
+  await withTable(ownServers, async (scene, source, target) => {
+    const refused = (side: string) => ({ code: 'publisher_went_back', exitCode: 11, facts: { side } });
+    const rehearse = () => scene.run((migration) => migration.rehearse());
+    const complete = (unverified = false) =>
+      scene.run((migration) => migration.complete({ dropFence: false, unverified }));
+    await scene.sync();
+    const ofSource = new Backup(source);
+    await ofSource.make();
+    await writesBehindBackup(scene, source, 1);
+    expect((await scene.status()).problems).toEqual([]);
+    await ofSource.restore();
+    await rows(source, 'INSERT INTO t VALUES (2)');
+    expect((await scene.status()).problems.join()).toMatch(
+      /source has gone back in time.*pgglide abort, then/,
+    );
+    for (const command of [scene.sync, scene.verify, scene.cutover, rehearse])
+      await expect(command()).rejects.toMatchObject(refused('source'));
+    const dry = await scene.run((migration) => migration.cutover({ dryRun: true }));
+    expect(dry.refusal).toMatchObject(refused('source'));
+    // As the hint says.
+    expect((await scene.abort()).leftovers).toEqual([]);
+    await scene.sync();
+    await scene.expectEqual();
+
+    await scene.cutover();
+    const ofTarget = new Backup(target);
+    await ofTarget.make();
+    await writesBehindBackup(scene, target, 3);
+    expect((await scene.status()).problems).toEqual([]);
+    await ofTarget.restore();
+    await rows(target, 'INSERT INTO t VALUES (4)');
+    expect((await scene.status()).problems.join()).toMatch(/target has gone back in time.*--unverified/);
+    for (const command of [scene.sync, scene.verify, scene.rollback, rehearse, () => complete()])
+      await expect(command()).rejects.toMatchObject(refused('target'));
+    expect(await rows(source, 'SELECT id FROM t ORDER BY 1')).toEqual([{ id: 2 }, { id: 3 }]);
+    await complete(true);
   });
 });
