@@ -167,14 +167,18 @@ const withSignal = (context: Switchover, signal: AbortSignal): Switchover => ({
   databases: context.databases.map((database) => ({ ...database, signal })),
 });
 
-/** Every step is tried, also after one failed: the way back must not wait for a proxy that is down. */
+/**
+ * Every step is tried, also after one failed: the way back must not wait for a proxy that is down. But traffic does not go onto a
+ * side that is shut.
+ */
 export async function rollForward(context: Switchover): Promise<StepTime[]> {
   const times: StepTime[] = [];
   let failure: unknown;
   for (const step of AFTER_COMMIT) {
     try {
       if (step === completeFence) await sleep(BREATHER_MS);
-      times.push(await timed(step, context, RESUMING.includes(step)));
+      if (step === resumeTraffic && failure !== undefined) await handOver(context);
+      else times.push(await timed(step, context, RESUMING.includes(step)));
     } catch (error) {
       failure ??= error;
       // No slot is given up before the way back runs, and a run that was overtaken touches nothing any more.
@@ -224,8 +228,8 @@ async function isPutBack(step: SwitchoverStep, context: Switchover): Promise<boo
 }
 
 /**
- * The old side, where the fence still stands, would refuse what was let go. Who looks after a pause whose owner is gone opens
- * that side first, as soon as it answers: it need not wait for the lease.
+ * The side that is active, where the fence still stands, would refuse what was let go. Who looks after a pause whose owner is gone
+ * opens that side first, as soon as it answers: it need not wait for the lease.
  */
 async function handOver({ traffic, facts }: Switchover): Promise<void> {
   facts.pauseStartedMs = undefined;

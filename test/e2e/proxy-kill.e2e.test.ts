@@ -104,6 +104,16 @@ test('the target crashes between commit point and resume: everything goes forwar
   expect(await world.doors()).toEqual({ source: 'fenced', target: 'open' });
 });
 
+test('the target is away behind the commit point for longer than the tool waits: back again, it takes writes with no further command', async () => {
+  await world.succeed(['rollback']);
+  const ended = await frozen('cutover', 'commit-switch', () => world.servers.target.crash());
+  expect(ended.exitCode, ended.stderr).toBe(4);
+  await world.servers.target.start();
+  expect(await world.trafficGoesOn()).toBe('target');
+  expect(await world.doors()).toEqual({ source: 'fenced', target: 'open' });
+  await settle('cutover');
+});
+
 test('the source crashes right after a cutover: the way back waits for it, then it is complete', async () => {
   await world.servers.source.crash();
   await world.requestsSucceed();
