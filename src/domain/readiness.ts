@@ -82,7 +82,7 @@ function link({ linkRuns }: ReadinessFacts): Guardrail {
 
 function altered({ altered: texts }: ReadinessFacts): Guardrail[] {
   if (texts.length === 0) return [];
-  const hint = 'pgglide verify makes the link as it was, and shows what it has left out.';
+  const hint = 'pgglide verify makes the link as it was, and shows what it may have left out.';
   return [{ id: 'altered', isOk: false, text: `somebody has altered the link: ${texts.join('; ')}`, hint }];
 }
 

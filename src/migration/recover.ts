@@ -93,6 +93,7 @@ async function undoLinks(session: Session, { from, to }: SwitchoverIntent): Prom
     await dropSlot(newSide, lane.slot, { timeoutMs: 30_000 });
   }
   for (const lane of await existingLanes(oldSide, session.migration, linkFrom(from))) {
-    await newSide.script(enableSubscriptionSql(lane.subscription));
+    if ((await subscriptionState(newSide, lane.subscription))?.isEnabled === false)
+      await newSide.script(enableSubscriptionSql(lane.subscription));
   }
 }

@@ -10,6 +10,7 @@ import { LOST_SLOT } from '../domain/lost-slot.ts';
 import { type LaneNames, linkFrom, otherSide, type Side } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { isAsNoted, noteLane, readLaneNote } from '../postgres/lane-note.ts';
 import { mendMarker } from '../postgres/mend-marker.ts';
 import { isLost, slotState } from '../postgres/replication-slot.ts';
 import {
@@ -59,7 +60,11 @@ export async function reviveLink(session: Session, row: Standing | undefined): P
   for (const lane of await existingLanes(publisher, session.migration, linkFrom(row.activeSide))) {
     const seen = await subscriptionState(subscriber, lane.subscription);
     if (seen === undefined) continue;
-    if (!seen.isRunning) await start(session, subscriber, lane, seen, row.activeSide);
+    if (!seen.isRunning) {
+      const isRight = isAsNoted(await readLaneNote(publisher, subscriber, lane));
+      await start(session, subscriber, lane, seen, row.activeSide);
+      if (isRight) await noteLane(publisher, subscriber, lane);
+    }
     await mendMarker(publisher, subscriber, lane);
   }
 }

@@ -60,10 +60,12 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
   await session.openJournal();
   for (const database of session.databases)
     await naming(database.prefix, () => requireNotGoneBack(database, 'source'));
-  for (const database of session.databases) await mendLink(database, 'source');
   for (const database of session.databases) await startOverIfStale(database);
   const row = await session.row();
-  for (const database of session.databases) await reviveLink(database, row);
+  for (const database of session.databases) {
+    if (row !== undefined) await mendLink(database, row);
+    await reviveLink(database, row);
+  }
   if (options.skipLsn !== undefined) await skip(session, options.skipLsn);
   const contexts = await planned(session);
   await enterSyncing(session, (await readRow(session)).phase);
@@ -184,7 +186,7 @@ async function joinNow(session: Session, { skipLsn }: SyncOptions): Promise<void
   await session.openJournal();
   const row = await requireRow(session, 'sync');
   await updateOwnSchema(session);
-  for (const database of session.databases) await mendLink(database, 'target');
+  for (const database of session.databases) await mendLink(database, row);
   await joinWayBack(session, row);
 }
 

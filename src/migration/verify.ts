@@ -60,7 +60,7 @@ export async function verify(session: Session): Promise<Verification> {
 async function verifyDatabase(session: Session): Promise<Verification> {
   const row = await requirePlan(session);
   await requireSlots(session, row);
-  await mendLink(session, row.activeSide);
+  await mendLink(session, row);
   await reviveLink(session, row);
   await reconcile(noteDdl, session.context(row.plan));
   const { tables } = await agreedPlan(session, row.plan);

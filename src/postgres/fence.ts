@@ -103,13 +103,6 @@ export async function hangFence(
   for (const relation of relations) await withBriefLock(connection, hangFenceSql(relation), options);
 }
 
-/** Tables whose fence somebody has opened: their number. */
-export async function countOpenFences(connection: Connection): Promise<number> {
-  const { count } = await connection.one<{ count: number }>(sql`
-    SELECT count(*) FROM pg_trigger WHERE tgname = ${FENCE_TRIGGER} AND NOT tgisinternal AND tgenabled <> 'A'`);
-  return count;
-}
-
 export async function isFenceRaised(connection: Connection): Promise<boolean> {
   const { raised } = await connection.one<{ raised: boolean }>(sql`
     SELECT pg_sequence_last_value('pgglide.fence_state') IS DISTINCT FROM ${LIFTED}::bigint AS raised`);

@@ -6,6 +6,7 @@
 import type { LaneNames, TableName } from '../domain/names.ts';
 import { qualified } from '../domain/names.ts';
 import type { Connection } from './connection.ts';
+import { isAsNoted, readLaneNote } from './lane-note.ts';
 import { ident, list, type Sql, sql } from './sql.ts';
 import { setSlotSql, subscriptionState } from './subscription.ts';
 
@@ -13,8 +14,8 @@ export interface Alteration {
   /** "publication pgglide_... leaves out DELETE" */
   readonly text: string;
   readonly on: 'publisher' | 'subscriber';
-  /** What makes it as it was. Several statements are for one transaction. */
-  readonly mend: Sql;
+  /** What makes it as it was; several statements are for one transaction. Undefined: it is so again. */
+  readonly mend: Sql | undefined;
 }
 
 /** What is not there at all is for others to say. Reads only. */
@@ -23,11 +24,15 @@ export async function laneAlterations(
   subscriber: Connection,
   lane: LaneNames,
 ): Promise<Alteration[]> {
-  const found = await Promise.all([
+  const [ofPublication, ofSubscription, note] = await Promise.all([
     publicationAlterations(publisher, lane),
     subscriptionAlterations(subscriber, lane),
+    readLaneNote(publisher, subscriber, lane),
   ]);
-  return found.flat();
+  const found = [...ofPublication, ...ofSubscription];
+  if (found.length > 0 || isAsNoted(note)) return found;
+  const text = `subscription ${lane.subscription} or its publication was altered meanwhile`;
+  return [{ text, on: 'subscriber', mend: undefined }];
 }
 
 interface PublicationRow {

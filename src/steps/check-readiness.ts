@@ -4,6 +4,7 @@ import { blocking, type ReadinessFacts, readiness } from '../domain/readiness.ts
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { longTransactions, preparedTransactions } from '../postgres/activity.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { fenceGaps } from '../postgres/fence-gaps.ts';
 import { laneAlterations } from '../postgres/lane-shape.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
 import { subscriptionState, subscriptionsOfOthers } from '../postgres/subscription.ts';
@@ -71,8 +72,11 @@ async function gatherFacts(context: SwitchoverContext): Promise<ReadinessFacts> 
   };
 }
 
-async function alterations({ oldSide, newSide, outLanes }: SwitchoverContext): Promise<string[]> {
-  const found = await Promise.all(outLanes.map((lane) => laneAlterations(oldSide, newSide, lane)));
+async function alterations({ oldSide, newSide, to, outLanes }: SwitchoverContext): Promise<string[]> {
+  const found = await Promise.all([
+    ...outLanes.map((lane) => laneAlterations(oldSide, newSide, lane)),
+    fenceGaps(newSide, to, outLanes),
+  ]);
   return found.flat().map(({ text }) => text);
 }
 

@@ -88,7 +88,7 @@ async function publishLanes(context: SwitchoverContext): Promise<LaneNames[]> {
 /** Of an earlier switch: somebody may have altered it since, or dropped our schema. It has sent nothing since, so that nothing was left out. */
 async function mendIdleLane({ newSide, signal }: SwitchoverContext, lane: LaneNames): Promise<void> {
   for (const { mend } of await publicationAlterations(newSide, lane))
-    await withBriefLock(newSide, mend, { outwaitsVacuum: true, signal });
+    if (mend !== undefined) await withBriefLock(newSide, mend, { outwaitsVacuum: true, signal });
   await newSide.script(createMarkerSql(lane.marker));
   if (!(await publishesMarker(newSide, lane)))
     await addTables(newSide, lane.publication, [lane.marker], { signal });

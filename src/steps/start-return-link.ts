@@ -4,6 +4,7 @@ import { ReplicationError } from '../domain/errors.ts';
 import { linkFrom } from '../domain/names.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { noteLane } from '../postgres/lane-note.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
 import { enableSubscriptionSql, subscriptionState } from '../postgres/subscription.ts';
 
@@ -30,7 +31,10 @@ export const startReturnLink: SwitchoverStep = {
       );
     }
     const lanes = facts.returnLanes ?? (await existingLanes(newSide, migration, linkFrom(to)));
-    for (const lane of lanes) await oldSide.script(enableSubscriptionSql(lane.subscription));
+    for (const lane of lanes) {
+      await oldSide.script(enableSubscriptionSql(lane.subscription));
+      await noteLane(newSide, oldSide, lane);
+    }
     const markers = lanes.map((lane) => lane.marker);
     const token = randomUUID();
     await writeMarkers(newSide, markers, token);

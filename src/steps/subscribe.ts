@@ -3,6 +3,7 @@ import { LINK_ALTERED } from '../domain/last-verification.ts';
 import type { LaneNames } from '../domain/names.ts';
 import type { Step, StepContext } from '../engine/step.ts';
 import { existingLanes } from '../postgres/lane.ts';
+import { noteLane } from '../postgres/lane-note.ts';
 import { hasTravelled } from '../postgres/marker.ts';
 import {
   createSubscription,
@@ -51,7 +52,7 @@ export const subscribe: Step<Facts> = {
 };
 
 /** One that somebody has dropped stood where only it knew: what it had taken over since its last word to the slot comes twice. */
-async function follow({ target, linkConninfo, events }: StepContext, lane: LaneNames): Promise<void> {
+async function follow({ source, target, linkConninfo, events }: StepContext, lane: LaneNames): Promise<void> {
   if (await hasTravelled(target, lane.marker))
     await events.emit('warning', {
       code: LINK_ALTERED,
@@ -59,4 +60,5 @@ async function follow({ target, linkConninfo, events }: StepContext, lane: LaneN
       hint: 'Run pgglide verify before a cutover. A row that stands in the way of one that comes again stops the link: pgglide status names it.',
     });
   await createSubscription(target, lane, linkConninfo.source, { enabled: true });
+  await noteLane(source, target, lane);
 }

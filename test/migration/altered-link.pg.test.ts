@@ -1,4 +1,4 @@
-/** Somebody alters a link that runs: PostgreSQL leaves changes out without a word, or the link waits in vain. */
+/** Somebody alters a link that runs: PostgreSQL leaves changes out without a word, or the link is waited for in vain. */
 
 import { expect } from 'vitest';
 import type { Database } from '../support/database.ts';
@@ -98,6 +98,31 @@ test('the way back: the same, and a publication that was altered while it had no
   await scene.expectEqual();
   expect(await ids(source)).not.toContain(4);
   await scene.rollback();
+});
+
+test('what shows no more: a slot that was advanced while its subscription was disabled, a fence that was taken off', async ({
+  shared: { source, target, scene },
+}) => {
+  const lane = await laneFrom(source);
+  await target.exec(`ALTER SUBSCRIPTION ${lane} DISABLE`);
+  await source.exec('INSERT INTO t VALUES (300)');
+  const advance = `SELECT pg_replication_slot_advance(slot_name, pg_current_wal_lsn()) FROM pg_replication_slots
+    WHERE slot_name = '${lane}' AND NOT active`;
+  await expect.poll(() => source.rows(advance), { timeout: 30_000 }).toHaveLength(1);
+  await target.exec(`ALTER SUBSCRIPTION ${lane} ENABLE`);
+  expect((await scene.status()).problems.join()).toContain('was altered meanwhile');
+  await expect(scene.cutover()).rejects.toMatchObject(NOT_READY);
+  expect((await scene.verify()).summary.equal).toBe(false);
+  await scene.run((migration) => migration.repair('public.t'));
+  expect((await scene.status()).problems).toEqual([]);
+
+  await target.exec("DROP TRIGGER pgglide_fence ON t; TRUNCATE t; SELECT setval('pgglide.fence_state', 0)");
+  expect((await scene.status()).problems.join()).toMatch(/fence of 1 table of the target .*target is down/);
+  await expect(scene.cutover()).rejects.toMatchObject(NOT_READY);
+  await scene.sync();
+  await expect(target.exec('TRUNCATE t')).rejects.toMatchObject({ code: '25006' });
+  await expect(scene.cutover()).rejects.toMatchObject({ code: 'not_verified' });
+  await scene.run((migration) => migration.repair('public.t'));
 });
 
 test('a subscription that was dropped is made anew, and both sides are compared before a switch', async ({

@@ -6,7 +6,7 @@ import { isNearLimit, walLimitBytes } from '../../domain/wal-budget.ts';
 import { WENT_BACK_HINT, wentBackText } from '../../domain/went-back.ts';
 import { formatBytes } from '../../observers/quantity.ts';
 import { glanceAtApply } from '../../postgres/apply-stop.ts';
-import { countOpenFences } from '../../postgres/fence.ts';
+import { fenceGaps } from '../../postgres/fence-gaps.ts';
 import { tableStates } from '../../postgres/linked-tables.ts';
 import { isLost, type SlotState } from '../../postgres/replication-slot.ts';
 import type { MigrationRow } from '../../state/migration-row.ts';
@@ -26,9 +26,7 @@ export async function problems(
       (await laneProblems(database, row, lane)).map((problem) => database.session.prefix + problem),
     ),
   );
-  const openFences = await Promise.all(
-    databases.map((database) => fenceProblems(database, row?.activeSide ?? 'source')),
-  );
+  const openFences = await Promise.all(databases.map((database) => fenceProblems(database, row)));
   const unfinished = row?.phase === 'switched' ? await inAll(databases, unfinishedTables) : [];
   return [
     ...interrupted,
@@ -41,14 +39,18 @@ export async function problems(
   ];
 }
 
-/** On the side that follows. The next switch closes them on the side that it leaves; until then a stray writer is not refused. */
-async function fenceProblems({ session }: DatabaseState, activeSide: Side): Promise<string[]> {
-  const passive = otherSide(activeSide);
-  const count = await countOpenFences(session.side(passive));
-  if (count === 0) return [];
-  return [
-    `${session.prefix}the fence of ${count} ${count === 1 ? 'table' : 'tables'} of the ${passive} does not stop every write: ALTER TABLE ... ENABLE ALWAYS TRIGGER pgglide_fence there, then pgglide verify`,
-  ];
+async function fenceProblems(
+  { session, lanes }: DatabaseState,
+  row: MigrationRow | undefined,
+): Promise<string[]> {
+  if (row?.phase !== 'following' && row?.phase !== 'switched') return [];
+  const passive = otherSide(row.activeSide);
+  const names = lanes.map((lane) => lane.names);
+  const gaps = await fenceGaps(session.side(passive), passive, names);
+  return gaps.map(
+    ({ text }) =>
+      `${session.prefix}${text}: somebody may have written there. pgglide verify closes it, and compares both sides`,
+  );
 }
 
 /** While the target takes the writes: its changes no longer come to the source, and never will. */
@@ -105,7 +107,7 @@ async function laneProblems(
   return [
     ...altered.map(
       ({ text }) =>
-        `${text}: somebody has altered the link. pgglide verify makes it as it was, and shows what it has left out`,
+        `${text}: somebody has altered the link. pgglide verify makes it as it was, and shows what it may have left out`,
     ),
     ...(await applyProblems(session, publisher, names)),
     ...walProblems(slot, maxWalRetainedBytes),
