@@ -105,7 +105,10 @@ function mayCompare(row: MigrationRow | undefined, events: readonly MigrationEve
   if (row?.phase !== 'following' && row?.phase !== 'switched') return false;
   if (row.switchover !== undefined) return false;
   const last = events.findLast(({ type }) => SWITCH_EVENTS.has(type));
-  return last?.type !== 'switchover-started' || Math.abs(Date.now() - Date.parse(last.at)) > SWITCH_TAKES_AT_MOST_MS;
+  return (
+    last?.type !== 'switchover-started' ||
+    Math.abs(Date.now() - Date.parse(last.at)) > SWITCH_TAKES_AT_MOST_MS
+  );
 }
 
 const SWITCH_EVENTS: ReadonlySet<MigrationEvent['type']> = new Set([
