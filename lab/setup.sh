@@ -57,10 +57,8 @@ if [ "$action" != up ]; then
     exit 0
   fi
 fi
-if [ "$action" = down ]; then
-  labctl down
-  exit
-fi
+exec=exec
+[ "$action" != down ] || labctl down
 set --
 [ -z "$rows" ] || set -- "$@" --rows "$rows"
 [ -z "$rate" ] || set -- "$@" --rate "$rate"

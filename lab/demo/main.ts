@@ -13,7 +13,13 @@ import { Stage } from './stage.ts';
 /** A command of ours that failed: shown as it is, no stack. */
 class CommandFailed extends Error {}
 
+/** The demo's servers are its own: what the user's variables say of others (PGOPTIONS, PGSERVICE, PGGLIDE_SOURCE) would break it. */
+function forgetOtherServers(): void {
+  for (const name of Object.keys(process.env)) if (name.startsWith('PG')) delete process.env[name];
+}
+
 async function main(): Promise<number> {
+  forgetOtherServers();
   let options: DemoOptions;
   try {
     options = parseOptions(process.argv.slice(2));

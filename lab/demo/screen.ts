@@ -37,7 +37,7 @@ export class Screen {
   async during<T>(act: string, work: (tell: (line: string) => void) => Promise<T>): Promise<T> {
     const show = (line: string) => {
       if (!this.#isLive) return;
-      const width = (process.stdout.columns ?? 80) - 1;
+      const width = (process.stdout.columns || 80) - 1;
       process.stdout.write(`\r\x1b[2K${pc.dim(`… ${act}  ${line}`.slice(0, width))}`);
     };
     show('');

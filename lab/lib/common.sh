@@ -42,12 +42,12 @@ require_mode() {
   esac
 }
 
-# The lab's tool, told which lab; $mode may be empty.
+# The lab's tool, told which lab; $mode may be empty. With exec=exec it takes the script's place: whoever ends the script ends it.
 labctl() {
   command_name=$1
   shift
   if [ -n "$mode" ]; then set -- --mode "$mode" "$@"; fi
-  "$lab_root/lab/labctl.sh" "$command_name" --dir "$lab_dir" "$@"
+  ${exec:-} "$lab_root/lab/labctl.sh" "$command_name" --dir "$lab_dir" "$@"
 }
 
 absolute() {

@@ -95,12 +95,13 @@ async function ask(args: readonly string[]): Promise<PodList> {
   }
 }
 
-/** With our own terminal; Ctrl-C goes to the child as well, which ends in its own way. */
+/** With our own terminal; Ctrl-C goes to the child as well, and what ends us is handed on: it ends in its own way. */
 async function run(program: string, args: readonly string[]): Promise<number> {
   const child = spawn(program, args, { stdio: 'inherit' });
   const wait = () => undefined;
-  process.on('SIGINT', wait);
+  const end = () => child.kill('SIGTERM');
+  process.on('SIGINT', wait).on('SIGTERM', end);
   const [code] = (await once(child, 'exit')) as [number | null];
-  process.off('SIGINT', wait);
+  process.off('SIGINT', wait).off('SIGTERM', end);
   return code ?? 1;
 }

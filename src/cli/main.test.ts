@@ -1,10 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { until } from '../base/async.ts';
 import { packagePath } from '../base/package-root.ts';
@@ -86,6 +87,16 @@ describe.concurrent('the process', { timeout: 30_000 }, () => {
     );
     expect(exit).toBe('0');
     await rm(folder, { recursive: true });
+  });
+
+  test.skipIf(!existsSync('/dev/full'))('a result that cannot be written is a failure', async () => {
+    const full = openSync('/dev/full', 'w');
+    const program = [packagePath('bin', 'pgglide.js'), 'version'];
+    const child = spawn(process.execPath, program, { stdio: ['ignore', full, 'pipe'] });
+    closeSync(full);
+    const [[said], [exit]] = await Promise.all([once(child.stderr as Readable, 'data'), once(child, 'exit')]);
+    expect(exit).toBe(2);
+    expect(String(said)).toContain('error file_not_written');
   });
 
   test('asked twice to stop, it stops at once with exit code 10', async () => {

@@ -1,8 +1,9 @@
 /** The process: its signals, its streams, its end. The only place that exits it. */
 
 import { closeSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { isatty } from 'node:tty';
-import { UsageError } from '../domain/errors.ts';
+import { type PgglideError, UsageError } from '../domain/errors.ts';
 import { interrupted, outputNotWritten } from './failure.ts';
 import { globalsOf, reportFailure, runCli, type World } from './run.ts';
 
@@ -23,10 +24,12 @@ export async function main(argv: readonly string[]): Promise<void> {
   };
   listenToSignals(stop);
   closeLostTerminal();
-  // Results that nobody reads any more (`| head`, a terminal that was closed) end the work as Ctrl-C does.
+  // Results that nobody reads any more (`| head`, a terminal that was closed, a full disk) end the work as Ctrl-C does: in a pause requests wait for us.
+  let unwritten: PgglideError | undefined;
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw outputNotWritten(error);
-    stop.abort(interrupted('the reader of its output, which went away'));
+    const isReaderGone = error.code === 'EPIPE' || error.code === 'EIO';
+    if (!isReaderGone) unwritten ??= outputNotWritten(error);
+    stop.abort(unwritten ?? interrupted('the reader of its output, which went away'));
   });
   // Nobody need watch: a switch, or a proxy, goes on without.
   stderr.on('error', () => undefined);
@@ -35,7 +38,11 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exit(reportFailure(thrown, world, globalsOf(argv)));
     });
   }
-  process.exitCode = await runCli(argv, world);
+  const exitCode = await runCli(argv, world);
+  // The failure of the last write is told after it.
+  await setImmediate();
+  const isTold = unwritten === undefined || exitCode === unwritten.exitCode;
+  process.exitCode = isTold ? exitCode : reportFailure(unwritten, world, globalsOf(argv));
   setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 

@@ -128,14 +128,14 @@ test('the log is the events', () => {
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(JSON.parse(JSON.stringify(EVENTS)));
 });
 
-test('a terminal is left without the live block, with what is final', () => {
-  const screen = new Screen();
+test('a terminal, also one that does not know its size, is left without the live block, with what is final', () => {
+  const screen = Object.assign(new Screen(), { columns: 0, rows: 0 });
   const observer = terminalObserver(screen, { migration: 'm', walLimitBytes: undefined, style: PLAIN });
   for (const each of EVENTS) observer.onEvent(each);
   observer.onEvent(
     event('step-finished', { step: 'copy-tables', title: 'Copy all', outcome: 'changed', ms: 10 }),
   );
-  expect(screen.lines.join('\n')).toContain('COPYING');
+  expect(screen.lines.join('\n')).toContain('COPYING   elapsed');
   observer.clear();
   screen.write('a result\n');
   observer.close();

@@ -40,9 +40,9 @@ export function terminalObserver(terminal: Terminal, options: TerminalOptions): 
       ...options,
       paint,
       nowMs: Date.now(),
-      // One column less: a full last column makes some terminals wrap.
-      width: Math.max(20, (terminal.columns ?? NARROW) - 1),
-      height: terminal.rows ?? SHORT,
+      // One column less: a full last column makes some terminals wrap. A terminal that does not know its size says 0.
+      width: Math.max(20, (terminal.columns || NARROW) - 1),
+      height: terminal.rows || SHORT,
     });
   const redrawSoon = () => {
     if (!isShown) return;
