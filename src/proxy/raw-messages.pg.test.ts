@@ -77,6 +77,15 @@ describe('a session that is moved', () => {
     await client.end();
   });
 
+  test('has no unnamed statement where the client has none', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await connect(bed);
+    await answer(client, [query("SET work_mem = '6MB'")]);
+    await bed.switchSides();
+    expect(await answer(client, [{ is: 'Describe', what: 'S', name: '' }, SYNC])).toEqual(['26000']);
+    await client.end();
+  });
+
   test('has lost its unnamed statement where the client closed it', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     const client = await connect(bed);
