@@ -128,8 +128,11 @@ export class PreparedStatements {
 
   /** Of a statement that exists, or will when the server has worked off what was sent. */
   definitionOf(name: string): Buffer | undefined {
-    for (const pending of this.#pending) {
+    for (let at = this.#pending.length - 1; at >= 0; at--) {
+      const pending = this.#pending[at] as Pending;
+      if (typeof pending !== 'object') continue;
       if (isParsed(pending) && pending.name === name) return pending.definition;
+      if (isClosed(pending) && pending.closes === name) return undefined;
     }
     return this.named.get(name)?.definition;
   }

@@ -58,6 +58,34 @@ describe('a session that is moved', () => {
     await client.end();
   });
 
+  test('keeps a setting that a statement made whose name was another one’s before', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await connect(bed);
+    await answer(client, [
+      parse('s', 'SELECT $1'),
+      { is: 'Close', what: 'S', name: 's' },
+      parse('s', "SELECT set_config($1, 'seven', false)"),
+      { is: 'Bind', portal: '', statement: 's', formats: [], values: ['app.tenant'], results: [] },
+      { is: 'Execute', portal: '', rows: 0 },
+      SYNC,
+    ]);
+    await bed.switchSides();
+    expect(await answer(client, [query("SELECT current_setting('app.tenant', true)")])).toEqual(['seven']);
+    await client.end();
+  });
+
+  test('has no unnamed statement where the client has none', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await connect(bed);
+    await answer(client, [query("SET work_mem = '6MB'")]);
+    await bed.switchSides();
+    expect(await answer(client, [{ is: 'Describe', what: 'S', name: '' }, SYNC])).toEqual(['26000']);
+    await client.end();
+  });
+
   test('has lost its unnamed statement where the client closed it', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     const client = await connect(bed);

@@ -50,11 +50,13 @@ const FIRST_WORDS: ReadonlySet<number> = new Set([
 export class ServerConnection {
   readonly side: Side;
   readonly parameters = new Map<string, string>();
+  /** At the log-in, as whole messages: for a client that begins here, not for one that comes later. */
+  readonly warnings: Buffer[] = [];
   readonly socket: Socket;
   readonly #address: ServerAddress;
   pid = 0;
   #secret: Buffer = Buffer.alloc(0);
-  /** What the server said of its own accord while no session was attached: warnings at the log-in, notifications. */
+  /** What the server said of its own accord while no session was attached: notifications above all. */
   #unheard: Buffer = Buffer.alloc(0);
   readonly #keeper: Receiver = {
     data: (chunk) => this.#keep(chunk),
@@ -333,8 +335,7 @@ export class ServerConnection {
           } else if (type === B.errorResponse) {
             throw new ServerRefusal(frame('E', body), readError(body));
           } else if (type === B.parameterStatus) this.#noteParameter(body);
-          // For the session that begins here.
-          else if (type === B.noticeResponse) this.#keep(frame('N', body));
+          else if (type === B.noticeResponse) this.warnings.push(frame('N', body));
           else if (type === B.backendKeyData) {
             this.pid = body.readInt32BE(0);
             this.#secret = Buffer.from(body.subarray(4));

@@ -199,7 +199,7 @@ export class Session {
       this.#heard.announced.set(name, value);
       greeting.push(parameterStatus(name, value));
     }
-    greeting.push(backendKeyData(server.pid, this.secret), readyForQuery());
+    greeting.push(...server.warnings, backendKeyData(server.pid, this.secret), readyForQuery());
     this.client.socket.write(Buffer.concat(greeting));
     const { socket } = this.client;
     socket.on('data', (chunk: Buffer) => this.#fromClient(chunk));

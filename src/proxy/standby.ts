@@ -4,7 +4,7 @@
  */
 
 import { frame } from '../wire/bytes.ts';
-import { sync } from '../wire/frontend.ts';
+import { closeStatement, sync } from '../wire/frontend.ts';
 import { exchangeInDefinition } from '../wire/type-oids.ts';
 import { readIn } from './client-encoding.ts';
 import { type Holdings, type Rebuild, rebuild } from './holdings.ts';
@@ -90,8 +90,8 @@ export class Standby {
     if (wanted !== undefined) this.applied = wanted;
     this.#statementsVersion = statements.version;
     if (steps.length === 0) return [];
-    const messages = Buffer.concat(steps.map((step) => step.messages));
-    const points = steps.reduce((sum, step) => sum + step.points, 0);
+    const messages = Buffer.concat([...steps.map((step) => step.messages), CLOSE_UNNAMED]);
+    const points = steps.reduce((sum, step) => sum + step.points, 1);
     const answers = await this.connection.ask(messages, points, timeoutMs);
     return steps.flatMap((step) => {
       const failed = answers.splice(0, step.points).find(({ error }) => error !== undefined);
@@ -129,6 +129,9 @@ export class Standby {
     this.connection.close();
   }
 }
+
+/** The last of ours: the client, who may have none, would find it. */
+const CLOSE_UNNAMED = Buffer.concat([closeStatement(''), sync()]);
 
 /** Close, of a statement. */
 const closing = (name: Buffer): Buffer => frame('C', Buffer.from('S'), name);
