@@ -4,13 +4,13 @@
  * All the rest (links, slots, traffic) stays for that command.
  */
 
-import { allEnded } from '../base/async.ts';
-import { linkFrom, memberName, otherSide, type Side, type TableName } from '../domain/names.ts';
+import { allEnded, withDeadline } from '../base/async.ts';
+import { linkFrom, memberName, otherSide, type Side } from '../domain/names.ts';
 import { endSwitchoverSessions } from '../postgres/activity.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { isFenceRaised, liftFenceSql } from '../postgres/fence.ts';
-import { existingLanes } from '../postgres/lane.ts';
+import { followedLanes } from '../postgres/lane.ts';
 import { list } from '../postgres/sql.ts';
 import { disableSubscriptionSql } from '../postgres/subscription.ts';
 import { type MigrationRow, readMigration } from '../state/migration-row.ts';
@@ -18,6 +18,8 @@ import { endRunner, tryRunnerLock } from '../state/runner-lock.ts';
 
 /** A tool that is alive undoes or finishes a switchover in less; of one that has been silent for longer the sessions may be ended. */
 export const SILENT_RUNNER_MS = 5_000;
+/** How long one that may be gone is waited for: requests wait as long. */
+const GONE_SOURCE_MS = 1_000;
 
 export interface SettleOptions {
   readonly migration: string;
@@ -33,7 +35,8 @@ export interface SettleOptions {
 
 /**
  * The old side was fenced before the commit point and the new side's fence is lifted after it, so in between neither
- * takes writes; never do both. Safe to repeat, and by several proxies at once: one of them gets the runner's lock.
+ * takes writes; never do both. Safe to repeat, and by several proxies at once: one of them gets the runner's lock. The other side
+ * need not be there: after a cutover it may have gone with the tool.
  *
  * @returns false while the tool that switches still has its lock: it is alive, or its server does not know better
  */
@@ -41,92 +44,105 @@ export async function settleFences(options: SettleOptions): Promise<boolean> {
   await using target = await options.open('target');
   const seen = await readMigration(target, options.migration);
   if (seen?.switchover === undefined || seen.plan === undefined) return true;
+  const { activeSide } = seen;
+  const members = membersOf(seen);
   await using opened = new OpenedSessions(options.open);
-  const lead = await opened.lead(seen, target);
-  const databases = [lead, ...(await opened.others(seen))];
+  const ends: End[] = [];
+  for (const { migration, database } of members) {
+    const isLeadsTarget = activeSide === 'target' && database === undefined;
+    ends.push({ migration, active: isLeadsTarget ? target : await opened.open(activeSide, database) });
+  }
   if (isCommitted(seen)) {
-    const raised = await Promise.all(databases.map(({ sides }) => isFenceRaised(sides[seen.activeSide])));
+    const raised = await Promise.all(ends.map(({ active }) => isFenceRaised(active)));
     if (!raised.includes(true)) return true;
   }
   const { endRunnerOlderThanMs } = options;
-  if (endRunnerOlderThanMs !== undefined) await endWholeRunner(databases, endRunnerOlderThanMs);
+  if (endRunnerOlderThanMs !== undefined)
+    await endWholeRunner(members, opened, { activeSide, leastAgeMs: endRunnerOlderThanMs });
   if (!(await tryRunnerLock(target, options.migration))) return false;
   // Read again behind the lock: whoever had it may have gone on.
   const row = await readMigration(target, options.migration);
   if (row?.switchover === undefined) return true;
-  await allEnded(databases.map((database) => openActiveSide(database, row.activeSide)));
+  if (row.activeSide !== activeSide) return false;
+  await allEnded(ends.map((end) => openActiveSide(end, activeSide)));
   return true;
 }
 
-/** One database that moves. */
-interface Ends {
+/** A database that moves. */
+interface Member {
   /** As its lanes are named. */
   readonly migration: string;
-  readonly tables: readonly TableName[];
-  readonly sides: Readonly<Record<Side, Connection>>;
+  /** Undefined: the lead's. */
+  readonly database: string | undefined;
 }
+
+interface End {
+  readonly migration: string;
+  /** On the active side. */
+  readonly active: Connection;
+}
+
+const membersOf = ({ name, plan }: MigrationRow): Member[] => [
+  { migration: name, database: undefined },
+  ...(plan?.otherDatabases ?? []).map((database) => ({ migration: memberName(name, database), database })),
+];
 
 class OpenedSessions implements AsyncDisposable {
   readonly #open: SettleOptions['open'];
   readonly #sessions: Connection[] = [];
+  #isOver = false;
 
   constructor(open: SettleOptions['open']) {
     this.#open = open;
   }
 
-  async lead({ name, plan }: MigrationRow, target: Connection): Promise<Ends> {
-    return {
-      migration: name,
-      tables: plan?.tables ?? [],
-      sides: { target, source: await this.#one('source') },
-    };
-  }
-
-  /** Those that move together with it; each keeps its own plan. */
-  async others({ name, plan }: MigrationRow): Promise<Ends[]> {
-    const all: Ends[] = [];
-    for (const database of plan?.otherDatabases ?? []) {
-      const migration = memberName(name, database);
-      const target = await this.#one('target', database);
-      const own = await readMigration(target, migration);
-      const source = await this.#one('source', database);
-      all.push({ migration, tables: own?.plan?.tables ?? [], sides: { source, target } });
-    }
-    return all;
+  async open(side: Side, database: string | undefined): Promise<Connection> {
+    const session = await this.#open(side, database);
+    this.#sessions.push(session);
+    // Nobody has waited for it.
+    if (this.#isOver) await session.close();
+    return session;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
     await Promise.all(this.#sessions.map((session) => session.close()));
-  }
-
-  async #one(side: Side, database?: string): Promise<Connection> {
-    const session = await this.#open(side, database);
-    this.#sessions.push(session);
-    return session;
   }
 }
 
 const isCommitted = ({ epoch, switchover }: MigrationRow): boolean =>
   switchover !== undefined && epoch >= switchover.epoch;
 
-/** The commit point's session first: without it nothing is switched any more. */
-async function endWholeRunner(databases: readonly Ends[], leastAgeMs: number): Promise<void> {
-  const [lead] = databases;
-  if (lead !== undefined) await endRunner(lead.sides.target, lead.migration, leastAgeMs);
-  const ends = databases.flatMap(({ migration, sides }) =>
-    [sides.source, sides.target].map(async (session) => {
-      await endRunner(session, migration, leastAgeMs);
-      await endSwitchoverSessions(session, leastAgeMs);
-    }),
-  );
-  await allEnded(ends);
+interface RunnerToEnd {
+  readonly activeSide: Side;
+  readonly leastAgeMs: number;
 }
 
-async function openActiveSide(database: Ends, activeSide: Side): Promise<void> {
-  if (!(await isFenceRaised(database.sides[activeSide]))) return;
+/**
+ * The commit point's session first: without it nothing is switched any more. Behind that point a runner that wakes up has nothing
+ * to open but the target, and asks whether it still may: a source that is gone is not waited for.
+ */
+async function endWholeRunner(
+  members: readonly Member[],
+  opened: OpenedSessions,
+  { activeSide, leastAgeMs }: RunnerToEnd,
+): Promise<void> {
+  const endOn = async (side: Side, { migration, database }: Member) => {
+    const session = await opened.open(side, database);
+    await endRunner(session, migration, leastAgeMs);
+    await endSwitchoverSessions(session, leastAgeMs);
+  };
+  for (const member of members) await endOn('target', member);
+  const ended = allEnded(members.map((member) => endOn('source', member)));
+  if (activeSide === 'source') await ended;
+  else
+    await withDeadline('the end of the sessions on the source', GONE_SOURCE_MS, ended).catch(() => undefined);
+}
+
+async function openActiveSide({ migration, active }: End, activeSide: Side): Promise<void> {
+  if (!(await isFenceRaised(active))) return;
   // The link that fed this side until now must not bring anything once clients write here.
-  const other = otherSide(activeSide);
-  const feeding = await existingLanes(database.sides[other], database.migration, linkFrom(other));
+  const feeding = await followedLanes(active, migration, linkFrom(otherSide(activeSide)));
   const disable = feeding.map((lane) => disableSubscriptionSql(lane.subscription));
-  await withBriefLock(database.sides[activeSide], list([...disable, liftFenceSql()], '; '));
+  await withBriefLock(active, list([...disable, liftFenceSql()], '; '));
 }

@@ -1,20 +1,36 @@
-/** The lanes of a link as they exist on its publisher. */
+/** The lanes of a link as they exist on its publisher, or on its subscriber. */
 
 import { type LaneNames, type LinkName, laneNames, linkPrefix } from '../domain/names.ts';
 import type { Connection } from './connection.ts';
-import { sql } from './sql.ts';
+import { type Sql, sql } from './sql.ts';
 import { OF_THIS_DATABASE } from './subscription.ts';
 
-/** In order of their number; empty before the first sync. */
-export async function existingLanes(
+/** Those that it publishes, in order of their number; empty before the first sync. */
+export const existingLanes = (
   publisher: Connection,
   migration: string,
   link: LinkName,
+): Promise<LaneNames[]> => lanesAmong(publisher, migration, link, sql`SELECT pubname FROM pg_publication`);
+
+/** Those that it follows, whether the publisher can be asked or not. */
+export const followedLanes = (
+  subscriber: Connection,
+  migration: string,
+  link: LinkName,
+): Promise<LaneNames[]> =>
+  lanesAmong(subscriber, migration, link, sql`SELECT subname FROM pg_subscription WHERE ${OF_THIS_DATABASE}`);
+
+async function lanesAmong(
+  connection: Connection,
+  migration: string,
+  link: LinkName,
+  names: Sql,
 ): Promise<LaneNames[]> {
   const prefix = laneNames(migration, link, 0).publication.slice(0, -1);
-  const rows = await publisher.query<{ lane: number }>(sql`
-    SELECT substr(pubname, ${prefix.length + 1}::int)::int AS lane
-    FROM pg_publication WHERE starts_with(pubname, ${prefix}) AND substr(pubname, ${prefix.length + 1}::int) ~ '^[0-9]+$'
+  const rows = await connection.query<{ lane: number }>(sql`
+    SELECT substr(name, ${prefix.length + 1}::int)::int AS lane
+    FROM (${names}) AS lanes(name)
+    WHERE starts_with(name, ${prefix}) AND substr(name, ${prefix.length + 1}::int) ~ '^[0-9]+$'
     ORDER BY 1`);
   return rows.map(({ lane }) => laneNames(migration, link, lane));
 }

@@ -114,6 +114,19 @@ test('the target is away behind the commit point for longer than the tool waits:
   await settle('cutover');
 });
 
+test('the source goes, and the tool with it, behind the commit point of a cutover: the target takes writes without either', async () => {
+  await world.succeed(['rollback']);
+  const tool = world.start(['cutover'], { ...IN_THE_PAUSE['commit-switch'], signal: 'SIGSTOP' });
+  await tool.hasStopped();
+  await world.servers.source.crash();
+  await tool.kill();
+  expect(await world.trafficGoesOn()).toBe('target');
+  expect(await world.doors()).toEqual({ source: 'down', target: 'open' });
+  await world.requestsSucceed();
+  await world.servers.source.start();
+  await settle('cutover');
+});
+
 test('the source crashes right after a cutover: the way back waits for it, then it is complete', async () => {
   await world.servers.source.crash();
   await world.requestsSucceed();
