@@ -4,6 +4,7 @@ import { blocking, type LockHolder, type ReadinessFacts, readiness } from './rea
 const READY: ReadinessFacts = {
   linkRuns: true,
   altered: [],
+  hindrances: [],
   lagMs: 5,
   longTransactions: [],
   preparedTransactions: [],
@@ -39,6 +40,7 @@ test.each([
   ],
   ['feeds', { feeds: ['sub on the source'] }],
   ['tables', { unlinked: ['public.t'] }],
+  ['sessions', { hindrances: ['default_transaction_read_only = on'] }],
 ] as const)('%s blocks, with a hint', (id, change) => {
   expect(blockers(change)).toEqual([id]);
   const [guardrail] = blocking(readiness({ ...READY, ...change }, { maxLagMs: 1000 }));

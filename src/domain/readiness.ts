@@ -1,6 +1,6 @@
 /** May we switch now? Pure: facts and thresholds in, one line per guardrail out. */
 
-import type { Side } from './names.ts';
+import { otherSide, type Side } from './names.ts';
 
 export interface LongTransaction {
   readonly pid: number;
@@ -37,6 +37,8 @@ export interface ReadinessFacts {
   readonly feeds: readonly string[];
   /** Tables that both sides have and the link does not carry. */
   readonly unlinked: readonly string[];
+  /** What sessions on the new side begin with, and not on the old one: they could not write, say. */
+  readonly hindrances: readonly string[];
   /** The side that takes the writes. */
   readonly from: Side;
 }
@@ -50,7 +52,8 @@ export interface Guardrail {
     | 'prepared-transactions'
     | 'locks'
     | 'feeds'
-    | 'tables';
+    | 'tables'
+    | 'sessions';
   readonly isOk: boolean;
   readonly text: string;
   readonly hint: string;
@@ -68,6 +71,7 @@ export function readiness(facts: ReadinessFacts, limits: { readonly maxLagMs: nu
     locks(facts),
     feeds(facts),
     tables(facts),
+    ...sessions(facts),
   ];
 }
 
@@ -172,4 +176,12 @@ function tables({ unlinked, from }: ReadinessFacts): Guardrail {
     text: isOk ? 'every table is replicated' : `not replicated: ${unlinked.join(', ')}`,
     hint: JOIN[from],
   };
+}
+
+function sessions({ hindrances, from }: ReadinessFacts): Guardrail[] {
+  if (hindrances.length === 0) return [];
+  const to = otherSide(from);
+  const text = `sessions on the ${to} would begin with ${hindrances.join(', ')}`;
+  const hint = `On the ${to}, ALTER DATABASE ... RESET it, or ALTER SYSTEM RESET where it is the server’s.`;
+  return [{ id: 'sessions', isOk: false, text, hint }];
 }

@@ -22,7 +22,7 @@ export async function mendLink(
   const ofLanes = await Promise.all(
     lanes.map((lane) => laneAlterations(ends.publisher, ends.subscriber, lane)),
   );
-  const altered = [...ofLanes.flat(), ...(await fenceGaps(ends.subscriber, passive, lanes))];
+  const altered = [...ofLanes.flat(), ...(await fenceGaps(ends.publisher, ends.subscriber, passive, lanes))];
   if (altered.length === 0) return;
   await session.databaseEvents.emit('warning', {
     code: LINK_ALTERED,

@@ -1,19 +1,28 @@
 /** Where the fence of the side that follows does not stop every write: somebody may have written there. */
 
-import { type LaneNames, OWN_SCHEMA, type Side } from '../domain/names.ts';
+import { type LaneNames, OWN_SCHEMA, qualified, type Side } from '../domain/names.ts';
 import type { Connection } from './connection.ts';
 import { FENCE_TRIGGER, type FencedRelation, hangFenceSql, isFenceRaised, raiseFenceSql } from './fence.ts';
 import type { Alteration } from './lane-shape.ts';
+import { publishedByLanes } from './publication.ts';
 import { list, sql } from './sql.ts';
 import { OF_THIS_DATABASE } from './subscription.ts';
 
 /** Once all has been fenced: of a sync that is under way everything is still open. Reads only. */
 export async function fenceGaps(
+  publisher: Connection,
   subscriber: Connection,
   side: Side,
   lanes: readonly LaneNames[],
 ): Promise<Alteration[]> {
-  const [open, isRaised] = await Promise.all([openRelations(subscriber, lanes), isFenceRaised(subscriber)]);
+  const [followed, published, isRaised] = await Promise.all([
+    openRelations(subscriber, lanes),
+    publishedByLanes(publisher, lanes),
+    isFenceRaised(subscriber),
+  ]);
+  // What the scope leaves out since is still followed, and not sent.
+  const sent = new Set(published.flat().map(qualified));
+  const open = followed.filter((table) => sent.has(qualified(table)));
   const found: Alteration[] = [];
   const add = (text: string, mend: Alteration['mend']) => found.push({ text, on: 'subscriber', mend });
   if (open.length > 0) {

@@ -7,6 +7,7 @@ import type { Connection } from '../postgres/connection.ts';
 import { fenceGaps } from '../postgres/fence-gaps.ts';
 import { laneAlterations } from '../postgres/lane-shape.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
+import { hinderingDefaults } from '../postgres/session-defaults.ts';
 import { subscriptionState, subscriptionsOfOthers } from '../postgres/subscription.ts';
 import { lockHolders } from '../postgres/table-locks.ts';
 import { unlinkedTables } from '../schema/unlinked-tables.ts';
@@ -16,7 +17,8 @@ const LONG_TRANSACTION_MS = 1000;
 
 /**
  * Refuses a switch that would not go through quickly: link broken, altered or behind, a long or prepared transaction, a
- * lock held for long, a table that the link does not carry, a subscription of others that goes on writing on either side.
+ * lock held for long, a table that the link does not carry, a subscription of others that goes on writing on either side,
+ * new sessions that could not write on the new side.
  * Reads only, but for one marker round trip, which measures the lag. Locks nothing.
  *
  * @throws {SwitchoverAbortedError} `not_ready`, listing every reason
@@ -58,7 +60,6 @@ async function gatherFacts(context: SwitchoverContext): Promise<ReadinessFacts> 
   const linkRuns = states.length > 0 && states.every((state) => state?.isEnabled && state.isRunning);
   return {
     linkRuns,
-    altered: await alterations(context),
     lagMs: linkRuns ? await markerRoundTripMs(context) : undefined,
     longTransactions: await longTransactions(context.oldSide, LONG_TRANSACTION_MS),
     preparedTransactions: await preparedTransactions(context.oldSide),
@@ -69,15 +70,23 @@ async function gatherFacts(context: SwitchoverContext): Promise<ReadinessFacts> 
       ...(await feedsOf(context.oldSide, context.tables, context.from)),
       ...(await feedsOf(context.newSide, context.tables, context.to)),
     ],
+    // Behind what asks for ages: a lock is not to look older for our looking.
+    altered: await alterations(context),
+    hindrances: await hindrances(context),
   };
 }
 
 async function alterations({ oldSide, newSide, to, outLanes }: SwitchoverContext): Promise<string[]> {
   const found = await Promise.all([
     ...outLanes.map((lane) => laneAlterations(oldSide, newSide, lane)),
-    fenceGaps(newSide, to, outLanes),
+    fenceGaps(oldSide, newSide, to, outLanes),
   ]);
   return found.flat().map(({ text }) => text);
+}
+
+async function hindrances({ oldSide, newSide }: SwitchoverContext): Promise<string[]> {
+  const known = new Set(await hinderingDefaults(oldSide));
+  return (await hinderingDefaults(newSide)).filter((setting) => !known.has(setting));
 }
 
 const feedsOf = async (connection: Connection, tables: readonly TableName[], side: Side): Promise<string[]> =>

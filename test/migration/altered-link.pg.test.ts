@@ -125,6 +125,16 @@ test('what shows no more: a slot that was advanced while its subscription was di
   await scene.run((migration) => migration.repair('public.t'));
 });
 
+test('sessions of the new side that could not write: before any waits', async ({
+  shared: { target, scene },
+}) => {
+  const database = `ALTER DATABASE "${target.name}"`;
+  await target.exec(`${database} SET default_transaction_read_only = on`);
+  const refused = { code: 'not_ready', facts: { reasons: ['sessions'] } };
+  await expect(scene.cutover()).rejects.toMatchObject(refused);
+  await target.exec(`${database} RESET default_transaction_read_only`);
+});
+
 test('a subscription that was dropped is made anew, and both sides are compared before a switch', async ({
   shared: { source, target, scene },
 }) => {

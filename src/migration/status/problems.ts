@@ -46,7 +46,7 @@ async function fenceProblems(
   if (row?.phase !== 'following' && row?.phase !== 'switched') return [];
   const passive = otherSide(row.activeSide);
   const names = lanes.map((lane) => lane.names);
-  const gaps = await fenceGaps(session.side(passive), passive, names);
+  const gaps = await fenceGaps(session.side(row.activeSide), session.side(passive), passive, names);
   return gaps.map(
     ({ text }) =>
       `${session.prefix}${text}: somebody may have written there. pgglide verify closes it, and compares both sides`,
