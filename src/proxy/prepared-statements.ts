@@ -63,13 +63,27 @@ export class PreparedStatements {
    * has worked off what was sent.
    */
   get unnamed(): Buffer | undefined {
+    return this.#unnamedToBe?.definition;
+  }
+
+  get isUnnamedHarmless(): boolean {
+    return this.#unnamedToBe?.isHarmless ?? false;
+  }
+
+  /** Of the last that was sent. */
+  unnamedIsHarmless(): void {
+    const last = this.#pending.at(-1);
+    if (last instanceof UnnamedStatement) last.isHarmless = true;
+  }
+
+  get #unnamedToBe(): UnnamedStatement | undefined {
     for (let at = this.#pending.length - 1; at >= 0; at--) {
       const pending = this.#pending[at] as Pending;
-      if (pending instanceof UnnamedStatement) return pending.definition;
+      if (pending instanceof UnnamedStatement) return pending;
       if (pending === QUERY_POINT || pending === LARGE) return undefined;
       if (typeof pending === 'object' && isClosed(pending) && pending.closes === '') return undefined;
     }
-    return this.#unnamed.definition;
+    return this.#unnamed;
   }
 
   /** A Parse was sent; its body is `bytes` from `start` to `end`. */

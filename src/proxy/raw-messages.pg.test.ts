@@ -77,6 +77,21 @@ describe('a session that is moved', () => {
     await client.end();
   });
 
+  test('keeps what its unnamed statement left behind when another one was passed over', async ({
+    source,
+    target,
+  }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await connect(bed);
+    await answer(client, [parse('', "SELECT set_config('work_mem', '6MB', false)"), SYNC]);
+    await bed.traffic.prepare('target');
+    await answer(client, [{ is: 'Describe', what: 'S', name: 'nobody' }, parse('', 'SELECT 6'), SYNC]);
+    expect(await answer(client, [...run(''), SYNC])).toEqual(['6MB']);
+    await bed.switchSides();
+    expect(await answer(client, [query('SHOW work_mem')])).toEqual(['6MB']);
+    await client.end();
+  });
+
   test('has no unnamed statement where the client has none', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     const client = await connect(bed);

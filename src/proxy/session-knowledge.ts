@@ -31,8 +31,6 @@ export class SessionKnowledge {
   holdings: Holdings | undefined;
   /** The server does not have the client's unnamed statement: it is another one, or a Query of ours made it forget. */
   unnamedIsMissing = false;
-  /** The unnamed statement was judged when it was parsed. */
-  #unnamedIsHarmless = false;
   readonly #recent: RecentStatements;
 
   constructor(recent: RecentStatements) {
@@ -136,8 +134,9 @@ export class SessionKnowledge {
     const isUnnamed = textStart === start + 1;
     if (isUnnamed) this.unnamedIsMissing = false;
     this.#noteText(bytes, textStart, stringEnd(bytes, textStart, end));
-    if (isUnnamed) this.#unnamedIsHarmless = this.holdings !== undefined;
     this.statements.parseSent(bytes, start, end);
+    // It has been judged, and what is known still holds.
+    if (isUnnamed && this.holdings !== undefined) this.statements.unnamedIsHarmless();
   }
 
   #noteBind(bytes: Buffer, start: number, end: number): void {
@@ -151,7 +150,7 @@ export class SessionKnowledge {
       this.holdings = undefined;
       return;
     }
-    const isJudged = nameEnd === nameStart && this.#unnamedIsHarmless;
+    const isJudged = nameEnd === nameStart && this.statements.isUnnamedHarmless;
     if (this.holdings !== undefined && !isJudged) {
       this.#judge(definition.toString('latin1', 0, definition.indexOf(0)));
     }

@@ -6,6 +6,8 @@ const MAX_KEPT_BYTES = 65_536;
 export class UnnamedStatement {
   #bytes: Buffer = Buffer.alloc(0);
   #size = 0;
+  /** Nothing that matters is left behind when it is executed. */
+  isHarmless = false;
 
   /** Query text, zero byte, parameter types; undefined when there is none. */
   get definition(): Buffer | undefined {
@@ -19,6 +21,7 @@ export class UnnamedStatement {
       this.#bytes = Buffer.allocUnsafeSlow(Math.ceil(size / 256) * 256);
     bytes.copy(this.#bytes, 0, start, end);
     this.#size = size;
+    this.isHarmless = false;
   }
 
   drop(): void {

@@ -3,10 +3,11 @@
 import { DeadlineError } from '../../src/base/async.ts';
 import { QUERY_CANCELED } from '../../src/proxy/server-connection.ts';
 import { readError } from '../../src/wire/backend.ts';
+import { query } from '../../src/wire/frontend.ts';
 import type { Message as Received } from '../../src/wire/message-reader.ts';
 import { B, IDLE } from '../../src/wire/message-type.ts';
 import type { RawClient } from './raw-client.ts';
-import { type Cancel, encode, type Item, type Names, type Op, type Script } from './script.ts';
+import { encode, type Item, type Message, type Names, type Op, type Script } from './script.ts';
 
 /** How much had been answered at a wait. */
 export interface Milestone {
@@ -53,8 +54,26 @@ const ENDS: ReadonlySet<string> = new Set(['Query', 'Sync', 'FunctionCall']);
 const CANCEL_TIMES = 40;
 const CANCEL_EVERY_MS = 15;
 
-async function cancel(client: RawClient, which: Cancel): Promise<void> {
-  if (which !== 'until-answered') return await client.cancel(which !== 'wrong');
+const MARK = 'all before it is answered';
+const isMark = ({ type, body }: Received): boolean => type === B.dataRow && body.includes(MARK);
+const LONG_MS = 20_000;
+
+/** A wait may be over early, when the server has not come to what was sent: here that would cancel something else. */
+async function sendBehindAll(client: RawClient, bytes: Buffer): Promise<void> {
+  const from = client.received.length;
+  const isAnswered = () => {
+    const since = client.received.slice(from);
+    return (
+      since.findLastIndex(({ type }) => type === B.readyForQuery) > since.findIndex(isMark) &&
+      since.some(isMark)
+    );
+  };
+  await client.send(query(`SELECT '${MARK}'`));
+  await client.until('the mark', () => client.isClosed || isAnswered(), LONG_MS);
+  await client.send(bytes);
+}
+
+async function cancelUntilAnswered(client: RawClient): Promise<void> {
   const isCancelled = ({ type, body }: Received) =>
     type === B.errorResponse && readError(body).code === QUERY_CANCELED;
   const from = client.received.length;
@@ -78,6 +97,8 @@ export async function play(script: Script, player: Player): Promise<void> {
   };
   let waits = 0;
   let before: Item | undefined;
+  const bytesOf = (messages: readonly Message[]) =>
+    Buffer.concat(messages.map((message) => encode(message, names)));
   let points = 0;
   let isAllAsked = true;
   const isIdle = (): boolean => {
@@ -96,7 +117,13 @@ export async function play(script: Script, player: Player): Promise<void> {
       if (item.settle && isIdle()) await done;
     } else if ('cancel' in item) {
       await flush();
-      if (item.cancel !== 'between' || isIdle()) await cancel(client, item.cancel);
+      if (item.cancel !== 'between' || isIdle()) await client.cancel(item.cancel !== 'wrong');
+    } else if ('cancelled' in item) {
+      await flush();
+      await client.send(bytesOf(item.first));
+      await sendBehindAll(client, bytesOf(item.cancelled));
+      await cancelUntilAnswered(client);
+      isAllAsked = false;
     } else {
       isAllAsked = ENDS.has(item.send.is);
       if (isAllAsked) points += 1;

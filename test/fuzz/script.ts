@@ -33,8 +33,8 @@ export type Message =
 
 export type Op = 'switch' | 'pause' | 'prepare';
 
-/** `until-answered`: again and again until there is an error. `between`: where nothing is asked. `wrong`: with a key that is nobody's. */
-export type Cancel = 'until-answered' | 'between' | 'wrong';
+/** `between`: where nothing is asked. `wrong`: with a key that is nobody's. */
+export type Cancel = 'between' | 'wrong';
 
 type Word =
   /** `cut`: so many bytes of it go out first. `flush`: it goes out before the next one is looked at. */
@@ -42,6 +42,8 @@ type Word =
   /** Until everything is answered that will be without more from us. */
   | { readonly wait: true }
   | { readonly cancel: Cancel }
+  /** Sent when everything before them is answered, `first` too, and cancelled until there is an error. */
+  | { readonly cancelled: readonly Message[]; readonly first: readonly Message[] }
   /** Begun here. `settle`: and ended here, where no transaction is open. */
   | { readonly op: Op; readonly settle: boolean };
 

@@ -89,7 +89,7 @@ class Writer {
    * nothing is left of how far it came.
    */
   #cancelled(): Phrase {
-    const before: Message[] = [
+    const first: Message[] = [
       { is: 'CopyFail', text: 'over' },
       SYNC,
       this.#query('ROLLBACK'),
@@ -106,9 +106,7 @@ class Writer {
           ...(this.#often(0.3) ? [this.#query('SELECT 8')] : []),
           SYNC,
         ];
-    const asItems = (messages: readonly Message[]): Item[] =>
-      messages.map((send, index) => ({ send, flush: index === messages.length - 1 }));
-    return [...asItems(before), WAIT, ...asItems(long), { cancel: 'until-answered' }];
+    return [{ first, cancelled: long }];
   }
 
   #often(chance: number): boolean {
