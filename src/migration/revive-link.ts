@@ -62,14 +62,15 @@ export async function reviveLink(session: Session, row: Standing | undefined): P
     if (seen === undefined) continue;
     if (!seen.isRunning) {
       const isRight = isAsNoted(await readLaneNote(publisher, subscriber, lane));
-      await start(session, subscriber, lane, seen, row.activeSide);
+      await enable(session, subscriber, lane, seen, row.activeSide);
       if (isRight) await noteLane(publisher, subscriber, lane);
+      await awaitStart(session, subscriber, lane);
     }
     await mendMarker(publisher, subscriber, lane);
   }
 }
 
-async function start(
+async function enable(
   session: Session,
   subscriber: Connection,
   { subscription, slot }: LaneNames,
@@ -80,6 +81,13 @@ async function start(
   // Its worker may be kept out by a password that was changed, or look for a host that has moved.
   await reconnectSubscription(subscriber, subscription, session.context().linkConninfo[activeSide]);
   if (!seen.isEnabled) await subscriber.script(enableSubscriptionSql(subscription));
+}
+
+async function awaitStart(
+  session: Session,
+  subscriber: Connection,
+  { subscription }: LaneNames,
+): Promise<void> {
   const started = until(
     `the start of ${subscription}`,
     async () => {
