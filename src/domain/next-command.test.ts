@@ -13,7 +13,7 @@ test.each<[Standing, string]>([
   [{ phase: 'switched', isVerified: true }, 'pgglide rollback, or pgglide complete'],
   [
     { phase: 'switched', differs: true },
-    'pgglide verify, which shows what differs; then pgglide rollback, or pgglide complete',
+    'pgglide verify, which shows what differs, if anything; then pgglide rollback, or pgglide complete',
   ],
   [
     { phase: 'switched', hasProblems: true },

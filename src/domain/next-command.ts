@@ -9,7 +9,7 @@ export interface Standing {
   readonly interrupted?: SwitchoverDirection | undefined;
   /** The last verification that counts found both sides equal. */
   readonly isVerified?: boolean;
-  /** It found differences. */
+  /** It found differences, or the link was altered since, so that there may be some. */
   readonly differs?: boolean;
   /** Something stands in the way, and is told beside this. */
   readonly hasProblems?: boolean;
@@ -34,7 +34,7 @@ const COMMAND: Readonly<Record<Phase, (standing: Standing) => string>> = {
       : 'pgglide verify, then pgglide cutover',
   switched: ({ differs }) =>
     differs
-      ? 'pgglide verify, which shows what differs; then pgglide rollback, or pgglide complete'
+      ? 'pgglide verify, which shows what differs, if anything; then pgglide rollback, or pgglide complete'
       : 'pgglide rollback, or pgglide complete',
   completed: () => 'nothing: the migration is complete',
   aborted: () => 'pgglide sync begins anew',

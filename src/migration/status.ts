@@ -2,7 +2,7 @@
 
 import { messageOf } from '../base/message-of.ts';
 import { databasePrefix, type MigrationEvent } from '../domain/event.ts';
-import { lastVerification, trustIn, verifiedFor } from '../domain/last-verification.ts';
+import { isLinkInDoubt, lastVerification, trustIn, verifiedFor } from '../domain/last-verification.ts';
 import { otherSide, type Side } from '../domain/names.ts';
 import { nextCommand } from '../domain/next-command.ts';
 import type { Phase } from '../domain/phase.ts';
@@ -87,7 +87,7 @@ export async function status(
             phase,
             interrupted: row?.switchover?.direction,
             isVerified: trustIn(verified, Date.now(), session.settings.verify.staleAfterMs) === 'fresh',
-            differs: verified?.equal === false,
+            differs: verified?.equal === false || isLinkInDoubt(events),
             hasProblems: seen.length > 0 || ready.some(({ ok }) => !ok),
             isWayBackGone: isWayBackGone(databases),
           }),

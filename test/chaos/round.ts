@@ -173,6 +173,8 @@ class Round {
     }
     const [, why] = /"error":\{"code":"([^"]+)"/.exec(stderr) ?? [];
     this.#say(`${command}: exit ${exitCode} ${why}, again`);
+    // A tool that was killed right between altering the link and noting that leaves one that looks altered.
+    if (why === 'not_verified' || why === 'not_ready') await this.#world.run(['verify']);
     await sleep(1000);
     return false;
   }

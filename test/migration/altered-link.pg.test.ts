@@ -87,6 +87,8 @@ test('the way back: the same, and a publication that was altered while it had no
   const lane = await laneFrom(target);
   await target.exec(`ALTER PUBLICATION ${lane} SET (publish = 'insert, update'); DELETE FROM t WHERE id = 3`);
   await expect(scene.rollback()).rejects.toMatchObject(NOT_READY);
+  await scene.sync();
+  expect((await scene.status()).next).toMatch(/^pgglide verify/);
   expect((await scene.verify()).summary.equal).toBe(false);
   await expect(scene.rollback()).rejects.toMatchObject({ code: 'not_verified' });
   await scene.run((migration) => migration.repair('public.t', undefined, { deleteRows: true }));
