@@ -3,10 +3,9 @@
 import { LINK_ALTERED } from '../domain/last-verification.ts';
 import { linkFrom, otherSide } from '../domain/names.ts';
 import { withBriefLock } from '../postgres/brief-lock.ts';
-import { fenceGaps } from '../postgres/fence-gaps.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { noteLane } from '../postgres/lane-note.ts';
-import { laneAlterations } from '../postgres/lane-shape.ts';
+import { linkAlterations } from '../postgres/link-alterations.ts';
 import type { Standing } from './rows.ts';
 import type { Session } from './session.ts';
 
@@ -19,10 +18,7 @@ export async function mendLink(
   const passive = otherSide(activeSide);
   const ends = { publisher: session.side(activeSide), subscriber: session.side(passive) };
   const lanes = await existingLanes(ends.publisher, session.migration, linkFrom(activeSide));
-  const ofLanes = await Promise.all(
-    lanes.map((lane) => laneAlterations(ends.publisher, ends.subscriber, lane)),
-  );
-  const altered = [...ofLanes.flat(), ...(await fenceGaps(ends.publisher, ends.subscriber, passive, lanes))];
+  const altered = await linkAlterations(ends.publisher, ends.subscriber, passive, lanes);
   if (altered.length === 0) return;
   await session.databaseEvents.emit('warning', {
     code: LINK_ALTERED,

@@ -4,8 +4,7 @@ import { blocking, type ReadinessFacts, readiness } from '../domain/readiness.ts
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { longTransactions, preparedTransactions } from '../postgres/activity.ts';
 import type { Connection } from '../postgres/connection.ts';
-import { fenceGaps } from '../postgres/fence-gaps.ts';
-import { laneAlterations } from '../postgres/lane-shape.ts';
+import { linkAlterations } from '../postgres/link-alterations.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
 import { hinderingDefaults } from '../postgres/session-defaults.ts';
 import { subscriptionState, subscriptionsOfOthers } from '../postgres/subscription.ts';
@@ -76,13 +75,8 @@ async function gatherFacts(context: SwitchoverContext): Promise<ReadinessFacts> 
   };
 }
 
-async function alterations({ oldSide, newSide, to, outLanes }: SwitchoverContext): Promise<string[]> {
-  const found = await Promise.all([
-    ...outLanes.map((lane) => laneAlterations(oldSide, newSide, lane)),
-    fenceGaps(oldSide, newSide, to, outLanes),
-  ]);
-  return found.flat().map(({ text }) => text);
-}
+const alterations = async ({ oldSide, newSide, to, outLanes }: SwitchoverContext): Promise<string[]> =>
+  (await linkAlterations(oldSide, newSide, to, outLanes)).map(({ text }) => text);
 
 async function hindrances({ oldSide, newSide }: SwitchoverContext): Promise<string[]> {
   const known = new Set(await hinderingDefaults(oldSide));
