@@ -28,6 +28,7 @@ import { requireRow } from './rows.ts';
 import { mayRun, type Session } from './session.ts';
 import { settleSchema } from './settle-schema.ts';
 import { skipTransaction } from './skip-transaction.ts';
+import { tellLanesStay } from './tell-lanes.ts';
 import { withWalGovernor } from './wal-governor.ts';
 import { requireNotGoneBack } from './went-back.ts';
 
@@ -68,6 +69,7 @@ export async function sync(session: Session, options: SyncOptions = {}): Promise
   }
   if (options.skipLsn !== undefined) await skip(session, options.skipLsn);
   const contexts = await planned(session);
+  for (const context of contexts) await tellLanesStay(context);
   await enterSyncing(session, (await readRow(session)).phase);
   await withGovernors(contexts, async (signal) => {
     for (const [place, database] of session.databases.entries()) {

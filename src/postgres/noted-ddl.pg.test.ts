@@ -18,8 +18,7 @@ import { trusted } from './sql.ts';
 type Noting = Pick<Database, 'connection' | 'exec'>;
 
 async function noting(side: Noting): Promise<void> {
-  for (const file of ['side-001.sql', 'side-002.sql', 'side-003.sql', 'side-004.sql', 'side-005.sql'])
-    await installFile(side.connection, file);
+  for (let n = 1; n <= 6; n += 1) await installFile(side.connection, `side-00${n}.sql`);
   expect(await createEventTriggers(side.connection)).toBe(true);
   expect(await isDdlNoted(side.connection)).toBe(true);
 }
@@ -124,6 +123,27 @@ describe('it never breaks or stops the DDL', () => {
     await source.exec('DROP SCHEMA pgglide CASCADE; CREATE TABLE t ()');
     expect(await source.rows('SELECT FROM pg_event_trigger')).toEqual([]);
   });
+});
+
+test('an ALTER TABLE looks at its own table only, however many triggers and tables there are', async ({
+  source,
+}) => {
+  await noting(source);
+  await source.exec(`CREATE TABLE many (); CREATE TABLE t ();
+    CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+    DO $$ BEGIN FOR n IN 1..1000 LOOP
+      EXECUTE format('CREATE TRIGGER t%s AFTER TRUNCATE ON many EXECUTE FUNCTION nothing()', n); END LOOP; END $$`);
+  await source.connection.script(raiseFenceSql());
+  const read = `SELECT relname, seq_scan FROM pg_stat_xact_sys_tables
+    WHERE relname IN ('pg_class', 'pg_inherits', 'pg_trigger') AND seq_scan > 0`;
+  const session = await openSession(source.address);
+  try {
+    await session.query('BEGIN; ALTER TABLE t ADD id int');
+    expect((await session.query(read)).rows).toEqual([]);
+    await session.query('ROLLBACK');
+  } finally {
+    await session.end();
+  }
 });
 
 test('no more is noted than is read', async ({ source }) => {

@@ -1,8 +1,8 @@
 /**
  * DDL that somebody ran, noted at once by event triggers of ours where the role may create them: superusers, and on
  * managed services those who stand in for them. They only tell earlier; whether the schema has changed is the fingerprint's
- * to say. Two more keep the fence closed (sql/side-004.sql) and give new partitions the replica identity that they need
- * (sql/side-005.sql). pg_dump writes event triggers, so ours are taken out of a dump by their names.
+ * to say. Two more keep the fence closed and give new partitions the replica identity that they need
+ * (sql/side-006.sql). pg_dump writes event triggers, so ours are taken out of a dump by their names.
  * https://www.postgresql.org/docs/current/event-triggers.html
  */
 

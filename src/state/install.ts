@@ -9,13 +9,14 @@ import type { Connection } from '../postgres/connection.ts';
 import { ident, literal, sql, trusted } from '../postgres/sql.ts';
 
 const FILES: Readonly<Record<Side, readonly string[]>> = {
-  source: ['side-001.sql', 'side-002.sql', 'side-003.sql', 'side-004.sql', 'side-005.sql'],
+  source: ['side-001.sql', 'side-002.sql', 'side-003.sql', 'side-004.sql', 'side-005.sql', 'side-006.sql'],
   target: [
     'side-001.sql',
     'side-002.sql',
     'side-003.sql',
     'side-004.sql',
     'side-005.sql',
+    'side-006.sql',
     'state-001.sql',
     'state-002.sql',
     'state-003.sql',

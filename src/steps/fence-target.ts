@@ -8,6 +8,9 @@ import {
 } from '../postgres/fence.ts';
 import { list } from '../postgres/sql.ts';
 
+/** Whose locks the apply worker waits for at once. */
+const BATCH = 100;
+
 interface Facts {
   readonly isRaised: boolean;
   readonly unfenced: readonly FencedRelation[];
@@ -34,10 +37,10 @@ export const fenceTarget: Step<Facts> = {
   actions(_, { isRaised, unfenced }) {
     const actions: Action[] = [];
     if (!isRaised) actions.push({ on: 'target', statement: raiseFenceSql() });
-    if (unfenced.length > 0)
+    for (let from = 0; from < unfenced.length; from += BATCH)
       actions.push({
         on: 'target',
-        statement: list(unfenced.map(hangFenceSql), '; '),
+        statement: list(unfenced.slice(from, from + BATCH).map(hangFenceSql), '; '),
         // What the copy brought is just what autovacuum takes up now.
         outwaitsVacuum: true,
       });

@@ -173,6 +173,12 @@ describe('three lanes', { timeout: 300_000 }, () => {
       expect(link?.lanes.map(({ isStreaming, tables }) => [isStreaming, tables > 0])).toEqual(
         Array(3).fill([true, true]),
       );
+
+      const told = () => scene.events.flatMap(({ type, data }) => (type === 'warning' ? [data.code] : []));
+      expect(told()).not.toContain('lanes_stay');
+      scene.settings = { ...scene.settings, replication: { lanes: 4, divide: 'groups' } };
+      await scene.sync();
+      expect(told()).toContain('lanes_stay');
       await scene.abort();
     });
   });
