@@ -567,7 +567,8 @@ export const configSchema = z.strictObject({
         .strictObject({
           maxClients: withDefault(z.number().int().min(1), {
             kind: 'number',
-            description: 'Sessions at once; one more is refused with SQLSTATE 53300.',
+            description:
+              'Sessions at once; one more is refused with SQLSTATE 53300. Each takes two open files, three while a switch is prepared: fewer where the system’s limit (ulimit -n) does not allow as many.',
             default: 10_000,
           }),
           startupTimeout: withDefault(timeLimit, {

@@ -643,7 +643,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   switchover(
     'standby_failed',
     'The new side does not let the application’s sessions in.',
-    'Mend roles or pg_hba.conf there, then try again. A session from before a change of its role’s password cannot log in there for its client, though both sides have the new one: let the application connect again.',
+    'Mend what is named (roles, pg_hba.conf, the proxy’s limit of open files), then try again. A session from before a change of its role’s password cannot log in there for its client, though both sides have the new one: let the application connect again.',
   ),
   switchover(
     'sessions_not_movable',

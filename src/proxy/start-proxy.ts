@@ -14,6 +14,7 @@ import { type Controlled, startControlServer } from './control-server.ts';
 import { refuseTaken } from './control-socket.ts';
 import { listen } from './listen.ts';
 import { renderMetrics } from './metrics.ts';
+import { openFilesAllowed, RAISE_OPEN_FILES, sessionsWithin } from './open-files.ts';
 import {
   type CancelKey,
   DEFAULT_LIMITS,
@@ -107,11 +108,16 @@ class Clients implements Serving {
   readonly #decide: Decide;
   #nextId = 1;
   #hasStarted = false;
+  #hasToldFull = false;
 
   constructor(options: ServingOptions, decide: Decide) {
     this.#options = options;
     this.#decide = decide;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#limits = {
+      ...limits,
+      maxClients: Math.min(limits.maxClients, sessionsWithin(openFilesAllowed())),
+    };
     this.#tls = options.clientTls === undefined ? () => undefined : clientTls(options.clientTls);
     this.#users = options.usersFile === undefined ? undefined : new UsersFile(options.usersFile);
     this.#mover = new SessionMover({
@@ -237,6 +243,7 @@ class Clients implements Serving {
 
   async #serve(client: LoggedInClient): Promise<void> {
     if (this.#traffic.sessions.size >= this.#limits.maxClients) {
+      this.#tellFull();
       throw new ClientError({ code: '53300', message: 'sorry, too many clients already' });
     }
     const session = new Session(
@@ -257,6 +264,17 @@ class Clients implements Serving {
       this.#gone(session);
       throw error;
     }
+  }
+
+  /** Once: those who are refused come again and again. */
+  #tellFull(): void {
+    if (this.#hasToldFull) return;
+    this.#hasToldFull = true;
+    const { maxClients } = this.#limits;
+    const isWanted = maxClients === (this.#options.limits?.maxClients ?? DEFAULT_LIMITS.maxClients);
+    this.#options.warn?.(
+      `Clients are refused: ${maxClients} are there. ${isWanted ? 'proxy.limits.maxClients allows no more.' : `${RAISE_OPEN_FILES}.`}`,
+    );
   }
 
   /** Opens the server connection on the side that is active when it is done, however often that changes meanwhile. */

@@ -10,6 +10,7 @@ import type { TlsAttempt } from '../config/tls-attempts.ts';
 import { sslRequest } from '../wire/frontend.ts';
 import { ClientError } from './client-error.ts';
 import type { Intake } from './intake.ts';
+import { hasNoFileLeft, RAISE_OPEN_FILES } from './open-files.ts';
 
 /** Connects, negotiates TLS, and leaves the socket paused. Once resumed, what it reads goes to `intake`. */
 export async function connectSocket(
@@ -37,7 +38,9 @@ export async function connectSocket(
     return negotiated;
   } catch (error) {
     socket.destroy();
-    throw error;
+    if (!hasNoFileLeft(error)) throw error;
+    const message = `The proxy may open no more connections. ${RAISE_OPEN_FILES}`;
+    throw new ClientError({ code: '53300', message });
   } finally {
     signal.removeEventListener('abort', abort);
   }

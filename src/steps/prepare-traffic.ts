@@ -25,9 +25,9 @@ export const prepareTraffic: SwitchoverStep = {
     if (failures.length > 0) {
       throw new SwitchoverAbortedError(
         'standby_failed',
-        `The ${to} does not let clients in: ${failures.join('; ')}`,
+        `Clients’ connections to the ${to} could not be opened: ${failures.join('; ')}`,
         {
-          hint: `Mend the roles or pg_hba.conf of the ${to}, then try again. Sessions from before a change of their role's password must log in anew: end them, or let the application connect again.`,
+          hint: `Mend what is named (often roles or pg_hba.conf of the ${to}), then try again. Sessions from before a change of their role's password must log in anew: end them, or let the application connect again.`,
         },
       );
     }
