@@ -1,11 +1,12 @@
 /** The proxy's questions to the servers, asked over connections of ours: whose verifier, which side is active, and who they are. */
 
-import { DeadlineError, withDeadline } from '../base/async.ts';
+import { DeadlineError, sleep, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import { SILENT_RUNNER_MS, settleFences } from '../migration/settle.ts';
 import { Connection } from '../postgres/connection.ts';
+import { isFenceRaised } from '../postgres/fence.ts';
 import { logInVerifier } from '../postgres/roles.ts';
 import { clusterIdentifier } from '../postgres/server-identity.ts';
 import type { ProxyIdentity, ProxyServer } from '../proxy/control-types.ts';
@@ -20,6 +21,7 @@ const FIRST_ANSWER_MS = 2_000;
 const SECOND_ANSWER_MS = 5_000;
 /** Who asks would rather have half an answer than wait for a server that is down. */
 const IDENTITY_MS = 1_000;
+const LOOK_EVERY_MS = 1_000;
 
 /** Keeps one connection to each side, and opens it again when it is lost or says nothing. */
 export class AskedServers implements AsyncDisposable {
@@ -29,6 +31,8 @@ export class AskedServers implements AsyncDisposable {
   readonly #migration: string;
   readonly #silentRunnerMs: number;
   readonly #connections = new Map<Side, Promise<Connection>>();
+  /** The first answer was given in the middle of a switchover. */
+  #beganUnderWay = false;
   readonly #verifiers = new Map<string, { readonly text: string | undefined; readonly untilMs: number }>();
 
   /** `migration`: its name. */
@@ -43,10 +47,11 @@ export class AskedServers implements AsyncDisposable {
   }
 
   /** For the proxy. */
-  get answers(): Pick<ServingOptions, 'lookupVerifier' | 'askActiveSide' | 'identity'> {
+  get answers(): Pick<ServingOptions, 'lookupVerifier' | 'askActiveSide' | 'untilSettled' | 'identity'> {
     return {
       lookupVerifier: (user, side) => this.verifierOf(user, side),
       askActiveSide: (silentMs) => this.activeSide(silentMs),
+      untilSettled: (signal) => this.untilSettled(signal),
       identity: () => this.identity(),
     };
   }
@@ -71,8 +76,36 @@ export class AskedServers implements AsyncDisposable {
    */
   async activeSide(silentMs = 0): Promise<Direction | undefined> {
     if ((await this.#row()) === undefined) return undefined;
-    if ((await this.#settle(silentMs)) || !this.isServing) return await this.#row();
-    throw new Error('A switchover is under way');
+    if (await this.#settle(silentMs)) return await this.#row();
+    if (this.isServing) throw new Error('A switchover is under way');
+    this.#beganUnderWay = true;
+    return await this.#row();
+  }
+
+  /**
+   * For a proxy that started in the middle of a switchover: it has no pause of the tool's whose end would tell that the tool
+   * is gone. A living one leaves the active side fenced for moments only; longer than it may be silent, it counts as gone.
+   *
+   * @returns where traffic belongs; undefined at once where no switchover was under way
+   */
+  async untilSettled(signal: AbortSignal): Promise<Direction | undefined> {
+    let fencedSinceMs: number | undefined;
+    while (this.#beganUnderWay && !signal.aborted) {
+      await sleep(LOOK_EVERY_MS);
+      const now = performance.now();
+      fencedSinceMs = (await this.#isActiveSideFenced()) ? (fencedSinceMs ?? now) : undefined;
+      const direction = await this.activeSide(now - (fencedSinceMs ?? now)).catch(() => undefined);
+      if (direction !== undefined) return direction;
+    }
+    return undefined;
+  }
+
+  async #isActiveSideFenced(): Promise<boolean> {
+    const isFenced = async () => {
+      const row = await this.#row();
+      return row !== undefined && (await this.#ask(row.side, isFenceRaised));
+    };
+    return isFenced().catch(() => false);
   }
 
   /** A server that cannot be asked now is told by its address alone. */

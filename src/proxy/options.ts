@@ -60,6 +60,8 @@ export interface ServingOptions {
    * `silentMs`: for how long nobody has said where traffic belongs.
    */
   readonly askActiveSide: (silentMs: number) => Promise<Direction | undefined>;
+  /** Resolves once a switchover that was under way at the start has found its end; with undefined where none was. */
+  readonly untilSettled?: ((signal: AbortSignal) => Promise<Direction | undefined>) | undefined;
   /** Whose traffic this is, for a tool that must not move that of others. Omitted: nobody is told. */
   readonly identity?: (() => Promise<ProxyIdentity>) | undefined;
   /** What the operator should know. Default: nothing is said. */

@@ -109,6 +109,7 @@ class Clients implements Serving {
   #nextId = 1;
   #hasStarted = false;
   #hasToldFull = false;
+  readonly #closing = new AbortController();
 
   constructor(options: ServingOptions, decide: Decide) {
     this.#options = options;
@@ -155,11 +156,19 @@ class Clients implements Serving {
     const direction = this.#decide(row);
     if (direction !== undefined) this.#traffic.decided(direction);
     this.#hasStarted = true;
-    if (direction !== undefined) return;
+    if (direction !== undefined) {
+      void this.#followSettling();
+      return;
+    }
     this.#options.warn?.(
       `Nobody is served until the target says which side is active. Now it does not: ${why}`,
     );
     void this.#traffic.refuseUntil(async (silentMs) => this.#decide((await this.#askRow(silentMs)).row));
+  }
+
+  async #followSettling(): Promise<void> {
+    const direction = await this.#options.untilSettled?.(this.#closing.signal);
+    if (direction !== undefined) await this.#traffic.settled(direction);
   }
 
   async #askRow(silentMs: number): Promise<{ readonly row: Known['row']; readonly why: string }> {
@@ -198,6 +207,7 @@ class Clients implements Serving {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort();
     this.#traffic.close();
     if (this.#sockets.size > 0) await sleep(LAST_WORDS_MS);
     for (const socket of this.#sockets) socket.destroy();

@@ -85,6 +85,12 @@ export class Traffic {
     this.#opening.wake();
   }
 
+  /** The same of a switchover that was under way at the start. Who holds traffic by now says more than this. */
+  async settled(direction: Direction): Promise<void> {
+    const isNews = direction.epoch > (this.#direction?.epoch ?? -1);
+    if (isNews && !this.gate.isClosed) await this.#inTurn(() => this.#resume(direction, []));
+  }
+
   /** Refuses clients and asks on, until there is an answer or an owner of traffic has said so. */
   async refuseUntil(ask: (silentMs: number) => Promise<Direction | undefined>): Promise<void> {
     this.#refusal = NOT_KNOWN_YET;

@@ -127,6 +127,27 @@ test('the source goes, and the tool with it, behind the commit point of a cutove
   await settle('cutover');
 });
 
+test.each(['fence-old-side', 'commit-switch'] as const)(
+  'the proxy goes at "%s" and the tool hangs there for good: the new proxy opens the active side with no further command',
+  async (step) => {
+    if ((await world.status()).activeSide === 'target') await world.succeed(['rollback']);
+    const tool = world.start(['cutover'], { ...IN_THE_PAUSE[step], signal: 'SIGSTOP' });
+    await tool.hasStopped();
+    await restartProxy();
+    const active = (await world.proxyState())?.activeSide ?? 'source';
+    expect(active).toBe(step === 'commit-switch' ? 'target' : 'source');
+    expect(await world.doors()).toMatchObject({ [active]: 'fenced' });
+    await until('the open side', async () => (await world.doors())[active] === 'open' || undefined, {
+      timeoutMs: 60_000,
+    });
+    await world.requestsSucceed();
+    tool.goOn();
+    await tool.ended;
+    expect(await world.trafficGoesOn()).toBe(active);
+    await settle('cutover');
+  },
+);
+
 test('the source crashes right after a cutover: the way back waits for it, then it is complete', async () => {
   await world.servers.source.crash();
   await world.requestsSucceed();
