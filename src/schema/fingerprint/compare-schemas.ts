@@ -1,5 +1,6 @@
 /** The differences between the objects of one class in two schemas. Pure. */
 
+import { withElementCasts } from './element-casts.ts';
 import type { ObjectsOfClass } from './schema-fingerprint.ts';
 
 export interface SchemaDifference {
@@ -30,9 +31,11 @@ export function compareClass(
   is: ObjectsOfClass,
   { acrossVersions }: { readonly acrossVersions: boolean },
 ): SchemaDifference[] {
-  if (!acrossVersions) return differences(name, was, is, (text) => text);
+  if (!acrossVersions) return differences(name, was, is, withElementCasts);
   const printed = DEPARSED.has(name) ? asPrintedAnywhere : (text: string) => text;
-  return differences(name, withPlainKeys(was), withPlainKeys(is), (text) => withPlainJson(printed(text)));
+  return differences(name, withPlainKeys(was), withPlainKeys(is), (text) =>
+    withPlainJson(printed(withElementCasts(text))),
+  );
 }
 
 function differences(
@@ -48,7 +51,7 @@ function differences(
     if (before === undefined)
       return [{ class: name, object, change: 'added', ...(now === undefined ? {} : { is: now }) }];
     if (now === undefined) return [{ class: name, object, change: 'dropped', was: before }];
-    if (form(before) === form(now)) return [];
+    if (before === now || form(before) === form(now)) return [];
     return [{ class: name, object, change: 'changed', was: before, is: now }];
   });
 }
