@@ -1,6 +1,6 @@
 /** The differences between the objects of one class in two schemas. Pure. */
 
-import { withElementCasts } from './element-casts.ts';
+import { asReprinted } from './as-reprinted.ts';
 import type { ObjectsOfClass } from './schema-fingerprint.ts';
 
 export interface SchemaDifference {
@@ -31,10 +31,10 @@ export function compareClass(
   is: ObjectsOfClass,
   { acrossVersions }: { readonly acrossVersions: boolean },
 ): SchemaDifference[] {
-  if (!acrossVersions) return differences(name, was, is, withElementCasts);
+  if (!acrossVersions) return differences(name, was, is, reprinted);
   const printed = DEPARSED.has(name) ? asPrintedAnywhere : (text: string) => text;
   return differences(name, withPlainKeys(was), withPlainKeys(is), (text) =>
-    withPlainJson(printed(withElementCasts(text))),
+    withPlainJson(printed(reprinted(text))),
   );
 }
 
@@ -67,10 +67,13 @@ const withPlainKeys = (objects: ObjectsOfClass): ObjectsOfClass =>
 /** The body of a function that is a text, and all after it: no version prints that in its own way. */
 const BODY = /\nAS (?=[$'])/;
 
-function asPrintedAnywhere(definition: string): string {
+function onHead(definition: string, form: (head: string) => string): string {
   const body = BODY.exec(definition)?.index ?? definition.length;
-  return withoutQualifiers(definition.slice(0, body)) + definition.slice(body);
+  return form(definition.slice(0, body)) + definition.slice(body);
 }
+
+const reprinted = (definition: string): string => onHead(definition, asReprinted);
+const asPrintedAnywhere = (definition: string): string => onHead(definition, withoutQualifiers);
 
 /** "public"."orders"."id" -> "id"; white space, parentheses and, from 16 on, XMLSERIALIZE's default are the printer's too. */
 const withoutQualifiers = (definition: string): string =>

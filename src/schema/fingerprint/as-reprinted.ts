@@ -1,14 +1,20 @@
-/**
- * `state IN ('a', 'b')` over varchars is `state::text = ANY ((ARRAY['a'::varchar, 'b'::varchar])::text[])` where it was
- * written, and `... ANY (ARRAY[('a'::varchar)::text, ('b'::varchar)::text])` where the server has read it from print, as
- * it does from a dump. Pure.
- */
+/** What a server prints otherwise when it has read it from print, as it does from a dump: the same by one spelling. Pure. */
+
+/** The text may stand in JSON, which escapes quotation marks. */
+export const asReprinted = (definition: string): string => withPlainFields(withElementCasts(definition));
+
+/** extract('YEAR' FROM at) is printed as EXTRACT(YEAR FROM at), and a name without quotes is read in small letters. */
+const withPlainFields = (definition: string): string =>
+  definition.replace(/\bEXTRACT\(\w+ FROM /g, (field) => `EXTRACT(${field.slice(8).toLowerCase()}`);
 
 const OPENING = /\(ARRAY\[/g;
 const CAST = /\]\)::([^[\]()',]+)\[\]/y;
 
-/** Casts of arrays as casts of their elements. The text may stand in JSON, which escapes quotation marks. */
-export function withElementCasts(definition: string): string {
+/**
+ * `state IN ('a', 'b')` over varchars is `state::text = ANY ((ARRAY['a'::varchar, 'b'::varchar])::text[])` where it was
+ * written, and `... ANY (ARRAY[('a'::varchar)::text, ('b'::varchar)::text])` when it was read from that.
+ */
+function withElementCasts(definition: string): string {
   let text = '';
   let from = 0;
   for (const { 0: opening, index } of definition.matchAll(OPENING)) {
