@@ -54,3 +54,18 @@ test('a worker that starts anew reads xml, arrays and names as the check’s fix
     await scene.abort();
   });
 });
+
+test('changes of a table whose owner has lost rights on it are applied', async ({ source, target }) => {
+  const owner = `${source.name}_own`;
+  await source.exec(`CREATE ROLE ${owner}; CREATE TABLE audit (id int PRIMARY KEY, what text);
+    ALTER TABLE audit OWNER TO ${owner}; REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM ${owner};
+    INSERT INTO audit SELECT g, 'x' FROM generate_series(1, 3) g`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.sync();
+    await source.exec(
+      "INSERT INTO audit VALUES (4, 'y'); UPDATE audit SET what = 'z' WHERE id = 1; DELETE FROM audit WHERE id = 2",
+    );
+    await equal(scene);
+    await scene.abort();
+  });
+});
