@@ -54,19 +54,26 @@ export async function createSubscription(
 }
 
 /**
- * From 16 on a worker acts as the owner of each table, and refuses one whose forced row level security binds its owner.
- * Where our role is not bound it applies as that role, as before 16; only where it must, for triggers then act as ours, too.
+ * From 16 on a worker acts as the owner of each table, and refuses one whose forced row level security binds its owner, or whose
+ * owner has lost rights on it (a log that even its owner may only add to). Where our role is not bound, and has these rights, it
+ * applies as that role, as before 16; only where it must, for triggers then act as ours, too.
  */
 async function mustApplyAsOurself(subscriber: Connection, version: number): Promise<boolean> {
   if (version < 160000) return false;
   const { must } = await subscriber.one<{ must: boolean }>(sql`
-    SELECT EXISTS (
-      SELECT FROM pg_class c JOIN pg_roles owner ON owner.oid = c.relowner
-      WHERE c.relkind IN ('r', 'p') AND c.relrowsecurity AND c.relforcerowsecurity
-        AND NOT (owner.rolsuper OR owner.rolbypassrls))
-      AND (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS must`);
+    WITH found AS (
+      SELECT c.relrowsecurity AND c.relforcerowsecurity AND NOT (owner.rolsuper OR owner.rolbypassrls) AS "isForced",
+        (SELECT bool_and(has_table_privilege(owner.oid, c.oid, p)) FROM unnest(${WRITING}::text[]) AS p) AS "ownerMay",
+        (SELECT bool_and(has_table_privilege(c.oid, p)) FROM unnest(${WRITING}::text[]) AS p) AS "weMay"
+      FROM pg_class c JOIN pg_roles owner ON owner.oid = c.relowner
+      WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND (c.relforcerowsecurity OR c.relacl IS NOT NULL))
+    SELECT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AND coalesce(bool_or("isForced"), false)
+      OR coalesce(bool_or(NOT "ownerMay") AND bool_and("ownerMay" OR "weMay"), false) AS must
+    FROM found`);
   return must;
 }
+
+const WRITING = ['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'];
 
 /** Its worker begins anew where that is another connection string than it has. */
 export async function reconnectSubscription(

@@ -50,7 +50,7 @@ export async function dumpSchema(
     .map((entry) => onExistingSchemas(entry, options.schemas))
     .flatMap((entry) => refreshed(entry, facts.populated));
   const { withoutLabelsOf } = options;
-  const kept = moveRefreshesLast(entries)
+  const kept = inOrder(entries)
     .filter((entry) => isWanted(entry, facts.outside))
     .filter((entry) => !withoutLabelsOf?.has(labelProvider(entry.sql) ?? ''));
   const sections = sectionsOf(kept);
@@ -174,16 +174,21 @@ function refreshed(entry: Entry, populated: ReadonlySet<string>): Entry[] {
   return [entry, { ...entry, kind: 'MATERIALIZED VIEW DATA', sql: refresh }];
 }
 
-/** After the grants, which a view may need, and before the event triggers, as pg_dump has it. */
-function moveRefreshesLast(entries: readonly Entry[]): Entry[] {
-  const isLate = (entry: Entry) => entry.kind === 'EVENT TRIGGER' || entry.name.startsWith('EVENT TRIGGER ');
-  const isRefresh = (entry: Entry) => entry.kind === 'MATERIALIZED VIEW DATA';
-  return [
-    ...entries.filter((entry) => !isRefresh(entry) && !isLate(entry)),
-    ...entries.filter(isRefresh),
-    ...entries.filter(isLate),
-  ];
+/**
+ * Refreshes come after the grants, which a view may need, and event triggers last, as pg_dump has it. What it has not: a leaf's
+ * trigger that is only enabled or disabled after the root's that it comes from, whatever their tables' names, with partitions between.
+ */
+function inOrder(entries: readonly Entry[]): Entry[] {
+  const places = [isStateOfTrigger, isRefresh, isOfEventTrigger];
+  const placeOf = (entry: Entry) => places.findIndex((isHere) => isHere(entry));
+  return entries.toSorted((a, b) => placeOf(a) - placeOf(b));
 }
+
+const isStateOfTrigger = ({ kind, sql: text }: Entry): boolean =>
+  kind === 'TRIGGER' && !/^CREATE (?:CONSTRAINT )?TRIGGER /m.test(text);
+const isRefresh = ({ kind }: Entry): boolean => kind === 'MATERIALIZED VIEW DATA';
+const isOfEventTrigger = ({ kind, name }: Entry): boolean =>
+  kind === 'EVENT TRIGGER' || name.startsWith('EVENT TRIGGER ');
 
 function isWanted(entry: Entry, outside: ReadonlySet<string>): boolean {
   switch (entry.kind) {

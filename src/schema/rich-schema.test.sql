@@ -85,6 +85,9 @@ CREATE TRIGGER audit_always AFTER UPDATE OF total ON public.orders FOR EACH ROW 
 ALTER TABLE public.orders ENABLE ALWAYS TRIGGER audit_always;
 CREATE TRIGGER events_audit BEFORE INSERT ON public.events FOR EACH ROW EXECUTE FUNCTION public.audit();
 ALTER TABLE public.events_2025_a DISABLE TRIGGER events_audit;
+-- Its name comes before the root's, and the partition between them has no entry of its own in a dump.
+CREATE TABLE public.a_leaf PARTITION OF public.events_2025 FOR VALUES IN ('leaf');
+ALTER TABLE public.a_leaf ENABLE REPLICA TRIGGER events_audit;
 CREATE RULE protect AS ON DELETE TO billing.no_key DO INSTEAD NOTHING;
 ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON public.customers FOR SELECT TO :reader, :writer USING (id > 3);

@@ -30,15 +30,16 @@ test('a check that reads another table fails the copy, which tells the way out',
   });
 });
 
-test('a worker that starts anew reads xml and arrays as the check’s fix has it; a validated domain stops nothing', async ({
+test('a worker that starts anew reads xml, arrays and names as the check’s fix has it; a validated domain stops nothing', async ({
   source,
   target,
 }) => {
   const pair = { source, target };
-  await source.exec(`CREATE DOMAIN d AS int; CREATE TABLE t (id int PRIMARY KEY, x xml, a int[], d d);
+  await source.exec(`CREATE DOMAIN d AS int; CREATE TABLE t (id int PRIMARY KEY, x xml, a int[], d d, "größe" int);
     INSERT INTO t VALUES (1, 'a<b/>c', '{1,NULL}', 1);
     ALTER DOMAIN d ADD CONSTRAINT pos CHECK (VALUE > 0) NOT VALID;
-    ALTER DATABASE ${source.name} SET xmloption = 'document'; ALTER DATABASE ${source.name} SET array_nulls = off`);
+    ALTER DATABASE ${source.name} SET xmloption = 'document'; ALTER DATABASE ${source.name} SET array_nulls = off;
+    ALTER DATABASE ${source.name} SET client_encoding = 'LATIN1'`);
   for (const finding of [...(await troubles(pair, 'PGG188')), ...(await troubles(pair, 'PGG189'))])
     await mend(pair, finding);
   await withScene(pair, async (scene) => {
@@ -48,6 +49,21 @@ test('a worker that starts anew reads xml and arrays as the check’s fix has it
     );
     await source.exec(
       "SET array_nulls = on; INSERT INTO t VALUES (2, XMLPARSE(CONTENT 'a<c/>d'), '{NULL,2}', 2); UPDATE t SET d = 3",
+    );
+    await equal(scene);
+    await scene.abort();
+  });
+});
+
+test('changes of a table whose owner has lost rights on it are applied', async ({ source, target }) => {
+  const owner = `${source.name}_own`;
+  await source.exec(`CREATE ROLE ${owner}; CREATE TABLE audit (id int PRIMARY KEY, what text);
+    ALTER TABLE audit OWNER TO ${owner}; REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM ${owner};
+    INSERT INTO audit SELECT g, 'x' FROM generate_series(1, 3) g`);
+  await withScene({ source, target }, async (scene) => {
+    await scene.sync();
+    await source.exec(
+      "INSERT INTO audit VALUES (4, 'y'); UPDATE audit SET what = 'z' WHERE id = 1; DELETE FROM audit WHERE id = 2",
     );
     await equal(scene);
     await scene.abort();

@@ -310,6 +310,8 @@ export interface Pitfalls {
   readonly reorderedChildren: readonly ReorderedChild[];
   readonly hasXml: boolean;
   readonly hasArrays: boolean;
+  /** Of schemas, tables or columns. */
+  readonly hasNonAsciiNames: boolean;
 }
 
 export interface SourceObjects {

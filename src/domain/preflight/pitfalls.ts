@@ -1,7 +1,7 @@
 /** PGG148, 149, 187 to 189: what copies or applies other than it was written. */
 
 import { qualified, SIDES, type Side } from '../names.ts';
-import { type PreflightFacts, serverOf, settingOf, type TableFact } from './facts.ts';
+import { type PreflightFacts, type ServerFacts, serverOf, settingOf, type TableFact } from './facts.ts';
 import { addKey, setForOurRole } from './fix.ts';
 import { quoteName, quoteTable } from './quote.ts';
 import type { Report, Rule } from './rule.ts';
@@ -43,44 +43,58 @@ constraint; where that fails, mend the values that it names, or drop it on the t
     })),
 };
 
-/** Settings by which the apply worker reads values that the source sends as text, and what lets it read all of them. */
-const READING = { xmloption: 'content', array_nulls: 'on' } as const;
+/** Settings by which the apply worker reads what the other side sends as text, and what lets it read all of that. */
+const READING = {
+  xmloption: { of: 'hasXml', wanted: () => 'content' },
+  array_nulls: { of: 'hasArrays', wanted: () => 'on' },
+  client_encoding: { of: 'hasNonAsciiNames', wanted: ({ identity }: ServerFacts) => identity.encoding },
+} as const;
 type Reading = keyof typeof READING;
-
-const isRead = ({ source }: PreflightFacts, name: Reading): boolean =>
-  name === 'xmloption' ? source.objects.pitfalls.hasXml : source.objects.pitfalls.hasArrays;
 
 /** What a worker that starts on this side after the sync has: the source's setting of the database is carried to the target. */
 function setting(facts: PreflightFacts, side: Side, name: Reading): string | undefined {
   const server = serverOf(facts, side);
-  const stored = (of: Side, role: string | undefined) =>
+  const { name: role } = server.role;
+  const stored = (of: Side, by: { role?: string; everywhere?: boolean }) =>
     serverOf(facts, of).storedSettings.find(
       (one) =>
-        one.name === name && one.database === serverOf(facts, of).identity.database && one.role === role,
+        one.name === name &&
+        one.role === by.role &&
+        one.database === (by.everywhere ? undefined : serverOf(facts, of).identity.database),
     )?.value;
-  const own = stored(side, server.role.name);
-  return own ?? (side === 'target' ? stored('source', undefined) : undefined) ?? settingOf(server, name);
+  const own = stored(side, { role });
+  const carried = side === 'target' ? stored('source', {}) : undefined;
+  if (name !== 'client_encoding') return own ?? carried ?? settingOf(server, name);
+  // Our own session tells the server which encoding it speaks: only what is stored shows what a worker has.
+  return own ?? stored(side, { role, everywhere: true }) ?? carried ?? stored(side, {});
 }
+
+/** "utf-8" is UTF8. */
+const spelled = (value: string): string => value.toLowerCase().replace(/[^a-z0-9]/g, '');
 
 const readingSettings: Rule = {
   id: 'PGG189',
   title: 'settings let the apply worker read every value',
   severity: 'warning',
-  background: `xmloption = document and array_nulls = off of a database or of our role count for the apply worker, too, which runs as the
-subscription's owner. It then refuses an xml value that is no document, and takes NULL in an array for the word. The fix sets what
-reads everything for our role in this database only: the application keeps its own, and sync carries it to the target.`,
+  background: `xmloption = document, array_nulls = off and a client_encoding of a database or of our role count for the apply worker, too,
+which runs as the subscription's owner. It then refuses an xml value that is no document, takes NULL in an array for the word, and reads
+names of tables and columns in that encoding, though they come in the database's: the link stops at one that is not ASCII. The fix sets
+what reads everything for our role in this database only: the application keeps its own, and sync carries it to the target.`,
   check: (facts) =>
     SIDES.flatMap((side) =>
       (Object.keys(READING) as Reading[]).flatMap((name): Report[] => {
+        const server = serverOf(facts, side);
         const value = setting(facts, side, name);
-        if (!isRead(facts, name) || value === undefined || value.toLowerCase() === READING[name]) return [];
+        const wanted = READING[name].wanted(server);
+        const isRead = facts.source.objects.pitfalls[READING[name].of];
+        if (!isRead || value === undefined || spelled(value) === spelled(wanted)) return [];
         return [
           {
-            title: `${name} is ${value} for the apply worker on the ${side}: it cannot read every value`,
+            title: `${name} is ${value} for the apply worker on the ${side}: it cannot read every ${name === 'client_encoding' ? 'name' : 'value'}`,
             object: name,
-            fix: setForOurRole(serverOf(facts, side), name, READING[name]),
+            fix: setForOurRole(server, name, wanted),
             fixOn: side,
-            blocks: 'applying such values',
+            blocks: 'applying changes of such tables',
           },
         ];
       }),

@@ -37,15 +37,17 @@ test('settings of the database by which a worker reads values are found on both 
 }) => {
   const pair = { source, target };
   await source.exec(`ALTER DATABASE ${source.name} SET xmloption = 'document'; ALTER DATABASE ${source.name} SET array_nulls = off;
-    CREATE TABLE t (id int PRIMARY KEY)`);
+    ALTER DATABASE ${source.name} SET client_encoding = 'LATIN1'; CREATE TABLE t (id int PRIMARY KEY)`);
   expect(await troubles(pair, 'PGG189')).toEqual([]);
-  await source.exec('ALTER TABLE t ADD x xml, ADD a int[]');
+  await source.exec('ALTER TABLE t ADD x xml, ADD a int[], ADD "größe" int');
   const found = await troubles(pair, 'PGG189');
   expect(found.map(({ object, fixOn }) => [object, fixOn])).toEqual([
     ['xmloption', 'source'],
     ['array_nulls', 'source'],
+    ['client_encoding', 'source'],
     ['xmloption', 'target'],
     ['array_nulls', 'target'],
+    ['client_encoding', 'target'],
   ]);
   for (const finding of found) await mend(pair, finding);
   expect(await troubles(pair, 'PGG189')).toEqual([]);

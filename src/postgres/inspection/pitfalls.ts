@@ -26,7 +26,9 @@ export async function readPitfalls(connection: Connection, scope: Scope): Promis
     unvalidatedDomains: await ask<DomainConstraint>(unvalidatedDomainsSql(scope)),
     coarseColumns: (await ask<Of<CoarseColumns>>(coarseColumnsSql(scope))).map(onTable),
     reorderedChildren: (await ask<Of<ReorderedChild>>(reorderedChildrenSql(scope))).map(onTable),
-    ...(await connection.one<Pick<Pitfalls, 'hasXml' | 'hasArrays'>>(parsedBySettingsSql(scope))),
+    ...(await connection.one<Pick<Pitfalls, 'hasXml' | 'hasArrays' | 'hasNonAsciiNames'>>(
+      parsedBySettingsSql(scope),
+    )),
   };
 }
 
@@ -108,10 +110,11 @@ const reorderedChildrenSql = (scope: Scope): Sql => sql`
   WHERE "onSource" <> "onTarget"
   ORDER BY 1, 2`;
 
-/** Whose text form is read by xmloption and array_nulls; a domain or composite of such types is not looked into. */
+/** What is read by xmloption, array_nulls and client_encoding; a domain or composite of such types is not looked into. */
 const parsedBySettingsSql = (scope: Scope): Sql => sql`
   SELECT coalesce(bool_or(a.atttypid = 'xml'::regtype), false) AS "hasXml",
-    coalesce(bool_or(t.typelem <> 0 AND t.typlen = -1), false) AS "hasArrays"
+    coalesce(bool_or(t.typelem <> 0 AND t.typlen = -1), false) AS "hasArrays",
+    coalesce(bool_or(n.nspname || c.relname || a.attname ~ '[^[:ascii:]]'), false) AS "hasNonAsciiNames"
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
   JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE a.attnum > 0 AND NOT a.attisdropped AND ${relationInScope(scope)}`;

@@ -49,3 +49,21 @@ test('the text of a function is compared to the letter, its head and a deparsed 
     `CREATE FUNCTION f()\n LANGUAGE sql\nBEGIN ATOMIC\n SELECT ${column}\nEND\n`;
   expect(functions(atomic('"t"."a"'), atomic('"a"'))).toEqual([]);
 });
+
+test('a cast of an array is the casts of its elements, and a field of EXTRACT is in small letters, as a server prints what it has read from print', () => {
+  const same = (was: string, is: string) =>
+    compareClass('constraints', { c: was }, { c: is }, ONE_VERSION).length === 0;
+  const written = `CHECK (((s)::text = ANY ((ARRAY['a'::character varying, 'b, ]''['::character varying])::text[])))`;
+  const read = `CHECK (((s)::text = ANY (ARRAY[('a'::character varying)::text, ('b, ]''['::character varying)::text])))`;
+  expect(same(written, read)).toBe(true);
+  expect(same(JSON.stringify({ definition: written }), JSON.stringify({ definition: read }))).toBe(true);
+  expect(same(written, read.replace("'a'", "'A'"))).toBe(false);
+  const names = [
+    '(ARRAY["a, b", lower("c\\"), d[1]])::text[]',
+    'ARRAY[("a, b")::text, (lower("c\\"))::text, (d[1])::text]',
+  ];
+  expect(same(names[0] ?? '', names[1] ?? '')).toBe(true);
+  expect(same('EXTRACT(YEAR FROM "At")', 'EXTRACT(year FROM "At")')).toBe(true);
+  expect(same('EXTRACT(YEAR FROM "At")', 'EXTRACT(year FROM "AT")')).toBe(false);
+  expect(same("(ARRAY[1, 2] || '{3}'::integer[])", "(ARRAY[1, 2] || '{4}'::integer[])")).toBe(false);
+});

@@ -1,5 +1,6 @@
 /** The differences between the objects of one class in two schemas. Pure. */
 
+import { asReprinted } from './as-reprinted.ts';
 import type { ObjectsOfClass } from './schema-fingerprint.ts';
 
 export interface SchemaDifference {
@@ -30,9 +31,11 @@ export function compareClass(
   is: ObjectsOfClass,
   { acrossVersions }: { readonly acrossVersions: boolean },
 ): SchemaDifference[] {
-  if (!acrossVersions) return differences(name, was, is, (text) => text);
+  if (!acrossVersions) return differences(name, was, is, reprinted);
   const printed = DEPARSED.has(name) ? asPrintedAnywhere : (text: string) => text;
-  return differences(name, withPlainKeys(was), withPlainKeys(is), (text) => withPlainJson(printed(text)));
+  return differences(name, withPlainKeys(was), withPlainKeys(is), (text) =>
+    withPlainJson(printed(reprinted(text))),
+  );
 }
 
 function differences(
@@ -48,7 +51,7 @@ function differences(
     if (before === undefined)
       return [{ class: name, object, change: 'added', ...(now === undefined ? {} : { is: now }) }];
     if (now === undefined) return [{ class: name, object, change: 'dropped', was: before }];
-    if (form(before) === form(now)) return [];
+    if (before === now || form(before) === form(now)) return [];
     return [{ class: name, object, change: 'changed', was: before, is: now }];
   });
 }
@@ -64,10 +67,13 @@ const withPlainKeys = (objects: ObjectsOfClass): ObjectsOfClass =>
 /** The body of a function that is a text, and all after it: no version prints that in its own way. */
 const BODY = /\nAS (?=[$'])/;
 
-function asPrintedAnywhere(definition: string): string {
+function onHead(definition: string, form: (head: string) => string): string {
   const body = BODY.exec(definition)?.index ?? definition.length;
-  return withoutQualifiers(definition.slice(0, body)) + definition.slice(body);
+  return form(definition.slice(0, body)) + definition.slice(body);
 }
+
+const reprinted = (definition: string): string => onHead(definition, asReprinted);
+const asPrintedAnywhere = (definition: string): string => onHead(definition, withoutQualifiers);
 
 /** "public"."orders"."id" -> "id"; white space, parentheses and, from 16 on, XMLSERIALIZE's default are the printer's too. */
 const withoutQualifiers = (definition: string): string =>
