@@ -36,6 +36,7 @@ export interface ServerIdentity {
   readonly ctype: string;
   /** libc, icu or builtin; before 15 always libc. */
   readonly localeProvider: 'libc' | 'icu' | 'builtin';
+  /** With its rules, which a database may have since 16. */
   readonly icuLocale: string | undefined;
   /** What the database was created with, and what the library says now. */
   readonly collationVersion: string | undefined;
@@ -241,7 +242,7 @@ export interface PreparedTransaction {
 export interface ConstraintFact {
   readonly table: TableName;
   readonly name: string;
-  readonly kind: 'check' | 'foreign key';
+  readonly kind: 'check' | 'not null' | 'foreign key';
 }
 /** A foreign key between a table that is replicated and one that is not. */
 export interface ForeignKeyFact {
