@@ -11,7 +11,8 @@ const MOVER = "CREATE ROLE mover LOGIN REPLICATION CREATEROLE PASSWORD 'm'";
 const SUBSCRIBER = `GRANT pg_create_subscription TO mover; GRANT CREATE ON DATABASE shop TO mover;
   GRANT EXECUTE ON FUNCTION pg_replication_origin_advance(text, pg_lsn) TO mover;
   GRANT EXECUTE ON FUNCTION pg_replication_origin_progress(text, boolean) TO mover`;
-const ROLES = "CREATE ROLE app LOGIN PASSWORD 'a'; CREATE ROLE deputy; CREATE ROLE reader";
+const ROLES =
+  "CREATE ROLE app LOGIN PASSWORD 'a'; CREATE ROLE deputy; CREATE ROLE reader; CREATE ROLE elsewhere LOGIN";
 /** One grant is somebody's who was only allowed to pass it on. */
 const SHOP = `CREATE EXTENSION citext; SET ROLE app; CREATE SCHEMA s;
   CREATE TABLE s.item (id serial PRIMARY KEY, name text); CREATE UNLOGGED TABLE s.cache (id int PRIMARY KEY);
