@@ -142,15 +142,30 @@ const isKnownParameter = ({ parameter }: ParameterGrant, target: ClusterRoles): 
   parameter.includes('.') ||
   target.knownSettings.some((name) => name.toLowerCase() === parameter);
 
+function lackingParameterGrants(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): ParameterGrant[] {
+  const key = (grant: ParameterGrant) => JSON.stringify([grant.parameter, grant.grantee, grant.privilege]);
+  const there = new Set(target.parameterGrants.map(key));
+  return grantedParameters(source, names).filter((grant) => !there.has(key(grant)));
+}
+
+/** In words, and of parameters that the other server's version does not know, too. */
+export const describedParameterGrants = (
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): string[] => lackingParameterGrants(source, target, names).map(describedGrant);
+
 function parameterGrants(
   source: ClusterRoles,
   target: ClusterRoles,
   names: ReadonlySet<string>,
 ): RoleStatement[] {
-  const key = (grant: ParameterGrant) => JSON.stringify([grant.parameter, grant.grantee, grant.privilege]);
-  const there = new Set(target.parameterGrants.map(key));
-  return grantedParameters(source, names)
-    .filter((grant) => isKnownParameter(grant, target) && !there.has(key(grant)))
+  return lackingParameterGrants(source, target, names)
+    .filter((grant) => isKnownParameter(grant, target))
     .map((grant) => ({
       description: describedGrant(grant),
       roles: rolesOf(grant),

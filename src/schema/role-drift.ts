@@ -3,7 +3,7 @@
 import { SIDES, type Side } from '../domain/names.ts';
 import type { ClusterRoles, Role, RolesOfBoth } from '../postgres/roles.ts';
 import { ident, literal } from '../postgres/sql.ts';
-import { databaseGrants, storedSettings } from './database-statements.ts';
+import { databaseGrants, describedParameterGrants, storedSettings } from './database-statements.ts';
 import { type RoleStatement, roleStatements, unknownMemberships, wantedRoles } from './role-statements.ts';
 
 const ATTRIBUTES = {
@@ -137,7 +137,7 @@ function revocations({ memberOf }: AgreedRole, member: string, { active, passive
 export interface Missing {
   /** Without them who connects anew is refused. */
   readonly statements: readonly RoleStatement[];
-  /** Stored settings, and memberships in what only the newer server has: they are told, and left. */
+  /** Stored settings, grants on parameters, and memberships in what only the newer server has: they are told, and left. */
   readonly left: readonly string[];
 }
 
@@ -162,6 +162,7 @@ export function missingOnSource({ source, target }: RolesOfBoth, record: RoleRec
     left: [
       ...storedSettings(applications, source, names).map(({ description }) => description),
       ...unknownMemberships(applications, source, names).map(({ role, member }) => `GRANT ${role} TO ${member}`),
+      ...describedParameterGrants(applications, source, names),
     ],
   };
 }

@@ -45,7 +45,7 @@ function missingOn(to: Side, both: RolesOfBoth, record: RoleRecord): Missing {
 
 const staysOnTarget = (left: readonly string[]) => ({
   code: 'role_drift',
-  message: `Stored settings and memberships of the target that the source does not have: ${left.join('; ')}`,
+  message: `Settings and grants of the target that the source does not have: ${left.join('; ')}`,
   hint: 'Where the application needs them, make there what that version has: sessions that begin after the rollback run without them.',
 });
 
