@@ -28,7 +28,15 @@ export async function dumpForTarget(
   });
   const { isSuperuser, version } = await targetTraits(ends.target);
   const understood = version < 150000 ? statements.map(withoutLogged) : statements;
-  return isSuperuser ? understood : understood.map(asMember);
+  if (isSuperuser) return understood;
+  const given = await initialOwnership(ends.source);
+  return understood.filter((statement) => statement.sql !== given).map(asMember);
+}
+
+/** Of a source before 15: public was the first superuser's, and nobody else can give it to that role. */
+async function initialOwnership(source: Connection): Promise<string> {
+  const { name } = await source.one<{ name: string }>(sql`SELECT pg_get_userbyid(10) AS name`);
+  return `ALTER SCHEMA "public" OWNER TO "${name.replaceAll('"', '""')}";`;
 }
 
 const targetTraits = (target: Connection): Promise<{ isSuperuser: boolean; version: number }> =>

@@ -161,7 +161,9 @@ export function missingOnSource({ source, target }: RolesOfBoth, record: RoleRec
     statements: missing.filter(({ roles: named }) => named.length > 0 && !named.includes(source.currentRole)),
     left: [
       ...storedSettings(applications, source, names).map(({ description }) => description),
-      ...unknownMemberships(applications, source, names).map(({ role, member }) => `GRANT ${role} TO ${member}`),
+      ...unknownMemberships(applications, source, names).map(
+        ({ role, member }) => `GRANT ${role} TO ${member}`,
+      ),
       ...describedParameterGrants(applications, source, names),
     ],
   };

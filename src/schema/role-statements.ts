@@ -227,7 +227,9 @@ function missingMemberships(
   const key = ({ role, member }: Membership) => JSON.stringify([role, member]);
   const there = new Map(target.memberships.map((membership) => [key(membership), membership]));
   return source.memberships
-    .filter(({ role, member }) => names.has(member) && (names.has(role) || target.predefinedRoles.includes(role)))
+    .filter(
+      ({ role, member }) => names.has(member) && (names.has(role) || target.predefinedRoles.includes(role)),
+    )
     .filter((wanted) => !includes(there.get(key(wanted)), wanted));
 }
 

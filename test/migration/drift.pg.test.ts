@@ -91,7 +91,9 @@ test('a password, role, membership or setting that came to the active side since
     expect(warnings).toContainEqual(
       expect.objectContaining({
         code: 'role_drift',
-        message: expect.stringMatching(/SET work_mem; GRANT pg_create_subscription TO .*; GRANT SET ON PARAMETER log_statement TO/),
+        message: expect.stringMatching(
+          /SET work_mem; GRANT pg_create_subscription TO .*; GRANT SET ON PARAMETER log_statement TO/,
+        ),
       }),
     );
     const newLogin = { user: `${n}_new`, password: 'n' };

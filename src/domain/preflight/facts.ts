@@ -59,6 +59,8 @@ export interface OwnRole {
   readonly mayCreateRoles: boolean;
   readonly mayCreateDatabases: boolean;
   readonly mayCreateInDatabase: boolean;
+  /** The schema: from 15 on who owns the database does. */
+  readonly ownsPublic: boolean;
   /** Member of the managed service's stand-in for a superuser. */
   readonly isManagedSuperuser: boolean;
   /** From 16 on: pg_create_subscription. */
@@ -242,7 +244,7 @@ export interface PreparedTransaction {
 export interface ConstraintFact {
   readonly table: TableName;
   readonly name: string;
-  readonly kind: 'check' | 'not null' | 'foreign key';
+  readonly kind: 'check' | 'foreign key';
 }
 /** A foreign key between a table that is replicated and one that is not. */
 export interface ForeignKeyFact {

@@ -90,7 +90,10 @@ describe('encoding and locale', () => {
     try {
       const pair = { source, target: icu };
       expect(await troubles(pair, 'PGG106')).toMatchObject([
-        { severity: 'warning', title: expect.stringMatching(/^locale is libc .* on the source and icu de with rules &V << w /) },
+        {
+          severity: 'warning',
+          title: expect.stringMatching(/^locale is libc .* on the source and icu de with rules &V << w /),
+        },
       ]);
       await using session = await Connection.open(icu.address, { purpose: 'test' });
       expect(await createLikeThisText(session, 'x')).toMatch(/ICU_LOCALE 'de' ICU_RULES '&V << w';$/);
