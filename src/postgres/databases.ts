@@ -24,6 +24,7 @@ interface DatabaseRow {
   readonly ctype: string;
   readonly provider: 'c' | 'i' | 'b';
   readonly locale: string | null;
+  readonly rules: string | null;
   readonly version: number;
 }
 
@@ -33,16 +34,18 @@ export async function ownDatabaseOptions(home: Connection): Promise<{ user: stri
     SELECT current_user AS user, pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate,
       d.datctype AS ctype, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') AS provider,
       coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS locale,
+      to_jsonb(d) ->> 'daticurules' AS rules,
       current_setting('server_version_num')::int AS version
     FROM pg_database d WHERE d.datname = current_database()`);
   const base = sql`ENCODING ${literal(row.encoding)} LC_COLLATE ${literal(row.collate)} LC_CTYPE ${literal(row.ctype)}`;
   return { user: row.user, options: sql`${base}${providerOptions(row)}` };
 }
 
-/** The provider can be named since 15, the builtin one since 17. */
-function providerOptions({ provider, locale, version }: DatabaseRow): Sql {
+/** The provider can be named since 15, rules of its own since 16, the builtin one since 17. */
+function providerOptions({ provider, locale, rules, version }: DatabaseRow): Sql {
   if (version < 150000) return sql``;
-  if (provider === 'i') return sql` LOCALE_PROVIDER icu ICU_LOCALE ${literal(locale ?? 'und')}`;
+  const withRules = rules === null ? sql`` : sql` ICU_RULES ${literal(rules)}`;
+  if (provider === 'i') return sql` LOCALE_PROVIDER icu ICU_LOCALE ${literal(locale ?? 'und')}${withRules}`;
   if (provider === 'b') return sql` LOCALE_PROVIDER builtin BUILTIN_LOCALE ${literal(locale ?? 'C')}`;
   return sql` LOCALE_PROVIDER libc`;
 }

@@ -70,6 +70,8 @@ export interface ClusterRoles {
   /** pg_authid may be read: a null verifier means that there is no password. */
   readonly readsVerifiers: boolean;
   readonly roles: readonly Role[];
+  /** pg_monitor and the like: each version brings more. */
+  readonly predefinedRoles: readonly string[];
   readonly memberships: readonly Membership[];
   readonly settings: readonly RoleSetting[];
   readonly parameterGrants: readonly ParameterGrant[];
@@ -90,10 +92,12 @@ export async function readRoles(connection: Connection): Promise<ClusterRoles> {
     majorVersion: number;
     currentRole: string;
     readsVerifiers: boolean;
+    predefinedRoles: string[];
     knownSettings: string[];
   }>(sql`
     SELECT current_setting('server_version_num')::int / 10000 AS "majorVersion", current_user AS "currentRole",
       has_table_privilege('pg_authid', 'SELECT') AS "readsVerifiers",
+      ARRAY(SELECT rolname::text FROM pg_roles WHERE rolname ~ '^pg_') AS "predefinedRoles",
       ARRAY(SELECT name FROM pg_settings) AS "knownSettings"`);
   return {
     ...facts,
@@ -186,11 +190,13 @@ async function readSettableSettings(connection: Connection, majorVersion: number
   return [...rows.map(({ name }) => name), ...UNLISTED_SETTINGS];
 }
 
+/** A superuser's is in the list as soon as there is another, and says nothing. */
 async function readParameterGrants(connection: Connection): Promise<ParameterGrant[]> {
   return connection.query<ParameterGrant>(sql`
     SELECT p.parname AS parameter, CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END AS grantee,
       a.privilege_type AS privilege, a.is_grantable AS "isGrantable"
     FROM pg_parameter_acl p CROSS JOIN LATERAL aclexplode(p.paracl) AS a
+    WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = a.grantee AND r.rolsuper)
     ORDER BY 1, 2, 3`);
 }
 

@@ -133,21 +133,48 @@ function settingValue({ name, value }: RoleSetting): Sql {
   return names.length === 0 ? literal('') : list(names.map(literal));
 }
 
+const grantedParameters = (source: ClusterRoles, names: ReadonlySet<string>): ParameterGrant[] =>
+  source.parameterGrants.filter(({ grantee }) => grantee === null || names.has(grantee));
+
+/** Grants name a parameter in lower case. Only a superuser is shown all that a server knows. */
+const isKnownParameter = ({ parameter }: ParameterGrant, target: ClusterRoles): boolean =>
+  !isSuperuser(target) ||
+  parameter.includes('.') ||
+  target.knownSettings.some((name) => name.toLowerCase() === parameter);
+
+function lackingParameterGrants(
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): ParameterGrant[] {
+  const key = (grant: ParameterGrant) => JSON.stringify([grant.parameter, grant.grantee, grant.privilege]);
+  const there = new Set(target.parameterGrants.map(key));
+  return grantedParameters(source, names).filter((grant) => !there.has(key(grant)));
+}
+
+/** In words, and of parameters that the other server's version does not know, too. */
+export const describedParameterGrants = (
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): string[] => lackingParameterGrants(source, target, names).map(describedGrant);
+
 function parameterGrants(
   source: ClusterRoles,
   target: ClusterRoles,
   names: ReadonlySet<string>,
 ): RoleStatement[] {
-  const key = (grant: ParameterGrant) => JSON.stringify([grant.parameter, grant.grantee, grant.privilege]);
-  const there = new Set(target.parameterGrants.map(key));
-  return source.parameterGrants
-    .filter((grant) => (grant.grantee === null || names.has(grant.grantee)) && !there.has(key(grant)))
+  return lackingParameterGrants(source, target, names)
+    .filter((grant) => isKnownParameter(grant, target))
     .map((grant) => ({
-      description: `GRANT ${grant.privilege} ON PARAMETER ${grant.parameter} TO ${grant.grantee ?? 'PUBLIC'}`,
+      description: describedGrant(grant),
       roles: rolesOf(grant),
       statement: sql`GRANT ${privilegeOf(grant)} ON PARAMETER ${ident(...grant.parameter.split('.'))} TO ${granteeOf(grant)}`,
     }));
 }
+
+const describedGrant = ({ privilege, parameter, grantee }: ParameterGrant): string =>
+  `GRANT ${privilege} ON PARAMETER ${parameter} TO ${grantee ?? 'PUBLIC'}`;
 
 const rolesOf = ({ grantee }: Grant): string[] => (grantee === null ? [] : [grantee]);
 
@@ -276,6 +303,18 @@ function settingsOfAll(source: ClusterRoles, target: ClusterRoles): { object: st
       reason: 'ALTER ROLE ALL belongs to the cluster: say it there if it is wanted',
     }));
 }
+
+export const unknownParameterGrants = (
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): { object: string; reason: string }[] =>
+  grantedParameters(source, names)
+    .filter((grant) => !isKnownParameter(grant, target))
+    .map((grant) => ({
+      object: describedGrant(grant),
+      reason: `PostgreSQL ${target.majorVersion} does not know it`,
+    }));
 
 /** Only a superuser may give them. */
 export function missingParameterGrants(

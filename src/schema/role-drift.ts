@@ -3,8 +3,8 @@
 import { SIDES, type Side } from '../domain/names.ts';
 import type { ClusterRoles, Role, RolesOfBoth } from '../postgres/roles.ts';
 import { ident, literal } from '../postgres/sql.ts';
-import { databaseGrants, storedSettings } from './database-statements.ts';
-import { type RoleStatement, roleStatements, wantedRoles } from './role-statements.ts';
+import { databaseGrants, describedParameterGrants, storedSettings } from './database-statements.ts';
+import { type RoleStatement, roleStatements, unknownMemberships, wantedRoles } from './role-statements.ts';
 
 const ATTRIBUTES = {
   isSuperuser: 'SUPERUSER',
@@ -137,8 +137,8 @@ function revocations({ memberOf }: AgreedRole, member: string, { active, passive
 export interface Missing {
   /** Without them who connects anew is refused. */
   readonly statements: readonly RoleStatement[];
-  /** They may have been made for the newer server: they are told, and left. */
-  readonly settings: readonly RoleStatement[];
+  /** Stored settings, grants on parameters, and memberships in what only the newer server has: they are told, and left. */
+  readonly left: readonly string[];
 }
 
 /**
@@ -159,7 +159,13 @@ export function missingOnSource({ source, target }: RolesOfBoth, record: RoleRec
   return {
     // What lets our role act as others is none of the application's, and what PUBLIC may the source's administrator has said.
     statements: missing.filter(({ roles: named }) => named.length > 0 && !named.includes(source.currentRole)),
-    settings: storedSettings(applications, source, names),
+    left: [
+      ...storedSettings(applications, source, names).map(({ description }) => description),
+      ...unknownMemberships(applications, source, names).map(
+        ({ role, member }) => `GRANT ${role} TO ${member}`,
+      ),
+      ...describedParameterGrants(applications, source, names),
+    ],
   };
 }
 

@@ -7,6 +7,7 @@ import {
   missingOwnership,
   missingParameterGrants,
   refusedSettings,
+  unknownParameterGrants,
   unknownSettings,
 } from './database-statements.ts';
 import { mayAlter, membershipOf } from './may-alter.ts';
@@ -89,6 +90,7 @@ export function roleStatements(
           object: `GRANT ${role} TO ${member}`,
           reason: 'our role on the target may not grant it',
         })),
+      ...unknownParameterGrants(source, target, names),
       ...missingParameterGrants(source, target, names),
       ...missingOwnership(source, target, names),
     ],
@@ -225,9 +227,22 @@ function missingMemberships(
   const key = ({ role, member }: Membership) => JSON.stringify([role, member]);
   const there = new Map(target.memberships.map((membership) => [key(membership), membership]));
   return source.memberships
-    .filter(({ role, member }) => names.has(member) && (names.has(role) || role.startsWith('pg_')))
+    .filter(
+      ({ role, member }) => names.has(member) && (names.has(role) || target.predefinedRoles.includes(role)),
+    )
     .filter((wanted) => !includes(there.get(key(wanted)), wanted));
 }
+
+/** In predefined roles that the other server's version does not have: an older one's, on the way back. */
+export const unknownMemberships = (
+  source: ClusterRoles,
+  target: ClusterRoles,
+  names: ReadonlySet<string>,
+): Membership[] =>
+  source.memberships.filter(
+    ({ role, member }) =>
+      names.has(member) && source.predefinedRoles.includes(role) && !target.predefinedRoles.includes(role),
+  );
 
 /** Those that our role creates are its to grant. */
 function mayGrant({ role }: Membership, target: ClusterRoles, executor: Role | undefined): boolean {

@@ -106,7 +106,7 @@ test('cases 13 and 34: settings, owner, grants, limit and comment of the databas
       ALTER ROLE ${n}_app SET search_path = '';
       REVOKE TEMPORARY ON DATABASE ${n} FROM PUBLIC;
       GRANT CREATE ON DATABASE ${n} TO ${n}_app WITH GRANT OPTION;
-      GRANT SET ON PARAMETER log_min_duration_statement TO ${n}_app;
+      GRANT SET ON PARAMETER log_min_duration_statement, force_parallel_mode TO ${n}_app;
       COMMENT ON DATABASE ${n} IS 'the shop';
       ALTER DATABASE ${n} CONNECTION LIMIT 42`);
     await using fresh = await Connection.open(source.address, { purpose: 'test' });
@@ -120,6 +120,10 @@ test('cases 13 and 34: settings, owner, grants, limit and comment of the databas
       object: 'setting force_parallel_mode of the database',
       reason: 'PostgreSQL 16 does not know it',
     });
+    expect(first.notCarried).toContainEqual({
+      object: `GRANT SET ON PARAMETER force_parallel_mode TO ${n}_app`,
+      reason: 'PostgreSQL 16 does not know it',
+    });
     const settings = `SELECT coalesce(setrole::regrole::text, '') AS role, setdatabase <> 0 AS here, unnest(setconfig) AS setting
       FROM pg_db_role_setting LEFT JOIN pg_database d ON d.oid = setdatabase
       WHERE d.datname = current_database() OR starts_with(setrole::regrole::text, '${n}') ORDER BY 1, 2, 3`;
@@ -130,7 +134,9 @@ test('cases 13 and 34: settings, owner, grants, limit and comment of the databas
     const database = `SELECT pg_get_userbyid(datdba) AS owner, datconnlimit, shobj_description(oid, 'pg_database') AS comment, datacl::text
       FROM pg_database WHERE datname = current_database()`;
     expect(await target.rows(database)).toEqual(await source.rows(database));
-    await source.exec(`REVOKE SET ON PARAMETER log_min_duration_statement FROM ${n}_app`);
+    await source.exec(
+      `REVOKE SET ON PARAMETER log_min_duration_statement, force_parallel_mode FROM ${n}_app`,
+    );
     await target.exec(`REVOKE SET ON PARAMETER log_min_duration_statement FROM ${n}_app`);
   });
 });

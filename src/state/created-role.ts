@@ -1,7 +1,7 @@
 /** Roles that this migration created on the target. */
 
 import type { Connection } from '../postgres/connection.ts';
-import { ident, sql } from '../postgres/sql.ts';
+import { ident, sql, trusted } from '../postgres/sql.ts';
 import { tableExists } from './install.ts';
 
 export async function recordCreatedRoles(
@@ -30,8 +30,18 @@ export async function dropOwned(target: Connection, roles: readonly string[]): P
   for (const { name } of there) await letGo(target, name).catch(() => undefined);
 }
 
+/** Who made a role has not its rights by that, and DROP OWNED takes them, also where nothing is its own. */
+async function takeRights(target: Connection, role: string): Promise<void> {
+  const { hasRights, mustSay } = await target.one<{ hasRights: boolean; mustSay: boolean }>(sql`
+    SELECT pg_has_role(${role}, 'USAGE') AS "hasRights", current_setting('server_version_num')::int >= 160000 AS "mustSay"`);
+  if (hasRights) return;
+  const inherited = trusted(mustSay ? ' WITH INHERIT TRUE' : '');
+  await target.script(sql`GRANT ${ident(role)} TO CURRENT_USER${inherited}`);
+}
+
 /** DROP OWNED takes no database: one that the sync gave to the role is ours again. */
 async function letGo(target: Connection, role: string): Promise<void> {
+  await takeRights(target, role);
   const given = await target.query<{ name: string }>(sql`
     SELECT datname AS name FROM pg_database
     WHERE datname = current_database() AND pg_get_userbyid(datdba) = ${role}`);

@@ -31,8 +31,7 @@ export const checkRoles: SwitchoverStep = {
     if (missing.statements.length > 0) throw lacks(missing.statements.map(descriptionOf), from, to);
     const drift = roleDrift({ active: both[from], passive: both[to] }, record);
     if (drift.length > 0) throw drifted(drift, from, to, both[to].currentRole);
-    if (missing.settings.length > 0)
-      await events.emit('warning', otherSettings(missing.settings.map(descriptionOf)));
+    if (missing.left.length > 0) await events.emit('warning', staysOnTarget(missing.left));
   },
 };
 
@@ -41,13 +40,13 @@ const descriptionOf = ({ description }: RoleStatement): string => description;
 function missingOn(to: Side, both: RolesOfBoth, record: RoleRecord): Missing {
   if (to === 'source') return missingOnSource(both, record);
   const { roles, database } = roleStatements(both.source, both.target, { include: 'members' });
-  return { statements: [...roles, ...database], settings: [] };
+  return { statements: [...roles, ...database], left: [] };
 }
 
-const otherSettings = (settings: readonly string[]) => ({
+const staysOnTarget = (left: readonly string[]) => ({
   code: 'role_drift',
-  message: `Stored settings of the target that the source does not have: ${settings.join('; ')}`,
-  hint: 'Where the application needs them, make the same there: sessions that begin after the rollback run without them.',
+  message: `Settings and grants of the target that the source does not have: ${left.join('; ')}`,
+  hint: 'Where the application needs them, make there what that version has: sessions that begin after the rollback run without them.',
 });
 
 const lacks = (missing: readonly string[], from: Side, to: Side): SwitchoverAbortedError =>

@@ -68,7 +68,8 @@ test('a password, role, membership or setting that came to the active side since
     const { name } = target;
     await target.exec(`ALTER ROLE ${n}_app PASSWORD 'rotated again'; CREATE ROLE ${n}_new LOGIN PASSWORD 'n' IN ROLE ${n}_rw;
       REVOKE CONNECT ON DATABASE ${name} FROM PUBLIC; GRANT CONNECT ON DATABASE ${name} TO ${n}_rw, ${n}_new;
-      GRANT SELECT ON t TO ${n}_new; ALTER ROLE ${n}_app SET work_mem = '9MB'`);
+      GRANT SELECT ON t TO ${n}_new; ALTER ROLE ${n}_app SET work_mem = '9MB'; GRANT pg_create_subscription TO ${n}_app;
+      GRANT SET ON PARAMETER log_statement TO ${n}_app`);
     await expect(scene.rollback()).rejects.toMatchObject({
       code: 'role_drift',
       exitCode: 6,
@@ -88,7 +89,12 @@ test('a password, role, membership or setting that came to the active side since
     await scene.rollback();
     const warnings = scene.events.filter((event) => event.type === 'warning').map(({ data }) => data);
     expect(warnings).toContainEqual(
-      expect.objectContaining({ code: 'role_drift', message: expect.stringContaining('SET work_mem') }),
+      expect.objectContaining({
+        code: 'role_drift',
+        message: expect.stringMatching(
+          /SET work_mem; GRANT pg_create_subscription TO .*; GRANT SET ON PARAMETER log_statement TO/,
+        ),
+      }),
     );
     const newLogin = { user: `${n}_new`, password: 'n' };
     const client = await openSession({ ...source.address, ...scene.proxy, ...newLogin });

@@ -36,6 +36,7 @@ export interface ServerIdentity {
   readonly ctype: string;
   /** libc, icu or builtin; before 15 always libc. */
   readonly localeProvider: 'libc' | 'icu' | 'builtin';
+  /** With its rules, which a database may have since 16. */
   readonly icuLocale: string | undefined;
   /** What the database was created with, and what the library says now. */
   readonly collationVersion: string | undefined;
@@ -58,6 +59,8 @@ export interface OwnRole {
   readonly mayCreateRoles: boolean;
   readonly mayCreateDatabases: boolean;
   readonly mayCreateInDatabase: boolean;
+  /** The schema: from 15 on who owns the database does. */
+  readonly ownsPublic: boolean;
   /** Member of the managed service's stand-in for a superuser. */
   readonly isManagedSuperuser: boolean;
   /** From 16 on: pg_create_subscription. */

@@ -24,7 +24,7 @@ is enough for caches, and each side keeps its own rows. If every row matters, ma
 exclusive lock).`,
   check: ({ source }) =>
     source.objects.tables
-      .filter((table) => table.isUnlogged)
+      .filter((table) => table.isUnlogged && !table.isPartitioned)
       .map((table) => ({
         title: `table ${qualified(table)} is unlogged: its rows are copied before each switch, not replicated`,
         object: qualified(table),

@@ -191,7 +191,9 @@ const targetRights: Rule = {
   background: `Loading the schema needs CREATE on the target's database, the right to create the roles that are missing (CREATEROLE), and
 the rights of each owner that exists there already (inherited and, from 16 on, with SET; or the right to grant it, which sync then uses):
 objects are given to their owners, rows are copied and compared, and the apply worker (16 on) switches to the owner of the table:
-"role mig cannot SET ROLE to app" otherwise, and no row arrives. A managed service's administrator needs that like others.`,
+"role mig cannot SET ROLE to app" otherwise, and no row arrives. A managed service's administrator needs that like others. Before 15
+everybody could create in the schema public, and from 15 on only the owner of a database can say that again: with a source before 15
+our role must be it, and sync gives the database to the owner that it has on the source, where our role may.`,
   check({ source, target }) {
     const { role, identity } = target;
     const there = new Map(target.roles.map((one) => [one.name, one.mayActAs]));
@@ -201,6 +203,9 @@ objects are given to their owners, rows are copied and compared, and the apply w
       ...(role.mayCreateInDatabase
         ? []
         : [grant(`CREATE ON DATABASE ${quoteName(identity.database)}`, role)]),
+      ...(majorVersion(source) >= 15 || role.ownsPublic
+        ? []
+        : [`ALTER DATABASE ${quoteName(identity.database)} OWNER TO ${quoteName(role.name)};`]),
       ...(absent.length === 0 || role.mayCreateRoles || isAllPowerful(role)
         ? []
         : [alter(role, 'CREATEROLE')]),

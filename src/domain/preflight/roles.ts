@@ -3,6 +3,7 @@
 import type { PreflightFacts } from './facts.ts';
 import { quoteName } from './quote.ts';
 import type { Rule } from './rule.ts';
+import { isGone } from './settings.ts';
 import { some } from './words.ts';
 
 /** Roles that applications log in with: not ours, and not those that the target has a password for already. */
@@ -65,13 +66,14 @@ const parameterGrants: Rule = {
   title: 'GRANTs on parameters exist on the target',
   severity: 'warning',
   background: `GRANT SET or ALTER SYSTEM ON PARAMETER (from 15 on) belongs to the cluster, not to the database, and is in no schema dump. sync
-repeats it where our role is a superuser on the target; otherwise repeat it there yourself once the role exists.`,
+repeats it where our role is a superuser on the target; otherwise repeat it there yourself once the role exists. One on a parameter
+that the newer version no longer knows is left out.`,
   check({ source, target }) {
     const key = (one: { parameter: string; role: string; privilege: string }) =>
       JSON.stringify([one.parameter, one.role, one.privilege]);
     const there = new Set(target.parameterGrants.map(key));
     return source.parameterGrants
-      .filter((one) => !there.has(key(one)))
+      .filter((one) => !there.has(key(one)) && !isGone(one.parameter, target))
       .map((one) => ({
         title: `${one.privilege} on parameter ${one.parameter} is not granted to ${one.role} on the target`,
         object: `role ${one.role}`,

@@ -65,7 +65,7 @@ const REMOVED: Readonly<Record<string, number>> = {
 };
 
 /** The server lists all that it knows only to who may read all settings; prefixed ones belong to extensions. */
-function isGone(name: string, target: ServerFacts): boolean {
+export function isGone(name: string, target: ServerFacts): boolean {
   const removedIn = REMOVED[name.toLowerCase()];
   if (removedIn !== undefined) return majorVersion(target) >= removedIn;
   return target.role.seesAllSettings && !name.includes('.') && !knows(target, name) && !ALIASES.has(name);

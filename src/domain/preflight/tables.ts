@@ -1,4 +1,4 @@
-/** PGG130 to 136, 146, 150: can each table's UPDATE and DELETE be replicated, and found again on the other side? */
+/** PGG130 to 136, 146, 150, 155: can each table's UPDATE and DELETE be replicated, and found again on the other side? */
 
 import { qualified } from '../names.ts';
 import { majorVersion, type PreflightFacts, type ServerFacts, type TableFact } from './facts.ts';
@@ -242,6 +242,26 @@ new partitions with it in one transaction, or give the root a primary key.`,
     ),
 };
 
+const unloggedTree: Rule = {
+  id: 'PGG155',
+  title: 'no partitioned table is UNLOGGED',
+  severity: 'blocker',
+  background: `CREATE UNLOGGED TABLE ... PARTITION BY says nothing of the partitions: each is logged unless it was made UNLOGGED itself. But no
+publication takes such a table, so that the rows of its logged partitions would be carried by nobody, and PostgreSQL 18 does not take
+it at all. ALTER TABLE ... SET LOGGED does not change it. Make it anew without UNLOGGED in one transaction: rename it, CREATE TABLE ...
+(LIKE ... INCLUDING ALL) PARTITION BY ..., DETACH each partition from the old and ATTACH it to the new one; foreign keys, triggers, policies
+and grants must be said anew.`,
+  check: ({ source }) =>
+    source.objects.tables
+      .filter((table) => table.isPartitioned && table.isUnlogged)
+      .map((table) => ({
+        title: `partitioned table ${qualified(table)} is UNLOGGED: nothing would carry the rows of its logged partitions`,
+        object: qualified(table),
+        detail: 'Make it anew without UNLOGGED, and attach its partitions to that.',
+        blocks: 'publishing the table',
+      })),
+};
+
 export const tableRules: readonly Rule[] = [
   invalidIndexes,
   missing,
@@ -252,4 +272,5 @@ export const tableRules: readonly Rule[] = [
   fullIncomparable,
   generated,
   newPartitions,
+  unloggedTree,
 ];

@@ -21,7 +21,7 @@ interface IdentityRow {
   readonly now: number;
 }
 
-/** Columns that came with 15 and 17 are read through jsonb, so that one statement serves every version. */
+/** Columns that came with 15, 16 and 17 are read through jsonb, so that one statement serves every version. */
 const identitySql = sql`
   SELECT current_setting('server_version_num')::int AS "versionNumber",
     split_part(current_setting('server_version'), ' ', 1) AS version,
@@ -34,7 +34,8 @@ const identitySql = sql`
     d.datname AS database, pg_encoding_to_char(d.encoding) AS encoding,
     d.datcollate AS collate, d.datctype AS ctype,
     to_jsonb(d) ->> 'datlocprovider' AS provider,
-    coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS "icuLocale",
+    coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale')
+      || coalesce(' with rules ' || (to_jsonb(d) ->> 'daticurules'), '') AS "icuLocale",
     to_jsonb(d) ->> 'datcollversion' AS "collationVersion",
     extract(epoch FROM clock_timestamp())::float8 * 1000 AS now
   FROM pg_database d WHERE d.datname = current_database()`;

@@ -19,6 +19,7 @@ const roleSql = sql`
     r.rolinherit AS inherits, r.rolsuper OR r.rolcreaterole AS "mayCreateRoles",
     r.rolsuper OR r.rolcreatedb AS "mayCreateDatabases",
     has_database_privilege(current_database(), 'CREATE') AS "mayCreateInDatabase",
+    coalesce((SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'public'), true) AS "ownsPublic",
     isin.managed AS "isManagedSuperuser",
     isin.create_subscription AS "mayCreateSubscriptions",
     isin.all_stats AS "seesAllActivity",

@@ -160,6 +160,21 @@ test('case 2: each leaf of a partition tree is looked at, and its root', async (
   expect(await troubles({ source, target }, 'PGG131')).toEqual([]);
 });
 
+test('a partitioned table that is UNLOGGED is refused: its partitions are logged, and nothing would carry their rows', async ({
+  source,
+  target,
+}) => {
+  await source.exec(`CREATE UNLOGGED TABLE log (day int PRIMARY KEY) PARTITION BY RANGE (day);
+    CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10)`);
+  expect(await troubles({ source, target }, 'PGG155')).toMatchObject([
+    { severity: 'blocker', object: 'public.log' },
+  ]);
+  expect(await troubles({ source, target }, 'PGG160')).toEqual([]);
+  await source.exec(`ALTER TABLE log RENAME TO old; CREATE TABLE log (LIKE old INCLUDING ALL) PARTITION BY RANGE (day);
+    ALTER TABLE old DETACH PARTITION log_1; ALTER TABLE log ATTACH PARTITION log_1 FOR VALUES FROM (0) TO (10); DROP TABLE old`);
+  expect(await troubles({ source, target }, 'PGG155')).toEqual([]);
+});
+
 test('a table with inheritance children, or a parent, takes a key, too, in whichever order the fixes are run', async ({
   source,
   target,

@@ -2,6 +2,8 @@ import { describe, expect } from 'vitest';
 import type { Database } from '../../../test/support/database.ts';
 import { test } from '../../../test/support/fixture.ts';
 import { check, mend, troubles } from '../../../test/support/preflight.ts';
+import { Connection } from '../connection.ts';
+import { createLikeThisText } from '../databases.ts';
 
 test('a target that holds something is refused, and empty again after the fix', async ({
   source,
@@ -84,12 +86,17 @@ describe('encoding and locale', () => {
     await source.exec(
       'CREATE TABLE t (k text) PARTITION BY RANGE (k); CREATE TABLE c (k text COLLATE "C") PARTITION BY RANGE (k)',
     );
-    const icu = await like(target, "LOCALE_PROVIDER icu ICU_LOCALE 'de' LOCALE 'C'");
+    const icu = await like(target, "LOCALE_PROVIDER icu ICU_LOCALE 'de' ICU_RULES '&V << w' LOCALE 'C'");
     try {
       const pair = { source, target: icu };
       expect(await troubles(pair, 'PGG106')).toMatchObject([
-        { severity: 'warning', title: expect.stringMatching(/^locale is libc .* on the source and icu de /) },
+        {
+          severity: 'warning',
+          title: expect.stringMatching(/^locale is libc .* on the source and icu de with rules &V << w /),
+        },
       ]);
+      await using session = await Connection.open(icu.address, { purpose: 'test' });
+      expect(await createLikeThisText(session, 'x')).toMatch(/ICU_LOCALE 'de' ICU_RULES '&V << w';$/);
       expect(await troubles(pair, 'PGG143')).toMatchObject([{ object: 'public.t' }]);
       expect(await troubles({ source, target }, 'PGG143')).toEqual([]);
     } finally {

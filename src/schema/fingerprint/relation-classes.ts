@@ -28,6 +28,11 @@ const tables: ObjectClass = {
     WHERE r.relkind IN ('r', 'p', 'v', 'm', 'f')`,
 };
 
+/** From 17 on a partition has the identity of its parent, and can have no other. */
+const OWN_IDENTITY = sql`CASE WHEN a.attidentity <> '' AND NOT (r.relispartition AND EXISTS (
+  SELECT FROM pg_inherits h JOIN pg_attribute p ON p.attrelid = h.inhparent
+  WHERE h.inhrelid = r.oid AND p.attname = a.attname AND p.attidentity = a.attidentity)) THEN a.attidentity END`;
+
 /** By place among the columns that are left: a dropped column is not dumped. */
 const columns: ObjectClass = {
   name: 'columns',
@@ -39,7 +44,7 @@ const columns: ObjectClass = {
       'collation', CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END,
       'not null', nullif(a.attnotnull, false),
       'also inherited', CASE WHEN a.attislocal AND a.attinhcount > 0 THEN true END,
-      'identity', nullif(a.attidentity, ''), 'generated', nullif(a.attgenerated, ''),
+      'identity', ${OWN_IDENTITY}, 'generated', nullif(a.attgenerated, ''),
       'default', pg_get_expr(d.adbin, d.adrelid),
       'storage', nullif(a.attstorage, t.typstorage),
       'compression', nullif(to_jsonb(a)->>'attcompression', ''),
