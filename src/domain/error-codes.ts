@@ -580,8 +580,8 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   unreachable(
     'server_lost',
-    'The server ended the session in the middle of the work.',
-    'See the server’s log; when it is back, run the same command again.',
+    'The server ended the session in the middle of the work, or the network broke: also without a word, so that no answer came.',
+    'See the server’s log and the network; when it is back, run the same command again.',
   ),
   unreachable(
     'source_lost',
@@ -902,7 +902,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   unproven(
     'commit_unknown',
     'The connection broke at the commit point: it is not known whether the switch took place.',
-    'Bring the target back and run the same command again: it reads the commit point. Until then the proxy lets nobody write.',
+    'Bring the target, or the network to it, back and run the same command again: it reads the commit point. A proxy that reaches the target goes on by itself; until then it lets nobody write.',
   ),
   unproven(
     'no_proxy',

@@ -4,8 +4,11 @@ import { describe, expect } from 'vitest';
 import { major, startBouncer } from '../../test/support/bouncer-bed.ts';
 import { test } from '../../test/support/fixture.ts';
 import { hasPgBouncer } from '../../test/support/pgbouncer.ts';
+import { silenceAfter } from '../../test/support/silence.ts';
 import { until } from '../base/async.ts';
 import type { Settings } from '../config/settings.ts';
+import { installFile, missingFiles } from '../state/install.ts';
+import { createMigration } from '../state/migration-row.ts';
 import { openTraffic } from '../traffic/open-traffic.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import { forkPauseKeeper } from './fork-pause-keeper.ts';
@@ -73,5 +76,24 @@ describe.skipIf(!hasPgBouncer)('a pause of PgBouncer', () => {
     expect((await traffic.observe()).paused).toBe(true);
     await traffic.resume('target', 1);
     expect(await traffic.observe()).toMatchObject({ activeSide: 'target', epoch: 1, paused: false });
+  });
+
+  test('behind it is not kept waiting by a connection to the target that has died without a word', async ({
+    source,
+    target,
+  }) => {
+    for (const file of await missingFiles(target.connection, 'target'))
+      await installFile(target.connection, file);
+    const identifiers = { sourceSystemIdentifier: '1', targetSystemIdentifier: '2' };
+    await createMigration(target.connection, { name: 'kept', ...identifiers });
+    await using silence = await silenceAfter('pg_try_advisory_lock', target.address, 'pass');
+    await using bouncer = await startBouncer(source, target);
+    const behind = { address: { ...target.address, port: silence.port } };
+    await using traffic = kept(source, behind, bouncer.pgbouncer);
+    await traffic.pause(PAUSE);
+    await traffic.committing('target', 1);
+    await traffic.renew(1);
+    await goesOn(bouncer.traffic);
+    expect(silence.hasBegun).toBe(true);
   });
 });

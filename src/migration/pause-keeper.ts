@@ -1,5 +1,6 @@
 /** Program: keeps the pause of a pooler without a lease, and ends it when the process that began it dies or stands still. */
 
+import { withDeadline } from '../base/async.ts';
 import { ProcessChannel } from '../base/process-channel.ts';
 import { UnreachableError } from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
@@ -10,6 +11,10 @@ import { openPooler } from '../traffic/open-traffic.ts';
 import type { KeeperStart } from './fork-pause-keeper.ts';
 import { PauseWatch } from './pause-watch.ts';
 import { SILENT_RUNNER_MS, settleFences } from './settle.ts';
+
+/** Requests wait; over a connection that has died without a word they would wait for a quarter of an hour. */
+const ANSWER_MS = 5_000;
+const answered = <T>(work: Promise<T>): Promise<T> => withDeadline('the answer of a server', ANSWER_MS, work);
 
 let watch: PauseWatch | undefined;
 
@@ -41,14 +46,14 @@ function watchFor({ settings, others }: KeeperStart): PauseWatch {
     async goOnAsRowSays(silentMs) {
       const isSilent = silentMs > SILENT_RUNNER_MS;
       const endRunnerOlderThanMs = isSilent ? SILENT_RUNNER_MS : undefined;
-      if (!(await settleFences({ migration, open, endRunnerOlderThanMs }))) return false;
-      await using target = await open('target');
+      if (!(await answered(settleFences({ migration, open, endRunnerOlderThanMs })))) return false;
+      await using target = await answered(open('target'));
       // With the lock no other run is in a pause of its own, which this would end.
-      if (!(await tryRunnerLock(target, migration))) {
-        if (isSilent) await endRunner(target, migration, SILENT_RUNNER_MS);
+      if (!(await answered(tryRunnerLock(target, migration)))) {
+        if (isSilent) await answered(endRunner(target, migration, SILENT_RUNNER_MS));
         return false;
       }
-      const row = await readMigration(target, migration);
+      const row = await answered(readMigration(target, migration));
       return row === undefined ? false : goOn(row.activeSide, row.epoch);
     },
   });

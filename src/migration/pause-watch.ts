@@ -6,7 +6,7 @@ import { sleep } from '../base/async.ts';
 export interface PauseDeeds {
   /** Before the commit point was announced. */
   goOnInPlace(): Promise<boolean>;
-  /** After that. `silentMs`: for how long the owner has said nothing; 0 when its process is known to have ended. */
+  /** After that. `silentMs`: for how long the owner has said nothing. Its process may have ended: where the network broke first, its sessions have not. */
   goOnAsRowSays(silentMs: number): Promise<boolean>;
 }
 
@@ -78,9 +78,7 @@ export class PauseWatch {
     const startedMs = performance.now();
     const passedMs = () => performance.now() - startedMs;
     while (this.#isSilent && passedMs() < GIVE_UP_MS) {
-      this.#deed = this.#isCommitting
-        ? this.#deeds.goOnAsRowSays(this.#isOwnerGone ? 0 : passedMs())
-        : this.#deeds.goOnInPlace();
+      this.#deed = this.#isCommitting ? this.#deeds.goOnAsRowSays(passedMs()) : this.#deeds.goOnInPlace();
       this.#isOver = await this.#deed.catch(() => false);
       this.#deed = undefined;
       if (!this.#isOver) await this.#wait(RETRY_MS + passedMs() * RETRY_SHARE);

@@ -100,6 +100,9 @@ const REHEARSED_PAUSED: readonly StepGroup[] = [
 ];
 
 const UNDO_TIMEOUT_MS = 10_000;
+/** Requests wait for these. What is not undone by then is left to who opens the active side when the owner of a pause is silent. */
+const REOPENS: readonly SwitchoverStep[] = [fenceOldSide, raiseBarrierStep];
+const REOPEN_TIMEOUT_MS = 3_000;
 const RENEW_MS = LEASE_MS / 5;
 /** The shortest lease. */
 const HANDED_OVER_MS = 1;
@@ -178,7 +181,7 @@ export async function rollForward(context: Switchover): Promise<StepTime[]> {
     try {
       if (step === completeFence) await sleep(BREATHER_MS);
       if (step === resumeTraffic && failure !== undefined) await handOver(context);
-      else times.push(await timed(step, context, RESUMING.includes(step)));
+      else times.push(await timedForward(step, context));
     } catch (error) {
       failure ??= error;
       // No slot is given up before the way back runs, and a run that was overtaken touches nothing any more.
@@ -189,6 +192,11 @@ export async function rollForward(context: Switchover): Promise<StepTime[]> {
   return times;
 }
 
+function timedForward(step: SwitchoverStep, context: Switchover): Promise<StepTime> {
+  const work = timed(step, context, RESUMING.includes(step));
+  return step === liftFence ? orHandedOver(context, work) : work;
+}
+
 /** Another run has switched since, or has the lock and finishes this switch: it may be in a pause of its own. */
 const isOvertaken = (error: unknown): boolean =>
   error instanceof LockedError || (error instanceof PgglideError && error.code === 'epoch_moved');
@@ -197,9 +205,7 @@ const isOvertaken = (error: unknown): boolean =>
 async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Promise<boolean> {
   // Traffic first: what else there is to undo must not make requests wait longer.
   const order = [...begun].reverse();
-  const urgent = order.filter(
-    (step) => step === fenceOldSide || step === raiseBarrierStep || step === pauseTraffic,
-  );
+  const urgent = order.filter((step) => REOPENS.includes(step) || step === pauseTraffic);
   const rest = order.filter((step) => !urgent.includes(step));
   context.facts.isUndone = true;
   let isOpen = true;
@@ -214,7 +220,8 @@ async function goBack(context: Switchover, begun: readonly SwitchoverStep[]): Pr
 async function isPutBack(step: SwitchoverStep, context: Switchover): Promise<boolean> {
   try {
     // A server that stands still must not keep the others from being put back.
-    await withDeadline(`undoing "${step.title}"`, UNDO_TIMEOUT_MS, undoStep(step, context));
+    const timeoutMs = REOPENS.includes(step) ? REOPEN_TIMEOUT_MS : UNDO_TIMEOUT_MS;
+    await withDeadline(`undoing "${step.title}"`, timeoutMs, undoStep(step, context));
     return true;
   } catch (error) {
     context.facts.isUndone = false;
@@ -234,6 +241,19 @@ async function isPutBack(step: SwitchoverStep, context: Switchover): Promise<boo
 async function handOver({ traffic, facts }: Switchover): Promise<void> {
   facts.pauseStartedMs = undefined;
   await traffic.renew(HANDED_OVER_MS).catch(() => undefined);
+}
+
+/**
+ * At the commit point and behind it nothing is given up for being late. But the server may be out of our reach alone: then those who
+ * look after pauses open the active side, and we are to them like one that stands still.
+ */
+async function orHandedOver<T>(context: Switchover, work: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => void handOver(context), LEASE_MS);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** In the pause nothing is told: requests would wait for it. */
@@ -264,7 +284,7 @@ async function tellSteps({ facts, events, direction }: Switchover): Promise<void
 /** A server that does not answer must not hold requests past the budget. The commit point resolves itself, so it is not cut. */
 async function withinBudget(step: SwitchoverStep, context: Switchover): Promise<StepTime> {
   const work = timed(step, context, true);
-  if (step === commitSwitch) return work;
+  if (step === commitSwitch) return orHandedOver(context, work);
   // The step's own limits (lock_timeout, drain time) end first and say more.
   return withDeadline(step.title, context.remainingMs() + 250, work);
 }

@@ -33,3 +33,10 @@ test('a session ends with us in the middle of a long statement, too', async ({ s
     timeoutMs: 20_000,
   });
 });
+
+test('a server looks after minutes, not hours, whether we are still there', async ({ source }) => {
+  const { idle, every, times } = await source.connection.one<Record<'idle' | 'every' | 'times', number>>(sql`
+    SELECT current_setting('tcp_keepalives_idle')::int AS idle, current_setting('tcp_keepalives_interval')::int AS every,
+      current_setting('tcp_keepalives_count')::int AS times`);
+  expect(idle + every * times).toBe(120);
+});

@@ -1,5 +1,6 @@
 /** One session of ours on a server: pinned settings, typed rows, errors of our families. */
 
+import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
@@ -17,6 +18,7 @@ import {
   OBJECT_NOT_IN_PREREQUISITE_STATE,
   TOO_MANY_CONNECTIONS,
 } from './sqlstate.ts';
+import { watchUnanswered } from './unanswered.ts';
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity as "pgglide: <purpose>". */
@@ -24,6 +26,17 @@ export interface ConnectOptions {
   /** Opens a logical replication session (CREATE_REPLICATION_SLOT ... EXPORT_SNAPSHOT). Such a session takes simple queries only. */
   readonly replication?: boolean;
 }
+
+/**
+ * A machine of ours that is gone without a word, or cut off, leaves its sessions behind, with locks, snapshots and the runner's lock:
+ * left to itself a server looks after two hours whether anybody is there. A minute of silence is outlived. Not tcp_user_timeout: it
+ * would end a copy that is held by the throttle, too. In seconds.
+ */
+export const NOTICES_SILENCE: Readonly<Record<string, string>> = {
+  tcp_keepalives_idle: '60',
+  tcp_keepalives_interval: '10',
+  tcp_keepalives_count: '6',
+};
 
 /**
  * A role's or database's own time-outs would cancel long copies (idle and statement time-outs), its search_path
@@ -45,9 +58,11 @@ const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   client_min_messages: 'warning',
   synchronous_commit: 'on',
   client_connection_check_interval: '1s',
+  ...NOTICES_SILENCE,
 };
 
 const GOODBYE_MS = 2_000;
+const LOOK_MS = 10_000;
 /** Left to itself the system waits for two hours before it looks whether the other end is there still. */
 const KEEP_ALIVE_MS = 60_000;
 
@@ -72,7 +87,7 @@ export class Connection implements AsyncDisposable {
     this.address = address;
     this.backendPid = (client as unknown as { processID: number }).processID;
     client.on('error', (error) => {
-      this.#lost = error;
+      this.#lost ??= error;
     });
   }
 
@@ -170,7 +185,11 @@ export class Connection implements AsyncDisposable {
   /** Cuts the socket without a goodbye: the server rolls back. */
   destroy(): void {
     this.#lost ??= new Error('The connection was cut');
-    (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    this.#stream.destroy();
+  }
+
+  get #stream(): Socket {
+    return (this.#client as unknown as { connection: { stream: Socket } }).connection.stream;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -186,12 +205,50 @@ export class Connection implements AsyncDisposable {
   /** A session executes one statement at a time: callers that do not wait for each other queue here. */
   async #inTurn<T>(run: () => Promise<T>): Promise<T> {
     const before = this.#turn;
-    const turn = before.then(() => this.#guarded(run()));
+    const turn = before.then(() => this.#guarded(this.#watched(run())));
     this.#turn = turn.then(
       () => undefined,
       () => undefined,
     );
     return turn;
+  }
+
+  async #watched<T>(work: Promise<T>): Promise<T> {
+    const end = watchUnanswered({
+      received: () => this.#stream.bytesRead,
+      isAtWork: () => this.#isAtWork(),
+      giveUp: () => {
+        this.#lost ??= new Error(
+          'no answer comes any more, and the server works on none, or cannot be reached',
+        );
+        this.destroy();
+      },
+    });
+    try {
+      return await work;
+    } finally {
+      end();
+    }
+  }
+
+  /** As another session sees it. False also where none can be had: the network is broken, or the server is gone. */
+  async #isAtWork(): Promise<boolean> {
+    let client: pg.Client | undefined;
+    try {
+      client = await connectClient(this.address, { purpose: 'look' });
+      const asked = client.query<{ state: string | null }>(
+        'SELECT state FROM pg_catalog.pg_stat_activity WHERE pid = $1',
+        [this.backendPid],
+      );
+      const { rows } = await withDeadline('the look', LOOK_MS, asked);
+      // Without track_activities it does not tell.
+      return rows.some(({ state }) => !state?.startsWith('idle'));
+    } catch (error) {
+      // It answers, though it does not let us in.
+      return sqlState(error instanceof UnreachableError ? error.cause : error) !== undefined;
+    } finally {
+      void client?.end().catch(() => undefined);
+    }
   }
 
   /** A session that ended under us is the server's unreachability, not a failed statement. */

@@ -4,7 +4,7 @@ import { DeadlineError, until, withDeadline } from '../base/async.ts';
 import type { ServerAddress } from '../config/server-address.ts';
 import { ReplicationError } from '../domain/errors.ts';
 import type { Lsn } from '../domain/lsn.ts';
-import { Connection, sqlState } from './connection.ts';
+import { Connection, NOTICES_SILENCE, sqlState } from './connection.ts';
 import { slotBlockers, slotRefusal, slotWaitsForTransaction } from './slot-blockers.ts';
 import { ident, literal, sql } from './sql.ts';
 import { LOCK_NOT_AVAILABLE, OBJECT_IN_USE, QUERY_CANCELED, UNDEFINED_OBJECT } from './sqlstate.ts';
@@ -122,6 +122,8 @@ async function openReplication(address: ServerAddress, name: string, timeoutMs: 
       SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings
       WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'statement_timeout', 'transaction_timeout')`);
     await session.script(sql`SET lock_timeout = ${literal(String(Math.ceil(timeoutMs)))}`);
+    for (const [name, value] of Object.entries(NOTICES_SILENCE))
+      await session.script(sql`SET ${ident(name)} = ${literal(value)}`);
     return session;
   } catch (error) {
     await session?.close();

@@ -48,7 +48,7 @@ async function wasCommitted(context: SwitchoverContext): Promise<boolean> {
           'commit_unknown',
           'The target went away while the switch was being committed, so it cannot be proven where clients write',
           {
-            hint: 'Bring the target back and run the same command again: it reads the commit point and goes on from there. Until then the proxy refuses clients.',
+            hint: 'Bring the target, or the network to it, back and run the same command again: it reads the commit point and goes on from there. A proxy that reaches the target goes on by itself; until then clients wait there, and are refused in the end.',
             cause: error,
           },
         );

@@ -1,6 +1,6 @@
-import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
-import { endBackend } from '../postgres/activity.ts';
+import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { hangFenceSql, liftFenceSql, raiseFenceSql } from '../postgres/fence.ts';
+import { rollBack } from '../postgres/roll-back.ts';
 import { list, sql } from '../postgres/sql.ts';
 
 /**
@@ -24,19 +24,14 @@ export const fenceOldSide: SwitchoverStep = {
     facts.barrierHeld = false;
   },
 
-  async undo(context) {
-    if (!context.facts.fenceBegun) return;
-    await endBarrier(context);
-    await context.oldSide.script(liftFenceSql());
-    context.facts.fenceBegun = false;
+  async undo({ facts, oldSide, from, open }) {
+    const { barrier } = facts;
+    if (!facts.fenceBegun) return;
+    // A COMMIT whose answer was lost may still be under way: after this it is not.
+    if (barrier !== undefined && facts.barrierHeld) await rollBack(barrier, () => open(from, 'control'));
+    facts.barrierHeld = false;
+    // In no new session: whoever has taken over meanwhile has ended this one.
+    await oldSide.script(liftFenceSql());
+    facts.fenceBegun = false;
   },
 };
-
-/** A COMMIT whose answer was lost may still be under way: after this it is not. */
-async function endBarrier({ facts, oldSide }: SwitchoverContext): Promise<void> {
-  const { barrier } = facts;
-  if (barrier === undefined || !facts.barrierHeld) return;
-  await barrier.script(sql`ROLLBACK`).catch(() => undefined);
-  if (barrier.lost !== undefined) await endBackend(oldSide, barrier.backendPid);
-  facts.barrierHeld = false;
-}

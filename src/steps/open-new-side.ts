@@ -2,6 +2,7 @@ import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
 import { lockLimitsSql } from '../postgres/barrier.ts';
 import { sqlState } from '../postgres/connection.ts';
+import { rollBack } from '../postgres/roll-back.ts';
 import { list, sql } from '../postgres/sql.ts';
 import { LOCK_NOT_AVAILABLE } from '../postgres/sqlstate.ts';
 import { disableSubscriptionSql } from '../postgres/subscription.ts';
@@ -40,9 +41,10 @@ export const openNewSide: SwitchoverStep = {
     }
   },
 
-  async undo({ facts }) {
-    if (!facts.liftHeld) return;
+  async undo({ facts, to, open }) {
+    const { lift } = facts;
+    if (lift === undefined || !facts.liftHeld) return;
     facts.liftHeld = false;
-    await facts.lift?.script(sql`ROLLBACK`).catch(() => facts.lift?.destroy());
+    await rollBack(lift, () => open(to, 'control'));
   },
 };

@@ -1,6 +1,6 @@
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import { raiseBarrier } from '../postgres/barrier.ts';
-import { sql } from '../postgres/sql.ts';
+import { rollBack } from '../postgres/roll-back.ts';
 
 /**
  * Locks every replicated table of the old side in EXCLUSIVE mode: writers wait, readers go on. It proves that
@@ -22,11 +22,11 @@ export const raiseBarrierStep: SwitchoverStep = {
     return `${context.tables.length} tables`;
   },
 
-  async undo({ facts }) {
-    if (!facts.barrierHeld) return;
+  async undo({ facts, from, open }) {
+    const { barrier } = facts;
+    if (barrier === undefined || !facts.barrierHeld) return;
     facts.barrierHeld = false;
-    // A session that does not answer is cut: its server rolls back, and writers go on.
-    await facts.barrier?.script(sql`ROLLBACK`).catch(() => facts.barrier?.destroy());
+    await rollBack(barrier, () => open(from, 'control'));
   },
 };
 

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { openProxySwitch } from './proxy-switch.ts';
 
 const CLUSTERS = { source: '1', target: '2' };
@@ -9,10 +9,12 @@ const CLUSTERS = { source: '1', target: '2' };
 async function withProxy(
   migration: string,
   work: (address: string, told: readonly string[]) => Promise<void>,
+  isSilent: (url: string | undefined) => boolean = () => false,
 ): Promise<void> {
   const told: string[] = [];
   const server = http.createServer((request, response) => {
     if (request.method === 'POST') told.push(String(request.url));
+    if (isSilent(request.url)) return;
     const identity = { migration, servers: { source: { cluster: '1' }, target: { cluster: '2' } } };
     const waits = { heldRequests: 0, failedRequests: 0, longestWaitMs: 0, sessionsMoved: 0 };
     const resumed = { holds: [], pauseMs: 0, waits: { ...waits, p50Ms: 0, p95Ms: 0, p99Ms: 0 } };
@@ -40,4 +42,22 @@ test('the proxy of another migration is not told to go on, our own is', async ()
     await traffic.resume('target', 1);
     expect(told).toEqual(['/v1/resume']);
   });
+});
+
+// A connection that a firewall has forgotten: the next one may get through, and would hold on what was to end.
+test('a proxy that does not hear that it may go on is not told to wait any longer', async () => {
+  await withProxy(
+    'shop',
+    async (address, told) => {
+      await using traffic = openProxySwitch([address], 'test');
+      await traffic.renew(3_000);
+      const resumed = traffic.resume('target', 1).catch(() => undefined);
+      await vi.waitFor(() => expect(told).toContain('/v1/resume'));
+      await traffic.renew(3_000);
+      expect(told).toEqual(['/v1/renew', '/v1/resume']);
+      await traffic[Symbol.asyncDispose]();
+      await resumed;
+    },
+    (url) => url === '/v1/resume',
+  );
 });

@@ -50,6 +50,8 @@ class ProxySwitch implements TrafficSwitch {
   readonly #owner: string;
   readonly #expected: ExpectedIdentity | undefined;
   #isOwn = false;
+  /** Should that word not arrive, the lease is to end the pause: nobody is to wait any longer for us. */
+  #isToldToGoOn = false;
 
   constructor(proxies: readonly ControlClient[], owner: string, expected: ExpectedIdentity | undefined) {
     this.#proxies = proxies;
@@ -110,6 +112,7 @@ class ProxySwitch implements TrafficSwitch {
     readonly leaseMs: number;
     readonly drainTimeoutMs: number;
   }) {
+    this.#isToldToGoOn = false;
     const body = { owner: this.#owner, ...options };
     const outcomes = await Promise.allSettled(
       this.#proxies.map((proxy) => proxy.call<PauseReply>('POST', '/v1/pause', options.drainTimeoutMs, body)),
@@ -127,6 +130,7 @@ class ProxySwitch implements TrafficSwitch {
   }
 
   async renew(leaseMs: number): Promise<void> {
+    if (this.#isToldToGoOn) return;
     await this.#all((proxy) =>
       proxy.call('POST', '/v1/renew', SHORT_TIMEOUT_MS, { owner: this.#owner, leaseMs }),
     );
@@ -139,6 +143,7 @@ class ProxySwitch implements TrafficSwitch {
 
   /** One that goes on with what another run began has not observed: it must not move the clients of a strange proxy. */
   async resume(side: Side, epoch: number) {
+    this.#isToldToGoOn = true;
     if (!this.#isOwn) await this.#requireOwn();
     let replies = await this.#askResume(side, epoch);
     // A tool that was killed just now has its lease; once that is over its hold ends with the next word.

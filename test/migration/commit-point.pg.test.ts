@@ -1,4 +1,4 @@
-/** The commit point's answer is lost: the network to the target falls silent just behind the one UPDATE. */
+/** The network falls silent in the pause: on the way to the old side, or on that to the target, just behind the commit point's one UPDATE. */
 
 import { describe, expect } from 'vitest';
 import type { ServerAddress } from '../../src/config/server-address.ts';
@@ -33,9 +33,17 @@ async function served({ scene: { proxy }, source }: Shared): Promise<string> {
   return rows[0]?.v ?? '';
 }
 
-/** The same command, with the network whole again; then the next test's way back. */
+/** What could not be undone, by the step's title. */
+const notUndone = ({ events }: Scene): string[] =>
+  events.flatMap(({ type, data }) =>
+    type === 'warning' && data.code === 'undo_failed' ? [data.message] : [],
+  );
+
+/** The same command, with the network whole again: that is all that is left to do; then the next test's way back. */
 async function goesForward({ scene, target }: Shared, epochBefore: number): Promise<void> {
   reach(scene, target.address);
+  const { problems } = await scene.status();
+  expect(problems.filter((problem) => !problem.startsWith('a cutover was interrupted'))).toEqual([]);
   const { summary } = await scene.cutover();
   expect(summary).toMatchObject({ direction: 'cutover', to: 'target', epoch: epochBefore + 1 });
   await scene.rollback();
@@ -64,10 +72,20 @@ describe('the answer of the commit point does not come', () => {
     const { epoch } = await scene.status();
     await using silence = await silenceAfter(COMMIT_POINT, target.address, 'pass');
     reach(scene, { ...target.address, port: silence.port });
-    // What comes after the resume needs the session that was lost.
-    await expect(scene.cutover()).rejects.toMatchObject({
-      code: 'server_lost',
+    const leases: number[] = [];
+    const cutover = scene.run((migration) => migration.cutover(), {
+      traffic: (real) => ({
+        ...bound(real),
+        renew: (leaseMs) => {
+          leases.push(leaseMs);
+          return real.renew(leaseMs);
+        },
+      }),
     });
+    // What comes after the resume needs the session that was lost.
+    await expect(cutover).rejects.toMatchObject({ code: 'server_lost' });
+    // While it waits for the commit point, and again for the fence: the network may be broken to us alone.
+    expect(leases.filter((leaseMs) => leaseMs === 1)).toHaveLength(2);
     expect(await served(shared)).toBe('16');
 
     await goesForward(shared, epoch);
@@ -106,4 +124,30 @@ describe('the answer of the commit point does not come', () => {
 
     await goesForward(shared, epoch);
   });
+});
+
+describe('the old side says nothing any more', () => {
+  test.for([
+    ['the barrier stands', 'IN EXCLUSIVE MODE', []],
+    // Nobody but its own session may lift it: that is left to the proxy.
+    ['the fence does, perhaps', "fence_state', '1'", ['Old side fenced']],
+  ] as const)(
+    'when %s: traffic goes on there, and the next command switches',
+    async ([, text, leftToProxy], { shared }) => {
+      const { scene, source } = shared;
+      const { epoch } = await scene.status();
+      await using silence = await silenceAfter(text, source.address, 'pass');
+      const { settings } = scene;
+      const cutover = { ...settings.cutover, pauseBudgetMs: 1_500 };
+      scene.settings = { ...settings, cutover, source: { ...source.address, port: silence.port } };
+      scene.events.length = 0;
+      await expect(scene.cutover()).rejects.toMatchObject({ code: 'pause_budget_spent', exitCode: 6 });
+      const reopening = notUndone(scene).filter((message) => /^(Old side fenced|Barrier)/.test(message));
+      expect(reopening.map((message) => message.split(':')[0])).toEqual(leftToProxy);
+      expect(await served(shared)).toBe('15');
+
+      scene.settings = settings;
+      await goesForward(shared, epoch);
+    },
+  );
 });

@@ -104,13 +104,16 @@ async function laneProblems(
     return [`subscription ${names.subscription} is gone: ${LOST_SLOT.target}`];
   if (ahead !== undefined)
     return [`${wentBackText(publisher, ahead.appliedLsn)}. ${WENT_BACK_HINT[publisher]}`];
+  const kept = walProblems(slot, maxWalRetainedBytes);
+  // It was us: half-way the links of neither direction are as they will be.
+  if (row?.switchover !== undefined) return kept;
   return [
     ...altered.map(
       ({ text }) =>
         `${text}: somebody has altered the link. pgglide verify makes it as it was, and shows what it may have left out`,
     ),
     ...(await applyProblems(session, publisher, names)),
-    ...walProblems(slot, maxWalRetainedBytes),
+    ...kept,
   ];
 }
 
