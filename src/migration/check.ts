@@ -1,10 +1,13 @@
 /** The preflight: what would stop a migration, and the SQL that mends it. Leaves nothing behind. */
 
+import { allEnded } from '../base/async.ts';
 import type { Finding } from '../domain/finding.ts';
 import { mergeFindings } from '../domain/merge-findings.ts';
+import { otherSide, SIDES } from '../domain/names.ts';
 import type { PreflightFacts, ServerFacts } from '../domain/preflight/facts.ts';
 import { preflight } from '../domain/preflight/preflight.ts';
 import { inspectServers } from '../postgres/inspection/inspect.ts';
+import { tryLink } from '../postgres/inspection/link-trial.ts';
 import { tryInScratchDatabase } from '../postgres/inspection/scratch.ts';
 import { dumpForTarget } from '../schema/dump-for-target.ts';
 import type { SchemaStatement } from '../schema/statement.ts';
@@ -17,8 +20,8 @@ const CHECK_TIME_MS = 7_000;
 const LEAST_SCRATCH_MS = 500;
 
 /**
- * Before the first sync the source's schema is also loaded into a scratch database of the target, so that what does
- * not load on the new version is found before anything is created.
+ * Before the first sync each server also tries to connect to the other as its subscription will, and the source's schema is loaded
+ * into a scratch database of the target, so that what does not load on the new version is found before anything is created.
  */
 export async function check(
   session: Session,
@@ -85,9 +88,20 @@ async function judge(one: Look, all: readonly Look[], endMs: number): Promise<Fi
     tablesElsewhere: elsewhere.reduce((sum, other) => sum + other.facts.source.objects.tables.length, 0),
   });
   const isBlocked = findings.some((finding) => finding.severity === 'blocker');
-  const tried = isBlocked ? [] : await scratchFindings(one, endMs);
+  const tried = isBlocked ? [] : [...(await linkFindings(one, all)), ...(await scratchFindings(one, endMs))];
   const { prefix, database } = session;
   return [...findings, ...tried].map((finding) => (prefix === '' ? finding : { ...finding, database }));
+}
+
+/** The databases of a server are reached alike: one of them tells. */
+async function linkFindings({ session, isNew }: Look, [first]: readonly Look[]): Promise<Finding[]> {
+  if (!isNew || session !== first?.session) return [];
+  const { linkConninfo } = session.context();
+  const tried = SIDES.map(async (publisher) => {
+    await using subscriber = await session.open(otherSide(publisher), 'link trial');
+    return await tryLink(subscriber, { publisher, conninfo: linkConninfo[publisher] });
+  });
+  return (await allEnded(tried)).flat();
 }
 
 async function scratchFindings({ session, dump }: Look, endMs: number): Promise<Finding[]> {

@@ -1,5 +1,6 @@
 /** The error codes that anything here depends on, by their names in PostgreSQL: https://www.postgresql.org/docs/16/errcodes-appendix.html */
 
+export const CONNECTION_FAILURE = '08006';
 export const FEATURE_NOT_SUPPORTED = '0A000';
 export const INVALID_PARAMETER_VALUE = '22023';
 export const UNIQUE_VIOLATION = '23505';
@@ -23,3 +24,4 @@ export const LOCK_NOT_AVAILABLE = '55P03';
 export const QUERY_CANCELED = '57014';
 export const CANNOT_CONNECT_NOW = '57P03';
 export const UNDEFINED_FILE = '58P01';
+export const INTERNAL_ERROR = 'XX000';

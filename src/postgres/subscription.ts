@@ -194,7 +194,7 @@ async function serverVersion(connection: Connection): Promise<number> {
 }
 
 /** Statement logging and error logging would write the password down; only superusers may turn them off. */
-async function quietLog(connection: Connection): Promise<void> {
+export async function quietLog(connection: Connection): Promise<void> {
   await connection.query(sql`
     SELECT set_config(name, value, false)
     FROM (VALUES ('log_statement', 'none'), ('log_min_duration_statement', '-1'), ('log_min_error_statement', 'panic'))

@@ -11,6 +11,7 @@ const TOPICS: readonly (readonly [from: string, topic: string])[] = [
   ['PGG170', 'Roles and privileges'],
   ['PGG180', 'The target'],
   ['PGG190', 'The scratch load'],
+  ['PGG193', 'The links'],
   ['PGG201', 'Traffic'],
 ];
 

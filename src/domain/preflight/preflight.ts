@@ -5,6 +5,7 @@ import { activityRules } from './activity.ts';
 import { capacityRules } from './capacity.ts';
 import { extensionRules } from './extensions.ts';
 import type { PreflightFacts } from './facts.ts';
+import { linkTrialRules } from './link-trial.ts';
 import { localeRules } from './locale.ts';
 import { objectRules } from './objects.ts';
 import { pitfallRules } from './pitfalls.ts';
@@ -41,7 +42,7 @@ const checks: readonly Rule[] = [
 ].sort(byId);
 
 /** All rules there are, in the order of their ids: for `explain` and docs/checks.md. */
-export const rules: readonly RuleText[] = [...checks, ...scratchRules, ...trafficRules];
+export const rules: readonly RuleText[] = [...checks, ...scratchRules, ...linkTrialRules, ...trafficRules];
 
 /** One `ok` finding for every rule that passed, in the order of ids; what was found, one each. */
 export function preflight(facts: PreflightFacts, thresholds: Partial<Thresholds> = {}): Finding[] {
