@@ -61,7 +61,7 @@ async function whyNot(
     if (state === QUERY_CANCELED) return `no answer within ${timeoutMs / 1000} s`;
     // 13 has no SQLSTATE of its own for it.
     if (state === CONNECTION_FAILURE || state === INTERNAL_ERROR)
-      return (error as Error).message.replace(/\s+/g, ' ');
+      return (error as Error).message.replace(`subscription ${name.text} `, '').replace(/\s+/g, ' ');
     return undefined;
   } finally {
     if (subscriber.lost === undefined) await subscriber.script(sql`ROLLBACK`);
