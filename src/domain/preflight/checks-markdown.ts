@@ -23,7 +23,7 @@ export function checksMarkdown(): string {
     '',
     '<!-- Generated from src/domain/preflight: change it there, then run npm run docs. -->',
     '',
-    '`check` only reads. A **blocker** stops `sync` (exit 3), a **warning** does not (unless `--strict`), a **note** is good to know.',
+    '`check` leaves nothing behind: beside reading it makes a scratch database and, rolled back, a subscription. A **blocker** stops `sync` (exit 3), a **warning** does not (unless `--strict`), a **note** is good to know.',
     'Each finding prints the SQL that mends it, one statement a line. `pgglide explain PGG131` shows one of these texts.',
     'The ids do not change.',
   ];
