@@ -57,6 +57,15 @@ describe('an owner that stands still', () => {
     expect(goOnAsRowSays).not.toHaveBeenCalled();
   });
 
+  test('finds its pause over where the timer is a little ahead of the clock', async () => {
+    // The clock is the real one, and stands nearly still meanwhile.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { watch, goOnInPlace } = watched();
+    await watch.lease(60_000);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(goOnInPlace).toHaveBeenCalledTimes(1);
+  });
+
   test('behind the announced commit point comes back for as long as nobody knows who is active', async () => {
     const { watch, goOnInPlace, goOnAsRowSays } = watched({ goOnAsRowSays: async () => false });
     await watch.lease(1000);

@@ -18,8 +18,8 @@ const GIVE_UP_MS = 600_000;
 export class PauseWatch {
   readonly #deeds: PauseDeeds;
   readonly #wait: (ms: number) => Promise<void>;
-  /** By performance.now(); undefined while nothing is paused. */
-  #endsAtMs: number | undefined;
+  /** Its timer alone tells when it has ended: by another clock that is up to a millisecond later, and then nobody would look again. */
+  #lease: 'none' | 'runs' | 'has ended' = 'none';
   #isCommitting = false;
   #isOwnerGone = false;
   /** The pause has been ended here. */
@@ -37,21 +37,24 @@ export class PauseWatch {
   async lease(leaseMs: number): Promise<void> {
     await this.#deed?.catch(() => undefined);
     if (this.#isOver) throw new Error('The lease has ended');
-    this.#endsAtMs = performance.now() + leaseMs;
+    this.#lease = 'runs';
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#takeOver(), leaseMs);
+    this.#timer = setTimeout(() => {
+      this.#lease = 'has ended';
+      this.#takeOver();
+    }, leaseMs);
   }
 
   /** @throws {Error} when nothing is paused, or not any more */
   async committing(): Promise<void> {
     await this.#deed?.catch(() => undefined);
-    if (this.#isOver || this.#endsAtMs === undefined) throw new Error('Nothing is paused');
+    if (this.#isOver || this.#lease === 'none') throw new Error('Nothing is paused');
     this.#isCommitting = true;
   }
 
   dismiss(): void {
     clearTimeout(this.#timer);
-    this.#endsAtMs = undefined;
+    this.#lease = 'none';
     this.#isCommitting = false;
   }
 
@@ -64,8 +67,8 @@ export class PauseWatch {
   }
 
   get #isSilent(): boolean {
-    if (this.#isOver || this.#endsAtMs === undefined) return false;
-    return this.#isOwnerGone || performance.now() >= this.#endsAtMs;
+    if (this.#isOver || this.#lease === 'none') return false;
+    return this.#isOwnerGone || this.#lease === 'has ended';
   }
 
   #takeOver(): void {
