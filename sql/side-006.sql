@@ -1,7 +1,8 @@
 -- Both functions of side-004 and side-005 look at the relations of a statement one by one: joined with a catalog, the planner, who takes
 -- the statement's few objects for a hundred or more, read all of pg_trigger and pg_class at each ALTER TABLE, milliseconds where there
--- are thousands of tables.
-CREATE OR REPLACE FUNCTION pgglide.keep_fence() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $keep$
+-- are thousands of tables. Nor may it be read like that because it was small when the session's plan was made: enable_seqscan.
+CREATE OR REPLACE FUNCTION pgglide.keep_fence() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $keep$
 DECLARE
   touched record;
 BEGIN
@@ -21,7 +22,7 @@ END
 $keep$;
 
 CREATE OR REPLACE FUNCTION pgglide.keep_identity() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = pg_catalog, pg_temp SET lock_timeout = '20ms' AS $keep$
+  SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET lock_timeout = '20ms' AS $keep$
 DECLARE
   touched oid;
   leaf regclass;
