@@ -48,6 +48,18 @@ describe('reconcile', () => {
     expect(seen.map((event) => event.type)).toEqual(['step-started', 'step-finished', 'step-finished']);
   });
 
+  test('looks once only where the acting itself proves it', async () => {
+    const { context: ctx } = context();
+    let looks = 0;
+    const step: Step<number> = {
+      ...counting(1),
+      isProvenByActing: true,
+      observe: async () => ({ satisfied: false, facts: ++looks }),
+    };
+    expect(await reconcile(step, ctx)).toBe('changed');
+    expect(looks).toBe(1);
+  });
+
   test('tries again what failed on a lock, and only that', async () => {
     const { context: ctx } = context();
     let attempts = 0;

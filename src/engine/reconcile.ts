@@ -51,6 +51,7 @@ async function run<Facts, Context extends StepContext>(
     context.signal.throwIfAborted();
     const actions = step.actions(context, observation.facts);
     for (const action of actions) await performPatiently(action, context, step.id);
+    if (step.isProvenByActing && actions.length > 0) return 'changed';
     if (actions.length === 0) {
       if (observation.waitingFor !== undefined && observation.waitingFor !== shown) {
         shown = observation.waitingFor;

@@ -44,6 +44,8 @@ export interface Step<Facts, Context extends StepContext = StepContext> {
   readonly title: string;
   /** Gives up after this long without becoming satisfied, ms. Undefined: as long as it makes its own progress. */
   readonly deadlineMs?: number;
+  /** Its actions read all that observe() would, and fail unless it is so: nothing is read again after them. */
+  readonly isProvenByActing?: true;
   /** For `plan`: what it will do, one line each, known before anything exists. Pure. */
   describe(context: Pick<Context, 'plan' | 'migration' | 'settings'>): readonly string[];
   /** Reads only, looks at the servers: safe at any time, by anyone. */

@@ -3,12 +3,17 @@ import { ReplicationError } from '../domain/errors.ts';
 import type { LaneNames } from '../domain/names.ts';
 import type { Step } from '../engine/step.ts';
 import { refuseApplyStop } from '../postgres/apply-stop.ts';
+import type { Connection } from '../postgres/connection.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { awaitMarkers, writeMarkers } from '../postgres/marker.ts';
 import { type SlotState, slotState } from '../postgres/replication-slot.ts';
 
 /** A marker that makes the way in less than this shows that the target keeps up. */
 const KEEPS_UP_MS = 2000;
+
+const BEHIND = 'the target to apply what is behind';
+const NOT_CONNECTED =
+  'the target to fetch changes: its worker has no connection to the source; the target’s server log says why (a firewall, pg_hba.conf, a password, max_wal_senders of the source)';
 
 /**
  * Waits until what is written on the source now shows on the target soon after. Reads, and writes markers.
@@ -40,11 +45,16 @@ export const catchUp: Step<undefined> = {
     const satisfied = arrivedLsn !== undefined;
     const lagMs = satisfied ? Math.round(performance.now() - started) : undefined;
     await events.emit('lag-sampled', { lagBytes, lagMs, retainedWalBytes });
-    return { satisfied, facts: undefined, waitingFor: 'the target to apply what is behind' };
+    return { satisfied, facts: undefined, waitingFor: satisfied ? BEHIND : await whatKeepsIt(source, lanes) };
   },
 
   actions: () => [],
 };
+
+async function whatKeepsIt(source: Connection, lanes: readonly LaneNames[]): Promise<string> {
+  const slots = await Promise.all(lanes.map((lane) => slotState(source, lane.slot)));
+  return slots.some((slot) => slot?.isActive === false) ? NOT_CONNECTED : BEHIND;
+}
 
 function assertUsable(slot: SlotState | undefined, lane: LaneNames): void {
   if (slot !== undefined && slot.walStatus !== 'lost') return;
