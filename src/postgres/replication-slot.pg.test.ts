@@ -101,6 +101,14 @@ test('case 15: running and prepared transactions make slot creation time out, ar
     expect(await slotState(watcher, 's')).toBeUndefined();
   }
 
+  for (const attempt of create) {
+    const abort = new AbortController();
+    const creating = attempt({ timeoutMs: 5_000, signal: abort.signal });
+    abort.abort(new Error('stopped at once'));
+    await expect(creating).rejects.toThrow('stopped at once');
+    expect(await slotState(reader, 's')).toBeUndefined();
+  }
+
   // A tool that was killed: its walsender waits on.
   const killed = await Connection.open(server.address(), { purpose: 'slot', replication: true });
   killed.query(sql`CREATE_REPLICATION_SLOT s LOGICAL pgoutput EXPORT_SNAPSHOT`).catch(() => undefined);

@@ -42,6 +42,8 @@ export async function createSlotWithSnapshot(
   const session = await openReplication(address, name, options.timeoutMs);
   const startedMs = performance.now();
   try {
+    // While the session was being opened nobody heard it.
+    options.signal?.throwIfAborted();
     const row = await bounded(session, name, options);
     return {
       name,
