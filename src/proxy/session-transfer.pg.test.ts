@@ -645,6 +645,10 @@ describe('a session that is moved', () => {
     await client.query('CREATE TYPE pg_temp.pair AS (a int); CREATE DOMAIN pg_temp.small AS int');
     expect(await obstacle()).toEqual(['temporary functions or types: f, pair, small']);
     await client.query('DROP FUNCTION pg_temp.f(); DROP TYPE pg_temp.pair; DROP DOMAIN pg_temp.small');
+    await client.query('DECLARE c CURSOR WITH HOLD FOR SELECT 1');
+    expect(await obstacle()).toEqual(['cursors WITH HOLD: c']);
+    await client.query('CLOSE c');
+    expect(await obstacle()).toEqual([]);
     await client.query('PREPARE U&"\\00e4" AS SELECT 1; SELECT 2');
     expect(await obstacle()).toEqual(['statements of PREPARE that cannot be told from others: ä']);
     await client.query('DEALLOCATE ä; PREPARE Ärger AS SELECT 3; PREPARE b AS SELECT 4');
@@ -798,13 +802,16 @@ describe('a session that is moved', () => {
     const client = await bed.connect();
     await client.query("SELECT SET_CONFIG('app.loud', 'x', false)");
     await client.query("SELECT log_in('me')");
+    await bed.traffic.prepare('target');
+    // A transaction's own leaves an empty one.
+    await client.query("BEGIN; SET LOCAL app.late = '7'; COMMIT");
     await bed.switchSides();
     expect(
       (
-        await client.query(`SELECT current_setting('app.loud', true) AS loud,
+        await client.query(`SELECT current_setting('app.loud', true) AS loud, current_setting('app.late') AS late,
           current_setting('app.who', true) AS who, current_setting('app.since', true) AS since`)
       ).rows,
-    ).toEqual([{ loud: 'x', who: 'me', since: 'today' }]);
+    ).toEqual([{ loud: 'x', late: '', who: 'me', since: 'today' }]);
     await client.end();
   });
 
