@@ -223,13 +223,18 @@ describe('a session that is moved', () => {
     await client.query('PREPARE twice(int) AS SELECT $1 * 2 AS v; PREPARE gone AS SELECT 1');
     await client.query({ name: 'dropped', text: 'SELECT 5' });
     await client.query('DEALLOCATE gone; DEALLOCATE dropped');
+    // The server keeps the first 63 bytes of a name, of which the driver warns.
+    using _warned = vi.spyOn(console, 'error').mockReturnValue(undefined);
+    const long = { name: `long${'x'.repeat(70)}`, text: 'SELECT 7 AS v' };
+    await client.query(long);
     await bed.switchSides();
     expect((await client.query(named)).rows).toEqual([{ sum: 3 }]);
+    expect((await client.query(long)).rows).toEqual([{ v: 7 }]);
     expect((await client.query('EXECUTE twice(21)')).rows).toEqual([{ v: 42 }]);
     expect(
       (await client.query("SELECT name FROM pg_prepared_statements WHERE name !~ '^_pgglide' ORDER BY 1"))
         .rows,
-    ).toEqual([{ name: 'add' }, { name: 'twice' }]);
+    ).toEqual([{ name: 'add' }, { name: long.name.slice(0, 63) }, { name: 'twice' }]);
     await client.query('DISCARD ALL');
     await bed.switchSides();
     expect(
