@@ -75,3 +75,16 @@ test('a lease of which less than a millisecond is left, or whose end the proxy h
   };
   await withProxy('shop', work, isSilent, [{ owner: 'killed', reason: 'cutover', leaseRemainingMs: 0 }]);
 });
+
+test('what answers and is no proxy is told as such', async () => {
+  const server = http.createServer((_request, response) => response.end('<html>It works!</html>'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await using traffic = openProxySwitch([address], 'test');
+  await expect(traffic.observe()).rejects.toMatchObject({
+    code: 'proxy_unreachable',
+    message: `Cannot reach the proxy at ${address}: what answers there is none`,
+  });
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
