@@ -105,3 +105,54 @@ test('an owner that comes back while the end of its lease waits for another oneâ
   traffic.sessions.clear();
   traffic.close();
 });
+
+test('a connection that a pause wanted and that comes after its end is not kept', async () => {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  interface Standing {
+    standby: { connection: { side: string } } | undefined;
+  }
+  const session = {
+    isHeld: true,
+    isIdle: true,
+    server: { side: 'source' },
+    standby: undefined as Standing['standby'],
+    hold: () => undefined,
+    release: () => undefined,
+    untilIdle: async () => undefined,
+  };
+  let dropped = 0;
+  const mover = {
+    policy: 'refuse',
+    forgetCatalogs: () => undefined,
+    prepare: async () => undefined,
+    isReady: () => true,
+    settle: async (one: Standing) => {
+      await opened;
+      one.standby = { connection: { side: 'target' } };
+    },
+    dropLost: (one: Standing, side: string) => {
+      if (one.standby?.connection.side === side) return;
+      one.standby = undefined;
+      dropped += 1;
+    },
+  };
+  const traffic = new Traffic({
+    limits: DEFAULT_LIMITS,
+    mover: mover as unknown as SessionMover,
+    askActiveSide: async () => undefined,
+    saveDirection: () => undefined,
+  });
+  traffic.decided({ side: 'source', epoch: 0 });
+  traffic.add(session as unknown as Session);
+  await traffic.prepare({ owner: 'test', to: 'target', timeoutMs: 1000 });
+  await traffic.pause({ owner: 'test', reason: 'test', leaseMs: 60_000, drainTimeoutMs: 1 });
+  await traffic.resume({ owner: 'test', side: 'source', epoch: 0 });
+  open();
+  await until('the settled session', async () => (dropped > 0 ? true : undefined), { timeoutMs: 3000 });
+  expect(session.standby).toBeUndefined();
+  traffic.sessions.clear();
+  traffic.close();
+});
