@@ -67,6 +67,10 @@ export async function readMigration(target: Connection, name: string): Promise<M
   };
 }
 
+/** A switchover has passed its commit point and is not over. */
+export const isCommitted = ({ epoch, switchover }: Pick<MigrationRow, 'epoch' | 'switchover'>): boolean =>
+  switchover !== undefined && epoch >= switchover.epoch;
+
 /** Of all migrations that the target knows. */
 export async function readActiveSides(
   target: Connection,
