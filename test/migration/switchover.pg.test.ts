@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { describe, expect } from 'vitest';
+import { UnprovenError } from '../../src/domain/errors.ts';
 import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
 import type { Database } from '../support/database.ts';
 import { bound, holdSubscriptionSql, openSession, type Scene } from '../support/migration.ts';
@@ -109,6 +110,9 @@ async function renamedInThePause(side: Database) {
   return { traffic, end: () => holder.end() };
 }
 
+/** For its epoch, and by check-readiness. */
+const BEFORE_REHEARSAL = 2;
+
 describe('given up before the commit point', () => {
   /** Each makes one step of the pause fail, by what really makes it fail. */
   const failures: readonly {
@@ -128,6 +132,25 @@ describe('given up before the commit point', () => {
         // Younger than a second it would be let end.
         await writer.query('SELECT pg_sleep(1.1)');
         return { end: () => writer.end() };
+      },
+    },
+    {
+      step: 'rehearse-queries',
+      code: 'proxies_disagree',
+      arrange: async () => {
+        // One of two proxies is started again while the switch is prepared.
+        let asked = 0;
+        const disagree = () => Promise.reject(new UnprovenError('proxies_disagree', 'one is at the target'));
+        return {
+          traffic: (real) => ({
+            ...bound(real),
+            observe: () => {
+              asked += 1;
+              return asked > BEFORE_REHEARSAL ? disagree() : real.observe();
+            },
+          }),
+          end: async () => undefined,
+        };
       },
     },
     {
