@@ -144,6 +144,13 @@ export async function saveIntent(
     WHERE name = ${name}`);
 }
 
+/** The switchover is over, and its event tells so: neither is seen without the other. */
+export async function endSwitchover(target: Connection, name: string, event: MigrationEvent): Promise<void> {
+  await target.execute(
+    sql`WITH journal AS (${insertEventSql(name, event)}) UPDATE pgglide.migration SET switchover = NULL WHERE name = ${name}`,
+  );
+}
+
 /**
  * THE COMMIT POINT. Synchronous, so it flushes everything the target applied before it.
  * @throws {RefusedError} `epoch_moved`: someone else switched meanwhile; nothing was changed

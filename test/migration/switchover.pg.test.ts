@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { describe, expect } from 'vitest';
 import { UnprovenError } from '../../src/domain/errors.ts';
+import { hasMovedTraffic } from '../../src/domain/last-verification.ts';
 import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
 import type { Database } from '../support/database.ts';
 import { bound, holdSubscriptionSql, openSession, type Scene } from '../support/migration.ts';
@@ -309,6 +310,23 @@ describe('interrupted after the commit point', () => {
       await scene.expectEqual();
     });
   }
+});
+
+test('a target that is lost when the end of a switch is told: the same command tells it, once', async ({
+  shared: { target, scene },
+}) => {
+  const { epoch } = await scene.status();
+  await target.exec(
+    "ALTER TABLE pgglide.event ADD CONSTRAINT lost CHECK (type <> 'switchover-finished') NOT VALID",
+  );
+  await expect(scene.cutover()).rejects.toThrow('"lost"');
+  await target.exec('ALTER TABLE pgglide.event DROP CONSTRAINT lost');
+  const { summary } = await scene.cutover();
+  expect(summary).toMatchObject({ direction: 'cutover', epoch: epoch + 1 });
+  const events = await scene.run((migration) => migration.events());
+  const told = events.filter(hasMovedTraffic).filter(({ data }) => data.epoch === summary.epoch);
+  expect(told).toHaveLength(1);
+  await scene.rollback();
 });
 
 test('at every moment one side at most takes writes, and the pause changes no trigger: both fences hang before it', async ({
