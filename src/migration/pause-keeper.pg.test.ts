@@ -15,18 +15,20 @@ import { forkPauseKeeper } from './fork-pause-keeper.ts';
 
 const PAUSE = { reason: 'test', leaseMs: 60_000, drainTimeoutMs: 5_000 };
 
-function kept(
-  source: { readonly address: Settings['source'] },
-  target: { readonly address: Settings['target'] },
-  pgbouncer: Settings['traffic']['pgbouncer'],
-): TrafficSwitch {
-  const traffic = { driver: 'pgbouncer', pgbouncer };
-  const settings = {
+interface Side {
+  readonly address: Settings['source'];
+}
+
+const settingsOf = (source: Side, target: Side, pgbouncer: Settings['traffic']['pgbouncer']): Settings =>
+  ({
     migration: 'kept',
     source: source.address,
     target: target.address,
-    traffic,
-  } as unknown as Settings;
+    traffic: { driver: 'pgbouncer', pgbouncer },
+  }) as unknown as Settings;
+
+function kept(source: Side, target: Side, pgbouncer: Settings['traffic']['pgbouncer']): TrafficSwitch {
+  const settings = settingsOf(source, target, pgbouncer);
   const forkKeeper = () => forkPauseKeeper({ settings, others: [] });
   return openTraffic(settings, { others: [], clusters: { source: 's', target: 't' }, forkKeeper });
 }
@@ -60,6 +62,18 @@ describe.skipIf(!hasPgBouncer)('a pause of PgBouncer', () => {
     await expect(traffic.committing('target', 1)).rejects.toMatchObject({ code: 'hold_missing' });
     await traffic.resume('source', 0);
     expect(await bouncer.traffic.observe()).toMatchObject({ activeSide: 'source', paused: false });
+  });
+
+  test('of one ends also where another one is not there any more', async ({ source, target }) => {
+    await using bouncer = await startBouncer(source, target);
+    const { bouncers } = bouncer.pgbouncer;
+    const gone = bouncers.map((one) => ({ ...one, console: { ...one.console, port: 1 } }));
+    const settings = settingsOf(source, target, { ...bouncer.pgbouncer, bouncers: [...gone, ...bouncers] });
+    await bouncer.traffic.pause(PAUSE);
+    await using keeper = await forkPauseKeeper({ settings, others: [] });
+    await keeper.lease(1);
+    await goesOn(bouncer.traffic);
+    await keeper.dismiss();
   });
 
   test('goes on behind the announced commit point while nobody can tell which side is active', async ({

@@ -32,14 +32,16 @@ function watchFor({ settings, others }: KeeperStart): PauseWatch {
     const lead = settings[side];
     return Connection.open({ ...lead, database: database ?? lead.database }, { purpose: 'pause keeper' });
   };
-  const goOn = (side: Side, epoch: number) =>
-    pooler.resume(side, epoch).then(
+  const untilReached = (work: Promise<unknown>): Promise<boolean> =>
+    work.then(
       () => true,
       // What else keeps it back (a file that PgBouncer does not take) is for people to see.
       (error: unknown) => !(error instanceof UnreachableError),
     );
+  const goOn = (side: Side, epoch: number) => untilReached(pooler.resume(side, epoch));
   return new PauseWatch({
     async goOnInPlace() {
+      if (pooler.goOnInPlace !== undefined) return untilReached(pooler.goOnInPlace());
       const { activeSide, epoch } = await pooler.observe();
       return goOn(activeSide, epoch);
     },

@@ -44,6 +44,7 @@ class PgBouncerSwitch implements TrafficSwitch {
   readonly #servers: Readonly<Record<Side, ServerAddress>>;
   readonly #entries: readonly Entry[];
   readonly #names: readonly string[];
+  readonly #wentOn = new Set<PgBouncer>();
   #pausedSinceMs: number | undefined;
 
   constructor(options: PgBouncerSwitchOptions) {
@@ -146,6 +147,15 @@ class PgBouncerSwitch implements TrafficSwitch {
         sessionsMoved: 0,
       },
     };
+  }
+
+  /** Each once: when the last one answers at last, another run may have paused the others. */
+  async goOnInPlace(): Promise<void> {
+    await this.#all(async (bouncer) => {
+      if (this.#wentOn.has(bouncer)) return;
+      await this.#ofEach((name) => bouncer.console.resume(name));
+      this.#wentOn.add(bouncer);
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -49,4 +49,9 @@ export interface TrafficSwitch extends AsyncDisposable {
   committing(to: Side, epoch: number): Promise<void>;
   /** Serves on `side` and releases everything this owner held. Safe to repeat. */
   resume(side: Side, epoch: number): Promise<{ readonly waits: TrafficWaits; readonly pauseMs: number }>;
+  /**
+   * Before the commit point, where several programs were paused: each that answers goes on where it is. Where this is missing,
+   * resume() of what observe() tells does it.
+   */
+  goOnInPlace?(): Promise<void>;
 }
