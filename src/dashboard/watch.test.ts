@@ -14,6 +14,8 @@ class FakeFacts implements Facts {
   failure: Error | undefined;
   phase: Phase = 'following';
   journal: Seen['journal'] = [];
+  /** Sessions take their time to close. */
+  resting: Promise<void> = Promise.resolve();
 
   async look(known: Known): Promise<Seen> {
     this.looks.push(known);
@@ -28,6 +30,7 @@ class FakeFacts implements Facts {
 
   async rest(): Promise<void> {
     this.rests += 1;
+    await this.resting;
   }
 }
 
@@ -99,4 +102,20 @@ test('those who ask once get an answer that is fresh', async () => {
   const facts = new FakeFacts();
   await using watch = new Watch(facts, TIMES);
   expect((await watch.latest()).status?.phase).toBe('following');
+});
+
+test('who comes while the sessions are being closed is not forgotten', async () => {
+  const facts = new FakeFacts();
+  await using watch = new Watch(facts, TIMES);
+  let closed = () => undefined as void;
+  facts.resting = new Promise((resolve) => {
+    closed = resolve;
+  });
+  await watch.latest();
+  await expect.poll(() => facts.rests).toBe(1);
+  const late = watch.latest();
+  const { length } = facts.looks;
+  closed();
+  expect((await late).status?.phase).toBe('following');
+  expect(facts.looks.length).toBeGreaterThan(length);
 });
