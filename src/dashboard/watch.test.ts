@@ -24,7 +24,7 @@ class FakeFacts implements Facts {
     await new Promise((resolve) => setImmediate(resolve));
     this.running -= 1;
     if (this.failure !== undefined) throw this.failure;
-    const journal = this.journal.filter(({ id }) => id > known.lastEventId);
+    const journal = this.journal.filter(({ id }) => id > known.afterEventId);
     return { status: statusOf({ phase: this.phase }), tables: known.withTables ? [] : undefined, journal };
   }
 
@@ -86,7 +86,7 @@ test('the journal is asked for only from where it is known, and begins anew afte
   await using watch = new Watch(facts, TIMES);
   using _ = watch.join();
   await expect.poll(() => watch.snapshot.journal.map(({ id }) => id)).toEqual([1, 2]);
-  await expect.poll(() => facts.looks.at(-1)).toEqual({ lastEventId: 2, withTables: false });
+  await expect.poll(() => facts.looks.at(-1)).toEqual({ afterEventId: 1, withTables: false });
   facts.journal = entries(1, 2, 3);
   await expect.poll(() => watch.snapshot.journal.map(({ id }) => id)).toEqual([1, 2, 3]);
   facts.phase = 'new';
@@ -95,6 +95,20 @@ test('the journal is asked for only from where it is known, and begins anew afte
   facts.phase = 'syncing';
   facts.journal = entries(1);
   await expect.poll(() => watch.snapshot.journal.map(({ id }) => id)).toEqual([1]);
+  expect(watch.snapshot.journalVersion).toBe(1);
+});
+
+test('a journal that began anew between two looks is not taken for the rest of the one before', async () => {
+  const facts = new FakeFacts();
+  facts.journal = entries(1, 2);
+  await using watch = new Watch(facts, TIMES);
+  using _ = watch.join();
+  await expect.poll(() => watch.snapshot.journal).toEqual(facts.journal);
+  facts.journal = entries(1, 2, 3).map(({ id, event }) => ({
+    id,
+    event: { ...event, at: '2026-01-02T00:00:00.000Z' },
+  }));
+  await expect.poll(() => watch.snapshot.journal).toEqual(facts.journal);
   expect(watch.snapshot.journalVersion).toBe(1);
 });
 
