@@ -23,7 +23,7 @@ test('a link stays one: the file that it leads to is replaced', async () => {
 
 const canMount = spawnSync('unshare', ['-rm', 'mount', '--bind', tmpdir(), tmpdir()]).status === 0;
 
-test.skipIf(!canMount)('a file that is mounted by itself, as into a container, is written in its place', async () => {
+test.skipIf(!canMount)('a file that is mounted by itself is written in its place', async () => {
   const [outside, inside] = [join(folder, 'outside'), join(folder, 'inside')];
   await writeFile(outside, 'old');
   await writeFile(inside, '');

@@ -121,7 +121,7 @@ test('those who ask once get an answer that is fresh', async () => {
 test('who comes while the sessions are being closed is not forgotten', async () => {
   const facts = new FakeFacts();
   await using watch = new Watch(facts, TIMES);
-  let closed = () => undefined as void;
+  let closed: () => void = () => undefined;
   facts.resting = new Promise((resolve) => {
     closed = resolve;
   });
