@@ -16,6 +16,13 @@ test('ends what it started, and starts nothing from then on', async () => {
   await expect(children.run([process.execPath, '-e', ''], {})).rejects.toThrow('everything is being ended');
 });
 
+test('what a program has said is read to its end, also when the program is gone before', async () => {
+  const later = `while kill -0 $0 2>/dev/null; do sleep 0.01; done; echo late`;
+  const program = `require('node:child_process').spawn('sh', ['-c', '${later}', String(process.pid)], { stdio: 'inherit' }).unref()`;
+  const { exitCode, stdout } = await new Children().run([process.execPath, '-e', program], {});
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'late\n' });
+});
+
 test('what it started ends with the demo, also when that is killed', async () => {
   const waiting = 'console.log(process.pid); setInterval(() => undefined, 1000)';
   const program = `import { Children } from '${new URL('child.ts', import.meta.url)}';

@@ -1,6 +1,7 @@
 /** Processes of the demo's own, ended with it. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
 export interface Finished {
@@ -36,8 +37,9 @@ export class Children {
         onLine?.(line);
       });
     }
-    const exitCode = await ended(child);
-    return { exitCode, stdout: stdout.join(''), stderr: stderr.join('\n') };
+    // At its exit something that it said may still be on its way.
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { exitCode: code ?? 1, stdout: stdout.join(''), stderr: stderr.join('\n') };
   }
 
   /** Runs until end() or stop(); resolves at the first line for which `isReady` gives something. */

@@ -45,7 +45,9 @@ test('a stall stops no request, and every request that met it tells', async () =
   expect(load.stats()).toMatchObject({ done: 0, failed: 0 });
   expect(load.stats().outstanding).toBeGreaterThan(40);
   app.release();
-  const stats = await load.stop();
+  // Whoever asks again waits, too.
+  const [stats, again] = await Promise.all([load.stop(), load.stop()]);
+  expect(again).toEqual(stats);
   expect(stats).toMatchObject({ failed: 0, outstanding: 0, sent: stats.done });
 
   const ledger = await readLedger(path, 'stall');

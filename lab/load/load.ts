@@ -66,7 +66,7 @@ class Load implements RunningLoad {
   #done = 0;
   #failed = 0;
   #longestMs = 0;
-  #stopped = false;
+  #stopping: Promise<LoadStats> | undefined;
   #idle: (() => void) | undefined;
 
   constructor(options: LoadOptions, catalog: Catalog) {
@@ -111,9 +111,12 @@ class Load implements RunningLoad {
     return summarize(inWindow);
   }
 
-  async stop(): Promise<LoadStats> {
-    if (this.#stopped) return this.stats();
-    this.#stopped = true;
+  stop(): Promise<LoadStats> {
+    this.#stopping ??= this.#end();
+    return this.#stopping;
+  }
+
+  async #end(): Promise<LoadStats> {
     clearTimeout(this.#timer);
     if (this.#done < this.#sent) {
       await new Promise<void>((resolve) => {

@@ -1,18 +1,31 @@
 /** Somebody else's file in a new version, never half written, and with the same mode and owner: who reads it must still be able to. */
 
-import { access, chmod, chown, constants, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, chmod, chown, constants, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 
-/** By a rename where that keeps the owner. */
+/** By a rename where that keeps the owner; a link stays one. */
 export async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = await writeBeside(path, text);
-  // Only root gives files away: what is somebody else's is written in its place.
-  await (temporary === undefined ? writeFile(path, text) : rename(temporary, path));
+  const file = await realpath(path);
+  const temporary = await writeBeside(file, text);
+  const isReplaced = temporary !== undefined && (await isRenamed(temporary, file));
+  // Only root gives files away, and what is mounted by itself cannot be replaced: it is written in its place.
+  if (!isReplaced) await writeFile(file, text);
+}
+
+async function isRenamed(temporary: string, file: string): Promise<boolean> {
+  try {
+    await rename(temporary, file);
+    return true;
+  } catch {
+    await rm(temporary, { force: true });
+    return false;
+  }
 }
 
 /** Leaves the file itself alone. @throws why it cannot be replaced */
 export async function tryToReplace(path: string): Promise<void> {
-  const temporary = await writeBeside(path, '');
-  await (temporary === undefined ? access(path, constants.W_OK) : rm(temporary));
+  const file = await realpath(path);
+  const temporary = await writeBeside(file, '');
+  await (temporary === undefined ? access(file, constants.W_OK) : rm(temporary));
 }
 
 /** @returns undefined where we may not give a file its owner */

@@ -87,6 +87,22 @@ describe('a program', () => {
     await isGone(await pidIn('child'));
   });
 
+  test('is ended with what ignores the request to end and has let go of its output', async () => {
+    const body = `sh -c 'trap "" TERM; echo $$ >child; exec sleep 600' >/dev/null 2>&1 & exec sleep 600`;
+    const stop = new AbortController();
+    const running = run(body, { asGroup: true, signal: stop.signal });
+    const child = await pidIn('child');
+    stop.abort();
+    expect(await running).toMatchObject({ endedBySignal: 'SIGTERM', endedFor: 'stop' });
+    await isGone(child);
+  });
+
+  test.each([false, true])('is not of the group that a terminal’s Ctrl-C ends (%s)', async (asGroup) => {
+    const { said } = await run('echo $$; cut -d " " -f 5 /proc/$$/stat', { asGroup });
+    const [pid, group] = said.trim().split('\n');
+    expect(group).toBe(pid);
+  });
+
   test('that ignores the request to end is killed', async () => {
     const body = "trap '' TERM; echo $$ >self; while :; do sleep 600; done";
     const stop = new AbortController();

@@ -1,4 +1,7 @@
-/** Runs a program of the user's, without a shell, within a time limit. What it says is handed on, never gathered here. */
+/**
+ * Runs a program of the user's, without a shell, within a time limit. What it says is handed on, never gathered here.
+ * It leads a process group of its own: no Ctrl-C of the terminal reaches it, we decide. When we are ended, it is killed.
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 
@@ -11,10 +14,7 @@ export interface ProgramOptions {
   readonly timeoutMs: number;
   /** Aborted: it is ended as at the time limit. */
   readonly signal?: AbortSignal;
-  /**
-   * It leads a process group of its own: no Ctrl-C of the terminal reaches it, and at its end by us everything that it
-   * started ends with it, also when we are ended. Otherwise only the program itself is killed, and only at the limit.
-   */
+  /** At its end by us everything that it started ends with it. Otherwise only the program itself is killed. */
   readonly asGroup?: boolean;
   readonly onOutput: (chunk: Buffer, stream: 'stdout' | 'stderr') => void;
 }
@@ -40,7 +40,7 @@ export async function runProgram(program: string, options: ProgramOptions): Prom
     child = spawn(program, options.args ?? [], {
       env: options.env as NodeJS.ProcessEnv,
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      detached: options.asGroup === true,
+      detached: true,
     });
   } catch (error) {
     return notStarted(error);
@@ -99,7 +99,7 @@ function keepWithin(
   const onAbort = () => end('stop');
   const onExit = () => send(child, 'SIGKILL', asGroup);
   const limit = setTimeout(() => end('time'), timeoutMs);
-  if (asGroup) process.once('exit', onExit);
+  process.once('exit', onExit);
   if (signal?.aborted) onAbort();
   else signal?.addEventListener('abort', onAbort, { once: true });
   return {
@@ -109,6 +109,8 @@ function keepWithin(
       clearTimeout(grace);
       process.off('exit', onExit);
       signal?.removeEventListener('abort', onAbort);
+      // Who kept its output had the time to end; who has let go of it may still be there.
+      if (asGroup && endedFor !== undefined) send(child, 'SIGKILL', asGroup);
     },
   };
 }

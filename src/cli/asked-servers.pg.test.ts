@@ -20,12 +20,15 @@ const TABLE = `CREATE SCHEMA pgglide; CREATE TABLE pgglide.migration (name text,
 
 test('a target says which side is active, or that there is no migration', async ({ source, target }) => {
   const servers = { source: source.address, target: target.address };
-  await using asked = new AskedServers(servers, 'shop');
-  expect(await asked.activeSide(), 'an empty database').toBeUndefined();
+  const askedAtStart = async () => {
+    await using asked = new AskedServers(servers, 'shop');
+    return await asked.activeSide();
+  };
+  expect(await askedAtStart(), 'an empty database').toBeUndefined();
   await target.exec(TABLE);
-  expect(await asked.activeSide(), 'a schema without a migration').toBeUndefined();
+  expect(await askedAtStart(), 'a schema without a migration').toBeUndefined();
   await target.exec(`INSERT INTO pgglide.migration VALUES ('shop', 'target', 3), ('later', 'source', 4)`);
-  expect(await asked.activeSide()).toEqual({ side: 'target', epoch: 3 });
+  expect(await askedAtStart()).toEqual({ side: 'target', epoch: 3 });
 
   await using missing = new AskedServers(
     { ...servers, target: { ...target.address, database: `${target.name}_not_made` } },
@@ -126,7 +129,7 @@ test('a runner that is silent for longer than it may is ended, and nobody who ca
 
   // It was silent once, and came back: it has all its time again.
   await using asked = new AskedServers(servers, 'shop');
-  asked.isServing = true;
+  await asked.activeSide();
   await expect(asked.activeSide(0)).rejects.toThrow('A switchover is under way');
   const now = performance.now();
   using later = vi.spyOn(performance, 'now').mockReturnValue(now + 60_000);
@@ -136,14 +139,34 @@ test('a runner that is silent for longer than it may is ended, and nobody who ca
 
   // Another proxy that settles, say: its session is younger than the silence.
   await using patient = new AskedServers(servers, 'shop', 600_000);
-  patient.isServing = true;
+  await patient.activeSide();
   await expect(patient.activeSide(3_600_000)).rejects.toThrow('A switchover is under way');
   expect(await isAlive()).toEqual({ alive: true });
 
   await using impatient = new AskedServers(servers, 'shop', 1);
-  impatient.isServing = true;
+  await impatient.activeSide();
   expect(await impatient.activeSide(2)).toEqual({ side: 'source', epoch: 0 });
   await expect(isAlive()).rejects.toThrow();
+});
+
+test('a switchover that was under way at the start is not settled while its runner lives, however long the start takes', async ({
+  source,
+  target,
+}) => {
+  await beginSwitch(source, target);
+  await using runner = await Connection.open(target.address, { purpose: 'runner' });
+  await takeRunnerLock(runner, 'shop');
+  await using asked = new AskedServers({ source: source.address, target: target.address }, 'shop');
+  expect(await asked.activeSide(), 'the start takes the row as it is').toEqual({ side: 'source', epoch: 0 });
+  const looks = vi.spyOn(asked, 'activeSide');
+  let isSettled = false;
+  const settled = asked.untilSettled(new AbortController().signal).finally(() => {
+    isSettled = true;
+  });
+  await vi.waitUntil(() => looks.mock.calls.length > 1 || isSettled, { timeout: 20_000 });
+  expect(isSettled).toBe(false);
+  await runner.close();
+  expect(await settled).toEqual({ side: 'source', epoch: 0 });
 });
 
 /** Before its commit point. */

@@ -25,12 +25,12 @@ const LOOK_EVERY_MS = 1_000;
 
 /** Keeps one connection to each side, and opens it again when it is lost or says nothing. */
 export class AskedServers implements AsyncDisposable {
-  /** False while the proxy starts: then it takes the row's word as it is, also in the middle of a switchover. */
-  isServing = false;
   readonly #servers: Readonly<Record<Side, ServerAddress>>;
   readonly #migration: string;
   readonly #silentRunnerMs: number;
   readonly #connections = new Map<Side, Promise<Connection>>();
+  /** The first question is the proxy's start: it takes the row's word as it is, also in the middle of a switchover. */
+  #hasStarted = false;
   /** The first answer was given in the middle of a switchover. */
   #beganUnderWay = false;
   readonly #verifiers = new Map<string, { readonly text: string | undefined; readonly untilMs: number }>();
@@ -71,13 +71,15 @@ export class AskedServers implements AsyncDisposable {
    * that is seen to first. Undefined when the target says that there is no migration.
    *
    * @param silentMs for how long the tool has been silent
-   * @throws what keeps the row from being read; Error while a switchover is under way, and where the target knows
-   * other migrations only
+   * @throws what keeps the row from being read; Error while a switchover is under way, but for the first question, and where
+   * the target knows other migrations only
    */
   async activeSide(silentMs = 0): Promise<Direction | undefined> {
+    const isStart = !this.#hasStarted;
+    this.#hasStarted = true;
     if ((await this.#row()) === undefined) return undefined;
     if (await this.#settle(silentMs)) return await this.#row();
-    if (this.isServing) throw new Error('A switchover is under way');
+    if (!isStart) throw new Error('A switchover is under way');
     this.#beganUnderWay = true;
     return await this.#row();
   }
@@ -139,7 +141,7 @@ export class AskedServers implements AsyncDisposable {
 
   /** Asked again and again once a lease has ended. */
   async #settle(silentMs: number): Promise<boolean> {
-    const isSilent = this.isServing && silentMs > this.#silentRunnerMs;
+    const isSilent = silentMs > this.#silentRunnerMs;
     return settleFences({
       migration: this.#migration,
       open: (side, database) => this.#open(side, database),

@@ -1,6 +1,6 @@
 /** Values of flags that are not plain texts. */
 
-import { parseDurationMs } from '../config/units.ts';
+import { LONGEST_WAIT_MS, parseDurationMs } from '../config/units.ts';
 import { UsageError } from '../domain/errors.ts';
 import { type Lsn, lsnToBigInt } from '../domain/lsn.ts';
 import type { Side } from '../domain/names.ts';
@@ -8,9 +8,9 @@ import type { Side } from '../domain/names.ts';
 /** In ms. @throws {UsageError} `bad_usage` */
 export function durationFlag(flag: string, text: string): number {
   const ms = parseDurationMs(text);
-  if (ms !== undefined && ms > 0) return ms;
+  if (ms !== undefined && ms > 0 && ms <= LONGEST_WAIT_MS) return ms;
   throw new UsageError('bad_usage', `${flag} takes a duration, not "${text}"`, {
-    hint: 'For example 500ms, 30s, 10min or 24h.',
+    hint: 'For example 500ms, 30s, 10min or 24h; at most 24d.',
   });
 }
 

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,6 +106,23 @@ describe.concurrent('the process', { timeout: 30_000 }, () => {
     child.kill('SIGINT');
     expect(await ended).toMatchObject({ exit: 10, stdout: '' });
     hangUp();
+  });
+
+  test('asked once, when it is stopping for another reason already, it does not stop at once', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'pgglide-stopping-'));
+    const [begun, go] = [join(folder, 'begun'), join(folder, 'go')];
+    const command = `echo > ${begun}; until [ -e ${go} ]; do sleep 0.05; done; echo p`;
+    const servers = ['--source', 'host=127.0.0.1 dbname=x', '--target', 'host=127.0.0.1 dbname=x'];
+    const slow = ['--set', `source.passwordFrom.command=${command}`, '--timeout', '1ms'];
+    const { child, ended } = pgglide(['status', ...servers, ...slow]);
+    await until('the work', async () => existsSync(begun) || undefined, { timeoutMs: 20_000 });
+    child.kill('SIGINT');
+    await Promise.race([once(child.stderr, 'data'), ended]);
+    await writeFile(go, '');
+    const { exit, stderr } = await ended;
+    expect(stderr).toContain('error timed_out: Stopped after 1ms');
+    expect(exit).toBe(10);
+    await rm(folder, { recursive: true });
   });
 
   test('asked once, it ends when the work can be left, as interrupted', async () => {

@@ -58,11 +58,16 @@ function workingFolder(): string {
   }
 }
 
-/** The first signal asks to stop cleanly, the second does not ask. */
+/**
+ * The first signal asks to stop cleanly, the second does not ask. What else may have stopped us before (--timeout, a reader that the
+ * same Ctrl-C has ended) is no signal.
+ */
 function listenToSignals(stop: AbortController): void {
+  let isAsked = false;
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
-      if (stop.signal.aborted) process.exit(interrupted(name).exitCode);
+      if (isAsked) process.exit(interrupted(name).exitCode);
+      isAsked = true;
       process.stderr.write('\nstopping cleanly; once more to stop at once\n');
       stop.abort(interrupted(name));
     });

@@ -56,7 +56,6 @@ async function serveAlone(options: RunProxyOptions, addresses: Addresses, use: U
   const { stateFile, clientTls, usersFile, immovable, limits, assume, warn } = options;
   const more = { stateFile, clientTls, usersFile, immovable, limits, assume, warn };
   const proxy = await startProxy({ ...addresses, servers, ...asked.answers, ...more });
-  asked.isServing = true;
   try {
     await use(proxy);
   } finally {

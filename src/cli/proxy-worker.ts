@@ -62,7 +62,6 @@ async function start({ index, migration, ...options }: WorkerStart): Promise<voi
       forwardCancel: ({ pid, secret }) => channel.call('cancel', { pid, secret: secret.toString('hex') }),
     },
   });
-  asked.isServing = true;
 }
 
 function serve(socket: Socket): void {

@@ -50,7 +50,7 @@ export function factsOf(settings: Settings, { withTraffic }: Pick<DashboardFlags
       eye.look(async (migration) => ({
         status: await migration.status({ withTraffic, schema: 'at-hand' }),
         tables: known.withTables ? await migration.tables() : undefined,
-        journal: await migration.journalAfter(known.lastEventId),
+        journal: await migration.journalAfter(known.afterEventId),
       })),
     rest: () => eye[Symbol.asyncDispose](),
   };

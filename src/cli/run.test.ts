@@ -51,6 +51,7 @@ describe('bad input', () => {
     [['sync', '--jobs', 'many', ...SERVERS], 2, '--set copy.jobs: copy.jobs: expected number', 'config.md'],
     [['abort', '--timeout', 'soon', ...SERVERS], 2, 'error bad_usage: ', '30s'],
     [['status', '-w', '5', ...SERVERS], 2, 'error bad_usage: ', '30s'],
+    [['abort', '--timeout', '30d', ...SERVERS], 2, 'error bad_usage: ', 'at most 24d'],
     [['status', ...SERVERS], 4, 'error server_unreachable: ', 'Check host'],
     [['complete', ...SERVERS], 4, 'error server_unreachable: ', 'Check host'],
   ])('%j', async (args, exit, error, hint) => {

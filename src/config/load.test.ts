@@ -265,6 +265,7 @@ describe('bad input', () => {
       'pgglide.yaml:3: copy.jobs: expected number',
     ],
     [`${SERVERS}cutover: { pauseBudget: 0s }\n`, {}, 'config_bad_value', 'expected more than no time'],
+    [`${SERVERS}hooks: { timeout: 30d }\n`, {}, 'config_bad_value', 'expected at most 24d'],
     [`${SERVERS}migration: "a\\nb"\n`, {}, 'config_bad_value', 'without control characters'],
     [`${SERVERS}cutover: { pauseBudget: 5 }\n`, {}, 'config_bad_value', 'expected a duration such as 2s'],
     [

@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { OPERATORS } from './operator-cluster.ts';
-import { parseBytes, parseDurationMs, parseRate } from './units.ts';
+import { LONGEST_WAIT_MS, parseBytes, parseDurationMs, parseRate } from './units.ts';
 
 export type KeyKind =
   | 'text'
@@ -48,7 +48,9 @@ const size = amount(parseBytes, 'a size with its unit, such as 2GB');
 const rate = amount(parseRate, 'a rate with its unit, such as 200MB/s');
 const duration = amount(parseDurationMs, 'a duration such as 2s, 10min or 24h');
 /** What is given no time at all never succeeds. */
-const timeLimit = duration.refine((ms) => ms > 0, { error: 'expected more than no time' });
+const timeLimit = duration
+  .refine((ms) => ms > 0, { error: 'expected more than no time' })
+  .refine((ms) => ms <= LONGEST_WAIT_MS, { error: 'expected at most 24d' });
 
 const text = z.string().min(1);
 /** It stands in messages, log lines and names of objects. */

@@ -21,6 +21,9 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
+/** A timer of Node that is set for longer than 2^31 ms fires at once. "24d" */
+export const LONGEST_WAIT_MS = 24 * 86_400_000;
+
 /** "2GB", "512 kB". A bare number has no unit and is not a size, but 0: who writes 20 hardly means bytes. */
 export const parseBytes = (value: string | number): number | undefined => parseAmount(value, BYTES);
 

@@ -8,12 +8,12 @@ export interface Seen {
   readonly status: MigrationStatus;
   /** Undefined: not looked at, nothing has changed. */
   readonly tables: readonly TableState[] | undefined;
-  /** Those after the one that is known. */
+  /** Those after the one that was named. */
   readonly journal: readonly JournalEntry[];
 }
 
 export interface Known {
-  readonly lastEventId: number;
+  readonly afterEventId: number;
   readonly withTables: boolean;
 }
 

@@ -35,13 +35,17 @@ export const NOTHING_SEEN: Snapshot = {
 
 /** Tables change while they are copied, and with what happens; a list of thousands is not read for nothing. */
 export const toBeKnown = ({ status, journal }: Snapshot, seenEvents: number): Known => ({
-  lastEventId: journal.at(-1)?.id ?? 0,
+  // The last one comes once more: by that the next look knows whether it is the same journal.
+  afterEventId: (journal.at(-1)?.id ?? 1) - 1,
   withTables: status === undefined || status.phase === 'syncing' || journal.length !== seenEvents,
 });
 
 export function afterLook(before: Snapshot, seen: Seen, nowMs: number): Snapshot {
-  // An abort takes the journal away: the next migration's begins anew.
-  const isAnew = seen.status.phase === 'new' && before.journal.length > 0;
+  const last = before.journal.at(-1);
+  const [first, ...later] = seen.journal;
+  // An abort takes the journal away: the next migration's begins anew, perhaps before anybody looks.
+  const isAnew = last !== undefined && (first?.id !== last.id || first.event.at !== last.event.at);
+  const journal = last === undefined ? seen.journal : [...before.journal, ...later];
   const tables = seen.tables ?? before.tables;
   return {
     status: seen.status,
@@ -49,7 +53,7 @@ export function afterLook(before: Snapshot, seen: Seen, nowMs: number): Snapshot
     problem: undefined,
     tables,
     tablesVersion: before.tablesVersion + (sameTables(before.tables, tables) ? 0 : 1),
-    journal: isAnew ? [] : [...before.journal, ...seen.journal],
+    journal: isAnew ? [] : journal,
     journalVersion: before.journalVersion + (isAnew ? 1 : 0),
     samples: addSample(before.samples, seen.status, nowMs),
   };

@@ -14,6 +14,8 @@ class FakeFacts implements Facts {
   failure: Error | undefined;
   phase: Phase = 'following';
   journal: Seen['journal'] = [];
+  /** Sessions take their time to close. */
+  resting: Promise<void> = Promise.resolve();
 
   async look(known: Known): Promise<Seen> {
     this.looks.push(known);
@@ -22,12 +24,13 @@ class FakeFacts implements Facts {
     await new Promise((resolve) => setImmediate(resolve));
     this.running -= 1;
     if (this.failure !== undefined) throw this.failure;
-    const journal = this.journal.filter(({ id }) => id > known.lastEventId);
+    const journal = this.journal.filter(({ id }) => id > known.afterEventId);
     return { status: statusOf({ phase: this.phase }), tables: known.withTables ? [] : undefined, journal };
   }
 
   async rest(): Promise<void> {
     this.rests += 1;
+    await this.resting;
   }
 }
 
@@ -83,7 +86,7 @@ test('the journal is asked for only from where it is known, and begins anew afte
   await using watch = new Watch(facts, TIMES);
   using _ = watch.join();
   await expect.poll(() => watch.snapshot.journal.map(({ id }) => id)).toEqual([1, 2]);
-  await expect.poll(() => facts.looks.at(-1)).toEqual({ lastEventId: 2, withTables: false });
+  await expect.poll(() => facts.looks.at(-1)).toEqual({ afterEventId: 1, withTables: false });
   facts.journal = entries(1, 2, 3);
   await expect.poll(() => watch.snapshot.journal.map(({ id }) => id)).toEqual([1, 2, 3]);
   facts.phase = 'new';
@@ -95,8 +98,38 @@ test('the journal is asked for only from where it is known, and begins anew afte
   expect(watch.snapshot.journalVersion).toBe(1);
 });
 
+test('a journal that began anew between two looks is not taken for the rest of the one before', async () => {
+  const facts = new FakeFacts();
+  facts.journal = entries(1, 2);
+  await using watch = new Watch(facts, TIMES);
+  using _ = watch.join();
+  await expect.poll(() => watch.snapshot.journal).toEqual(facts.journal);
+  facts.journal = entries(1, 2, 3).map(({ id, event }) => ({
+    id,
+    event: { ...event, at: '2026-01-02T00:00:00.000Z' },
+  }));
+  await expect.poll(() => watch.snapshot.journal).toEqual(facts.journal);
+  expect(watch.snapshot.journalVersion).toBe(1);
+});
+
 test('those who ask once get an answer that is fresh', async () => {
   const facts = new FakeFacts();
   await using watch = new Watch(facts, TIMES);
   expect((await watch.latest()).status?.phase).toBe('following');
+});
+
+test('who comes while the sessions are being closed is not forgotten', async () => {
+  const facts = new FakeFacts();
+  await using watch = new Watch(facts, TIMES);
+  let closed: () => void = () => undefined;
+  facts.resting = new Promise((resolve) => {
+    closed = resolve;
+  });
+  await watch.latest();
+  await expect.poll(() => facts.rests).toBe(1);
+  const late = watch.latest();
+  const { length } = facts.looks;
+  closed();
+  expect((await late).status?.phase).toBe('following');
+  expect(facts.looks.length).toBeGreaterThan(length);
 });

@@ -38,9 +38,7 @@ export class Watch implements AsyncDisposable {
   /** While it is held the servers are looked at. */
   join(): Disposable {
     this.#readers += 1;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#begin();
     return {
       [Symbol.dispose]: () => {
         this.#readers -= 1;
@@ -66,6 +64,14 @@ export class Watch implements AsyncDisposable {
   async latest(): Promise<Snapshot> {
     using _ = this.join();
     return await this.next();
+  }
+
+  #begin(): void {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+      // Who joined while the sessions were being closed waits.
+      if (this.#readers > 0 && !this.#stop.signal.aborted) this.#begin();
+    });
   }
 
   async #run(): Promise<void> {

@@ -1,7 +1,7 @@
 /** A data directory: made by initdb, configured by us. */
 
 import { execFile } from 'node:child_process';
-import { appendFileSync, chownSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chownSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { UnexpectedError } from '../domain/errors.ts';
@@ -31,6 +31,8 @@ export interface InitOptions {
 export async function initCluster(options: InitOptions): Promise<void> {
   const { home, account } = options;
   const passwordFile = join(home.path, 'password.new');
+  // Beside that file it is what an initdb of ours left that was killed. Anybody else's is not ours to remove.
+  const isOthers = existsSync(home.dataDirectory) && !existsSync(passwordFile);
   writeFileSync(passwordFile, options.password, { mode: 0o600 });
   if (account !== undefined) chownSync(passwordFile, account.uid, account.gid);
   try {
@@ -48,7 +50,7 @@ export async function initCluster(options: InitOptions): Promise<void> {
       { ...account, cwd: home.path, env: SERVER_ENVIRONMENT },
     );
   } catch (cause) {
-    rmSync(home.dataDirectory, { recursive: true, force: true });
+    if (!isOthers) rmSync(home.dataDirectory, { recursive: true, force: true });
     const { stderr } = cause as { stderr?: string };
     throw new UnexpectedError('embedded_server_failed', `initdb failed: ${stderr?.trim() || cause}`, {
       cause,

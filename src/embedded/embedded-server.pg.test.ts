@@ -115,6 +115,17 @@ describe('an embedded server', () => {
     expect(existsSync(directory)).toBe(false);
   });
 
+  test('leaves alone what somebody else keeps in a named directory', async ({ folder }) => {
+    const kept = join(folder, 'data', 'kept');
+    mkdirSync(join(folder, 'data'));
+    writeFileSync(kept, '');
+    await expect(startServer({ majorVersion: 15, directory: folder })).rejects.toMatchObject({
+      code: 'embedded_server_failed',
+      message: expect.stringContaining('exists but is not empty'),
+    });
+    expect(existsSync(kept)).toBe(true);
+  });
+
   test('says so when the wanted port is taken, and leaves nothing', async ({ folder }) => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));

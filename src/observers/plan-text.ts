@@ -20,7 +20,8 @@ export interface PlanText {
 
 export function planText(plan: PlanText, style: Style): string {
   const paint = painter(style);
-  const width = Math.max(...plan.sections.flatMap(({ lines }) => lines.map(({ on }) => on.length)), 0);
+  const all = plan.sections.flatMap(({ lines }) => lines);
+  const width = all.reduce((widest, { on }) => Math.max(widest, on.length), 0);
   const sections = plan.sections.map(({ title, lines }) =>
     [
       paint.bold(printable(title)),

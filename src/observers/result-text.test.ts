@@ -63,6 +63,13 @@ test('a plan names the server once a statement', () => {
   ]);
 });
 
+test('a plan of very many statements', () => {
+  const lines = Array.from({ length: 300_000 }, () => ({ on: 'target', statement: 'ANALYZE t' }));
+  expect(planText({ sections: [{ title: 'Analyze', lines }] }, PLAIN)).toMatch(
+    /^Analyze\n {2}target {3}ANALYZE t\n/,
+  );
+});
+
 describe('verify', () => {
   const table = (name: string, equal: boolean) => ({
     table: name,
