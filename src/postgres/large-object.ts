@@ -1,6 +1,7 @@
 /** Large objects: what is there, and bringing one over. https://www.postgresql.org/docs/current/largeobjects.html */
 
 import type { Connection } from './connection.ts';
+import { ofAllGrantors } from './grants.ts';
 import { ident, list, literal, type Sql, sql, trusted } from './sql.ts';
 
 export interface LargeObject {
@@ -67,7 +68,7 @@ const batchSql = (after: number): Sql => sql`
       SELECT coalesce(jsonb_agg(jsonb_build_object('grantee', CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END,
           'privilege', a.privilege_type, 'isGrantable', a.is_grantable)
         ORDER BY a.grantee <> 0, pg_get_userbyid(a.grantee) COLLATE "C", a.privilege_type COLLATE "C"), '[]')
-      FROM aclexplode(m.lomacl) AS a) END AS grants,
+      FROM ${ofAllGrantors(sql`m.lomacl`)} AS a) END AS grants,
     (SELECT md5(string_agg(md5(lo_get(m.oid, part * 16777216, 16777216)), '' ORDER BY part))
      FROM generate_series(0, greatest(m.bytes - 1, 0) / 16777216) AS part) AS md5
   FROM (
