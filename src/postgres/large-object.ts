@@ -19,6 +19,7 @@ interface LargeObjectGrant {
   /** Undefined: PUBLIC. */
   readonly grantee: string | undefined;
   readonly privilege: 'SELECT' | 'UPDATE';
+  /** False for the owner, who may hand it on whatever is said. */
   readonly isGrantable: boolean;
 }
 
@@ -66,7 +67,7 @@ const batchSql = (after: number): Sql => sql`
     obj_description(m.oid, 'pg_largeobject') AS comment,
     CASE WHEN m.lomacl IS NOT NULL THEN (
       SELECT coalesce(jsonb_agg(jsonb_build_object('grantee', CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END,
-          'privilege', a.privilege_type, 'isGrantable', a.is_grantable)
+          'privilege', a.privilege_type, 'isGrantable', a.is_grantable AND a.grantee <> m.lomowner)
         ORDER BY a.grantee <> 0, pg_get_userbyid(a.grantee) COLLATE "C", a.privilege_type COLLATE "C"), '[]')
       FROM ${ofAllGrantors(sql`m.lomacl`)} AS a) END AS grants,
     (SELECT md5(string_agg(md5(lo_get(m.oid, part * 16777216, 16777216)), '' ORDER BY part))
@@ -144,7 +145,7 @@ function propertiesSql({ oid, owner, grants, comment }: LargeObject): Sql[] {
   const object = sql`LARGE OBJECT ${trusted(String(oid))}`;
   const given = (grants ?? []).map(({ grantee, privilege, isGrantable }) => {
     const to = grantee === undefined ? sql`PUBLIC` : ident(grantee);
-    return sql`GRANT ${trusted(privilege)} ON ${object} TO ${to}${trusted(isGrantable && grantee !== owner ? ' WITH GRANT OPTION' : '')}`;
+    return sql`GRANT ${trusted(privilege)} ON ${object} TO ${to}${trusted(isGrantable ? ' WITH GRANT OPTION' : '')}`;
   });
   return [
     sql`ALTER ${object} OWNER TO ${ident(owner)}`,

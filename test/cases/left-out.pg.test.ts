@@ -104,7 +104,7 @@ describe('case 24: large objects', () => {
     const reader = `${source.name}_reader`;
     await source.exec(`CREATE ROLE ${reader} LOGIN; CREATE TABLE t (id int PRIMARY KEY); SELECT lo_from_bytea(4711, 'small'), lo_create(4712), lo_from_bytea(4714, 'gone soon');
       SELECT lo_from_bytea(4713, decode(repeat('00ff17', 1000000), 'hex')); SELECT lo_put(lo_create(4715), 5000000, 'end');
-      ALTER LARGE OBJECT 4711 OWNER TO ${reader}; GRANT SELECT ON LARGE OBJECT 4713 TO ${reader}; COMMENT ON LARGE OBJECT 4712 IS 'it''s empty'`);
+      GRANT SELECT ON LARGE OBJECT 4711 TO ${reader} WITH GRANT OPTION; ALTER LARGE OBJECT 4711 OWNER TO ${reader}; GRANT SELECT ON LARGE OBJECT 4713 TO ${reader}; COMMENT ON LARGE OBJECT 4712 IS 'it''s empty'`);
     // Twice, by who owns it and by who may hand it on.
     const giver = `${source.name}_giver`;
     await source.exec(`CREATE ROLE ${giver}; GRANT SELECT ON LARGE OBJECT 4715 TO ${giver} WITH GRANT OPTION;
