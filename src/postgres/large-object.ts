@@ -1,5 +1,6 @@
 /** Large objects: what is there, and bringing one over. https://www.postgresql.org/docs/current/largeobjects.html */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Connection } from './connection.ts';
 import { ofAllGrantors } from './grants.ts';
 import { ident, list, literal, type Sql, sql, trusted } from './sql.ts';
@@ -77,7 +78,7 @@ const batchSql = (after: number): Sql => sql`
     FROM pg_largeobject_metadata WHERE oid > ${after}::oid ORDER BY oid LIMIT ${BATCH}::int) AS m
   ORDER BY 1`;
 
-export async function hasLargeObjects(connection: Connection): Promise<boolean> {
+async function hasLargeObjects(connection: Connection): Promise<boolean> {
   const { any } = await connection.one<{ any: boolean }>(
     sql`SELECT EXISTS (SELECT FROM pg_largeobject_metadata) AS any`,
   );
@@ -92,6 +93,23 @@ export async function largeObjectSummary(connection: Connection): Promise<string
     FROM pg_largeobject_metadata`);
   return summary;
 }
+
+/** Read again in whole only where that takes a few milliseconds. */
+const SMALL_COUNT = 500;
+export const SMALL_BYTES = 8 * 1024 * 1024;
+
+/** Few and small ones are compared to the byte; of many, number, oids and space. */
+export async function areLargeObjectsAs(
+  connection: Connection,
+  { all, summary }: { readonly all: readonly LargeObject[]; readonly summary: string },
+): Promise<boolean> {
+  if (all.length === 0) return !(await hasLargeObjects(connection));
+  if (isSmall(all)) return isDeepStrictEqual(await readLargeObjects(connection), all);
+  return (await largeObjectSummary(connection)) === summary;
+}
+
+const isSmall = (objects: readonly LargeObject[]): boolean =>
+  objects.length <= SMALL_COUNT && objects.reduce((sum, { bytes }) => sum + bytes, 0) <= SMALL_BYTES;
 
 /** Bytes of the catalog that holds them: what a comparison reads. */
 export const largeObjectSize = (connection: Connection): Promise<{ count: number; bytes: number }> =>
