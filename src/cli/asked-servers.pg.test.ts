@@ -1,6 +1,7 @@
 /** What the proxy learns from a target of any kind: there is no migration, this is its active side, or nothing. */
 
-import { expect, vi } from 'vitest';
+import net from 'node:net';
+import { expect, onTestFinished, vi } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { silenceAfter } from '../../test/support/silence.ts';
@@ -67,6 +68,34 @@ test('a connection that has died without a word is replaced', async ({ source, t
   const users = ['nobody', 'nobody else'].map((user) => soon(asked.verifierOf(user, 'source')));
   expect(await Promise.all(users)).toEqual([undefined, undefined]);
   expect([before.hasBegun, alsoBefore.hasBegun]).toEqual([true, true]);
+});
+
+test('a connection that the network has forgotten, and cuts at the next question, is replaced', async ({
+  source,
+  target,
+}) => {
+  const flows = new Set<net.Socket>();
+  const forgotten = new Set<net.Socket>();
+  const { host, port: far } = source.address;
+  const relay = net.createServer((near) => {
+    const server = net.connect({ host, port: far });
+    for (const socket of [near, server]) socket.on('error', () => undefined);
+    near.once('close', () => server.destroy());
+    server.pipe(near);
+    near.on('data', (chunk) => {
+      if (forgotten.has(near)) near.resetAndDestroy();
+      else server.write(chunk);
+    });
+    flows.add(near);
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void relay.close());
+  const { port } = relay.address() as net.AddressInfo;
+  const servers = { source: { ...source.address, port }, target: target.address };
+  await using asked = new AskedServers(servers, 'shop');
+  await asked.verifierOf('nobody', 'source');
+  for (const flow of flows) forgotten.add(flow);
+  expect(await asked.verifierOf('nobody else', 'source')).toBeUndefined();
 });
 
 test('a server that accepts connections and says nothing is an error, not a wait', async ({

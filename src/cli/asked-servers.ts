@@ -171,7 +171,8 @@ export class AskedServers implements AsyncDisposable {
     try {
       return await withDeadline(`The answer of the ${side}`, FIRST_ANSWER_MS, question(first));
     } catch (error) {
-      if (!(error instanceof DeadlineError)) throw error;
+      // A connection that was cut under the question says nothing of the server.
+      if (!(error instanceof DeadlineError) && first.lost === undefined) throw error;
       first.destroy();
     }
     const second = await this.#connection(side);

@@ -44,10 +44,11 @@ const SMALLEST_FROZEN_BYTES = 1024 * 1024;
 
 /**
  * Rows stored frozen need no second write, neither by the first reader (the index build) nor by VACUUM. The server
- * allows it only for a table emptied in the same transaction: not for a range, and not through a partition tree.
+ * allows it only for a table emptied in the same transaction: not for a range, not through a partition tree, and not where
+ * foreign keys refer to it already.
  */
-const mayFreeze = ({ table, blocks, bytes }: CopyPart): boolean =>
-  blocks === undefined && !table.isPartitioned && bytes >= SMALLEST_FROZEN_BYTES;
+const mayFreeze = ({ table, blocks, bytes, isReferenced = false }: CopyPart): boolean =>
+  blocks === undefined && !table.isPartitioned && !isReferenced && bytes >= SMALLEST_FROZEN_BYTES;
 
 /** The empty stand-in for a tree without leaves: it can be selected from, not copied. */
 const isTreeItself = ({ table, heap }: CopyPart): boolean =>

@@ -182,6 +182,19 @@ test('a whole table is stored frozen, so that nothing needs to read it for that 
   expect(map?.frozen).toBeGreaterThan(0.98 * (size?.blocks ?? 0));
 });
 
+test('a large table that another one refers to already, as one that was made by hand, is copied all the same', async ({
+  source,
+  target,
+}) => {
+  const tables =
+    'CREATE TABLE parent (id int PRIMARY KEY, filler text); CREATE TABLE child (parent int REFERENCES parent)';
+  await source.exec(`${tables}; INSERT INTO parent SELECT i, repeat('x', 900) FROM generate_series(1, 2000) i;
+    INSERT INTO child VALUES (1)`);
+  await target.exec(tables);
+  await using bed = await copyBed(source, target);
+  expect((await bed.run()).rows).toBe(2001);
+});
+
 for (const side of SIDES) {
   test(`the ${side}'s sessions are killed: a clear error, and only whole parts are there`, async ({
     source,

@@ -22,6 +22,8 @@ export interface CopyPart {
   readonly format: CopyFormat;
   /** Columns of char(n) that travel without their padding: in binary only. */
   readonly unpadded?: readonly string[];
+  /** Foreign keys of other tables refer to it on the target: TRUNCATE is refused there, whether they hold rows or not. */
+  readonly isReferenced?: boolean;
   /** Size on the source's disk, for ordering and progress. */
   readonly bytes: number;
 }

@@ -1,5 +1,6 @@
 /** From planned tables to the parts that copyParts takes. */
 
+import { qualified, type TableName } from '../domain/names.ts';
 import type { PlannedTable } from '../domain/plan.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { sql } from '../postgres/sql.ts';
@@ -26,7 +27,12 @@ export async function planCopy(
   const { major } = await source.one<{ major: number }>(
     sql`SELECT current_setting('server_version_num')::int / 10000 AS major`,
   );
-  const parts = planParts(tables, { ...options, formatOf, mayUseRanges: major >= FIRST_WITH_TID_RANGE_SCAN });
+  const referenced = await referencedTables(target);
+  const parts = planParts(tables, {
+    ...options,
+    formatOf,
+    mayUseRanges: major >= FIRST_WITH_TID_RANGE_SCAN,
+  }).map((part) => (referenced.has(qualified(part.table)) ? { ...part, isReferenced: true } : part));
   if (major < FIRST_WITH_BYTES_TRIMMED) return parts;
   const inBinary = tables.filter((table) => formatOf(table) === 'binary');
   const padded = await paddedColumns(source, target, inBinary);
@@ -34,4 +40,13 @@ export async function planCopy(
     const unpadded = padded.get(part.table) ?? [];
     return unpadded.length === 0 ? part : { ...part, unpadded };
   });
+}
+
+/** qualified() names of those that others' foreign keys refer to: none in a first copy, which the keys come after. */
+async function referencedTables(target: Connection): Promise<ReadonlySet<string>> {
+  const rows = await target.query<TableName>(sql`
+    SELECT DISTINCT n.nspname AS schema, c.relname AS name
+    FROM pg_constraint k JOIN pg_class c ON c.oid = k.confrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE k.contype = 'f' AND k.conrelid <> k.confrelid`);
+  return new Set(rows.map(qualified));
 }

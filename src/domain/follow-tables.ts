@@ -19,7 +19,7 @@ export interface Renaming {
 }
 
 export interface Followed {
-  /** Without those that neither side has any more. Of one that only one side has the last known is kept. */
+  /** Without those that neither side has any more, though one may have another under that name. Of one that only one side has the last known is kept. */
   readonly tables: readonly PlannedTable[];
   /** Of these, those that both sides have. */
   readonly whole: readonly PlannedTable[];
@@ -43,9 +43,10 @@ export function followTables(
   const torn: Followed['torn'][number][] = [];
   for (const [place, table] of planned.entries()) {
     const [source, target] = [onSource[place], onTarget[place]];
-    if (source === undefined && target === undefined) continue;
     if (source === undefined || target === undefined) {
-      tables.push(table);
+      const left = source ?? target;
+      // Under the name of one that we knew by more than that, and that is gone, somebody has made another.
+      if (left !== undefined && (left.isSame || table.oids === undefined)) tables.push(table);
       continue;
     }
     const name = nameOf(source);

@@ -48,6 +48,32 @@ describe('reconcile', () => {
     expect(seen.map((event) => event.type)).toEqual(['step-started', 'step-finished', 'step-finished']);
   });
 
+  test('observes anew what an action has done until a deadlock', async () => {
+    const { context: ctx } = context();
+    const done: number[] = [];
+    const deadlock = Object.assign(new DatabaseError('deadlock', 0, 'error'), { code: '40P01' });
+    const step: Step<readonly number[]> = {
+      id: 'two parts',
+      title: 'Two parts',
+      describe: () => [],
+      observe: async () => ({ satisfied: done.length >= 2, facts: [1, 2].filter((n) => !done.includes(n)) }),
+      actions: (_, open): Action[] => [
+        {
+          on: 'both',
+          does: 'what is open',
+          run: async () => {
+            for (const n of open) {
+              done.push(n);
+              if (done.length === 1) throw deadlock;
+            }
+          },
+        },
+      ],
+    };
+    expect(await reconcile(step, ctx)).toBe('changed');
+    expect(done).toEqual([1, 2]);
+  });
+
   test('looks once only where the acting itself proves it', async () => {
     const { context: ctx } = context();
     let looks = 0;

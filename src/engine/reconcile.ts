@@ -8,12 +8,13 @@ import { sqlState } from '../postgres/connection.ts';
 import { DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, SERIALIZATION_FAILURE } from '../postgres/sqlstate.ts';
 import type { Action, Step, StepContext } from './step.ts';
 
-/** lock_not_available, deadlock_detected, serialization_failure: nothing happened, so again. */
+/** Another session was in the way: what was being done is tried again. */
 const TRY_AGAIN: ReadonlySet<string> = new Set([
   LOCK_NOT_AVAILABLE,
   DEADLOCK_DETECTED,
   SERIALIZATION_FAILURE,
 ]);
+const MAX_FAILURES_IN_A_ROW = 20;
 const POLL_MS = 100;
 
 export type Outcome = 'changed' | 'unchanged';
@@ -47,11 +48,12 @@ async function run<Facts, Context extends StepContext>(
   if (observation.satisfied) return 'unchanged';
   await context.events.emit('step-started', { step: step.id, title: step.title });
   let shown: string | undefined;
+  const tries: Tries = { step: step.id, failuresInARow: 0 };
   while (!observation.satisfied) {
     context.signal.throwIfAborted();
     const actions = step.actions(context, observation.facts);
-    for (const action of actions) await performPatiently(action, context, step.id);
-    if (step.isProvenByActing && actions.length > 0) return 'changed';
+    const isDone = await performPatiently(actions, context, tries);
+    if (step.isProvenByActing && isDone && actions.length > 0) return 'changed';
     if (actions.length === 0) {
       if (observation.waitingFor !== undefined && observation.waitingFor !== shown) {
         shown = observation.waitingFor;
@@ -74,17 +76,35 @@ async function run<Facts, Context extends StepContext>(
   return 'changed';
 }
 
-async function performPatiently(action: Action, context: StepContext, step: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
+interface Tries {
+  readonly step: string;
+  failuresInARow: number;
+}
+
+/**
+ * @returns false where another session was in the way. An action may have done a part by then, which would be done again, or undone,
+ * by what was observed before: the caller observes anew.
+ */
+async function performPatiently(
+  actions: readonly Action[],
+  context: StepContext,
+  tries: Tries,
+): Promise<boolean> {
+  for (const action of actions) {
+    context.signal.throwIfAborted();
     try {
-      context.signal.throwIfAborted();
-      return await perform(action, context);
+      await perform(action, context);
+      tries.failuresInARow = 0;
     } catch (error) {
-      if (attempt >= 20 || !TRY_AGAIN.has(sqlState(error) ?? '')) throw error;
+      tries.failuresInARow += 1;
+      const { step, failuresInARow } = tries;
+      if (failuresInARow >= MAX_FAILURES_IN_A_ROW || !TRY_AGAIN.has(sqlState(error) ?? '')) throw error;
       await context.events.emit('step-waiting', { step, waitingFor: 'a lock that another session holds' });
-      await sleep(Math.min(2000, 100 * attempt), context.signal);
+      await sleep(Math.min(2000, 100 * failuresInARow), context.signal);
+      return false;
     }
   }
+  return true;
 }
 
 /** Runs one action. Statements without parameters may be several, in one transaction that never makes others wait long. */

@@ -38,12 +38,18 @@ async function inEach<T>(
   );
 }
 
+/** What ends one database's step ends the others' as their signal's reason, too. */
+const named = new WeakSet<PgglideError>();
+
 /** An error of ours tells which of several databases it is about. `prefix`: empty where there is only one. */
 export async function naming<T>(prefix: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof PgglideError) error.message = prefix + error.message;
+    if (prefix !== '' && error instanceof PgglideError && !named.has(error)) {
+      named.add(error);
+      error.message = prefix + error.message;
+    }
     throw error;
   }
 }

@@ -4,9 +4,10 @@ import { PrerequisiteError } from '../domain/errors.ts';
 import { qualified, type TableName } from '../domain/names.ts';
 import type { Plan, PlannedTable } from '../domain/plan.ts';
 import type { Scope } from '../domain/scope.ts';
+import { reconcile } from '../engine/reconcile.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { dropFence } from '../postgres/fence.ts';
-import { isLinked } from '../postgres/linked-tables.ts';
+import { isLinked, type LinkedTables } from '../postgres/linked-tables.ts';
 import { absentFrom, presentObjects } from '../postgres/present.ts';
 import { ident } from '../postgres/sql.ts';
 import { dumpForTarget } from '../schema/dump-for-target.ts';
@@ -23,6 +24,7 @@ import {
   readStatements,
   saveStatements,
 } from '../state/schema-progress.ts';
+import { catchUp } from '../steps/catch-up.ts';
 import { refuseStrayRows } from './refuse-stray-rows.ts';
 import { keepPlan, type PlanNow, planNow } from './renew-plan.ts';
 import type { Session } from './session.ts';
@@ -57,6 +59,7 @@ export async function extendPlan(
   const isExtended = added.length + statements.length + madeAnew.length > 0;
   // No cutover may begin before what is added is copied, also when this run is killed in between.
   if (isExtended) await enterSyncing(session);
+  if (isStillFed(now.link, madeAnew)) await reconcile(catchUp, session.context(saved));
   // A detached partition keeps the fence that would refuse its copy; sync raises it again at its end.
   await dropFence(target, [...added, ...madeAnew]);
   const plan = { ...now.plan, tables: [...now.plan.tables, ...added] };
@@ -106,6 +109,10 @@ async function tablesMadeAnew(
   return whole.filter((table) => copied.has(qualified(table)) && !isCarried(table));
 }
 
+/** What was written to a table of the source that is gone, and is on its way yet, would come into the one that has its name now. */
+const isStillFed = ({ isSubscribed, followed }: LinkedTables, tables: readonly TableName[]): boolean =>
+  isSubscribed && tables.some((table) => followed.has(qualified(table)));
+
 const tellCopiedAnew = ({ databaseEvents }: Session, tables: readonly TableName[]): Promise<void> =>
   databaseEvents.emit('warning', {
     code: 'copied_anew',
@@ -148,7 +155,7 @@ async function newStatements(
     ...settings.scope,
     signal,
   });
-  const unknown = unknownStatements(dumped, known);
+  const unknown = unknownStatements(dumped, known, relations);
   const needed = unknown.filter(isNeeded);
   const there = await presentObjects(target, needed);
   const missing = needed.filter((_, place) => !there.has(place));

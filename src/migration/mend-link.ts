@@ -12,9 +12,11 @@ import type { Session } from './session.ts';
 /** Told first: also when we are killed in between, the verification of before does not count any more. */
 export async function mendLink(
   session: Session,
-  { activeSide, phase }: Pick<Standing, 'activeSide' | 'phase'>,
+  { activeSide, phase, switchover }: Pick<Standing, 'activeSide' | 'phase' | 'switchover'>,
 ): Promise<void> {
   if (phase !== 'following' && phase !== 'switched') return;
+  // It was us: half-way the links of neither direction are as they will be.
+  if (switchover !== undefined) return;
   const passive = otherSide(activeSide);
   const ends = { publisher: session.side(activeSide), subscriber: session.side(passive) };
   const lanes = await existingLanes(ends.publisher, session.migration, linkFrom(activeSide));

@@ -14,7 +14,7 @@ import {
   enableSubscriptionSql,
   subscriptionState,
 } from '../postgres/subscription.ts';
-import { type MigrationRow, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
+import { isCommitted, type MigrationRow, type SwitchoverIntent, saveIntent } from '../state/migration-row.ts';
 import { takeSwitchLocks } from '../state/runner-lock.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
 import type { Session } from './session.ts';
@@ -31,18 +31,17 @@ export async function recover(
   if (row?.switchover === undefined || row.plan === undefined) return undefined;
   const intent = row.switchover;
   await takeSwitchLocks(session, session.others);
-  const wasCommitted = row.epoch >= intent.epoch;
+  const wasCommitted = isCommitted(row);
   await session.events.emit('warning', {
     code: wasCommitted ? 'switchover_finished_late' : 'switchover_undone_late',
     message: wasCommitted
       ? `The ${intent.direction} that was interrupted had passed its commit point: finishing it`
       : `The ${intent.direction} that was interrupted had not passed its commit point: undoing it`,
   });
-  const finished = wasCommitted ? await finish(session, traffic, row, intent, row.plan) : undefined;
-  if (!wasCommitted) await undo(session, traffic, intent);
+  if (wasCommitted) return finish(session, traffic, row, intent, row.plan);
+  await undo(session, traffic, intent);
   await saveIntent(session.target, session.migration, undefined);
-  if (finished !== undefined) await session.events.emit('switchover-finished', finished);
-  return finished;
+  return undefined;
 }
 
 async function finish(
@@ -63,7 +62,9 @@ async function finish(
   );
   const steps = await rollForward(context);
   await session.changePhase(row.phase, intent.to === 'target' ? 'switched' : 'following');
-  return summarize(context, steps);
+  const summary = summarize(context, steps);
+  await session.endSwitchover(summary);
+  return summary;
 }
 
 /** The crash has already released locks and pins; what is left is the link, the fence and the traffic switch's hold. */

@@ -7,7 +7,7 @@ import { subscriptionConninfo } from '../config/conninfo.ts';
 import { describeAll, type ServerAddress } from '../config/server-address.ts';
 import type { Settings } from '../config/settings.ts';
 import { PrerequisiteError, RefusedError, UnreachableError } from '../domain/errors.ts';
-import type { SwitchoverDirection } from '../domain/event.ts';
+import type { SwitchoverDirection, SwitchoverSummary } from '../domain/event.ts';
 import { memberName, type Side } from '../domain/names.ts';
 import { type Command, type Phase, TRANSITIONS } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
@@ -18,7 +18,7 @@ import { allDatabases, createLikeThisText } from '../postgres/databases.ts';
 import { type ServerIdentity, serverIdentity } from '../postgres/server-identity.ts';
 import { requireReadable, tableExists } from '../state/install.ts';
 import { appendEvent } from '../state/journal.ts';
-import { changePhase, type MigrationRow, readMigration } from '../state/migration-row.ts';
+import { changePhase, endSwitchover, type MigrationRow, readMigration } from '../state/migration-row.ts';
 import { openPlacement, openTraffic } from '../traffic/open-traffic.ts';
 import type { TrafficPlacement } from '../traffic/traffic-placement.ts';
 import type { TrafficSwitch } from '../traffic/traffic-switch.ts';
@@ -180,6 +180,13 @@ export class Session implements AsyncDisposable {
     if (from === to) return;
     const event = eventNow('phase-changed', { from, to });
     await changePhase(this.lead.target, this.lead.migration, to, event);
+    this.#listen(event);
+  }
+
+  /** A switchover that has moved traffic. */
+  async endSwitchover(summary: SwitchoverSummary): Promise<void> {
+    const event = eventNow('switchover-finished', summary);
+    await endSwitchover(this.lead.target, this.lead.migration, event);
     this.#listen(event);
   }
 

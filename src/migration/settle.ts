@@ -13,7 +13,7 @@ import { isFenceRaised, liftFenceSql } from '../postgres/fence.ts';
 import { followedLanes } from '../postgres/lane.ts';
 import { list } from '../postgres/sql.ts';
 import { disableSubscriptionSql } from '../postgres/subscription.ts';
-import { type MigrationRow, readMigration } from '../state/migration-row.ts';
+import { isCommitted, type MigrationRow, readMigration } from '../state/migration-row.ts';
 import { endRunner, tryRunnerLock } from '../state/runner-lock.ts';
 
 /** A tool that is alive undoes or finishes a switchover in less; of one that has been silent for longer the sessions may be ended. */
@@ -109,9 +109,6 @@ class OpenedSessions implements AsyncDisposable {
     await Promise.all(this.#sessions.map((session) => session.close()));
   }
 }
-
-const isCommitted = ({ epoch, switchover }: MigrationRow): boolean =>
-  switchover !== undefined && epoch >= switchover.epoch;
 
 interface RunnerToEnd {
   readonly activeSide: Side;

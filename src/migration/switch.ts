@@ -137,9 +137,8 @@ async function runReal(session: Session, context: Switchover, phase: Phase): Pro
   const steps = await switchOver(context).catch((error: unknown) => giveUp(session, context, error));
   await session.events.release();
   await session.changePhase(phase, to === 'target' ? 'switched' : 'following');
-  await saveIntent(session.target, session.migration, undefined);
   const summary = summarize(context, steps);
-  await session.events.emit('switchover-finished', summary);
+  await session.endSwitchover(summary);
   return { summary, ...(await comparison(session, context)) };
 }
 

@@ -7,7 +7,7 @@
 import { allOrAborted, DeadlineError, sleep, withDeadline } from '../base/async.ts';
 import { messageOf } from '../base/message-of.ts';
 import { rounded } from '../base/rounded.ts';
-import { LockedError, PgglideError, SwitchoverAbortedError } from '../domain/errors.ts';
+import { LockedError, PgglideError, SwitchoverAbortedError, UnprovenError } from '../domain/errors.ts';
 import type { StepTime } from '../domain/event.ts';
 import type { Switchover, SwitchoverStep } from '../engine/switchover-step.ts';
 import { announceCommit } from '../steps/announce-commit.ts';
@@ -154,12 +154,15 @@ async function upToCommit(
   } catch (error) {
     // Behind the commit point there is no way back, whatever failed: the caller goes forward.
     if (context.facts.isCommitted) return times;
+    const isUnproven = error instanceof UnprovenError;
     // Where the commit point's outcome is unknown, going back could split the writes.
-    if (error instanceof PgglideError && error.exitCode === 20) {
+    if (isUnproven && begun.at(-1) === commitSwitch) {
       await tellSteps(context);
       throw error;
     }
     const isOpen = await goBack(context, begun);
+    // Proxies that do not agree are told by the next command, which finds that there is something to undo.
+    if (isUnproven) context.facts.isUndone = false;
     throw asAborted(error, begun.at(-1), context, isOpen);
   }
 }

@@ -17,7 +17,7 @@ import type { SlotState } from '../postgres/replication-slot.ts';
 import { SlotWatch, slotsToDrop, type WatchedSlot } from '../postgres/slot-watch.ts';
 import { ownSubscriptions, tableSyncSlots } from '../postgres/table-sync-slot.ts';
 import { appendEvent } from '../state/journal.ts';
-import { type MigrationRow, readMigration } from '../state/migration-row.ts';
+import { isCommitted, type MigrationRow, readMigration } from '../state/migration-row.ts';
 import { readMaxWalRetainedBytes } from '../state/tuning.ts';
 import { settingsOf } from './session.ts';
 
@@ -84,9 +84,12 @@ class WalGuard {
       for (const session of [sessions.source, sessions.target]) await session[Symbol.asyncDispose]();
   }
 
-  /** While a copy runs its own governor is at work; while a switch is under way, which link is to run is not settled. */
+  /**
+   * While a copy runs its own governor is at work; behind the commit point of a switch, which link is to run is not settled. Before it
+   * the active side's runs as ever: a switch may break off there, and its target be gone.
+   */
   get #guardedSide(): Side | undefined {
-    if (this.#row === undefined || this.#row.switchover !== undefined) return undefined;
+    if (this.#row === undefined || isCommitted(this.#row)) return undefined;
     return ['following', 'switched'].includes(this.#row.phase) ? this.#row.activeSide : undefined;
   }
 

@@ -12,7 +12,7 @@ import {
   type SlotCreationOptions,
   slotState,
 } from './replication-slot.ts';
-import { ident, literal, sql } from './sql.ts';
+import { ident, literal, type Sql, sql } from './sql.ts';
 import { flushWal } from './wal.ts';
 
 const failureOf = async (work: Promise<unknown>): Promise<PgglideError> => {
@@ -99,6 +99,14 @@ test('case 15: running and prepared transactions make slot creation time out, ar
     abort.abort(new Error('stop'));
     await expect(creating).rejects.toThrow('stop');
     expect(await slotState(watcher, 's')).toBeUndefined();
+  }
+
+  for (const attempt of create) {
+    const abort = new AbortController();
+    const creating = attempt({ timeoutMs: 5_000, signal: abort.signal });
+    abort.abort(new Error('stopped at once'));
+    await expect(creating).rejects.toThrow('stopped at once');
+    expect(await slotState(reader, 's')).toBeUndefined();
   }
 
   // A tool that was killed: its walsender waits on.
@@ -199,6 +207,25 @@ test('a slot in use is named with its pid, and dropped once it is free', async (
   walsender.destroy();
   await dropSlot(source.connection, name, { timeoutMs: 10_000 });
   expect(await slotState(source.connection, name)).toBeUndefined();
+});
+
+test('giving up as the slot is made cancels nothing that comes after it', async ({ source }) => {
+  const name = `${source.name}_s`;
+  const abort = new AbortController();
+  const { connection } = source;
+  const stopping = new Proxy(connection, {
+    get(real, property) {
+      if (property !== 'query') return Reflect.get(real, property, real);
+      return async (statement: Sql) => {
+        const rows = await real.query(statement);
+        if (statement.text.includes('pg_create_logical_replication_slot')) abort.abort();
+        return rows;
+      };
+    },
+  });
+  await createSlot(stopping, name, { timeoutMs: 10_000, signal: abort.signal });
+  await connection.script(sql`SELECT pg_sleep(0.5)`);
+  await dropSlot(connection, name, { timeoutMs: 5000 });
 });
 
 test('advancing lets WAL go', async ({ source }) => {

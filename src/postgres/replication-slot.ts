@@ -42,6 +42,8 @@ export async function createSlotWithSnapshot(
   const session = await openReplication(address, name, options.timeoutMs);
   const startedMs = performance.now();
   try {
+    // While the session was being opened nobody heard it.
+    options.signal?.throwIfAborted();
     const row = await bounded(session, name, options);
     return {
       name,
@@ -73,7 +75,10 @@ export async function createSlot(
   options: SlotCreationOptions,
 ): Promise<void> {
   options.signal?.throwIfAborted();
-  const cancel = () => void cancelStatement(connection);
+  let cancelling: Promise<void> | undefined;
+  const cancel = () => {
+    cancelling = cancelStatement(connection);
+  };
   options.signal?.addEventListener('abort', cancel);
   const startedMs = performance.now();
   try {
@@ -86,6 +91,8 @@ export async function createSlot(
     throw slotWaitsForTransaction(name, waitedMs, await slotBlockers(connection, 0, waitedMs));
   } finally {
     options.signal?.removeEventListener('abort', cancel);
+    // Or it would meet what the session does next.
+    await cancelling;
     if (connection.lost === undefined)
       await connection.query(sql`SELECT set_config('statement_timeout', '0', false)`);
   }

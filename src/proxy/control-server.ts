@@ -106,6 +106,8 @@ export async function startControlServer(
   // A client keeps its connection between the commands of a switchover, which may be a minute apart.
   server.keepAliveTimeout = 600_000;
   const removeSocket = await bind(server, listen);
+  // Of a connection that could not be accepted: the next one may be.
+  server.on('error', () => undefined);
   return {
     address: addressOf(listen, server),
     close: () =>

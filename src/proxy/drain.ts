@@ -47,20 +47,29 @@ export class Drain {
 
   /** Waits for a held session's current request, and brings its standby up to date at once. */
   async #one(session: Session, deadlineMs: number): Promise<void> {
-    const { mover, standbys } = this.#surroundings;
+    const { mover } = this.#surroundings;
     await session.untilIdle();
     if (session.isClosed || !session.isHeld) return;
     try {
-      await mover.settle(session, standbys.side);
+      await this.#settle(session);
       if (mover.policy !== 'wait') return;
       while (session.obstacle !== undefined && (await this.#letWork(session, deadlineMs))) {
-        await mover.settle(session, standbys.side);
+        await this.#settle(session);
       }
     } catch (error) {
       session.standby?.connection.destroy();
       // The other side does not take it now. Here it can be served: that is for the owner of the pause to know.
       session.obstacle = messageOf(error);
     }
+  }
+
+  async #settle(session: Session): Promise<void> {
+    const { mover, standbys } = this.#surroundings;
+    const { side } = standbys;
+    await mover.settle(session, side);
+    // The wish may have passed with the pause, while a connection was being opened.
+    const wanted = standbys.side ?? session.server?.side;
+    if (standbys.side !== side && wanted !== undefined) mover.dropLost(session, wanted);
   }
 
   /**

@@ -23,3 +23,15 @@ test('an owner that renews after its lease ended holds again', async () => {
   expect(gate.isExpired('slow')).toBe(false);
   gate.close();
 });
+
+test('an owner whose lease has ended announces no commit point: traffic is about to go on', async () => {
+  const ended: string[] = [];
+  const gate = new Gate((owner) => ended.push(owner));
+  gate.hold('slow', 'a test', 5);
+  await until('the lease', async () => (ended.length === 1 ? true : undefined), { timeoutMs: 5000 });
+  const commitPoint = { to: 'target', epoch: 1, refuseAfterMs: 1000 } as const;
+  expect(gate.committing('slow', commitPoint)).toBe(false);
+  gate.renew('slow', 60_000);
+  expect(gate.committing('slow', commitPoint)).toBe(true);
+  gate.close();
+});

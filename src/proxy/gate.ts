@@ -70,10 +70,10 @@ export class Gate {
     return true;
   }
 
-  /** False when this owner holds nothing. */
+  /** False when this owner holds nothing, or its lease has ended: then traffic goes on without asking anybody. */
   committing(owner: string, committing: Committing): boolean {
     const held = this.#holds.get(owner);
-    if (held === undefined) return false;
+    if (held === undefined || (held.hasEnded && held.committing === undefined)) return false;
     held.committing = committing;
     return true;
   }

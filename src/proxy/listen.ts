@@ -31,6 +31,8 @@ export async function listen(
     );
     server.listen({ host, port, backlog: BACKLOG }, () => resolve());
   });
+  // Of a connection that could not be accepted (no memory, no file left, a firewall): the next one may be.
+  server.on('error', () => undefined);
   const taken = (server.address() as net.AddressInfo).port;
   return {
     port: taken,

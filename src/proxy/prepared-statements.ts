@@ -14,6 +14,9 @@ const LARGE = 3;
 /** Bind, Describe, Execute: kept to know which message it is that fails. */
 const OTHER = 4;
 const isQueryOrCall = (pending: Pending): boolean => pending === QUERY_POINT || pending === CALL_POINT;
+/** Of a name, as bytes, the server looks at no more. */
+const NAME_BYTES = 63;
+const known = (name: string): string => name.slice(0, NAME_BYTES);
 const utf8Bytes = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
 
 interface Parsed {
@@ -46,7 +49,7 @@ const isClosed = (pending: Pending): pending is Closed => typeof pending === 'ob
 const isParsed = (pending: Pending): pending is Parsed => typeof pending === 'object' && 'name' in pending;
 
 export class PreparedStatements {
-  /** By name, as the bytes that the client sent. */
+  /** By name, as the bytes that the client sent, up to those that the server looks at. */
   readonly named = new Map<string, Prepared>();
   /** Another number after every change of `named`. */
   version = 0;
@@ -96,7 +99,7 @@ export class PreparedStatements {
       return;
     }
     const nameEnd = stringEnd(bytes, start, end);
-    const name = bytes.toString('latin1', start, nameEnd);
+    const name = known(bytes.toString('latin1', start, nameEnd));
     this.#pending.push({ name, definition: Buffer.from(bytes.subarray(nameEnd + 1, end)) });
   }
 
@@ -129,7 +132,8 @@ export class PreparedStatements {
   /** A Close was sent, with this body. */
   closeSent(bytes: Buffer, start: number, end: number): void {
     const isStatement = bytes[start] === 0x53;
-    this.#pending.push({ closes: isStatement ? bytes.toString('latin1', start + 1, end - 1) : undefined });
+    const name = known(bytes.toString('latin1', start + 1, end - 1));
+    this.#pending.push({ closes: isStatement ? name : undefined });
   }
 
   closeConfirmed(): void {
@@ -141,7 +145,8 @@ export class PreparedStatements {
   }
 
   /** Of a statement that exists, or will when the server has worked off what was sent. */
-  definitionOf(name: string): Buffer | undefined {
+  definitionOf(written: string): Buffer | undefined {
+    const name = known(written);
     for (let at = this.#pending.length - 1; at >= 0; at--) {
       const pending = this.#pending[at] as Pending;
       if (typeof pending !== 'object') continue;

@@ -63,6 +63,26 @@ test('a question that a cancel request hits is asked again', async ({ source, ta
   await connection.untilClosed();
 });
 
+test('a question is not left waiting behind one that the server does not answer', async ({
+  source,
+  target,
+}) => {
+  await using bed = await startProxyBed(source, target);
+  const connection = await openSource(bed, source);
+  connection.attach(IDLE_RECEIVER);
+  const holder = await openSession(source.address);
+  await holder.query('SELECT pg_advisory_lock(7)');
+  const first = connection.ask(query('SELECT pg_advisory_lock(7)'), 1, 50);
+  const second = connection.ask(query('SELECT 1'), 1, 60_000);
+  await expect(first).rejects.toThrow('No answer within 50 ms');
+  await expect(second).rejects.toThrow('owes the answer');
+  await holder.end();
+  await connection.untilQuiet();
+  expect(await connection.rowsOf(query('SELECT 2'), 5_000)).toEqual([['2']]);
+  connection.close();
+  await connection.untilClosed();
+});
+
 test('whoever is attached to a connection that has ended is told so', async ({ source, target }) => {
   await using bed = await startProxyBed(source, target);
   const connection = await openSource(bed, source);

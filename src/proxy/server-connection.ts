@@ -71,6 +71,8 @@ export class ServerConnection {
   #lastAsk: Promise<void> = Promise.resolve();
   /** A session's server has not answered us in time: its answer is still ours. */
   #isLate = false;
+  /** Of questions that wait for their turn: to be told that it does not come. */
+  readonly #waiting = new Set<(error: Error) => void>();
   #giveUp: ((error: Error) => void) | undefined;
   /** The question for a session's holdings is prepared here. */
   knowsQuestion = false;
@@ -106,6 +108,8 @@ export class ServerConnection {
         return connection;
       } catch (error) {
         failure = error;
+        // The time is that of all attempts: one that begins behind it would wait without a limit.
+        if (signal.aborted) break;
         // Only "no pg_hba.conf entry for this kind of connection" is worth another try with or without TLS.
         if (error instanceof ServerRefusal && error.code !== '28000') break;
       }
@@ -166,10 +170,15 @@ export class ServerConnection {
     timeoutMs: number,
     aside?: (message: Buffer) => void,
   ): Promise<Answer[]> {
-    if (this.#isLate) throw new Error('The server still owes the answer to a former question');
+    if (this.#isLate) throw owesAnswer();
     this.#asks += 1;
     return await new Promise<Answer[]>((resolve, reject) => {
+      this.#waiting.add(reject);
       const run = async () => {
+        if (!this.#waiting.delete(reject)) {
+          this.#asks -= 1;
+          return;
+        }
         const outcome = await this.#exchange(messages, points, timeoutMs, aside, reject).then(
           (answers) => () => resolve(answers),
           (error: unknown) => () => reject(error),
@@ -233,6 +242,8 @@ export class ServerConnection {
           if (this.#owner === this.#keeper) return reject(late);
           this.#isLate = true;
           tellLate(late);
+          for (const refuse of this.#waiting) refuse(owesAnswer());
+          this.#waiting.clear();
         }, timeoutMs);
         const settle = (error?: Error) => {
           clearTimeout(timer);
@@ -364,6 +375,8 @@ export class ServerConnection {
     }
   }
 }
+
+const owesAnswer = (): Error => new Error('The server still owes the answer to a former question');
 
 /** Nobody who would listen. */
 export const IDLE_RECEIVER: Receiver = { data: () => true, drain: () => undefined, closed: () => undefined };

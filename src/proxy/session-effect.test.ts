@@ -50,6 +50,7 @@ test.each([
   'DO $$ BEGIN PERFORM 1; END $$',
   'CALL p()',
   'DECLARE c CURSOR WITH HOLD FOR SELECT 1',
+  'CLOSE c',
   "COMMIT PREPARED 'x'",
   'select "set_tenant"(1)',
   "select E'\\'', pg_advisory_lock(1), '",

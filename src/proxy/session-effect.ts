@@ -1,7 +1,7 @@
 import { replaceQuoted } from '../domain/sql-quoting.ts';
 
 /**
- * Can a statement leave something behind in its session (a setting, a lock, a channel, a temporary table)?
+ * Can a statement leave something behind in its session (a setting, a lock, a channel, a temporary table), or take it away?
  * Answers "no" only when every word of it is known to be harmless; whatever is unknown may, and then the server is asked.
  * What a trigger or rule does behind an INSERT, UPDATE or DELETE is taken to end with its transaction.
  */
@@ -10,7 +10,7 @@ const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/
 
 const HARMLESS_STATEMENTS = words(`
   select insert update delete merge with values table begin start commit end rollback abort savepoint release
-  fetch move close show explain lock notify truncate copy analyze vacuum`);
+  fetch move show explain lock notify truncate copy analyze vacuum`);
 
 /** What may stand before a parenthesis without calling anything that we do not know. */
 const HARMLESS_BEFORE_PARENTHESIS = words(`

@@ -223,13 +223,18 @@ describe('a session that is moved', () => {
     await client.query('PREPARE twice(int) AS SELECT $1 * 2 AS v; PREPARE gone AS SELECT 1');
     await client.query({ name: 'dropped', text: 'SELECT 5' });
     await client.query('DEALLOCATE gone; DEALLOCATE dropped');
+    // The server keeps the first 63 bytes of a name, of which the driver warns.
+    using _warned = vi.spyOn(console, 'error').mockReturnValue(undefined);
+    const long = { name: `long${'x'.repeat(70)}`, text: 'SELECT 7 AS v' };
+    await client.query(long);
     await bed.switchSides();
     expect((await client.query(named)).rows).toEqual([{ sum: 3 }]);
+    expect((await client.query(long)).rows).toEqual([{ v: 7 }]);
     expect((await client.query('EXECUTE twice(21)')).rows).toEqual([{ v: 42 }]);
     expect(
       (await client.query("SELECT name FROM pg_prepared_statements WHERE name !~ '^_pgglide' ORDER BY 1"))
         .rows,
-    ).toEqual([{ name: 'add' }, { name: 'twice' }]);
+    ).toEqual([{ name: 'add' }, { name: long.name.slice(0, 63) }, { name: 'twice' }]);
     await client.query('DISCARD ALL');
     await bed.switchSides();
     expect(
@@ -645,6 +650,10 @@ describe('a session that is moved', () => {
     await client.query('CREATE TYPE pg_temp.pair AS (a int); CREATE DOMAIN pg_temp.small AS int');
     expect(await obstacle()).toEqual(['temporary functions or types: f, pair, small']);
     await client.query('DROP FUNCTION pg_temp.f(); DROP TYPE pg_temp.pair; DROP DOMAIN pg_temp.small');
+    await client.query('DECLARE c CURSOR WITH HOLD FOR SELECT 1');
+    expect(await obstacle()).toEqual(['cursors WITH HOLD: c']);
+    await client.query('CLOSE c');
+    expect(await obstacle()).toEqual([]);
     await client.query('PREPARE U&"\\00e4" AS SELECT 1; SELECT 2');
     expect(await obstacle()).toEqual(['statements of PREPARE that cannot be told from others: ä']);
     await client.query('DEALLOCATE ä; PREPARE Ärger AS SELECT 3; PREPARE b AS SELECT 4');
@@ -798,13 +807,16 @@ describe('a session that is moved', () => {
     const client = await bed.connect();
     await client.query("SELECT SET_CONFIG('app.loud', 'x', false)");
     await client.query("SELECT log_in('me')");
+    await bed.traffic.prepare('target');
+    // A transaction's own leaves an empty one.
+    await client.query("BEGIN; SET LOCAL app.late = '7'; COMMIT");
     await bed.switchSides();
     expect(
       (
-        await client.query(`SELECT current_setting('app.loud', true) AS loud,
+        await client.query(`SELECT current_setting('app.loud', true) AS loud, current_setting('app.late') AS late,
           current_setting('app.who', true) AS who, current_setting('app.since', true) AS since`)
       ).rows,
-    ).toEqual([{ loud: 'x', who: 'me', since: 'today' }]);
+    ).toEqual([{ loud: 'x', late: '', who: 'me', since: 'today' }]);
     await client.end();
   });
 

@@ -545,6 +545,8 @@ export class Session {
 
   /** Takes what was kept back first, and then reads on. */
   #readClient(): void {
+    // Before it is served nobody listens: what it says would be lost.
+    if (this.isStarting) return;
     this.#passToServer();
     if (!this.#stopped && !this.#serverSlow) this.client.socket.resume();
     this.#followEnd();

@@ -271,8 +271,13 @@ export class Traffic {
       if (committing === undefined) this.gate.release(owner);
       return;
     }
-    // The row is right, also where its epoch is lower than what is known here: a migration that began anew.
-    await this.#inTurn(() => this.#resume(truth, [owner])).catch(() => undefined);
+    // Another one's resume may be under way: by its end the owner may have come back, and traffic be elsewhere.
+    const goOn = async () => {
+      if (!this.gate.isExpired(owner)) return this.#account.last(this.gate.holds());
+      // The row is right, also where its epoch is lower than what is known here: a migration that began anew.
+      return this.#resume(committing === undefined ? (this.#direction ?? truth) : truth, [owner]);
+    };
+    await this.#inTurn(goOn).catch(() => undefined);
   }
 
   /** The commit point may have been passed: only the migration row knows. Undefined when the owner came back meanwhile. */

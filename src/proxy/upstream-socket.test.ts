@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { selfSigned } from '../../test/support/self-signed.ts';
 import type { ServerAddress, SslMode } from '../config/server-address.ts';
 import { tlsAttempts } from '../config/tls-attempts.ts';
+import { ServerConnection } from './server-connection.ts';
 import { connectSocket } from './upstream-socket.ts';
 
 /** Offers TLS as PostgreSQL does; tells the name that the client has asked for in its greeting. */
@@ -55,4 +56,26 @@ describe('a connection of the proxy to its server', () => {
     await connect('127.0.0.1', 'verify-full');
     await expect.poll(() => asked).toEqual([false]);
   });
+
+  test.each<SslMode>(['disable', 'allow', 'prefer', 'require'])(
+    'is given up where the server says nothing, with sslmode=%s',
+    async (sslMode) => {
+      const sockets: Socket[] = [];
+      const server = createServer((socket) => void sockets.push(socket.on('error', () => undefined)));
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      onTestFinished(() => {
+        server.close();
+        for (const socket of sockets) socket.destroy();
+      });
+      const { port } = server.address() as AddressInfo;
+      const address = { host: '127.0.0.1', port, user: 'u', database: 'd', sslMode, connectTimeoutMs: 5_000 };
+      const login = {
+        side: 'target',
+        address,
+        parameters: new Map(),
+        credential: { password: 'p' },
+      } as const;
+      await expect(ServerConnection.open({ ...login, timeoutMs: 50 })).rejects.toThrow();
+    },
+  );
 });

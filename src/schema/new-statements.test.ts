@@ -21,7 +21,18 @@ test('what an earlier dump had under its name is not new, whatever it says now',
     statement('TABLE', 'a', 'CREATE TABLE "s"."a" (b int);'),
     statement('TABLE', 'b', 'CREATE TABLE "s"."b" ();'),
   ];
-  expect(names(unknownStatements(dumped, known))).toEqual(['pre-data TABLE b']);
+  expect(names(unknownStatements(dumped, known, []))).toEqual(['pre-data TABLE b']);
+});
+
+test('a table that was known, and is missing on the target, comes again with all that belongs to it', () => {
+  const dumped = [
+    statement('TABLE', 'a', 'CREATE TABLE "s"."a" ();'),
+    statement('INDEX', 'i', 'CREATE INDEX "i" ON "s"."a" ("x");', '"s"."a"'),
+    statement('TABLE', 'b', 'CREATE TABLE "s"."b" ();'),
+  ];
+  const again = { schema: 's', name: 'a', isLatePartition: false };
+  const unknown = unknownStatements(dumped, dumped, [again]);
+  expect(names(statementsOfNew(unknown, [again], []))).toEqual(['pre-data TABLE a', 'post-data INDEX i']);
 });
 
 test('a late partition has its own indexes before it is attached; others are none of its business', () => {

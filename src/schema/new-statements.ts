@@ -10,13 +10,21 @@ const fullName = ({ schema, name }: TableName): string => `${quoted(schema)}.${q
 /** Objects that a new table may need and that name no table. */
 const NEEDED = new Set(['SCHEMA', 'TYPE', 'DOMAIN', 'SEQUENCE', 'FUNCTION', 'PROCEDURE']);
 
+const tableKey = ({ schema, name }: Pick<SchemaStatement, 'schema' | 'name'>): string =>
+  JSON.stringify([schema, name]);
 const key = ({ kind, schema, name }: SchemaStatement): string => JSON.stringify([kind, schema, name]);
 
-/** Of a fresh dump, those that no earlier dump had. A changed definition has its old name, and stays a drift. */
+/**
+ * Of a fresh dump, those that no earlier dump had. A changed definition has its old name, and stays a drift. But where a table
+ * was dropped on both sides and is there again on the source, all that belonged to the old one went with it: then all count.
+ */
 export function unknownStatements(
   dumped: readonly SchemaStatement[],
   known: readonly SchemaStatement[],
-): SchemaStatement[] {
+  relations: readonly TableName[],
+): readonly SchemaStatement[] {
+  const tables = new Set(known.filter(({ kind }) => kind === 'TABLE').map(tableKey));
+  if (relations.some((relation) => tables.has(tableKey(relation)))) return dumped;
   const keys = new Set(known.map(key));
   return dumped.filter((statement) => !keys.has(key(statement)));
 }

@@ -175,6 +175,33 @@ test('giving up cancels what runs on the server', async ({ target }) => {
   await expect(running).rejects.toThrow('enough');
 });
 
+test('giving up while a session is being opened begins nothing in it', async ({ target }) => {
+  const statement: SchemaStatement = {
+    n: 0,
+    section: 'post-data',
+    kind: 'INDEX',
+    name: 'slow',
+    sql: 'CREATE TABLE public.begun ()',
+  };
+  const abort = new AbortController();
+  const running = restoreStage({
+    stage: {
+      name: 'indexes',
+      mode: 'parallel',
+      tasks: [{ statement, cost: 0, isCheap: false, excludes: [] }],
+    },
+    connect: async () => {
+      abort.abort(new Error('enough'));
+      return connecting(target)();
+    },
+    width: 1,
+    record: async () => undefined,
+    signal: abort.signal,
+  });
+  await expect(running).rejects.toThrow('enough');
+  expect(await target.rows("SELECT FROM pg_class WHERE relname = 'begun'")).toEqual([]);
+});
+
 test('a lock that passes is waited for, more than once', async ({ target }) => {
   await target.exec('CREATE TABLE t (x int)');
   await using holder = await Connection.open(target.address, { purpose: 'test holder' });

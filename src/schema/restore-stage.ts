@@ -176,6 +176,8 @@ async function runPatiently(
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await connection.transaction(async () => {
+        // Between two statements there was nothing to cancel.
+        signal?.throwIfAborted();
         await connection.script(sql`${settings}${trusted(statement.sql)}`);
         await record(connection, [statement]);
       });

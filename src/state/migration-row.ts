@@ -67,6 +67,10 @@ export async function readMigration(target: Connection, name: string): Promise<M
   };
 }
 
+/** A switchover has passed its commit point and is not over. */
+export const isCommitted = ({ epoch, switchover }: Pick<MigrationRow, 'epoch' | 'switchover'>): boolean =>
+  switchover !== undefined && epoch >= switchover.epoch;
+
 /** Of all migrations that the target knows. */
 export async function readActiveSides(
   target: Connection,
@@ -138,6 +142,13 @@ export async function saveIntent(
   await target.execute(sql`
     UPDATE pgglide.migration SET switchover = ${intent === undefined ? null : JSON.stringify(intent)}::jsonb
     WHERE name = ${name}`);
+}
+
+/** The switchover is over, and its event tells so: neither is seen without the other. */
+export async function endSwitchover(target: Connection, name: string, event: MigrationEvent): Promise<void> {
+  await target.execute(
+    sql`WITH journal AS (${insertEventSql(name, event)}) UPDATE pgglide.migration SET switchover = NULL WHERE name = ${name}`,
+  );
 }
 
 /**

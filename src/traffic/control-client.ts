@@ -80,22 +80,26 @@ export class ControlClient {
     const { status, text } = await this.#exchange(method, path, timeoutMs, body).catch((cause: unknown) => {
       const reason =
         cause instanceof Error ? cause.message || (cause as { code?: string }).code : String(cause);
-      throw new UnreachableError(
-        'proxy_unreachable',
-        `Cannot reach the proxy at ${this.address}: ${reason}`,
-        {
-          hint: 'Is the proxy running, and is this its control address?',
-          facts: { control: this.address },
-          cause,
-        },
-      );
+      throw this.#unreachable(String(reason), cause);
     });
-    if (status === 200) return JSON.parse(text) as Reply;
-    throw this.#refusal(status, text);
+    if (status !== 200) throw this.#refusal(status, text);
+    try {
+      return JSON.parse(text) as Reply;
+    } catch (cause) {
+      throw this.#unreachable('what answers there is none', cause);
+    }
   }
 
   close(): void {
     this.#way.agent.destroy();
+  }
+
+  #unreachable(reason: string, cause: unknown): UnreachableError {
+    return new UnreachableError('proxy_unreachable', `Cannot reach the proxy at ${this.address}: ${reason}`, {
+      hint: 'Is the proxy running, and is this its control address?',
+      facts: { control: this.address },
+      cause,
+    });
   }
 
   #refusal(status: number, text: string): Error {

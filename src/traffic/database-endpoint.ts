@@ -43,6 +43,8 @@ function inUrl(text: string, match: RegExpMatchArray | undefined): Found | undef
   const [whole = '', head = '', host = '', port] = match ?? [];
   const at = match?.index ?? 0;
   const rest = text.slice(at + whole.length);
+  // There it connects to, whatever stands in front.
+  if (/^[^\s"']*?[?&](?:host|hostaddr|port)=/.test(rest)) return undefined;
   return {
     host,
     port,

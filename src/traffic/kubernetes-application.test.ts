@@ -50,6 +50,13 @@ describe('the application’s configuration', () => {
     expect(originalEndpoint(inside)).toBeUndefined();
   });
 
+  test('that somebody wrote anew as it was, without our notes, is not remembered as pointing at the proxy', () => {
+    const written = map({ URL: 'postgresql://proxy:5432/d' });
+    const inside = merged(written, pointAtProxy(BY_URL, written, IN));
+    expect(inside.metadata?.annotations).toEqual({ 'pgglide.io/migration': 'm' });
+    expect(originalEndpoint(inside)).toBeUndefined();
+  });
+
   test('of another migration is not touched', () => {
     const holder = map(
       { URL: 'postgresql://h/d' },

@@ -84,8 +84,10 @@ export function pointAtProxy(
 ): object | undefined {
   refuseTaken(application, holder, migration);
   const current = currentEndpoint(application, holder);
-  if (ownerOf(holder) === migration && sameEndpoint(current, proxy)) return undefined;
-  const isFirst = ownerOf(holder) !== migration && active === 'source';
+  const isThere = sameEndpoint(current, proxy);
+  if (ownerOf(holder) === migration && isThere) return undefined;
+  // There without our notes: whoever wrote it anew has copied it from what we had changed.
+  const isFirst = ownerOf(holder) !== migration && !isThere && active === 'source';
   const original = isFirst ? { [ORIGINAL]: JSON.stringify(current) } : {};
   return {
     metadata: { annotations: { [OWNER]: migration, ...original } },

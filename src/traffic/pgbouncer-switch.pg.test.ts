@@ -9,6 +9,7 @@ import { hasPgBouncer } from '../../test/support/pgbouncer.ts';
 import { withSameDatabases } from '../../test/support/several.ts';
 import { until } from '../base/async.ts';
 import { checkTraffic } from '../migration/check-traffic.ts';
+import { openPgBouncerSwitch } from './pgbouncer-switch.ts';
 
 const PAUSE = { reason: 'test', leaseMs: 20_000, drainTimeoutMs: 5_000 };
 
@@ -59,6 +60,20 @@ describe.skipIf(!hasPgBouncer)('PgBouncer', () => {
     await expect(frozen.resume('target', 1)).rejects.toMatchObject({ code: 'epoch_moved' });
     expect(await major(client)).toBe(15);
     await client.end();
+  });
+
+  test('goes on where another one is not there any more', async ({ source, target }) => {
+    await using bouncer = await startBouncer(source, target);
+    const { bouncers, database } = bouncer.pgbouncer;
+    const gone = bouncers.map(({ console, configFile }) => ({
+      console: { ...console, port: 1 },
+      configFile,
+    }));
+    const servers = { source: source.address, target: target.address };
+    const traffic = openPgBouncerSwitch({ bouncers: [...gone, ...bouncers], database, servers });
+    await bouncer.traffic.pause(PAUSE);
+    await expect(traffic.resume('source', 0)).rejects.toMatchObject({ code: 'proxy_unreachable' });
+    expect((await bouncer.traffic.observe()).paused).toBe(false);
   });
 
   test('in a transaction does not drain', async ({ source, target }) => {

@@ -123,11 +123,13 @@ class PgBouncerSwitch implements TrafficSwitch {
 
   /** @throws {RefusedError} `epoch_moved`: another run moved traffic while this one stood still; it is left where it is */
   async resume(side: Side, epoch: number) {
-    const waiting = await this.#all(({ console }) => console.waiting(this.#names));
-    await this.#all(async (bouncer) => {
+    // Each by itself: the clients of one must not wait for another that is gone.
+    const waiting = await this.#all(async (bouncer) => {
+      const seen = await bouncer.console.waiting(this.#names);
       const rows = await bouncer.console.entries(this.#names);
       if (rows.some((row) => this.#sideOf(row) !== side)) await this.#repoint(bouncer, side, epoch);
       await this.#ofEach((name) => bouncer.console.resume(name));
+      return seen;
     });
     const pauseMs = this.#pausedSinceMs === undefined ? 0 : performance.now() - this.#pausedSinceMs;
     this.#pausedSinceMs = undefined;

@@ -147,8 +147,10 @@ class ProxySwitch implements TrafficSwitch {
     if (!this.#isOwn) await this.#requireOwn();
     let replies = await this.#askResume(side, epoch);
     // A tool that was killed just now has its lease; once that is over its hold ends with the next word.
-    const leaseMs = Math.max(0, ...holdsOf(replies).map(({ leaseRemainingMs }) => leaseRemainingMs));
-    if (leaseMs > 0) {
+    const leasesMs = holdsOf(replies).map(({ leaseRemainingMs }) => leaseRemainingMs);
+    // Also one of 0 ms: its timer is about to end it.
+    if (leasesMs.length > 0) {
+      const leaseMs = Math.max(...leasesMs);
       await sleep(Math.min(leaseMs + LEASE_MARGIN_MS, MAX_FOREIGN_LEASE_MS));
       replies = await this.#askResume(side, epoch);
     }

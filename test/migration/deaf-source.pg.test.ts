@@ -25,7 +25,9 @@ test('sync says that nobody fetches the changes, and what to look at', async ({ 
     await expect(syncing).rejects.toThrow('seen');
     expect(silence.hasBegun).toBe(true);
     expect(waits).toEqual([
-      expect.stringMatching(/the target to fetch changes: its worker has no connection to the source.*server log/),
+      expect.stringMatching(
+        /the target to fetch changes: its worker has no connection to the source.*server log/,
+      ),
     ]);
     scene.settings = settings;
     await scene.abort();

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest';
-import { withScene } from '../support/migration.ts';
+import type { MigrationEvent } from '../../src/domain/event.ts';
+import { openSession, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
 const notReplicated = (table: string, hint: string) => ({
@@ -53,6 +54,56 @@ describe('a table under an old name that no link carries refuses the switch', ()
         await scene.abort();
       });
     });
+
+  test('what is still on its way of the table that is gone does not come into the one that has its name', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(`${MAKE}; CREATE TABLE u (id int PRIMARY KEY)`);
+    await withScene({ source, target }, async (scene) => {
+      await scene.sync();
+      const holder = await openSession(target.address);
+      await holder.query('BEGIN; LOCK TABLE u IN ACCESS EXCLUSIVE MODE');
+      await source.exec('INSERT INTO u VALUES (1)');
+      await source.exec(`INSERT INTO t VALUES (1, 'old')`);
+      await source.exec(`DROP TABLE t; ${MAKE}; INSERT INTO t VALUES (2, 'new')`);
+      const onEvent = ({ type, data }: MigrationEvent) => {
+        const isWaiting = type === 'step-waiting' && data.step === 'catch-up';
+        if (isWaiting || type === 'copy-finished') void holder.query('ROLLBACK');
+      };
+      await scene.run((migration) => migration.sync(), { onEvent });
+      await holder.end();
+      await scene.expectEqual();
+      expect(await target.rows('SELECT id FROM t')).toEqual([{ id: 2 }]);
+      await scene.abort();
+    });
+  });
+
+  test('dropped on both sides and created again on the source, at once or after a sync: sync brings it, with all that belongs to it', async ({
+    source,
+    target,
+  }) => {
+    const make = `CREATE TABLE again (id serial PRIMARY KEY, note text); CREATE INDEX by_note ON again (note);
+      CREATE TABLE tree (id int PRIMARY KEY) PARTITION BY RANGE (id);
+      CREATE TABLE tree_1 PARTITION OF tree FOR VALUES FROM (0) TO (10)`;
+    await source.exec(
+      `CREATE TABLE stays (id int PRIMARY KEY); ${make}; INSERT INTO again (note) VALUES ('old')`,
+    );
+    await withScene({ source, target }, async (scene) => {
+      await scene.sync();
+      for (const syncsBetween of [0, 1]) {
+        for (const side of [source, target]) await side.exec('DROP TABLE again, tree');
+        if (syncsBetween > 0) await scene.sync();
+        await source.exec(`${make}; INSERT INTO again (note) VALUES ('new'); INSERT INTO tree VALUES (1)`);
+        await scene.sync();
+        await source.exec(`INSERT INTO again (note) VALUES ('late'); INSERT INTO tree VALUES (2)`);
+        await scene.expectEqual();
+        const notes = await target.rows('SELECT note FROM again ORDER BY id');
+        expect(notes).toEqual([{ note: 'new' }, { note: 'late' }]);
+      }
+      await scene.abort();
+    });
+  });
 
   test('a table that was created on both sides by hand joins with a sync, not before it', async ({
     source,

@@ -1,5 +1,7 @@
 import type pg from 'pg';
 import { describe, expect } from 'vitest';
+import { UnprovenError } from '../../src/domain/errors.ts';
+import { hasMovedTraffic } from '../../src/domain/last-verification.ts';
 import type { TrafficSwitch } from '../../src/traffic/traffic-switch.ts';
 import type { Database } from '../support/database.ts';
 import { bound, holdSubscriptionSql, openSession, type Scene } from '../support/migration.ts';
@@ -109,6 +111,9 @@ async function renamedInThePause(side: Database) {
   return { traffic, end: () => holder.end() };
 }
 
+/** For its epoch, and by check-readiness. */
+const BEFORE_REHEARSAL = 2;
+
 describe('given up before the commit point', () => {
   /** Each makes one step of the pause fail, by what really makes it fail. */
   const failures: readonly {
@@ -128,6 +133,25 @@ describe('given up before the commit point', () => {
         // Younger than a second it would be let end.
         await writer.query('SELECT pg_sleep(1.1)');
         return { end: () => writer.end() };
+      },
+    },
+    {
+      step: 'rehearse-queries',
+      code: 'proxies_disagree',
+      arrange: async () => {
+        // One of two proxies is started again while the switch is prepared.
+        let asked = 0;
+        const disagree = () => Promise.reject(new UnprovenError('proxies_disagree', 'one is at the target'));
+        return {
+          traffic: (real) => ({
+            ...bound(real),
+            observe: () => {
+              asked += 1;
+              return asked > BEFORE_REHEARSAL ? disagree() : real.observe();
+            },
+          }),
+          end: async () => undefined,
+        };
       },
     },
     {
@@ -279,6 +303,8 @@ describe('interrupted after the commit point', () => {
       });
       await expect(attempt).rejects.toThrow(/the tool died|not now/);
       await source.exec('DROP EVENT TRIGGER IF EXISTS cut; DROP FUNCTION IF EXISTS public.refuse()');
+      // Where the link does not run yet there is nothing to compare with; but nobody has altered it.
+      await scene.verify().catch(() => undefined);
       const { summary } = await scene.rollback();
       expect(summary).toMatchObject({ direction: 'rollback', from: 'target', to: 'source' });
       await client.query('INSERT INTO account (balance) VALUES (12)');
@@ -286,6 +312,23 @@ describe('interrupted after the commit point', () => {
       await scene.expectEqual();
     });
   }
+});
+
+test('a target that is lost when the end of a switch is told: the same command tells it, once', async ({
+  shared: { target, scene },
+}) => {
+  const { epoch } = await scene.status();
+  await target.exec(
+    "ALTER TABLE pgglide.event ADD CONSTRAINT lost CHECK (type <> 'switchover-finished') NOT VALID",
+  );
+  await expect(scene.cutover()).rejects.toThrow('"lost"');
+  await target.exec('ALTER TABLE pgglide.event DROP CONSTRAINT lost');
+  const { summary } = await scene.cutover();
+  expect(summary).toMatchObject({ direction: 'cutover', epoch: epoch + 1 });
+  const events = await scene.run((migration) => migration.events());
+  const told = events.filter(hasMovedTraffic).filter(({ data }) => data.epoch === summary.epoch);
+  expect(told).toHaveLength(1);
+  await scene.rollback();
 });
 
 test('at every moment one side at most takes writes, and the pause changes no trigger: both fences hang before it', async ({

@@ -77,11 +77,13 @@ test('the old server dies after the cutover: the way back is given up, loudly, b
   });
 });
 
-test('the target dies while it follows: the source gets rid of the slot without asking it', async ({
+test('the target dies while it follows, and with it a cutover before its commit point: the source gets rid of the slot without asking it', async ({
   ownServers,
 }) => {
   await withTable(ownServers, async (scene, source, target) => {
     await scene.sync();
+    const intent = JSON.stringify({ direction: 'cutover', from: 'source', to: 'target', epoch: 1 });
+    await ask(target, sql`UPDATE pgglide.migration SET switchover = ${intent}::jsonb`);
     const told = await guarded(scene, source, async () => {
       const guards = sql`SELECT FROM pg_stat_activity WHERE application_name = 'pgglide: wal guard'`;
       // It has read the migration's row once it looks at the source.
