@@ -58,8 +58,8 @@ const findsRows = (index: Sql): Sql => sql`
     WHERE x.oid = ${index}.indexrelid AND am.amname = 'btree')`;
 
 const MOST_COLUMNS = 3;
-/** varchar(n): four bytes a character, three columns, well under a btree's 2,704 bytes. */
-const WIDEST_VARCHAR = 200;
+/** varchar(n): four bytes a character, three columns and one of them twice, well under a btree's 2,704 bytes. */
+const WIDEST_VARCHAR = 150;
 
 const columnsOf = (relation: Sql): Sql => sql`ARRAY(
   SELECT a.attname::text
@@ -76,11 +76,14 @@ const columnsOf = (relation: Sql): Sql => sql`ARRAY(
     t.typlen DESC, a.attnum
   LIMIT ${MOST_COLUMNS}::int)`;
 
-/** CONCURRENTLY where others use the table; it may not stand in a transaction block. */
+/**
+ * CONCURRENTLY where others use the table; it may not stand in a transaction block. INCLUDE makes it unlike any index of the user's:
+ * CREATE INDEX on a partitioned table takes what it finds on a leaf for its own part there, which could not be dropped any more.
+ */
 export const createHelperIndexSql = (index: HelperIndex, how: 'plain' | 'concurrently'): Sql => {
-  const columns = list(index.columns.map((column) => ident(column)));
+  const columns = index.columns.map((column) => ident(column));
   const create = how === 'plain' ? sql`CREATE INDEX` : sql`CREATE INDEX CONCURRENTLY`;
-  return sql`${create} ${ident(index.name)} ON ${ident(index.table.schema, index.table.name)} (${columns})`;
+  return sql`${create} ${ident(index.name)} ON ${ident(index.table.schema, index.table.name)} (${list(columns)}) INCLUDE (${list(columns.slice(0, 1))})`;
 };
 
 /** Also one that a cut-off CREATE INDEX CONCURRENTLY left invalid. */

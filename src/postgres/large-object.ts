@@ -1,6 +1,8 @@
 /** Large objects: what is there, and bringing one over. https://www.postgresql.org/docs/current/largeobjects.html */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Connection } from './connection.ts';
+import { ofAllGrantors } from './grants.ts';
 import { ident, list, literal, type Sql, sql, trusted } from './sql.ts';
 
 export interface LargeObject {
@@ -18,6 +20,7 @@ interface LargeObjectGrant {
   /** Undefined: PUBLIC. */
   readonly grantee: string | undefined;
   readonly privilege: 'SELECT' | 'UPDATE';
+  /** False for the owner, who may hand it on whatever is said. */
   readonly isGrantable: boolean;
 }
 
@@ -65,9 +68,9 @@ const batchSql = (after: number): Sql => sql`
     obj_description(m.oid, 'pg_largeobject') AS comment,
     CASE WHEN m.lomacl IS NOT NULL THEN (
       SELECT coalesce(jsonb_agg(jsonb_build_object('grantee', CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END,
-          'privilege', a.privilege_type, 'isGrantable', a.is_grantable)
+          'privilege', a.privilege_type, 'isGrantable', a.is_grantable AND a.grantee <> m.lomowner)
         ORDER BY a.grantee <> 0, pg_get_userbyid(a.grantee) COLLATE "C", a.privilege_type COLLATE "C"), '[]')
-      FROM aclexplode(m.lomacl) AS a) END AS grants,
+      FROM ${ofAllGrantors(sql`m.lomacl`)} AS a) END AS grants,
     (SELECT md5(string_agg(md5(lo_get(m.oid, part * 16777216, 16777216)), '' ORDER BY part))
      FROM generate_series(0, greatest(m.bytes - 1, 0) / 16777216) AS part) AS md5
   FROM (
@@ -75,7 +78,7 @@ const batchSql = (after: number): Sql => sql`
     FROM pg_largeobject_metadata WHERE oid > ${after}::oid ORDER BY oid LIMIT ${BATCH}::int) AS m
   ORDER BY 1`;
 
-export async function hasLargeObjects(connection: Connection): Promise<boolean> {
+async function hasLargeObjects(connection: Connection): Promise<boolean> {
   const { any } = await connection.one<{ any: boolean }>(
     sql`SELECT EXISTS (SELECT FROM pg_largeobject_metadata) AS any`,
   );
@@ -90,6 +93,23 @@ export async function largeObjectSummary(connection: Connection): Promise<string
     FROM pg_largeobject_metadata`);
   return summary;
 }
+
+/** Read again in whole only where that takes a few milliseconds. */
+const SMALL_COUNT = 500;
+export const SMALL_BYTES = 8 * 1024 * 1024;
+
+/** Few and small ones are compared to the byte; of many, number, oids and space. */
+export async function areLargeObjectsAs(
+  connection: Connection,
+  { all, summary }: { readonly all: readonly LargeObject[]; readonly summary: string },
+): Promise<boolean> {
+  if (all.length === 0) return !(await hasLargeObjects(connection));
+  if (isSmall(all)) return isDeepStrictEqual(await readLargeObjects(connection), all);
+  return (await largeObjectSummary(connection)) === summary;
+}
+
+const isSmall = (objects: readonly LargeObject[]): boolean =>
+  objects.length <= SMALL_COUNT && objects.reduce((sum, { bytes }) => sum + bytes, 0) <= SMALL_BYTES;
 
 /** Bytes of the catalog that holds them: what a comparison reads. */
 export const largeObjectSize = (connection: Connection): Promise<{ count: number; bytes: number }> =>
@@ -143,7 +163,7 @@ function propertiesSql({ oid, owner, grants, comment }: LargeObject): Sql[] {
   const object = sql`LARGE OBJECT ${trusted(String(oid))}`;
   const given = (grants ?? []).map(({ grantee, privilege, isGrantable }) => {
     const to = grantee === undefined ? sql`PUBLIC` : ident(grantee);
-    return sql`GRANT ${trusted(privilege)} ON ${object} TO ${to}${trusted(isGrantable && grantee !== owner ? ' WITH GRANT OPTION' : '')}`;
+    return sql`GRANT ${trusted(privilege)} ON ${object} TO ${to}${trusted(isGrantable ? ' WITH GRANT OPTION' : '')}`;
   });
   return [
     sql`ALTER ${object} OWNER TO ${ident(owner)}`,

@@ -72,7 +72,7 @@ export interface NotedDdl {
   /** The latest, in the scope. */
   readonly statements: readonly Statement[];
   readonly total: number;
-  /** When the latest of all was noted, by the server's clock and exact; undefined: nothing was. */
+  /** When the latest of all was noted, by the server's clock, exact and in ISO 8601; undefined: nothing was. */
   readonly until: string | undefined;
 }
 
@@ -83,7 +83,7 @@ const SHOWN = 5;
 export async function readNotedDdl(connection: Connection, scope: Scope): Promise<NotedDdl> {
   const rows = await connection.query<Statement & { total: number; until: string }>(sql`
     SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at, command, coalesce(object, '') AS object, role,
-      count(*) OVER () AS total, (max(at) OVER ())::text AS until
+      count(*) OVER () AS total, to_json(max(at) OVER ()) #>> '{}' AS until
     FROM pgglide.noted_ddl WHERE ${inScope(scope)}
     ORDER BY noted_ddl.at DESC LIMIT ${SHOWN}`);
   const statements = rows.map(({ total: _, until: __, ...statement }) => statement).reverse();
@@ -110,7 +110,7 @@ export async function notedDdlSign(connection: Connection): Promise<string | und
 /** The moment up to which everything that has been noted is seen now, by the server's own clock. */
 export async function notedUntil(connection: Connection): Promise<string | undefined> {
   const { until } = await connection.one<{ until: string | null }>(
-    sql`SELECT max(at)::text AS until FROM pgglide.noted_ddl`,
+    sql`SELECT to_json(max(at)) #>> '{}' AS until FROM pgglide.noted_ddl`,
   );
   return until ?? undefined;
 }

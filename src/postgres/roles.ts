@@ -4,6 +4,7 @@ import { allEnded } from '../base/async.ts';
 import type { Side } from '../domain/names.ts';
 import { UNLISTED_SETTINGS } from '../domain/unlisted-settings.ts';
 import type { Connection } from './connection.ts';
+import { ofAllGrantors } from './grants.ts';
 import { sql } from './sql.ts';
 
 export interface Role {
@@ -126,7 +127,7 @@ async function readDatabase(connection: Connection): Promise<ClusterRoles['datab
           'grantee', CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END,
           'privilege', a.privilege_type, 'isGrantable', a.is_grantable)
           ORDER BY pg_get_userbyid(a.grantee)::text COLLATE "C", a.privilege_type), '[]')
-        FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS a) AS grants
+        FROM ${ofAllGrantors(sql`coalesce(d.datacl, acldefault('d', d.datdba))`)} AS a) AS grants
     FROM pg_database d WHERE d.datname = current_database()`);
 }
 

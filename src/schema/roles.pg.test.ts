@@ -141,6 +141,18 @@ test('cases 13 and 34: settings, owner, grants, limit and comment of the databas
   });
 });
 
+test('a grant that two have given is one: the second run has nothing to do', async ({ source, target }) => {
+  const n = source.name;
+  await withoutRolesAfter({ source, target }, async () => {
+    await source.exec(`CREATE ROLE ${n}_app; CREATE ROLE ${n}_giver;
+      GRANT CREATE ON DATABASE ${n} TO ${n}_app, ${n}_giver WITH GRANT OPTION;
+      SET ROLE ${n}_giver; GRANT CREATE ON DATABASE ${n} TO ${n}_app`);
+    const { roles, database } = await plan({ source, target });
+    await applyRoles(target.connection, [...roles, ...database]);
+    expect(await plan({ source, target })).toMatchObject({ roles: [], database: [] });
+  });
+});
+
 test("a role's stored role is carried, though no list of settings shows it; what it expires at is no matter of date style", async ({
   source,
   target,

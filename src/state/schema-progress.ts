@@ -119,10 +119,10 @@ export async function hasBegunPostData(target: Connection, migration: string): P
   return begun;
 }
 
-/** When the last of them was completed, as the target prints it; undefined while none is. */
+/** When the last of them was completed, in ISO 8601, which no DateStyle reads otherwise; undefined while none is. */
 export async function lastPostDataAt(target: Connection, migration: string): Promise<string | undefined> {
   const { at } = await target.one<{ at: string | null }>(sql`
-    SELECT max(done_at)::text AS at FROM pgglide.schema_statement
+    SELECT to_json(max(done_at)) #>> '{}' AS at FROM pgglide.schema_statement
     WHERE migration = ${migration} AND statement->>'section' = 'post-data'`);
   return at ?? undefined;
 }

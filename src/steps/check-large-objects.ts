@@ -1,17 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
 import { SwitchoverAbortedError } from '../domain/errors.ts';
 import type { SwitchoverStep } from '../engine/switchover-step.ts';
-import type { Connection } from '../postgres/connection.ts';
-import {
-  hasLargeObjects,
-  type LargeObject,
-  largeObjectSummary,
-  readLargeObjects,
-} from '../postgres/large-object.ts';
-
-/** Read again in whole only where that takes a few milliseconds. */
-const SMALL_COUNT = 500;
-const SMALL_BYTES = 8 * 1024 * 1024;
+import { areLargeObjectsAs, SMALL_BYTES } from '../postgres/large-object.ts';
 
 /**
  * Nobody writes now: are the large objects still those that were brought over? Few and small ones are compared to the
@@ -29,7 +18,7 @@ export const checkLargeObjects: SwitchoverStep = {
   async run({ oldSide, facts, from }) {
     const known = facts.largeObjects;
     if (known === undefined) throw new Error('renew-large-objects has not run');
-    if (await isAsKnown(oldSide, known)) return;
+    if (await areLargeObjectsAs(oldSide, known)) return;
     throw new SwitchoverAbortedError(
       'large_objects_change',
       `Large objects of the ${from} changed in the last moments before the pause`,
@@ -37,15 +26,3 @@ export const checkLargeObjects: SwitchoverStep = {
     );
   },
 };
-
-async function isAsKnown(
-  connection: Connection,
-  { all, summary }: { readonly all: readonly LargeObject[]; readonly summary: string },
-): Promise<boolean> {
-  if (all.length === 0) return !(await hasLargeObjects(connection));
-  if (isSmall(all)) return isDeepStrictEqual(await readLargeObjects(connection), all);
-  return (await largeObjectSummary(connection)) === summary;
-}
-
-const isSmall = (objects: readonly LargeObject[]): boolean =>
-  objects.length <= SMALL_COUNT && objects.reduce((sum, { bytes }) => sum + bytes, 0) <= SMALL_BYTES;

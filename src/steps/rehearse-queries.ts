@@ -2,7 +2,7 @@ import { collectGarbage } from '../base/garbage.ts';
 import type { SwitchoverContext, SwitchoverStep } from '../engine/switchover-step.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { rehearseFence } from '../postgres/fence.ts';
-import { readLargeObjects } from '../postgres/large-object.ts';
+import { areLargeObjectsAs } from '../postgres/large-object.ts';
 import { readSequences, rehearseSetSequences } from '../postgres/sequence.ts';
 import { beginSnapshot, exportSnapshot, releaseSnapshot } from '../postgres/snapshot.ts';
 import { ddlSign } from '../schema/ddl-sign.ts';
@@ -45,7 +45,7 @@ export const rehearseQueries: SwitchoverStep = {
 };
 
 async function rehearse(
-  { oldSide, plan, traffic, settings }: SwitchoverContext,
+  { oldSide, plan, traffic, settings, facts }: SwitchoverContext,
   { barrier, ddlWatch, lift }: Readonly<Record<'barrier' | 'ddlWatch' | 'lift', Connection>>,
   pins: readonly Connection[],
 ): Promise<void> {
@@ -54,7 +54,7 @@ async function rehearse(
     rehearseFence(lift),
     ddlSign(ddlWatch, settings.scope),
     rehearseSequences(),
-    readLargeObjects(oldSide),
+    facts.largeObjects && areLargeObjectsAs(oldSide, facts.largeObjects),
     traffic.observe(),
     ...pins.map(async (session) => {
       await exportSnapshot(session);

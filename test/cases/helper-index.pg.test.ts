@@ -22,8 +22,8 @@ describe('case 8: REPLICA IDENTITY FULL without an index', () => {
       await scene.sync();
       const helpers = await target.rows<{ def: string }>(HELPERS);
       expect(helpers.map(({ def }) => def.replace(/^.* ON /, ''))).toEqual([
-        'public.event USING btree (at, kind)',
-        'public.log_1 USING btree (day)',
+        'public.event USING btree (at, kind) INCLUDE (at)',
+        'public.log_1 USING btree (day) INCLUDE (day)',
       ]);
       await source.exec(
         "UPDATE event SET doc = 'short' WHERE at <= 50; UPDATE log SET line = 'm'; DELETE FROM wide",
@@ -39,6 +39,9 @@ describe('case 8: REPLICA IDENTITY FULL without an index', () => {
         )
         .toEqual([{ used: true }]);
 
+      // A root's index takes an index of a leaf that is like it for its part there: not ours, which goes again.
+      for (const side of [source, target]) await side.exec('CREATE INDEX log_day ON log (day)');
+      await scene.expectEqual();
       await scene.cutover();
       expect(await source.rows(HELPERS)).toEqual([]);
       await target.exec("UPDATE event SET doc = 'back' WHERE at = 7");

@@ -86,11 +86,11 @@ export function addKey(table: TableFact): Remedy {
     return {
       detail: `A table of a type takes no column of its own: give it a primary key of those that it has, or a column after ALTER TABLE ${quoteTable(table)} NOT OF.`,
     };
-  if (hasGeneratedKey(table)) return addSecondKey(table);
+  if (table.indexes.some((index) => index.isPrimary)) return addSecondKey(table);
   return keyColumn(table, 'PRIMARY KEY', 'DEFAULT');
 }
 
-/** The table's primary key stays what it is. */
+/** The table's primary key stays what it is: DEFERRABLE, or over a generated column. */
 function addSecondKey(table: TableFact): Remedy {
   const name = quoteName(`pgglide_key_of_${table.name}`);
   return keyColumn(table, `CONSTRAINT ${name} UNIQUE`, `USING INDEX ${name}`);

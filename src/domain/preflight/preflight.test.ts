@@ -251,8 +251,17 @@ test('what other roles have stored hides no difference; all is set before the on
     work_mem: '64MB',
     wal_compression: 'on',
     max_wal_size: '4GB',
+    // Without a certificate, or without such pages, a server does not start with these.
+    ssl: 'on',
+    huge_pages: 'on',
   });
-  const to = settings({ work_mem: '4MB', wal_compression: 'off', max_wal_size: '1GB' });
+  const to = settings({
+    work_mem: '4MB',
+    wal_compression: 'off',
+    max_wal_size: '1GB',
+    ssl: 'off',
+    huge_pages: 'try',
+  });
   const facts = (...storedSettings: ReturnType<typeof stored>[]) =>
     healthy({ source: { settings: from, storedSettings }, target: { settings: to } });
   const foreign = [stored('someone', undefined, 'timezone'), stored(undefined, undefined, 'timezone')];

@@ -180,6 +180,9 @@ const OPERATIONAL = [
 /** data_checksums and the like are told by the server, not set. */
 const FIXED_AT_INIT = 'internal';
 
+/** A server whose host has no certificate, or no such pages, would not start again. */
+const OF_THE_HOST: ReadonlySet<string> = new Set(['ssl', 'huge_pages']);
+
 const sameMeaning = (a: string, b: string): boolean => normal(a) === normal(b);
 /** "en_US.UTF-8" is "en_US.utf8", and UTC has several names. */
 const normal = (value: string): string =>
@@ -236,6 +239,7 @@ machine, another version's defaults); look once before the cutover, not after it
     if (found.length === 0) return [];
     const remedies = found
       .filter(({ name }) => facts.target.settings.get(name)?.context !== FIXED_AT_INIT)
+      .filter(({ name }) => !OF_THE_HOST.has(name))
       .map(({ name, from }) => ({ name, ...changeSetting(facts.target, 'target', name, from) }));
     const lines = remedies.flatMap(({ fix }) => fix?.split('\n') ?? []);
     const restarted = remedies.filter(({ fix, detail }) => fix !== undefined && detail !== undefined);

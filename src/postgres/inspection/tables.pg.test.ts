@@ -41,6 +41,23 @@ const UNPUBLISHABLE: readonly Case[] = [
     write: 'UPDATE t SET n = 2',
   },
   {
+    name: 'case 2: a deferrable primary key, and rows that cannot be compared: the key that is added is a second one',
+    rule: 'PGG132',
+    setup: `CREATE TABLE t (id int PRIMARY KEY DEFERRABLE, doc json); INSERT INTO t VALUES (1, '{}')`,
+    object: 'public.t',
+    fix: /ADD COLUMN pgglide_key .*\n.* REPLICA IDENTITY USING INDEX pgglide_key_of_t;$/,
+    write: 'UPDATE t SET id = 2',
+  },
+  {
+    name: 'case 8: REPLICA IDENTITY FULL beside a deferrable primary key',
+    rule: 'PGG135',
+    setup: `CREATE TABLE t (id int PRIMARY KEY DEFERRABLE, n int); ALTER TABLE t REPLICA IDENTITY FULL;
+      INSERT INTO t VALUES (1, 1)`,
+    object: 'public.t',
+    fix: /ADD COLUMN pgglide_key/,
+    write: 'UPDATE t SET n = 2',
+  },
+  {
     name: 'case 2: REPLICA IDENTITY NOTHING on a table with a primary key',
     rule: 'PGG133',
     setup: `CREATE TABLE t (id int PRIMARY KEY, n int); ALTER TABLE t REPLICA IDENTITY NOTHING;
