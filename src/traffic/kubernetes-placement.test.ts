@@ -1,5 +1,5 @@
 import type { V1ConfigMap, V1Deployment, V1Pod } from '@kubernetes/client-node';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { KubernetesTraffic } from '../config/settings.ts';
 import { UnprovenError, UnreachableError } from '../domain/errors.ts';
 import type { Cluster, NamedObject, ObjectRef } from '../kubernetes/cluster.ts';
@@ -230,6 +230,33 @@ test('whoever replaced the ConfigMap: a command that fails does not take the pro
   expect(application.hosts).toEqual({ config: 'pg-source', pod: 'pg-source' });
   expect(application.isBroken).toBe(false);
   expect(await placement.observe()).toEqual(OUT);
+});
+
+// Its container crashed behind the change of the ConfigMap: it has no mark, and reads the proxies' address.
+test('what went through the proxies by itself is not left without them', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  try {
+    const application = new OneApplication();
+    const placement = placementOf(application, async () => {
+      vi.advanceTimersByTime(70_000);
+      return application.hosts.pod === PROXY ? 1 : 0;
+    });
+    application.onCall = (verb, kind) => {
+      if (verb !== 'patch' || kind !== 'Deployment') return;
+      application.restartPod();
+      application.onCall = () => undefined;
+      throw new UnreachableError('cluster_failed', '500');
+    };
+    await expect(placement.putIn('source', SIGNAL)).rejects.toMatchObject({ code: 'rollout_not_undone' });
+    expect(application.hosts).toEqual({ config: 'pg-source', pod: PROXY });
+    expect(application.isBroken).toBe(false);
+    await placement.putIn('source', SIGNAL);
+    expect(await placement.observe()).toEqual(IN);
+    await placement.takeOut('source', SIGNAL);
+    expect(application.isBroken).toBe(false);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('they are out only when nothing of them is left', async () => {

@@ -307,6 +307,7 @@ export class KubernetesPlacement implements TrafficPlacement {
       await this.#mark(undefined);
       // Those that came through already may work: the proxies stay until they have ended.
       await this.#awaitUndo(isUnmarked);
+      await this.#assertNoSessions();
     }
     await this.#leave();
   }
@@ -320,10 +321,15 @@ export class KubernetesPlacement implements TrafficPlacement {
   /**
    * Whoever else found the proxies. Those that hold on longer lose their sessions with them. So do those of a proxy that does
    * not tell: its node is lost, or the server that it asks for the active side.
+   * @returns how many hold on
    */
-  async #awaitNoSessions(signal: AbortSignal): Promise<void> {
-    const count = () => this.#options.countSessions().catch(whenNotTold);
-    const probe = async () => ((await count()) === 0 ? true : undefined);
+  async #awaitNoSessions(signal: AbortSignal): Promise<number> {
+    let left = 0;
+    const probe = async () => {
+      const told = await this.#options.countSessions().catch(whenNotTold);
+      left = told ?? 0;
+      return told === 0 ? true : undefined;
+    };
     await until('the last sessions of the proxies', probe, {
       timeoutMs: LEAVE_TIMEOUT_MS,
       intervalMs: 500,
@@ -331,6 +337,14 @@ export class KubernetesPlacement implements TrafficPlacement {
     }).catch((error: unknown) => {
       if (!(error instanceof DeadlineError)) throw error;
     });
+    return left;
+  }
+
+  /** A pod of the old template that started while the application was pointed at the proxies has no mark: it needs them. */
+  async #assertNoSessions(): Promise<void> {
+    const left = await this.#awaitNoSessions(new AbortController().signal);
+    if (left === 0) return;
+    throw new SwitchoverAbortedError('rollout_stuck', `${left} sessions still go through the proxies`);
   }
 
   /** No pod goes through the proxies any more. With our note away first, whoever repeats this never points it at them again. */
