@@ -82,9 +82,10 @@ function applySetting(
       keys.map((candidate) => candidate.path),
       '--set',
     );
-  const side = path.startsWith('target') ? 'target' : 'source';
+  const side = /^target|\.target$/.test(path) ? 'target' : 'source';
   if (path.endsWith('.password')) throw passwordInFlag('--set', side);
-  if (/\.(uri|conninfo|seenBy\w+)$/.test(path)) refusePassword(text, '--set', side);
+  if (/\.(uri|conninfo|seenBy\w+|kubernetes\.(source|target))$/.test(path))
+    refusePassword(text, '--set', side);
   const value = readValue(text, key, `--set ${path}`);
   if (path.endsWith('.consoles') && Array.isArray(value)) {
     for (const item of value) refusePassword(String(item), '--set', side);

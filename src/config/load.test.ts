@@ -333,6 +333,8 @@ describe('bad input', () => {
     { source: 'postgresql://h/db?password=hunter2' },
     { set: ['source.password=hunter2'] },
     { set: ['target.uri=postgresql://u:hunter2@h/db'] },
+    { set: ['traffic.kubernetes.source=host=h password=hunter2'] },
+    { set: ['traffic.kubernetes.target=postgresql://u:hunter2@h/db'] },
   ])('a password in a flag is refused and not repeated: %j', async (flags) => {
     write('pgglide.yaml', SERVERS);
     const error = await load({ flags }).catch((thrown: unknown) => thrown);

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { openCluster } from './cluster.ts';
@@ -27,6 +27,11 @@ describe('which cluster', () => {
       namespace: 'shop',
     });
     expect(await openCluster({ kubeconfig: none, context: 'none' }, {})).toMatchObject({ context: 'none' });
+  });
+
+  test('of several files those that are not there are passed over, and the first that names a thing counts', async () => {
+    const KUBECONFIG = [join(folder, 'nope'), none, one, one].join(delimiter);
+    expect(await openCluster({}, { KUBECONFIG })).toMatchObject({ context: 'one', namespace: 'of-one' });
   });
 
   test.each([

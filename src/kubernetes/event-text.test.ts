@@ -62,4 +62,8 @@ test('samples and steps are not for the cluster', () => {
 test('a message is no longer than the API server takes', () => {
   const data = { code: 'x', message: 'y'.repeat(5000) };
   expect(eventText({ type: 'warning', at, data })?.message).toHaveLength(1024);
+  // It counts bytes.
+  const wide = { code: 'x', message: `y${'ü'.repeat(5000)}` };
+  const cut = eventText({ type: 'warning', at, data: wide })?.message ?? '';
+  expect(cut).toBe(`y${'ü'.repeat(511)}`);
 });

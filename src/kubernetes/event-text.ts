@@ -11,15 +11,17 @@ export interface EventText {
 }
 
 const MAX_REASON = 128;
-const MAX_MESSAGE = 1024;
+const MAX_MESSAGE_BYTES = 1024;
 
 /** Undefined: nothing that the cluster's readers wait for. */
 export function eventText(event: MigrationEvent): EventText | undefined {
   const text = told(event);
-  return (
-    text && { ...text, reason: text.reason.slice(0, MAX_REASON), message: text.message.slice(0, MAX_MESSAGE) }
-  );
+  return text && { ...text, reason: text.reason.slice(0, MAX_REASON), message: cutMessage(text.message) };
 }
+
+/** The API server counts bytes; a character is left out as a whole. */
+export const cutMessage = (text: string): string =>
+  new TextDecoder().decode(Buffer.from(text).subarray(0, MAX_MESSAGE_BYTES), { stream: true });
 
 const normal = (reason: string, message: string): EventText => ({ type: 'Normal', reason, message });
 const warning = (reason: string, message: string): EventText => ({ type: 'Warning', reason, message });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { UnexpectedError } from '../domain/errors.ts';
 import type { MigrationEvent } from '../domain/event.ts';
 import type { Cluster } from './cluster.ts';
 import { JobEvents } from './job-events.ts';
@@ -37,6 +38,16 @@ test('an API server that does not answer keeps no command from its end', async (
   await vi.advanceTimersByTimeAsync(10_000);
   await closed;
   expect(warnings).toEqual([expect.stringContaining('does not take our Events or Lease')]);
+});
+
+test('what a command ends with is no longer than the API server takes, in bytes', async () => {
+  const created: { message: string }[] = [];
+  const cluster = { create: async (event: { message: string }) => created.push(event) } as unknown as Cluster;
+  const job = { name: 'j', uid: 'u', namespace: 'n', pod: 'p' };
+  const events = new JobEvents(cluster, job, { migration: 'm', warn: () => undefined });
+  events.onFailure(new UnexpectedError('unexpected', 'ü'.repeat(1000)));
+  await events.close();
+  expect(created.map(({ message }) => Buffer.byteLength(message))).toEqual([1024]);
 });
 
 test('renewals of the Lease do not pile up behind a call that does not end', async () => {

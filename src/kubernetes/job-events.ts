@@ -9,7 +9,7 @@ import { withDeadline } from '../base/async.ts';
 import type { PgglideError } from '../domain/errors.ts';
 import { isSample, type MigrationEvent } from '../domain/event.ts';
 import type { Cluster, NamedObject } from './cluster.ts';
-import { camelCase, type EventText, eventText } from './event-text.ts';
+import { camelCase, cutMessage, type EventText, eventText } from './event-text.ts';
 import { microTime } from './load-client.ts';
 import { objectName } from './manifests/own-names.ts';
 import type { OwnJob } from './own-job.ts';
@@ -56,7 +56,7 @@ export class JobEvents {
       this.#post({
         type: 'Warning',
         reason: camelCase(code),
-        message: `${message} (exit code ${exitCode})`.slice(0, 1024),
+        message: cutMessage(`${message} (exit code ${exitCode})`),
       }),
     );
   }

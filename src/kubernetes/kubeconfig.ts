@@ -40,7 +40,11 @@ export function readKubeConfig(
 
 function kubeconfigFiles({ kubeconfig }: ClusterChoice, env: Environment): string[] {
   if (kubeconfig !== undefined) return [kubeconfig];
-  if (env.KUBECONFIG) return env.KUBECONFIG.split(delimiter).filter((path) => path !== '');
+  if (env.KUBECONFIG) {
+    const named = env.KUBECONFIG.split(delimiter).filter((path) => path !== '');
+    const found = named.filter((path) => existsSync(path));
+    return found.length > 0 ? found : named;
+  }
   const own = join(env.HOME || homeFolder(), '.kube', 'config');
   return existsSync(own) ? [own] : [];
 }
@@ -50,7 +54,7 @@ function loadFiles(config: KubeConfig, files: readonly string[], Config: new () 
     const next = index === 0 ? config : new Config();
     try {
       next.loadFromFile(file);
-      if (next !== config) config.mergeConfig(next, true);
+      if (next !== config) addWhatIsNew(config, next);
     } catch (error) {
       // The library's message may quote the file, and the file holds keys.
       const { code } = error as NodeJS.ErrnoException;
@@ -63,6 +67,16 @@ function loadFiles(config: KubeConfig, files: readonly string[], Config: new () 
       );
     }
   }
+}
+
+/** What an earlier file has said counts. */
+function addWhatIsNew(config: KubeConfig, next: KubeConfig): void {
+  for (const cluster of next.getClusters())
+    if (config.getCluster(cluster.name) === null) config.addCluster(cluster);
+  for (const user of next.getUsers()) if (config.getUser(user.name) === null) config.addUser(user);
+  for (const context of next.getContexts())
+    if (config.getContextObject(context.name) === null) config.addContext(context);
+  if (!config.getCurrentContext()) config.setCurrentContext(next.getCurrentContext());
 }
 
 function chooseContext(config: KubeConfig, context: string | undefined): void {

@@ -14,6 +14,7 @@ describe('the endpoint inside what an application is given', () => {
     ['host=pg-source port=5433 dbname=shop', 'pg-source', '5433'],
     ["port='5433' dbname=shop host='pg-source'", 'pg-source', '5433'],
     ['dbname=shop host=pg-source user=shop', 'pg-source', undefined],
+    ['server.port=8080\nhost=pg-source\n', 'pg-source', undefined],
   ])('of %s is found, changed and put back to the letter', (text, host, port) => {
     const original = { host, port };
     expect(endpointIn(text)).toEqual(original);

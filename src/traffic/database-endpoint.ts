@@ -17,7 +17,8 @@ interface Found extends Endpoint {
 const URL_PARTS =
   /(\bpostgres(?:ql)?:\/\/(?:[^\s@/?#"']*@)?)(\[[^\]\s]+\]|[^\s:/?#,"'@[\]]+)(?::(\d+))?(?=[/?#"'\s]|$)/g;
 const HOST = /(^|[\s"'])(host\s*=\s*'?)([^\s'",]+)('?)(?![^\s'"])/g;
-const PORT = /(\s*)(\bport\s*=\s*'?)(\d+)('?)/;
+/** Not the end of another key, such as server.port. */
+const PORT = /(\s*)((?<![^\s"'])port\s*=\s*'?)(\d+)('?)/;
 
 /** Undefined: it names no database, several, or one with several hosts. */
 export const endpointIn = (text: string): Endpoint | undefined => {

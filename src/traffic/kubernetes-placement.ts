@@ -12,7 +12,12 @@ import { DeadlineError, until } from '../base/async.ts';
 import { messageOf } from '../base/message-of.ts';
 import { authoritiesFile, type ServerAddress } from '../config/server-address.ts';
 import type { KubernetesApplication, KubernetesTraffic } from '../config/settings.ts';
-import { PrerequisiteError, SwitchoverAbortedError } from '../domain/errors.ts';
+import {
+  PrerequisiteError,
+  SwitchoverAbortedError,
+  UnprovenError,
+  UnreachableError,
+} from '../domain/errors.ts';
 import type { Side } from '../domain/names.ts';
 import type { Cluster, ObjectRef } from '../kubernetes/cluster.ts';
 import { clusterFeatures } from '../kubernetes/manifests/cluster-features.ts';
@@ -106,15 +111,20 @@ export class KubernetesPlacement implements TrafficPlacement {
    */
   async #notThrough(holder: Holder): Promise<string | undefined> {
     const { application, migration } = this.#options;
-    const isPointed =
-      ownerOf(holder) === migration &&
-      sameEndpoint(currentEndpoint(application, holder), proxyEndpoint(migration));
-    if (!isPointed) return `${application.kind} ${application.name}`;
+    if (!this.#isPointed(holder)) return `${application.kind} ${application.name}`;
     for (const ref of application.workloads) {
       const workload = await this.#workload(ref);
       if (markOf(workload) !== migration || !isReplaced(workload)) return workloadText(ref);
     }
     return undefined;
+  }
+
+  #isPointed(holder: Holder): boolean {
+    const { application, migration } = this.#options;
+    return (
+      ownerOf(holder) === migration &&
+      sameEndpoint(currentEndpoint(application, holder), proxyEndpoint(migration))
+    );
   }
 
   /** Everything that can be known before anything is changed. Reads only. */
@@ -134,9 +144,11 @@ export class KubernetesPlacement implements TrafficPlacement {
   }
 
   async putIn(active: Side, signal: AbortSignal): Promise<void> {
-    const wasIn = (await this.#notThrough(await this.#checkedHolder())) === undefined;
+    const holder = await this.#checkedHolder();
+    const wasIn = (await this.#notThrough(holder)) === undefined;
     const { migration } = this.#options;
     try {
+      if (!this.#isPointed(holder)) await this.#unmark(signal);
       await this.#startProxies(signal);
       await this.#pointAtProxy(active);
       await this.#mark(migration);
@@ -157,10 +169,7 @@ export class KubernetesPlacement implements TrafficPlacement {
     const isOurs = ownerOf(holder) === migration || (await this.#hasMarked());
     if (isOurs) await this.#pointStraight(active, signal);
     await this.#awaitNoSessions(signal);
-    await this.#removeProxies();
-    await cluster.patch<Holder>(this.#holder, (current) =>
-      ownerOf(current) === migration ? letGo(current) : undefined,
-    );
+    await this.#leave();
   }
 
   get #holder(): ObjectRef {
@@ -245,6 +254,12 @@ export class KubernetesPlacement implements TrafficPlacement {
     }
   }
 
+  /** A mark of a way that was broken off proves nothing: its pods may have started while the application was pointed elsewhere. */
+  async #unmark(signal: AbortSignal): Promise<void> {
+    await this.#mark(undefined);
+    await this.#awaitWorkloads({ signal, isNew: isUnmarked });
+  }
+
   async #awaitWorkloads(how: Pick<RolloutOptions, 'signal' | 'isNew' | 'isUndo'>): Promise<void> {
     const cluster = await this.#open();
     const { application, traffic } = this.#options;
@@ -265,8 +280,7 @@ export class KubernetesPlacement implements TrafficPlacement {
       pointAt(application, holder, this.#database(active, holder)),
     );
     try {
-      await this.#mark(undefined);
-      await this.#awaitWorkloads({ signal, isNew: isUnmarked });
+      await this.#unmark(signal);
     } catch (error) {
       if (!signal.aborted) await undone(error, this.#undoPointStraight(active));
       throw error;
@@ -284,17 +298,18 @@ export class KubernetesPlacement implements TrafficPlacement {
   async #undoPutIn(active: Side): Promise<void> {
     const cluster = await this.#open();
     const { application, migration } = this.#options;
-    const holder = await cluster.require<Holder>(this.#holder);
-    if (ownerOf(holder) === migration) {
-      await cluster.patch<Holder>(this.#holder, (current) => {
-        const back = pointAt(application, current, this.#database(active, current));
-        return { ...back, ...letGo(current) };
-      });
+    const holder = await cluster.patch<Holder>(this.#holder, (current) =>
+      ownerOf(current) === migration
+        ? pointAt(application, current, this.#database(active, current))
+        : undefined,
+    );
+    if (ownerOf(holder) === migration || (await this.#hasMarked())) {
       await this.#mark(undefined);
       // Those that came through already may work: the proxies stay until they have ended.
       await this.#awaitUndo(isUnmarked);
+      await this.#assertNoSessions();
     }
-    await this.#removeProxies();
+    await this.#leave();
   }
 
   async #undoPointStraight(active: Side): Promise<void> {
@@ -303,9 +318,18 @@ export class KubernetesPlacement implements TrafficPlacement {
     await this.#awaitUndo(isMarkedBy(this.#options.migration));
   }
 
-  /** Whoever else found the proxies. Those that hold on longer lose their sessions with them. */
-  async #awaitNoSessions(signal: AbortSignal): Promise<void> {
-    const probe = async () => ((await this.#options.countSessions()) === 0 ? true : undefined);
+  /**
+   * Whoever else found the proxies. Those that hold on longer lose their sessions with them. So do those of a proxy that does
+   * not tell: its node is lost, or the server that it asks for the active side.
+   * @returns how many hold on
+   */
+  async #awaitNoSessions(signal: AbortSignal): Promise<number> {
+    let left = 0;
+    const probe = async () => {
+      const told = await this.#options.countSessions().catch(whenNotTold);
+      left = told ?? 0;
+      return told === 0 ? true : undefined;
+    };
     await until('the last sessions of the proxies', probe, {
       timeoutMs: LEAVE_TIMEOUT_MS,
       intervalMs: 500,
@@ -313,6 +337,23 @@ export class KubernetesPlacement implements TrafficPlacement {
     }).catch((error: unknown) => {
       if (!(error instanceof DeadlineError)) throw error;
     });
+    return left;
+  }
+
+  /** A pod of the old template that started while the application was pointed at the proxies has no mark: it needs them. */
+  async #assertNoSessions(): Promise<void> {
+    const left = await this.#awaitNoSessions(new AbortController().signal);
+    if (left === 0) return;
+    throw new SwitchoverAbortedError('rollout_stuck', `${left} sessions still go through the proxies`);
+  }
+
+  /** No pod goes through the proxies any more. With our note away first, whoever repeats this never points it at them again. */
+  async #leave(): Promise<void> {
+    const cluster = await this.#open();
+    await cluster.patch<Holder>(this.#holder, (current) =>
+      ownerOf(current) === this.#options.migration ? letGo(current) : undefined,
+    );
+    await this.#removeProxies();
   }
 
   async #removeProxies(): Promise<void> {
@@ -320,6 +361,11 @@ export class KubernetesPlacement implements TrafficPlacement {
     const budget = await this.#disruptionBudget();
     for (const ref of proxyRefs(this.#options.migration, budget)) await cluster.remove(ref);
   }
+}
+
+function whenNotTold(error: unknown): undefined {
+  if (error instanceof UnreachableError || error instanceof UnprovenError) return undefined;
+  throw error;
 }
 
 /** @throws {SwitchoverAbortedError} `rollout_not_undone` */

@@ -50,12 +50,12 @@ export const proxyDeployment = (migration: string): ObjectRef => ({
   name: proxyName(migration),
 });
 
-/** All there is of it, to be removed. */
+/** All there is of it, to be removed in this order: as long as the Deployment is there, something is left to be done. */
 export const proxyRefs = (migration: string, disruptionBudget: string): ObjectRef[] => [
   { apiVersion: disruptionBudget, kind: 'PodDisruptionBudget', name: proxyName(migration) },
   { apiVersion: 'v1', kind: 'Service', name: proxyName(migration) },
-  proxyDeployment(migration),
   { apiVersion: 'v1', kind: 'Secret', name: proxyName(migration) },
+  proxyDeployment(migration),
 ];
 
 /** In the order in which they are made. */

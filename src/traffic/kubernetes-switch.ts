@@ -73,17 +73,27 @@ export class KubernetesSwitch implements TrafficSwitch {
     await allEnded([this.#assertSamePods(), traffic.committing(to, epoch)]);
   }
 
-  /** A pod that is gone needs nothing; one that came meanwhile is told, too. */
+  /** A pod that is gone needs nothing; those of the pause that are left must answer. */
   async resume(side: Side, epoch: number): ReturnType<TrafficSwitch['resume']> {
     const before = this.#found?.pods;
+    if (before === undefined) return (await this.#look()).resume(side, epoch);
+    const resumed = await (await this.#known()).resume(side, epoch).catch(async (error: unknown) => {
+      const stayed = (await this.#pods()).filter((pod) => before.includes(pod));
+      if (!(error instanceof UnreachableError) || stayed.length === before.length) throw error;
+      if (stayed.length === 0) return (await this.#look()).resume(side, epoch);
+      await using traffic = await this.#openOver(stayed);
+      return await traffic.resume(side, epoch);
+    });
+    await this.#resumeNewcomers(side, epoch);
+    return resumed;
+  }
+
+  /** A pod that came in the pause holds nobody; where it does not hear us yet it follows the row by itself. */
+  async #resumeNewcomers(side: Side, epoch: number): Promise<void> {
     try {
-      const resumed = await (await this.#known()).resume(side, epoch);
       if (!(await this.#hasSamePods())) await (await this.#look()).resume(side, epoch);
-      return resumed;
     } catch (error) {
-      const isAnswered = before === undefined || !(error instanceof UnreachableError);
-      if (isAnswered || (await this.#hasSamePods())) throw error;
-      return (await this.#look()).resume(side, epoch);
+      if (!(error instanceof UnreachableError)) throw error;
     }
   }
 
@@ -116,12 +126,16 @@ export class KubernetesSwitch implements TrafficSwitch {
       });
     }
     if (this.#found !== undefined && isSame(this.#found.pods, pods)) return this.#found.traffic;
-    const cluster = await this.#open();
+    const traffic = await this.#openOver(pods);
     await this[Symbol.asyncDispose]();
-    const connect = (pod: string) => cluster.connect(pod, CONTROL_PORT);
-    const traffic = openProxySwitch(pods, this.#options.owner, { connect }, this.#options.expected);
     this.#found = { pods, traffic };
     return traffic;
+  }
+
+  async #openOver(pods: readonly string[]): Promise<TrafficSwitch> {
+    const cluster = await this.#open();
+    const connect = (pod: string) => cluster.connect(pod, CONTROL_PORT);
+    return openProxySwitch(pods, this.#options.owner, { connect }, this.#options.expected);
   }
 
   /** All that may have sessions, those that are being ended too. */

@@ -76,6 +76,8 @@ export async function ensureRunning(paths: Paths, program: Program): Promise<'st
   });
   closeSync(log);
   child.unref();
+  // One that cannot run has no pid: that is told below.
+  child.once('error', () => undefined);
   if (child.pid === undefined) throw new LabError(`${name}: cannot run ${file}`, 1);
   const record = remember(paths, name, child.pid);
   const deadline = performance.now() + READY_TIMEOUT_MS;

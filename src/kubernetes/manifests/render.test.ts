@@ -145,6 +145,7 @@ describe('Secrets', () => {
       'target.seenBySource',
       { target: { uri: 'postgresql://pg16/shop', seenBySource: `password=${SECRET}` } },
     ],
+    ['traffic.kubernetes.target', { traffic: { kubernetes: { target: `host=pg16 password=${SECRET}` } } }],
     ['traffic.pgbouncer.consoles', { traffic: { pgbouncer: { consoles: [`host=b password=${SECRET}`] } } }],
   ])('%s: a password is refused, and not repeated', (key, content) => {
     const failure = (() => {

@@ -4,6 +4,7 @@ import type { KubernetesObject, V1ConfigMap } from '@kubernetes/client-node';
 import { parseConninfo } from '../../config/conninfo-text.ts';
 import type { Config } from '../../config/schema.ts';
 import { UsageError } from '../../domain/errors.ts';
+import { SIDES } from '../../domain/names.ts';
 import type { ClusterFeatures } from './cluster-features.ts';
 import { configSecrets, type MountedSecret } from './config-secrets.ts';
 import { objectName, ownLabels } from './own-names.ts';
@@ -88,6 +89,8 @@ function refusePasswords({ source, target, traffic }: Config): void {
     const keys = Object.entries(section).filter(([key, value]) => key === 'password' || holdsPassword(value));
     return keys.map(([key]) => `${side}.${key}`);
   });
+  for (const side of SIDES)
+    if (holdsPassword(traffic.kubernetes[side])) found.push(`traffic.kubernetes.${side}`);
   if (traffic.pgbouncer.consoles.some(holdsPassword)) found.push('traffic.pgbouncer.consoles');
   if (found.length === 0) return;
   throw new UsageError('password_in_manifest', `A manifest would show a password: ${found.join(', ')}`, {
