@@ -86,6 +86,8 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const kept = keptFor(names, stateFile === undefined ? undefined : readStateFile(stateFile));
   if (kept === 'other-servers')
     options.warn?.(`The state file ${stateFile} is of other servers: it says nothing of these.`);
+  if (kept === 'blank')
+    options.warn?.(`The state file ${stateFile} is empty, as after a power failure: it says nothing.`);
   const serving = new Clients(options, (row) => startingDirection({ row, kept, assumed: options.assume }));
   await serving.start();
   return serving;

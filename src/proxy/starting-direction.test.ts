@@ -49,6 +49,8 @@ test.each<[string, Known['row'], Known['kept'], Known['assumed'], Known['row'] |
   ['aborted since', 'no-migration', kept(), NO, source],
   ['its schema was dropped after it was completed', 'no-migration', kept(false, target), NO, target],
   ['the state file is of other servers, the row can be read', target, 'other-servers', NO, target],
+  ['a power failure has emptied the state file, the row can be read', target, 'blank', NO, target],
+  ['a power failure has emptied the state file, no migration', 'no-migration', 'blank', NO, undefined],
   ['the state file is of other servers, no migration', 'no-migration', 'other-servers', NO, undefined],
   [
     'the state file is of other servers, and the operator knows',

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -22,3 +22,19 @@ test.runIf(process.platform === 'linux')(
     }
   },
 );
+
+test('a file that a power failure has emptied says nothing; one that says something else is an error', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pgglide-test-'));
+  const path = join(folder, 'state');
+  try {
+    expect(readStateFile(path)).toBeUndefined();
+    for (const text of ['', '\0\0\0']) {
+      writeFileSync(path, text);
+      expect(readStateFile(path)).toBe('blank');
+    }
+    writeFileSync(path, '{"side":');
+    expect(() => readStateFile(path)).toThrow('does not say where traffic points');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -11,10 +11,14 @@ export interface KeptDirection extends Direction {
   readonly isSwitching: boolean;
 }
 
-/** Undefined when there is no such file. A file that cannot be understood is an error: guessing would be worse. */
-export function readStateFile(path: string): KeptDirection | undefined {
+/**
+ * Undefined when there is no such file. `blank`: after a power failure some file systems have the name and not what was written.
+ * Any other file that cannot be understood is an error: guessing would be worse.
+ */
+export function readStateFile(path: string): KeptDirection | 'blank' | undefined {
   const text = textOf(path);
   if (text === undefined) return undefined;
+  if (/^\0*$/.test(text)) return 'blank';
   const { side, epoch, server, isSwitching = false } = parsed(text);
   if ((side !== 'source' && side !== 'target') || typeof epoch !== 'number') {
     throw new Error(`The state file ${path} does not say where traffic points`);
@@ -28,9 +32,10 @@ export function readStateFile(path: string): KeptDirection | undefined {
  */
 export function keptFor(
   servers: Readonly<Record<Side, string>>,
-  kept: KeptDirection | undefined,
-): KeptDirection | 'other-servers' | undefined {
-  if (kept?.server === undefined || kept.server === servers[kept.side]) return kept;
+  kept: KeptDirection | 'blank' | undefined,
+): KeptDirection | 'blank' | 'other-servers' | undefined {
+  if (kept === undefined || kept === 'blank') return kept;
+  if (kept.server === undefined || kept.server === servers[kept.side]) return kept;
   const side = SIDES.find((each) => servers[each] === kept.server);
   return side === undefined ? 'other-servers' : { ...kept, side, epoch: 0 };
 }
