@@ -2,6 +2,7 @@ import { describe, expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { openSession } from '../../test/support/migration.ts';
+import { ddlSign } from '../schema/ddl-sign.ts';
 import { installFile } from '../state/install.ts';
 import { Connection } from './connection.ts';
 import { liftFenceSql, raiseFenceSql } from './fence.ts';
@@ -146,6 +147,26 @@ test('an ALTER TABLE looks at its own table only, however many triggers and tabl
   } finally {
     await session.end();
   }
+});
+
+test('DDL that was rolled back a thousand times hides none that commits later', async ({ source }) => {
+  await noting(source);
+  const sign = () => ddlSign(source.connection, {});
+  await source.exec(`DO $$ BEGIN FOR n IN 1..1005 LOOP
+    BEGIN CREATE TABLE t (); RAISE EXCEPTION 'back'; EXCEPTION WHEN raise_exception THEN END; END LOOP; END $$`);
+  const session = await openSession(source.address);
+  try {
+    for (const isSettled of [false, true]) {
+      if (isSettled) await forgetNotedDdl(source.connection, await notedUntil(source.connection));
+      await session.query(`BEGIN; CREATE TABLE t${isSettled} ()`);
+      const before = await sign();
+      await session.query('COMMIT');
+      expect(await sign()).not.toBe(before);
+    }
+  } finally {
+    await session.end();
+  }
+  expect(await notedBy(source)).toEqual(['CREATE TABLE public.ttrue']);
 });
 
 test('no more is noted than is read', async ({ source }) => {

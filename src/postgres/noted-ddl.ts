@@ -94,17 +94,24 @@ const inScope = ({ schemas, exclude }: Scope): Sql => sql`
   (${schemas ?? null}::text[] IS NULL OR schemas = '{}' OR schemas && ${schemas ?? null}::text[])
   AND (object IS NULL OR object <> ALL (${exclude ?? []}::text[]))`;
 
-/**
- * Changes with every statement that is noted, also in a transaction that is still open (the count), and once more when such a
- * one commits (the rows). Undefined where the event triggers are missing or disabled.
- */
-export async function notedDdlSign(connection: Connection): Promise<string | undefined> {
-  const { sign } = await connection.one<{ sign: string | null }>(sql`
-    SELECT coalesce(pg_sequence_last_value('pgglide.noted_ddl_count'), 0) || '/' || (SELECT count(*) FROM pgglide.noted_ddl) AS sign
+/** As many as the table takes (sql/side-003.sql). */
+const MOST_NOTED = 1000;
+
+export interface NotedDdlSign {
+  /** Changes with every statement, also in a transaction that is still open (the count), and once more when such a one commits (the rows). */
+  readonly sign: string;
+  /** No more rows are written: of what commits there is no sign. The count goes on with what was rolled back, too. */
+  readonly isFull: boolean;
+}
+
+/** Undefined where the event triggers are missing or disabled. */
+export async function notedDdlSign(connection: Connection): Promise<NotedDdlSign | undefined> {
+  const [sign] = await connection.query<NotedDdlSign>(sql`
+    SELECT noted.count || '/' || (SELECT count(*) FROM pgglide.noted_ddl) AS sign, noted.count >= ${MOST_NOTED} AS "isFull"
+    FROM (SELECT coalesce(pg_sequence_last_value('pgglide.noted_ddl_count'), 0) AS count) AS noted
     WHERE (SELECT count(*) FROM pg_event_trigger
-      WHERE evtname = ANY (${Object.keys(TRIGGERS)}::text[]) AND evtenabled = 'A') = ${Object.keys(TRIGGERS).length}
-    UNION ALL SELECT NULL LIMIT 1`);
-  return sign ?? undefined;
+      WHERE evtname = ANY (${Object.keys(TRIGGERS)}::text[]) AND evtenabled = 'A') = ${Object.keys(TRIGGERS).length}`);
+  return sign;
 }
 
 /** The moment up to which everything that has been noted is seen now, by the server's own clock. */
@@ -117,7 +124,8 @@ export async function notedUntil(connection: Connection): Promise<string | undef
 
 /** It is settled: both schemas were recorded since. */
 export async function forgetNotedDdl(connection: Connection, until: string | undefined): Promise<void> {
-  if (until === undefined) return;
-  await connection.execute(sql`DELETE FROM pgglide.noted_ddl WHERE at <= ${until}::timestamptz`);
+  if (until !== undefined)
+    await connection.execute(sql`DELETE FROM pgglide.noted_ddl WHERE at <= ${until}::timestamptz`);
+  // Also where there is no row: what was rolled back has counted, and a crash empties the table alone.
   await connection.script(sql`SELECT pg_catalog.setval('pgglide.noted_ddl_count', 1, false)`);
 }

@@ -9,5 +9,9 @@ import { carriedTablesSign } from './plan-tables.ts';
  * Another one than before: DDL was run. Where no event trigger of ours notes it only tables and the number of their columns
  * tell, those of transactions that are still open not among them.
  */
-export const ddlSign = async (connection: Connection, scope: Scope): Promise<string> =>
-  (await notedDdlSign(connection)) ?? (await carriedTablesSign(connection, scope));
+export async function ddlSign(connection: Connection, scope: Scope): Promise<string> {
+  const noted = await notedDdlSign(connection);
+  if (noted !== undefined && !noted.isFull) return noted.sign;
+  const tables = await carriedTablesSign(connection, scope);
+  return noted === undefined ? tables : `${noted.sign} ${tables}`;
+}
