@@ -30,3 +30,11 @@ const REFERENCES = new RegExp(`FOREIGN KEY \\((?:[^"]|${NAME})*?\\) REFERENCES (
 
 /** The table that a foreign key points to, quoted and qualified. */
 export const referencedTable = (sql: string): string | undefined => REFERENCES.exec(sql)?.[1];
+
+const ADDED = new RegExp(`^ALTER TABLE (?:ONLY )?(${QUALIFIED})\\s+ADD CONSTRAINT (${NAME})`, 'm');
+
+/** How a comment on the constraint that the statement adds begins. */
+export function commentOnAdded(sql: string): string | undefined {
+  const [, table, name] = ADDED.exec(sql) ?? [];
+  return name === undefined ? undefined : `COMMENT ON CONSTRAINT ${name} ON ${table} IS `;
+}

@@ -11,7 +11,7 @@ import { isOwnEventTrigger } from '../postgres/noted-ddl.ts';
 import { excludedRelations, schemaInScope } from '../postgres/scope.ts';
 import { sql } from '../postgres/sql.ts';
 import { cancelledOnAbort } from './cancel.ts';
-import { ownName, referencedTable, tableOf } from './dump-names.ts';
+import { commentOnAdded, ownName, referencedTable, tableOf } from './dump-names.ts';
 import { nativePgDumpMajor, runNativePgDump } from './native-pg-dump.ts';
 import { labelProvider } from './security-labels.ts';
 import { type SplitOptions, sectionsOf, splitDump } from './split-dump.ts';
@@ -50,8 +50,12 @@ export async function dumpSchema(
     .map((entry) => onExistingSchemas(entry, options.schemas))
     .flatMap((entry) => refreshed(entry, facts.populated));
   const { withoutLabelsOf } = options;
+  const left = new Set(entries.filter((entry) => !isWanted(entry, facts.outside)));
+  // On a foreign key that leads out of the scope: it would be refused behind the whole copy.
+  const comments = [...left].map((entry) => commentOnAdded(entry.sql)).filter((start) => start !== undefined);
   const kept = inOrder(entries)
-    .filter((entry) => isWanted(entry, facts.outside))
+    .filter((entry) => !left.has(entry))
+    .filter(({ sql: text }) => !comments.some((start) => text.startsWith(start)))
     .filter((entry) => !withoutLabelsOf?.has(labelProvider(entry.sql) ?? ''));
   const sections = sectionsOf(kept);
   return splitKeys(

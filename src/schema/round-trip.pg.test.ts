@@ -149,7 +149,8 @@ test('a scope of schemas brings their extensions, and no foreign key to what is 
     CREATE TABLE b.u (id int PRIMARY KEY);
     CREATE TABLE a.gone (id serial PRIMARY KEY);
     CREATE TABLE a."do.t""ted" (id int PRIMARY KEY);
-    CREATE TABLE a.t (name citext, u int REFERENCES b.u, g int REFERENCES a.gone, d int REFERENCES a."do.t""ted")`);
+    CREATE TABLE a.t (name citext, u int REFERENCES b.u, g int REFERENCES a.gone, d int REFERENCES a."do.t""ted");
+    COMMENT ON CONSTRAINT t_u_fkey ON a.t IS 'goes'; COMMENT ON CONSTRAINT t_d_fkey ON a.t IS 'stays'`);
   const scope = { schemas: ['a', 'public'], exclude: ['a.gone'] };
   const statements = await dumpSchema(source.address, scope);
   await run(target, classifyRestore(statements));
@@ -157,6 +158,9 @@ test('a scope of schemas brings their extensions, and no foreign key to what is 
     "SELECT conname AS name FROM pg_constraint WHERE connamespace = 'a'::regnamespace ORDER BY 1",
   );
   expect(constraints.map(({ name }) => name)).toEqual(['do.t"ted_pkey', 't_d_fkey']);
+  expect(
+    await target.rows("SELECT description FROM pg_description WHERE description ~ '^(goes|stays)'"),
+  ).toEqual([{ description: 'stays' }]);
   expect(await target.rows("SELECT FROM pg_class WHERE relname ~ '^gone'")).toEqual([]);
 });
 
