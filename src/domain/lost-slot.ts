@@ -8,3 +8,8 @@ export const LOST_SLOT: Readonly<Record<Side, string>> = {
   target:
     'changes are missing on the source for good; a rollback would lose them, there is no way back any more',
 };
+
+export const LOST_SLOT_HINT: Readonly<Record<Side, string>> = {
+  source: 'Run: pgglide sync',
+  target: 'Run: pgglide complete',
+};

@@ -6,7 +6,7 @@
 
 import { until } from '../base/async.ts';
 import { ReplicationError } from '../domain/errors.ts';
-import { LOST_SLOT } from '../domain/lost-slot.ts';
+import { LOST_SLOT, LOST_SLOT_HINT } from '../domain/lost-slot.ts';
 import { type LaneNames, linkFrom, otherSide, type Side } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { existingLanes } from '../postgres/lane.ts';
@@ -44,7 +44,7 @@ export async function requireSlots(
 
 const slotLost = (what: string, activeSide: Side): ReplicationError =>
   new ReplicationError('slot_lost', `${what}: ${LOST_SLOT[activeSide]}`, {
-    hint: activeSide === 'source' ? 'Run: pgglide sync' : 'Run: pgglide complete',
+    hint: LOST_SLOT_HINT[activeSide],
     facts: { side: activeSide },
   });
 

@@ -2,7 +2,7 @@
 
 import { describe, expect } from 'vitest';
 import type { Database } from '../support/database.ts';
-import { type Scene, withScene } from '../support/migration.ts';
+import { bound, type Scene, withScene } from '../support/migration.ts';
 import { test } from '../support/pair.ts';
 
 const complete = (scene: Scene) => scene.run((migration) => migration.complete({ dropFence: false }));
@@ -80,6 +80,57 @@ async function loseWayBack(source: Database, target: Database, lose: string): Pr
   await expect.poll(() => target.exec(drop).then(() => 'gone', String)).toBe('gone');
   if (lose === 'DROP PUBLICATION') await target.exec(`DROP PUBLICATION "${name}"`);
 }
+
+const SLOTS = 'FROM pg_replication_slots WHERE database = current_database()';
+
+/** Killed behind the commit point, before the way back is enabled; then the new side gives its slot up, because nobody reads it. */
+async function cutOffAndLoseSlot(
+  scene: Scene,
+  direction: 'cutover' | 'rollback',
+  [oldSide, newSide]: readonly [Database, Database],
+): Promise<void> {
+  const attempt = scene.run((migration) => migration[direction](), {
+    traffic: (real) => ({
+      ...bound(real),
+      resume: async (side, epoch) => {
+        await oldSide.exec(`
+          CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not now''; END';
+          CREATE EVENT TRIGGER cut ON ddl_command_start WHEN TAG IN ('ALTER SUBSCRIPTION') EXECUTE FUNCTION public.refuse()`);
+        return real.resume(side, epoch);
+      },
+    }),
+  });
+  await expect(attempt).rejects.toThrow('not now');
+  await oldSide.exec('DROP EVENT TRIGGER cut; DROP FUNCTION public.refuse()');
+  await newSide.exec(`SELECT pg_drop_replication_slot(slot_name) ${SLOTS}`);
+}
+
+test('a switch that was cut off behind its commit point, and whose way back lost its slot since, is ended all the same', async ({
+  source,
+  target,
+}) => {
+  await source.exec(TABLE);
+  await withScene({ source, target }, async (scene) => {
+    const told = () =>
+      scene.events.filter(({ type, data }) => type === 'warning' && data.code === 'return_link_lost');
+    await scene.sync();
+    await scene.cutover();
+    await cutOffAndLoseSlot(scene, 'rollback', [target, source]);
+    await source.exec('INSERT INTO t VALUES (2)');
+    await scene.sync();
+    expect(told()).toMatchObject([{ data: { hint: 'Run: pgglide sync' } }]);
+    expect(await scene.status()).toMatchObject({ phase: 'following', problems: [] });
+    await scene.expectEqual();
+
+    await cutOffAndLoseSlot(scene, 'cutover', [source, target]);
+    await expect(scene.rollback()).rejects.toMatchObject({ code: 'slot_lost' });
+    expect(told()).toMatchObject([{}, { data: { hint: 'Run: pgglide complete' } }]);
+    // No WAL is held for the link that is no longer used.
+    expect(await source.rows(`SELECT slot_name ${SLOTS}`)).toEqual([]);
+    await complete(scene);
+    expect(await scene.status()).toMatchObject({ phase: 'completed', problems: [] });
+  });
+});
 
 test('complete takes the fence from tables that have another name since, and from what is no partition any more', async ({
   source,
