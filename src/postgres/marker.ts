@@ -68,7 +68,8 @@ export async function awaitMarkers(
   options: { timeoutMs: number; intervalMs: number; signal?: AbortSignal | undefined },
 ): Promise<Lsn | undefined> {
   const tokens = tables.map((table) => sql`SELECT token FROM ${ident(table.schema, table.name)}`);
-  const arrived = sql`(SELECT bool_and(t.token = ${literal(token)}) FROM (${list(tokens, ' UNION ALL ')}) t)`;
+  // Each of them: a row that somebody has deleted is on its way yet, as what is behind it.
+  const arrived = sql`(SELECT bool_and(t.token = ${literal(token)}) AND count(*) = ${trusted(String(tables.length))} FROM (${list(tokens, ' UNION ALL ')}) t)`;
   const looks = Math.ceil(SLICE_MS / options.intervalMs);
   const wait = sql`BEGIN
     FOR look IN 1..${trusted(String(looks))} LOOP
