@@ -9,7 +9,7 @@ import { isLinked, type LinkedTables, linkedTables } from '../postgres/linked-ta
 import { locateTables } from '../postgres/locate-tables.ts';
 import { excludedTables, publishedByUs } from '../postgres/present.ts';
 import { planMigration } from '../schema/plan-migration.ts';
-import { renameTables } from '../state/copy-progress.ts';
+import { forgetUnplanned, renameTables } from '../state/copy-progress.ts';
 import { savePlan } from '../state/migration-row.ts';
 import type { Session } from './session.ts';
 
@@ -73,13 +73,14 @@ export async function planNow(session: Session, plan: Plan): Promise<PlanNow> {
   };
 }
 
-/** In a transaction of the caller's, with all that goes by the old names. */
+/** In a transaction of the caller's, with all that goes by the old names, and without what is noted of tables that left. */
 export async function keepPlan(
   { target, migration }: Session,
   plan: Plan,
   renamed: readonly Renaming[],
 ): Promise<void> {
   if (renamed.length > 0) await renameTables(target, migration, renamed);
+  await forgetUnplanned(target, migration, plan.tables);
   await savePlan(target, migration, plan);
 }
 

@@ -8,6 +8,7 @@ import { reconcile } from '../engine/reconcile.ts';
 import type { StepContext } from '../engine/step.ts';
 import { existingLanes } from '../postgres/lane.ts';
 import { planMigration } from '../schema/plan-migration.ts';
+import { forgetUnplanned } from '../state/copy-progress.ts';
 import { createMigration, type MigrationRow, savePlan } from '../state/migration-row.ts';
 import { takeBeginningLocks, takeRunnerLock } from '../state/runner-lock.ts';
 import { readSchemaHashes } from '../state/schema-record.ts';
@@ -195,7 +196,9 @@ async function joinNow(session: Session, { skipLsn }: SyncOptions): Promise<void
 /** While it is being copied anew, no cutover may begin: the phase goes back first. */
 async function startOverIfStale(session: Session): Promise<void> {
   // The active side's data is no copy; after a cutover the forward slots are gone, and all of it would look stale.
-  if ((await readRow(session)).activeSide !== 'source') return;
+  const { activeSide, plan } = await readRow(session);
+  if (activeSide !== 'source') return;
+  if (plan !== undefined) await forgetUnplanned(session.target, session.migration, plan.tables);
   const context = session.context();
   if ((await discardStaleCopy.observe(context)).satisfied) return;
   const { phase } = await readRow(session);

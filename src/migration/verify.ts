@@ -86,10 +86,9 @@ async function guardPassiveSide(
   const [oldSide, newSide] = [session.side(activeSide), session.side(passive)];
   const planned = new Set(tables.map(qualified));
   const unlinked = await unlinkedTables({ migration, from: activeSide, oldSide, newSide, settings, tables });
-  const unplanned = unlinked.filter((table) => !planned.has(qualified(table)));
-  const filled = new Set((await filledByOthers(session, passive, unplanned)).map(qualified));
-  const empty = unplanned.filter((table) => !filled.has(qualified(table)));
-  await hangFence(newSide, await unfencedRelations(newSide, [...tables, ...empty]));
+  const filled = new Set((await filledByOthers(session, passive, unlinked)).map(qualified));
+  const ours = [...tables, ...unlinked].filter((table) => !filled.has(qualified(table)));
+  await hangFence(newSide, await unfencedRelations(newSide, ours));
   const open = unlinked.map(qualified).filter((name) => planned.has(name));
   if (activeSide === 'source' || open.length === 0) return;
   throw new RefusedError('still_joining', `Not replicated to the source (yet): ${open.join(', ')}`, {

@@ -41,6 +41,18 @@ export const forgetTablesSql = (migration: string, tables: readonly TableName[])
   DELETE FROM pgglide.copy_table t USING json_to_recordset(${literal(JSON.stringify(tables.map(nameOf)))}::json) AS n(schema text, name text)
   WHERE t.migration = ${literal(migration)} AND t.schema_name = n.schema AND t.table_name = n.name`;
 
+/** What no plan knows any more has no copy that could be stale: dropped on both sides, or left out of the scope. */
+export async function forgetUnplanned(
+  target: Connection,
+  migration: string,
+  planned: readonly TableName[],
+): Promise<void> {
+  await target.execute(sql`
+    DELETE FROM pgglide.copy_table t WHERE t.migration = ${migration} AND NOT EXISTS (
+      SELECT FROM json_to_recordset(${JSON.stringify(planned.map(nameOf))}::json) AS n(schema text, name text)
+      WHERE n.schema = t.schema_name AND n.name = t.table_name)`);
+}
+
 const nameOf = ({ schema, name }: TableName): TableName => ({ schema, name });
 
 /** Notes the parts of tables of which nothing is noted yet, before their lanes copy. */

@@ -105,6 +105,30 @@ describe('a table under an old name that no link carries refuses the switch', ()
     });
   });
 
+  test('one that joined alone and was dropped on both sides takes its lane with it: what others have is not copied anew', async ({
+    source,
+    target,
+  }) => {
+    await source.exec(MAKE);
+    await withScene({ source, target }, async (scene) => {
+      await scene.sync();
+      const oidOnTarget = () => target.rows(`SELECT 't'::regclass::oid`);
+      const copied = await oidOnTarget();
+      await source.exec('CREATE TABLE later (id int PRIMARY KEY)');
+      await scene.sync();
+      for (const side of [source, target]) await side.exec('DROP TABLE later');
+      await source.exec('CREATE TABLE latest (id int PRIMARY KEY)');
+      await scene.sync();
+      // As an earlier version left it.
+      await target.exec(`INSERT INTO pgglide.copy_table SELECT name, 'public', 'later', 2, 1 FROM pgglide.migration;
+        INSERT INTO pgglide.copied_part SELECT name, 'public', 'later', '0', 0, 0 FROM pgglide.migration`);
+      await scene.sync();
+      expect(await oidOnTarget()).toEqual(copied);
+      await scene.expectEqual();
+      await scene.abort();
+    });
+  });
+
   test('a table that was created on both sides by hand joins with a sync, not before it', async ({
     source,
     target,

@@ -172,6 +172,25 @@ describe('sync while the target is active', () => {
     });
   });
 
+  test('refuses it of a planned one, too, that somebody has made anew there, also after a verify', async ({
+    source,
+    target,
+  }) => {
+    await source.exec('CREATE TABLE t (id int PRIMARY KEY)');
+    await withScene({ source, target }, async (scene) => {
+      await scene.sync();
+      await scene.cutover();
+      await source.exec(`DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)`);
+      await expect(scene.verify()).rejects.toMatchObject({ code: 'still_joining' });
+      await expect(scene.sync()).rejects.toMatchObject({ code: 'rows_on_passive_side' });
+      expect(await source.rows('SELECT id FROM t')).toEqual([{ id: 1 }]);
+      await source.exec('DELETE FROM t');
+      await scene.sync();
+      await scene.rollback();
+      await scene.abort();
+    });
+  });
+
   test('goes on where it was stopped; until then verify and a large rollback refuse', async ({
     source,
     target,
