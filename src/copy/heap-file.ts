@@ -3,13 +3,12 @@
  * ALTERs write a new file: ranges read before and after would miss rows and repeat others, and of a file that ALTER TABLE
  * wrote an older snapshot shows no row at all. Locking the table for the whole time instead would make such a command wait
  * for hours, and every query of the application behind it.
- *
- * @see https://www.postgresql.org/docs/current/mvcc-caveats.html
  */
 
 import { ReplicationError } from '../domain/errors.ts';
 import { qualified, type TableName } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { movedHeaps } from '../postgres/moved-heaps.ts';
 import { sql } from '../postgres/sql.ts';
 import type { CopyPart } from './parts.ts';
 
@@ -28,7 +27,10 @@ export async function assertNotRewritten(
   const silent = copied
     .filter(({ part, rows }) => part.blocks === undefined && rows === 0 && part.heap.blocks > 0)
     .map(({ part }) => part);
-  const moved = await movedHeaps(source, [...ranges, ...silent]);
+  const moved = await movedHeaps(
+    source,
+    [...ranges, ...silent].map(({ heap }) => heap),
+  );
   const hasMoved = ({ heap }: CopyPart): boolean => moved.has(qualified(heap));
   const found = ranges.find(hasMoved) ?? (await firstAltered(source, silent.filter(hasMoved)));
   if (found === undefined) return;
@@ -40,17 +42,6 @@ export async function assertNotRewritten(
       facts: { table: qualified(found.table), heap: qualified(found.heap) },
     },
   );
-}
-
-/** Those whose file, as it is now, is not the one that the transaction's snapshot shows. */
-async function movedHeaps(source: Connection, parts: readonly CopyPart[]): Promise<ReadonlySet<string>> {
-  if (parts.length === 0) return new Set();
-  const rows = await source.query<TableName>(sql`
-    SELECT DISTINCT n.nspname AS schema, c.relname AS name
-    FROM json_to_recordset(${namesOf(parts)}::json) AS h(schema text, name text)
-    JOIN pg_namespace n ON n.nspname = h.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = h.name
-    WHERE c.relfilenode IS DISTINCT FROM pg_relation_filenode(to_regclass(format('%I.%I', h.schema, h.name)))`);
-  return new Set(rows.map(qualified));
 }
 
 /** A TRUNCATE comes through the link, and what it took away need not be copied; an ALTER TABLE sends nothing. */
