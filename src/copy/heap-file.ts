@@ -3,13 +3,12 @@
  * ALTERs write a new file: ranges read before and after would miss rows and repeat others, and of a file that ALTER TABLE
  * wrote an older snapshot shows no row at all. Locking the table for the whole time instead would make such a command wait
  * for hours, and every query of the application behind it.
- *
- * @see https://www.postgresql.org/docs/current/mvcc-caveats.html
  */
 
 import { ReplicationError } from '../domain/errors.ts';
 import { qualified, type TableName } from '../domain/names.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { movedHeaps } from '../postgres/moved-heaps.ts';
 import { sql } from '../postgres/sql.ts';
 import type { CopyPart } from './parts.ts';
 
@@ -24,33 +23,29 @@ export async function assertNotRewritten(
   copied: readonly { readonly part: CopyPart; readonly rows: number }[],
 ): Promise<void> {
   const ranges = copied.filter(({ part }) => part.blocks !== undefined).map(({ part }) => part);
+  const whole = copied.filter(({ part }) => part.blocks === undefined).map(({ part }) => part);
   // VACUUM FULL and CLUSTER keep what a snapshot sees: a whole heap that gave rows gave all of them.
   const silent = copied
     .filter(({ part, rows }) => part.blocks === undefined && rows === 0 && part.heap.blocks > 0)
     .map(({ part }) => part);
-  const moved = await movedHeaps(source, [...ranges, ...silent]);
+  const moved = await movedHeaps(
+    source,
+    copied.map(({ part }) => part.heap),
+  );
   const hasMoved = ({ heap }: CopyPart): boolean => moved.has(qualified(heap));
-  const found = ranges.find(hasMoved) ?? (await firstAltered(source, silent.filter(hasMoved)));
+  const found =
+    ranges.find(hasMoved) ??
+    (await firstAltered(source, silent.filter(hasMoved))) ??
+    (await firstExchanged(source, whole.filter(hasMoved)));
   if (found === undefined) return;
   throw new ReplicationError(
     'table_rewritten',
-    `${qualified(found.heap)} was rewritten on the source (VACUUM FULL, CLUSTER, TRUNCATE or ALTER TABLE) while the copy ran`,
+    `${qualified(found.heap)} was rewritten on the source (VACUUM FULL, CLUSTER, TRUNCATE, ALTER TABLE, pg_repack or pg_squeeze) while the copy ran`,
     {
       hint: 'Let no such command run on it during the copy, then run the same command again: tables that are complete are not copied again.',
       facts: { table: qualified(found.table), heap: qualified(found.heap) },
     },
   );
-}
-
-/** Those whose file, as it is now, is not the one that the transaction's snapshot shows. */
-async function movedHeaps(source: Connection, parts: readonly CopyPart[]): Promise<ReadonlySet<string>> {
-  if (parts.length === 0) return new Set();
-  const rows = await source.query<TableName>(sql`
-    SELECT DISTINCT n.nspname AS schema, c.relname AS name
-    FROM json_to_recordset(${namesOf(parts)}::json) AS h(schema text, name text)
-    JOIN pg_namespace n ON n.nspname = h.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = h.name
-    WHERE c.relfilenode IS DISTINCT FROM pg_relation_filenode(to_regclass(format('%I.%I', h.schema, h.name)))`);
-  return new Set(rows.map(qualified));
 }
 
 /** A TRUNCATE comes through the link, and what it took away need not be copied; an ALTER TABLE sends nothing. */
@@ -60,6 +55,21 @@ async function firstAltered(source: Connection, parts: readonly CopyPart[]): Pro
   await source.script(sql`COMMIT AND CHAIN`);
   const now = await definitions(source, parts);
   return parts.find(({ heap }) => then.get(qualified(heap)) !== now.get(qualified(heap)));
+}
+
+/**
+ * pg_repack and pg_squeeze fill another table and exchange the files: what was committed before our snapshot may be there with
+ * later transactions, which the snapshot does not show and the slot does not send. Nothing tells such a file from that of a
+ * VACUUM FULL or a TRUNCATE: where one of the two may have been at work, none is trusted.
+ */
+async function firstExchanged(source: Connection, parts: readonly CopyPart[]): Promise<CopyPart | undefined> {
+  if (parts.length === 0) return undefined;
+  // They may have come after the snapshot.
+  await source.script(sql`COMMIT AND CHAIN`);
+  const exchangers = await source.query(
+    sql`SELECT FROM pg_extension WHERE extname IN ('pg_repack', 'pg_squeeze')`,
+  );
+  return exchangers.length > 0 ? parts[0] : undefined;
 }
 
 /** What no rewriting ALTER TABLE leaves as it is: the versions of the columns' entries, and the access method. */

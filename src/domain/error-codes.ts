@@ -870,7 +870,7 @@ export const ERROR_CODES: readonly ErrorCodeText[] = [
   ),
   replication(
     'table_rewritten',
-    'A table was rewritten on the source while the copy ran: by ALTER TABLE, or while it was copied in parts also by VACUUM FULL, CLUSTER or TRUNCATE.',
+    'A table was rewritten on the source while the copy ran: by ALTER TABLE, or while it was copied in parts also by VACUUM FULL, CLUSTER or TRUNCATE. Where pg_repack or pg_squeeze is installed, each of these counts for every table that the copy has not come to.',
     'Run `pgglide sync` again: it copies that table anew.',
   ),
   replication(

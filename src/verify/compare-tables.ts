@@ -3,6 +3,8 @@
 import { inParallel } from '../base/async.ts';
 import { qualified, type Side } from '../domain/names.ts';
 import type { Heap } from '../domain/plan.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { movedHeaps } from '../postgres/moved-heaps.ts';
 import { type BothSides, onBothSides } from './both-sides.ts';
 import type { ComparedTable } from './compared-table.ts';
 import {
@@ -14,7 +16,7 @@ import {
   type HashedRows,
   sameFingerprint,
 } from './fingerprint.ts';
-import { type HeapPart, heapParts } from './heap-part.ts';
+import { type HeapPart, heapParts, restsOnItsFile } from './heap-part.ts';
 import type { HashMethod } from './row-hash.ts';
 import type { SnapshotSessions } from './snapshot-sessions.ts';
 import type { VerifyProgress } from './verification.ts';
@@ -30,6 +32,7 @@ export interface Comparison {
 
 export interface TableComparison {
   readonly table: ComparedTable;
+  /** False also where a heap was rewritten meanwhile: two snapshots that show no row of the new files prove nothing. */
   readonly equal: boolean;
   readonly fingerprints: BothSides<Fingerprint>;
   readonly ms: number;
@@ -51,10 +54,9 @@ export async function compareTables(
       sessions.connections.length,
       async (look, worker) => {
         signal.throwIfAborted();
-        const hashed = look.map(({ run, part }) => ({ part, rows: run.hashedRows }));
         for (const { run } of look) run.started();
-        const sums = await sessions.look(worker, (session) => fingerprintParts(session, hashed));
-        for (const [place, sum] of sums.entries()) look[place]?.run.add(side, sum, progress);
+        const read = await sessions.look(worker, (session) => readParts(session, look));
+        for (const { run, sum, hasMoved } of read) run.add(side, sum, hasMoved, progress);
       },
     );
   }, comparison.signal);
@@ -64,6 +66,29 @@ export async function compareTables(
 interface PartOfRun {
   readonly run: TableRun;
   readonly part: HeapPart;
+}
+
+interface ReadPart extends PartOfRun {
+  readonly sum: Fingerprint;
+  /** Its heap got another file since the snapshot, and so the sum may lack rows. */
+  readonly hasMoved: boolean;
+}
+
+/** In one look: while it lasts, its locks keep every heap in the file that it was read from. */
+async function readParts(session: Connection, look: readonly PartOfRun[]): Promise<ReadPart[]> {
+  const sums = await fingerprintParts(
+    session,
+    look.map(({ run, part }) => ({ part, rows: run.hashedRows })),
+  );
+  const read = look.flatMap((one, place) => {
+    const sum = sums[place];
+    return sum === undefined ? [] : [{ ...one, sum, isDoubtful: restsOnItsFile(one.part, sum.rows) }];
+  });
+  const moved = await movedHeaps(
+    session,
+    read.filter(({ isDoubtful }) => isDoubtful).map(({ part }) => part.heap),
+  );
+  return read.map((one) => ({ ...one, hasMoved: one.isDoubtful && moved.has(qualified(one.part.heap)) }));
 }
 
 /** A table of so many blocks is read in less time than a round trip takes: several of them share one. */
@@ -110,6 +135,7 @@ class TableRun {
   readonly hashedRows: HashedRows;
   readonly #parts: BothSides<readonly HeapPart[]>;
   readonly #sums: Record<Side, Fingerprint>;
+  #hasMoved = false;
   #left: number;
   #startedAt: number | undefined;
   #ms = 0;
@@ -133,8 +159,9 @@ class TableRun {
     this.#startedAt ??= performance.now();
   }
 
-  add(side: Side, fingerprint: Fingerprint, progress: ProgressCounter): void {
+  add(side: Side, fingerprint: Fingerprint, hasMoved: boolean, progress: ProgressCounter): void {
     this.#sums[side] = addFingerprints(this.#sums[side], fingerprint);
+    this.#hasMoved ||= hasMoved;
     this.#left -= 1;
     this.#ms = performance.now() - (this.#startedAt ?? 0);
     progress.add(this.table, side === 'source' ? fingerprint.rows : 0, this.#left === 0);
@@ -146,7 +173,7 @@ class TableRun {
     const { source, target } = this.#sums;
     return {
       table: this.table,
-      equal: sameFingerprint(source, target),
+      equal: !this.#hasMoved && sameFingerprint(source, target),
       fingerprints: { source, target },
       ms: Math.round(this.#ms),
     };

@@ -172,7 +172,8 @@ const keysSql = (wanted: Sql): Sql => sql`
   ORDER BY u.n, p`;
 
 /**
- * Sizes are read now, whatever the snapshot: the last part of a heap is open at its end.
+ * Sizes are read now, whatever the snapshot: the last part of a heap is open at its end. A heap that was given another file
+ * since the snapshot is never called empty (blocks = 0): the file that the snapshot knows may have held rows.
  * The leaves come first, in one list: joined table by table, the catalog would be read once for each.
  */
 const heapsSql = (wanted: Sql): Sql => sql`
@@ -184,7 +185,8 @@ const heapsSql = (wanted: Sql): Sql => sql`
   SELECT l.n AS table, s.nspname AS schema, h.relname AS name,
     coalesce(pg_relation_size(h.oid), 0)
       + CASE WHEN h.reltoastrelid = 0 THEN 0 ELSE coalesce(pg_relation_size(h.reltoastrelid), 0) END AS bytes,
-    coalesce(pg_relation_size(h.oid), 0) / current_setting('block_size')::int AS blocks
+    greatest(coalesce(pg_relation_size(h.oid), 0) / current_setting('block_size')::int,
+      (h.relfilenode IS DISTINCT FROM pg_relation_filenode(h.oid))::int) AS blocks
   FROM leaves l
   JOIN pg_class h ON h.oid = l.leaf AND h.relkind = 'r' AND h.relpersistence = 'p'
   JOIN pg_namespace s ON s.oid = h.relnamespace`;

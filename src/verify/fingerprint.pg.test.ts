@@ -13,6 +13,7 @@ const part = (fromBlock: number, toBlock?: number): HeapPart => ({
   heap: { schema: 'public', name: 't' },
   fromBlock,
   toBlock,
+  isEmptyFile: false,
 });
 
 test('the fingerprints of parts add up to the table’s, wherever it is cut', async ({ source }) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fromPart, heapParts } from './heap-part.ts';
+import { fromPart, heapParts, restsOnItsFile } from './heap-part.ts';
 
 const heap = (name: string, blocks: number) => ({ schema: 's', name, blocks, bytes: blocks * 8192 });
 
@@ -19,9 +19,16 @@ test('before PostgreSQL 14 a heap is one part', () => {
 });
 
 test('a part in SQL', () => {
-  const part = { heap: { schema: 's', name: 't"' }, fromBlock: 5, toBlock: 7 };
+  const part = { heap: { schema: 's', name: 't"' }, fromBlock: 5, toBlock: 7, isEmptyFile: false };
   expect(fromPart(part).text).toBe(
     `FROM ONLY "s"."t""" AS t WHERE t.ctid >= '(5,0)'::tid AND t.ctid < '(7,0)'::tid`,
   );
   expect(fromPart({ ...part, fromBlock: 0, toBlock: undefined }).text).toBe('FROM ONLY "s"."t""" AS t');
+});
+
+test('a file that was exchanged matters to ranges, and to a whole heap that gave no row and had a block', () => {
+  const parts = heapParts([heap('ranges', 8_193), heap('empty', 0), heap('whole', 1)], true);
+  const rests = (rows: number) => parts.map((part) => restsOnItsFile(part, rows));
+  expect(rests(0)).toEqual([true, true, false, true]);
+  expect(rests(1)).toEqual([true, true, false, false]);
 });

@@ -2,6 +2,9 @@ import { expect } from 'vitest';
 import type { Database } from '../../test/support/database.ts';
 import { test } from '../../test/support/fixture.ts';
 import { Link, MARKER, tamper, Writer } from '../../test/support/link-by-hand.ts';
+import { until } from '../base/async.ts';
+import { Connection } from '../postgres/connection.ts';
+import { sql } from '../postgres/sql.ts';
 import { planTables } from '../schema/plan-tables.ts';
 import type { Verification } from './verification.ts';
 import { type VerifyOnlineOptions, verifyOnline } from './verify-online.ts';
@@ -108,6 +111,44 @@ test('a table without a key, under load', async ({ source, target }) => {
     ['missing-on-target', { name: 'line', source: 'line 2', target: undefined }, 1],
     ['missing-on-source', { name: 'line', source: undefined, target: 'line 1' }, 1],
   ]);
+});
+
+test('a table that is rewritten on both sides within the snapshots is compared again', async ({
+  source,
+  target,
+}) => {
+  await onBoth(source, target, `${ACCOUNTS}; CREATE TABLE other (id int PRIMARY KEY)`);
+  await using link = await Link.start(source, target);
+  await tamper(target, 'DELETE FROM account WHERE id = 7');
+  await using holder = await Connection.open(source.address, { purpose: 'test' });
+  let arrivals = 0;
+  const running = verify(source, target, link, {
+    waitForArrival: async () => {
+      await link.waitForArrival();
+      arrivals += 1;
+      // The snapshots are taken next, then the sizes of the tables are read.
+      if (arrivals === 1) await holder.script(sql`BEGIN; LOCK TABLE public.other`);
+    },
+  });
+  running.catch(() => undefined);
+  await until(
+    'the verification to wait inside its snapshots',
+    async () => {
+      const waiting = await source.rows(
+        `SELECT FROM pg_locks WHERE relation = 'other'::regclass AND mode = 'AccessShareLock' AND NOT granted`,
+      );
+      return waiting.length > 0 ? true : undefined;
+    },
+    { timeoutMs: 20_000 },
+  );
+  await onBoth(source, target, 'ALTER TABLE account ALTER balance TYPE numeric USING balance + 0');
+  await holder.script(sql`ROLLBACK`);
+  const { summary, differingRows } = await running;
+  expect(summary.tables.map(({ table, equal, sourceRows }) => [table, equal, sourceRows]).sort()).toEqual([
+    ['public.account', false, 3000],
+    ['public.other', true, 0],
+  ]);
+  expect(differingRows).toMatchObject([{ kind: 'missing-on-target', key: [{ value: '7' }] }]);
 });
 
 test('very many real differences: some are shown, the verdict is clear', async ({ source, target }) => {

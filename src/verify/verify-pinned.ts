@@ -36,7 +36,7 @@ export interface VerifyPinnedOptions {
 
 /**
  * Compares every row of the tables. Reads only; holds ACCESS SHARE on the tables and both snapshots until it ends.
- * A TRUNCATE after the snapshots empties a table for them too, and shows as a difference.
+ * A TRUNCATE or a rewriting ALTER TABLE after the snapshots empties a table for them too: it is not equal.
  *
  * @throws {PrerequisiteError} `snapshot_gone`
  * @throws {DifferenceError} `table_missing`, `column_missing`: rows of different schemas cannot be compared

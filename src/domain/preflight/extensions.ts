@@ -66,6 +66,7 @@ const DANGERS: Readonly<Record<string, Danger>> = {
     why: 'hypertables keep rows in tables of its own, which cannot be replicated from outside',
   },
   citus: { severity: 'blocker', why: 'distributed tables keep their rows on other servers' },
+  pg_repack: { severity: 'warning', why: 'it exchanges tables under us: do not run it during the migration' },
   pg_squeeze: { severity: 'warning', why: 'it exchanges tables under us: stop it during the migration' },
   pg_ivm: {
     severity: 'warning',
@@ -78,7 +79,7 @@ const dangerous: Rule = {
   title: 'no extension works against replication',
   severity: 'blocker',
   background: `Some extensions write, create tables or exchange them on their own, on both sides at once after the schema is loaded; others keep
-rows where logical replication does not see them. pg_cron, pg_partman and pg_squeeze are to be stopped while the migration runs;
+rows where logical replication does not see them. pg_cron, pg_partman, pg_repack and pg_squeeze are to be stopped while the migration runs;
 TimescaleDB, Citus and BDR need their makers' own way to move.`,
   check: ({ source }) =>
     source.extensions.flatMap(({ name }) => {

@@ -301,9 +301,9 @@ test('pg_cron can be made in the one database that the target says', () => {
 test('extensions that work against replication', () => {
   const extension = (name: string) => ({ name, version: '1.0', schema: 'public', configurationTables: [] });
   const facts = healthy({
-    source: { extensions: ['timescaledb', 'pg_cron', 'citext'].map(extension) },
+    source: { extensions: ['timescaledb', 'pg_cron', 'pg_repack', 'citext'].map(extension) },
     target: {
-      availableExtensions: ['timescaledb', 'pg_cron', 'citext'].map((name) => ({
+      availableExtensions: ['timescaledb', 'pg_cron', 'pg_repack', 'citext'].map((name) => ({
         name,
         defaultVersion: '1.1',
       })),
@@ -312,6 +312,7 @@ test('extensions that work against replication', () => {
   expect(troubles(facts, 'PGG112').map(({ object, severity }) => [object, severity])).toEqual([
     ['timescaledb', 'blocker'],
     ['pg_cron', 'warning'],
+    ['pg_repack', 'warning'],
   ]);
   expect(troubles(facts, 'PGG110')).toEqual([]);
   expect(troubles(facts, 'PGG111')).toMatchObject([{ severity: 'note' }]);
