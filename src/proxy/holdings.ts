@@ -7,7 +7,7 @@ import { readDataRow } from '../wire/backend.ts';
 import { bind, closeStatement, execute, parse, query, sync } from '../wire/frontend.ts';
 import { type Exchange, readIn, UTF8 } from './client-encoding.ts';
 import type { Answer } from './server-connection.ts';
-import { prepareStatementOf } from './split-statements.ts';
+import { prepareStatementsIn } from './split-statements.ts';
 
 export interface Holdings {
   /** Settings with source = 'session', and those of custom names that the session was seen to set. */
@@ -47,7 +47,8 @@ const STATE_QUERY = `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.j
 'sessionUser', session_user,
 'role', pg_catalog.current_setting('role'),
 'channels', (SELECT pg_catalog.json_agg(c) FROM pg_catalog.pg_listening_channels() c),
-'prepared', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, CASE WHEN from_sql THEN statement END, from_sql)) FROM pg_catalog.pg_prepared_statements),
+'prepared', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(text, names)) FROM
+(SELECT CASE WHEN from_sql THEN statement END, pg_catalog.json_agg(name) FROM pg_catalog.pg_prepared_statements GROUP BY 1) p(text, names)),
 'locks', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(classid::pg_catalog.int8, objid::pg_catalog.int8, objsubid, mode)) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid()),
 'temporary', CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN NULL ELSE (SELECT pg_catalog.json_agg(relname) FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema() AND relkind IN ('r', 'p', 'v', 'S')) END,
 'temporaryOthers', CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN NULL ELSE (SELECT pg_catalog.json_agg(n) FROM
@@ -77,8 +78,8 @@ interface StateRow {
   sessionUser: string;
   role: string;
   channels: string[] | null;
-  /** With the text of those that we have not seen being parsed. */
-  prepared: [string, string | null, boolean][] | null;
+  /** The names by text, which is the whole of what was sent together; null for those that were parsed. */
+  prepared: [string | null, string[]][] | null;
   locks: [number, number, number, string][] | null;
   temporary: string[] | null;
   temporaryOthers: string[] | null;
@@ -100,10 +101,14 @@ export function readHoldings(answer: Answer | undefined): Holdings {
     sessionUser: state.sessionUser,
     role: state.role,
     channels: state.channels ?? [],
-    sqlPrepared: prepared.flatMap(([name, text, fromSql]) =>
-      fromSql ? [[name, prepareStatementOf(text ?? '', name) ?? ''] as const] : [],
+    sqlPrepared: prepared.flatMap(([text, names]) => {
+      if (text === null) return [];
+      const statementOf = prepareStatementsIn(text);
+      return names.map((name) => [name, statementOf(name) ?? ''] as const);
+    }),
+    parsed: prepared.flatMap(([text, names]) =>
+      text === null ? names.filter((name) => name !== STATE_STATEMENT) : [],
     ),
-    parsed: prepared.flatMap(([name, , fromSql]) => (fromSql || name === STATE_STATEMENT ? [] : [name])),
     unknownStatements: [],
     advisoryLocks: (state.locks ?? []).map(([classId, objectId, keys, mode]) => ({
       classId,

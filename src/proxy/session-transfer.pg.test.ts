@@ -243,6 +243,16 @@ describe('a session that is moved', () => {
     await client.end();
   });
 
+  test('keeps the many statements that one text has prepared', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const prepared = Array.from({ length: 300 }, (_, n) => `PREPARE p${n} AS SELECT '${`${n}`.padEnd(150)}'`);
+    await client.query(prepared.join('; '));
+    await bed.switchSides();
+    expect((await client.query('EXECUTE p299')).rowCount).toBe(1);
+    await client.end();
+  });
+
   test('keeps texts that are not ASCII in whatever encoding they were sent', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     const client = await bed.connect();
