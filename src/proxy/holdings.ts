@@ -12,6 +12,8 @@ import { prepareStatementsIn } from './split-statements.ts';
 export interface Holdings {
   /** Settings with source = 'session', and those of custom names that the session was seen to set. */
   readonly settings: readonly (readonly [name: string, value: string])[];
+  /** Of the names with a dot those that its server knows, whatever they come from. */
+  readonly customNames: readonly string[];
   readonly sessionUser: string;
   /** `none` when SET ROLE is not in force. */
   readonly role: string;
@@ -93,11 +95,13 @@ export function readHoldings(answer: Answer | undefined): Holdings {
   const hex = readDataRow(row)[0] ?? '';
   const state = JSON.parse(Buffer.from(hex, 'hex').toString('utf8')) as StateRow;
   const prepared = state.prepared ?? [];
+  const custom = state.custom ?? [];
   return {
     settings: [
       ...(state.settings ?? []),
-      ...(state.custom ?? []).flatMap(([name, value]) => (value === null ? [] : [[name, value] as const])),
+      ...custom.flatMap(([name, value]) => (value === null ? [] : [[name, value] as const])),
     ],
+    customNames: custom.flatMap(([name, value]) => (value === null ? [] : [name])),
     sessionUser: state.sessionUser,
     role: state.role,
     channels: state.channels ?? [],

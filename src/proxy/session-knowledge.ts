@@ -120,10 +120,10 @@ export class SessionKnowledge {
 
   #noteText(bytes: Buffer, start: number, end: number): void {
     this.lastQuery = bytes.toString('utf8', start, Math.min(end, start + QUERY_CHARACTERS));
-    const { size } = this.customSettings.names;
-    this.customSettings.look(bytes, start, end);
-    // The server was not asked for it, and a SET LOCAL, which is harmless otherwise, leaves it empty.
-    if (this.customSettings.names.size > size) this.holdings = undefined;
+    const names = this.customSettings.look(bytes, start, end);
+    // A SET LOCAL, which is harmless otherwise, leaves an empty setting where there was none.
+    const isNew = names.some((name) => this.holdings?.customNames.includes(name) !== true);
+    if (isNew) this.holdings = undefined;
     if (this.holdings !== undefined) this.#judge(bytes.toString('latin1', start, end));
   }
 

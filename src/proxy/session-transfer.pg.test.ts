@@ -815,11 +815,13 @@ describe('a session that is moved', () => {
     }
     await using bed = await startProxyBed(source, target);
     const client = await bed.connect();
+    const other = await bed.connect();
     await client.query("SELECT SET_CONFIG('app.loud', 'x', false)");
     await client.query("SELECT log_in('me')");
     await bed.traffic.prepare('target');
     // A transaction's own leaves an empty one.
     await client.query("BEGIN; SET LOCAL app.late = '7'; COMMIT");
+    await other.query("BEGIN; SET LOCAL app.since = '7'; COMMIT");
     await bed.switchSides();
     expect(
       (
@@ -827,7 +829,9 @@ describe('a session that is moved', () => {
           current_setting('app.who', true) AS who, current_setting('app.since', true) AS since`)
       ).rows,
     ).toEqual([{ loud: 'x', late: '', who: 'me', since: 'today' }]);
+    expect((await other.query("SELECT current_setting('app.since') AS since")).rows).toEqual([{ since: '' }]);
     await client.end();
+    await other.end();
   });
 
   test('does not get back what it has let go of since it was prepared', async ({ source, target }) => {

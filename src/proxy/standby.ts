@@ -16,6 +16,7 @@ import { LOAD_PLPGSQL, ROUND_POINTS, warmingOf } from './warming.ts';
 
 const NOTHING = {
   settings: [],
+  customNames: [],
   role: 'none',
   channels: [],
   sqlPrepared: [],
