@@ -10,7 +10,7 @@ import type { Answer } from './server-connection.ts';
 import { prepareStatementsIn } from './split-statements.ts';
 
 export interface Holdings {
-  /** Settings with source = 'session', and those of custom names that the session was seen to set. */
+  /** Settings with source = 'session', and those of custom names, which pg_settings does not list. */
   readonly settings: readonly (readonly [name: string, value: string])[];
   /** Of the names with a dot those that its server knows, whatever they come from. */
   readonly customNames: readonly string[];
@@ -45,7 +45,8 @@ const utf8Hex = (text: string): string => Buffer.from(text, 'utf8').toString('he
 /** One row, one column. Everything is qualified: the session's search_path is the client's business. */
 const STATE_QUERY = `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.json_build_object(
 'settings', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, setting)) FROM pg_catalog.pg_settings WHERE source = 'session'),
-'custom', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(n, pg_catalog.current_setting(n, true))) FROM pg_catalog.unnest($1::pg_catalog.text[]) n),
+'custom', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(n, pg_catalog.current_setting(n, true),
+n IN (SELECT pg_catalog.lower(name) FROM pg_catalog.pg_settings))) FROM pg_catalog.unnest($1::pg_catalog.text[]) n),
 'sessionUser', session_user,
 'role', pg_catalog.current_setting('role'),
 'channels', (SELECT pg_catalog.json_agg(c) FROM pg_catalog.pg_listening_channels() c),
@@ -76,7 +77,8 @@ export const askHoldings = (customNames: Iterable<string>): Buffer =>
 
 interface StateRow {
   settings: [string, string][] | null;
-  custom: [string, string | null][] | null;
+  /** With whether pg_settings lists it, as it does an extension's: what the session has set of those is in `settings`. */
+  custom: [string, string | null, boolean][] | null;
   sessionUser: string;
   role: string;
   channels: string[] | null;
@@ -99,7 +101,9 @@ export function readHoldings(answer: Answer | undefined): Holdings {
   return {
     settings: [
       ...(state.settings ?? []),
-      ...custom.flatMap(([name, value]) => (value === null ? [] : [[name, value] as const])),
+      ...custom.flatMap(([name, value, isListed]) =>
+        value === null || isListed ? [] : [[name, value] as const],
+      ),
     ],
     customNames: custom.flatMap(([name, value]) => (value === null ? [] : [name])),
     sessionUser: state.sessionUser,

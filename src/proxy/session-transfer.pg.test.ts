@@ -834,6 +834,19 @@ describe('a session that is moved', () => {
     await other.end();
   });
 
+  test('is not given settings of an extension that it has not made', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    for (const side of [source, target]) {
+      await side.exec(`CREATE FUNCTION conflict() RETURNS text LANGUAGE plpgsql
+        AS $$ BEGIN RETURN current_setting('plpgsql.variable_conflict'); END $$;
+        ALTER ROLE ${bed.role} NOSUPERUSER; ALTER ROLE ${bed.role} SET session_preload_libraries = 'plpgsql'`);
+    }
+    const client = await bed.connect();
+    await bed.switchSides();
+    expect((await client.query('SELECT conflict()')).rows).toEqual([{ conflict: 'error' }]);
+    await client.end();
+  });
+
   test('does not get back what it has let go of since it was prepared', async ({ source, target }) => {
     await using gate = await startGate(target.address);
     const servers = { source: source.address, target: { ...target.address, port: gate.port } };
