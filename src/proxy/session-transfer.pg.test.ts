@@ -1001,6 +1001,28 @@ describe('a session that is moved', () => {
     await client.end();
   });
 
+  test('stays where it is while a prepared statement cannot be made on the other side', async ({
+    source,
+    target,
+  }) => {
+    for (const side of [source, target]) await side.exec('CREATE TABLE locked (a int)');
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await client.query('SET lock_timeout = 50');
+    await bed.traffic.prepare('target');
+    const statement = { name: 'late', text: 'SELECT a FROM locked' };
+    await client.query(statement);
+    await target.exec('BEGIN; LOCK locked');
+    expect((await bed.traffic.prepare('target')).failures).toHaveLength(1);
+    const { drained, obstacles } = await bed.traffic.pause(PAUSE);
+    expect(drained).toBe(false);
+    expect(obstacles[0]?.what).toContain('prepared statement "late": canceling statement');
+    await target.exec('ROLLBACK');
+    await bed.switchSides();
+    expect((await client.query(statement)).rows).toEqual([]);
+    await client.end();
+  });
+
   test('is not held back by a prepared statement that works nowhere any more', async ({ source, target }) => {
     await source.exec('CREATE TABLE gone (a int)');
     await using bed = await startProxyBed(source, target);

@@ -104,6 +104,11 @@ export class Standby {
     });
   }
 
+  /** What failed may yet be rebuilt: until then this has not what the session has. */
+  tryAgain(): void {
+    this.#statementsVersion = -1;
+  }
+
   /**
    * Fills this session's caches on the server with what statements like those that will come need. Nothing of the
    * client's is executed: its statements are planned and explained, in read-only transactions that are rolled back.
