@@ -22,18 +22,18 @@ export class CustomSettings {
   /** Statements were seen that say by a parameter what they set: lookAtBind() wants to see their values. */
   hasBoundNames = false;
 
-  /** Looks at a query text: `bytes` from `start` to `end`. Cheap for texts that set nothing. */
-  look(bytes: Buffer, start: number, end: number): void {
+  /** Looks at a query text: `bytes` from `start` to `end`. Cheap for texts that set nothing. @returns the names in it */
+  look(bytes: Buffer, start: number, end: number): readonly string[] {
     // The bytes behind it are other messages: they are not searched.
     const query = bytes.subarray(start, end);
-    if (!maySet(query) && !hasSeveral(query)) return;
+    if (!maySet(query) && !hasSeveral(query)) return [];
     const text = query.toString('latin1', 0, MAX_TEXT_BYTES);
-    for (const expression of [SET_STATEMENT, RESET_STATEMENT, SET_CONFIG]) {
-      for (const [, name] of text.matchAll(expression)) {
-        this.#add(name);
-      }
-    }
+    const found = [SET_STATEMENT, RESET_STATEMENT, SET_CONFIG].flatMap((expression) =>
+      [...text.matchAll(expression)].map(([, name = '']) => known(name)),
+    );
+    for (const name of found) this.#add(name);
     if (text.search(BOUND_NAME) >= 0) this.hasBoundNames = true;
+    return found;
   }
 
   /** Looks at the values of a statement that is executed: of `definition`, its text up to a zero byte, and a Bind's tail. */
@@ -61,10 +61,12 @@ export class CustomSettings {
   }
 
   #add(name: string | undefined): void {
-    if (name !== undefined && this.names.size < MAX_NAMES)
-      this.names.add(name.replaceAll('"', '').toLowerCase());
+    if (name !== undefined && this.names.size < MAX_NAMES) this.names.add(known(name));
   }
 }
+
+/** As the server is asked for it. */
+const known = (name: string): string => name.replaceAll('"', '').toLowerCase();
 
 /** More than one statement, most likely: any of them may be a SET. */
 function hasSeveral(query: Buffer): boolean {

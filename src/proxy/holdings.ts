@@ -7,11 +7,13 @@ import { readDataRow } from '../wire/backend.ts';
 import { bind, closeStatement, execute, parse, query, sync } from '../wire/frontend.ts';
 import { type Exchange, readIn, UTF8 } from './client-encoding.ts';
 import type { Answer } from './server-connection.ts';
-import { prepareStatementOf } from './split-statements.ts';
+import { prepareStatementsIn } from './split-statements.ts';
 
 export interface Holdings {
-  /** Settings with source = 'session', and those of custom names that the session was seen to set. */
+  /** Settings with source = 'session', and those of custom names, which pg_settings does not list. */
   readonly settings: readonly (readonly [name: string, value: string])[];
+  /** Of the names with a dot those that its server knows, whatever they come from. */
+  readonly customNames: readonly string[];
   readonly sessionUser: string;
   /** `none` when SET ROLE is not in force. */
   readonly role: string;
@@ -43,11 +45,13 @@ const utf8Hex = (text: string): string => Buffer.from(text, 'utf8').toString('he
 /** One row, one column. Everything is qualified: the session's search_path is the client's business. */
 const STATE_QUERY = `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.json_build_object(
 'settings', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, setting)) FROM pg_catalog.pg_settings WHERE source = 'session'),
-'custom', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(n, pg_catalog.current_setting(n, true))) FROM pg_catalog.unnest($1::pg_catalog.text[]) n),
+'custom', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(n, pg_catalog.current_setting(n, true),
+n IN (SELECT pg_catalog.lower(name) FROM pg_catalog.pg_settings))) FROM pg_catalog.unnest($1::pg_catalog.text[]) n),
 'sessionUser', session_user,
 'role', pg_catalog.current_setting('role'),
 'channels', (SELECT pg_catalog.json_agg(c) FROM pg_catalog.pg_listening_channels() c),
-'prepared', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, CASE WHEN from_sql THEN statement END, from_sql)) FROM pg_catalog.pg_prepared_statements),
+'prepared', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(text, names)) FROM
+(SELECT CASE WHEN from_sql THEN statement END, pg_catalog.json_agg(name) FROM pg_catalog.pg_prepared_statements GROUP BY 1) p(text, names)),
 'locks', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(classid::pg_catalog.int8, objid::pg_catalog.int8, objsubid, mode)) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid()),
 'temporary', CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN NULL ELSE (SELECT pg_catalog.json_agg(relname) FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema() AND relkind IN ('r', 'p', 'v', 'S')) END,
 'temporaryOthers', CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN NULL ELSE (SELECT pg_catalog.json_agg(n) FROM
@@ -73,12 +77,13 @@ export const askHoldings = (customNames: Iterable<string>): Buffer =>
 
 interface StateRow {
   settings: [string, string][] | null;
-  custom: [string, string | null][] | null;
+  /** With whether pg_settings lists it, as it does an extension's: what the session has set of those is in `settings`. */
+  custom: [string, string | null, boolean][] | null;
   sessionUser: string;
   role: string;
   channels: string[] | null;
-  /** With the text of those that we have not seen being parsed. */
-  prepared: [string, string | null, boolean][] | null;
+  /** The names by text, which is the whole of what was sent together; null for those that were parsed. */
+  prepared: [string | null, string[]][] | null;
   locks: [number, number, number, string][] | null;
   temporary: string[] | null;
   temporaryOthers: string[] | null;
@@ -92,18 +97,26 @@ export function readHoldings(answer: Answer | undefined): Holdings {
   const hex = readDataRow(row)[0] ?? '';
   const state = JSON.parse(Buffer.from(hex, 'hex').toString('utf8')) as StateRow;
   const prepared = state.prepared ?? [];
+  const custom = state.custom ?? [];
   return {
     settings: [
       ...(state.settings ?? []),
-      ...(state.custom ?? []).flatMap(([name, value]) => (value === null ? [] : [[name, value] as const])),
+      ...custom.flatMap(([name, value, isListed]) =>
+        value === null || isListed ? [] : [[name, value] as const],
+      ),
     ],
+    customNames: custom.flatMap(([name, value]) => (value === null ? [] : [name])),
     sessionUser: state.sessionUser,
     role: state.role,
     channels: state.channels ?? [],
-    sqlPrepared: prepared.flatMap(([name, text, fromSql]) =>
-      fromSql ? [[name, prepareStatementOf(text ?? '', name) ?? ''] as const] : [],
+    sqlPrepared: prepared.flatMap(([text, names]) => {
+      if (text === null) return [];
+      const statementOf = prepareStatementsIn(text);
+      return names.map((name) => [name, statementOf(name) ?? ''] as const);
+    }),
+    parsed: prepared.flatMap(([text, names]) =>
+      text === null ? names.filter((name) => name !== STATE_STATEMENT) : [],
     ),
-    parsed: prepared.flatMap(([name, , fromSql]) => (fromSql || name === STATE_STATEMENT ? [] : [name])),
     unknownStatements: [],
     advisoryLocks: (state.locks ?? []).map(([classId, objectId, keys, mode]) => ({
       classId,

@@ -196,8 +196,12 @@ describe('a session that is moved', () => {
     await answer(client, [query("BEGIN; SET LOCAL app.tenant = 'seven'; COMMIT; RESET app.other")]);
     const settings = [query("SELECT current_setting('app.tenant'), current_setting('app.other')")];
     expect(await answer(client, settings)).toEqual([',']);
+    await answer(client, [parse('late', "SET LOCAL app.late = 'eight'"), SYNC]);
+    await bed.traffic.prepare('target');
+    await answer(client, [query('BEGIN'), ...run('late'), SYNC, query('COMMIT')], 3);
     await bed.switchSides();
     expect(await answer(client, settings)).toEqual([',']);
+    expect(await answer(client, [query("SELECT current_setting('app.late')")])).toEqual(['']);
     await client.end();
   });
 

@@ -39,6 +39,8 @@ export interface Answer {
 
 export const QUERY_CANCELED = '57014';
 const MAX_UNHEARD_BYTES = 1 << 20;
+/** PostgreSQL's own. Whatever it has to say of a session is no reason to cut its client's connection. */
+const MAX_MESSAGE_BYTES = 0x3fffffff;
 /** What the answer to a message of ours begins with. */
 const FIRST_WORDS: ReadonlySet<number> = new Set([
   B.parseComplete,
@@ -216,7 +218,7 @@ export class ServerConnection {
     tellLate: (error: Error) => void,
   ): Promise<Answer[]> {
     const tell = aside ?? ((message: Buffer) => this.#owner.data(message));
-    const reader = new MessageReader(16 << 20);
+    const reader = new MessageReader(MAX_MESSAGE_BYTES);
     const answers: Answer[] = [];
     let current: { rows: Buffer[]; error: Answer['error'] } = { rows: [], error: undefined };
     const take = ({ type, body }: Message): void => {

@@ -46,6 +46,9 @@ const BEFORE_PARENTHESIS = /\b(?:(\w+)\s+)?((?:\w+\s*\.\s*){0,2})([a-z_]\w*)\s*\
 /** A table or an alias is named next, with its columns. */
 const NAMED_BY = words('into copy as with recursive');
 
+/** What else a name may consist of. Two underscores take its place: they stand in no word that we know. */
+const OTHER_NAME_CHARACTER = /[$\u0080-\uffff]/g;
+
 const MAX_TEXT = 20_000;
 
 export function mayAffectSession(text: string): boolean {
@@ -54,7 +57,9 @@ export function mayAffectSession(text: string): boolean {
   if (text.includes("\\'")) return true;
   const plain = replaceQuoted(text, (quoted) =>
     quoted.startsWith('"') ? ' quoted_name ' : quoted.startsWith("'") ? " '' " : ' ',
-  ).toLowerCase();
+  )
+    .replace(OTHER_NAME_CHARACTER, '__')
+    .toLowerCase();
   return plain.split(';').some((statement) => statement.trim() !== '' && !isHarmless(statement.trim()));
 }
 

@@ -120,16 +120,15 @@ export class SessionKnowledge {
 
   #noteText(bytes: Buffer, start: number, end: number): void {
     this.lastQuery = bytes.toString('utf8', start, Math.min(end, start + QUERY_CHARACTERS));
-    const { size } = this.customSettings.names;
-    this.customSettings.look(bytes, start, end);
-    // The server was not asked for it, and a SET LOCAL, which is harmless otherwise, leaves it empty.
-    if (this.customSettings.names.size > size) this.holdings = undefined;
-    if (this.holdings !== undefined) this.#judge(bytes.toString('latin1', start, end));
+    const names = this.customSettings.look(bytes, start, end);
+    if (this.holdings !== undefined) this.#judge(bytes.toString('latin1', start, end), names);
   }
 
   /** Between a prepare and the pause: is what we know of the session still true after this statement? */
-  #judge(text: string): void {
-    if (mayAffectSession(text)) this.holdings = undefined;
+  #judge(text: string, names: readonly string[]): void {
+    // A SET LOCAL, which is harmless otherwise, leaves an empty setting where there was none.
+    const isNew = names.some((name) => this.holdings?.customNames.includes(name) !== true);
+    if (isNew || mayAffectSession(text)) this.holdings = undefined;
   }
 
   #noteParse(bytes: Buffer, start: number, end: number): void {
@@ -155,7 +154,11 @@ export class SessionKnowledge {
     }
     const isJudged = nameEnd === nameStart && this.statements.isUnnamedHarmless;
     if (this.holdings !== undefined && !isJudged) {
-      this.#judge(definition.toString('latin1', 0, definition.indexOf(0)));
+      const textEnd = definition.indexOf(0);
+      this.#judge(
+        definition.toString('latin1', 0, textEnd),
+        this.customSettings.look(definition, 0, textEnd),
+      );
     }
     const tail = bytes.subarray(nameEnd + 1, end);
     if (this.customSettings.hasBoundNames) this.customSettings.lookAtBind(definition, tail);

@@ -74,7 +74,7 @@ export class SessionMover {
     const failures = await standby.bring(early, session.statements, timeoutMs);
     if (session.isHeld || session.standby !== standby) return;
     if (isInTime()) await standby.warm(this.#surroundings.recentFor(session).list(), timeoutMs);
-    const serious = await this.#onlyHere(session, failures);
+    const serious = await this.#onlyHere(session, standby, failures);
     if (serious.length > 0) throw new Error(serious.join('; '));
   }
 
@@ -119,7 +119,7 @@ export class SessionMover {
   }
 
   /** Of the failures those that are the other side's: a statement that cannot be parsed any more where it is now is no loss. */
-  async #onlyHere(session: Session, failures: readonly string[]): Promise<string[]> {
+  async #onlyHere(session: Session, standby: Standby, failures: readonly string[]): Promise<string[]> {
     const serious: string[] = [];
     for (const failure of failures) {
       const [, name] = /^prepared statement "(.*)": /s.exec(failure) ?? [];
@@ -130,6 +130,7 @@ export class SessionMover {
       if (isStale) continue;
       serious.push(failure);
     }
+    if (serious.length > 0) standby.tryAgain();
     return serious;
   }
 
@@ -147,10 +148,10 @@ export class SessionMover {
     if (session.standby?.has(holdings, session.statements)) return;
     this.#dropUnfit(session, holdings);
     const standby = await this.#standbyFor(session, side);
-    if (standby !== undefined && !standby.typesMatched) await this.#matchTypes(session, standby);
-    const failures = (await standby?.bring(holdings, session.statements, ASK_TIMEOUT_MS)) ?? [];
-    // A statement that cannot be parsed there could most likely not be executed here either.
-    const serious = failures.filter((failure) => !failure.startsWith('prepared statement'));
+    if (standby === undefined) return;
+    if (!standby.typesMatched) await this.#matchTypes(session, standby);
+    const failures = await standby.bring(holdings, session.statements, ASK_TIMEOUT_MS);
+    const serious = await this.#onlyHere(session, standby, failures);
     if (serious.length > 0) session.obstacle = serious.join('; ');
   }
 

@@ -243,6 +243,16 @@ describe('a session that is moved', () => {
     await client.end();
   });
 
+  test('keeps the many statements that one text has prepared', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    const prepared = Array.from({ length: 300 }, (_, n) => `PREPARE p${n} AS SELECT '${`${n}`.padEnd(150)}'`);
+    await client.query(prepared.join('; '));
+    await bed.switchSides();
+    expect((await client.query('EXECUTE p299')).rowCount).toBe(1);
+    await client.end();
+  });
+
   test('keeps texts that are not ASCII in whatever encoding they were sent', async ({ source, target }) => {
     await using bed = await startProxyBed(source, target);
     const client = await bed.connect();
@@ -805,11 +815,13 @@ describe('a session that is moved', () => {
     }
     await using bed = await startProxyBed(source, target);
     const client = await bed.connect();
+    const other = await bed.connect();
     await client.query("SELECT SET_CONFIG('app.loud', 'x', false)");
     await client.query("SELECT log_in('me')");
     await bed.traffic.prepare('target');
     // A transaction's own leaves an empty one.
     await client.query("BEGIN; SET LOCAL app.late = '7'; COMMIT");
+    await other.query("BEGIN; SET LOCAL app.since = '7'; COMMIT");
     await bed.switchSides();
     expect(
       (
@@ -817,6 +829,21 @@ describe('a session that is moved', () => {
           current_setting('app.who', true) AS who, current_setting('app.since', true) AS since`)
       ).rows,
     ).toEqual([{ loud: 'x', late: '', who: 'me', since: 'today' }]);
+    expect((await other.query("SELECT current_setting('app.since') AS since")).rows).toEqual([{ since: '' }]);
+    await client.end();
+    await other.end();
+  });
+
+  test('is not given settings of an extension that it has not made', async ({ source, target }) => {
+    await using bed = await startProxyBed(source, target);
+    for (const side of [source, target]) {
+      await side.exec(`CREATE FUNCTION conflict() RETURNS text LANGUAGE plpgsql
+        AS $$ BEGIN RETURN current_setting('plpgsql.variable_conflict'); END $$;
+        ALTER ROLE ${bed.role} NOSUPERUSER; ALTER ROLE ${bed.role} SET session_preload_libraries = 'plpgsql'`);
+    }
+    const client = await bed.connect();
+    await bed.switchSides();
+    expect((await client.query('SELECT conflict()')).rows).toEqual([{ conflict: 'error' }]);
     await client.end();
   });
 
@@ -971,6 +998,28 @@ describe('a session that is moved', () => {
     } finally {
       concat.mockRestore();
     }
+    await client.end();
+  });
+
+  test('stays where it is while a prepared statement cannot be made on the other side', async ({
+    source,
+    target,
+  }) => {
+    for (const side of [source, target]) await side.exec('CREATE TABLE locked (a int)');
+    await using bed = await startProxyBed(source, target);
+    const client = await bed.connect();
+    await client.query('SET lock_timeout = 50');
+    await bed.traffic.prepare('target');
+    const statement = { name: 'late', text: 'SELECT a FROM locked' };
+    await client.query(statement);
+    await target.exec('BEGIN; LOCK locked');
+    expect((await bed.traffic.prepare('target')).failures).toHaveLength(1);
+    const { drained, obstacles } = await bed.traffic.pause(PAUSE);
+    expect(drained).toBe(false);
+    expect(obstacles[0]?.what).toContain('prepared statement "late": canceling statement');
+    await target.exec('ROLLBACK');
+    await bed.switchSides();
+    expect((await client.query(statement)).rows).toEqual([]);
     await client.end();
   });
 

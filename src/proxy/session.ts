@@ -502,6 +502,8 @@ export class Session {
       if (
         this.#known.unnamedIsMissing &&
         mayNeedUnnamed(type, firstByte) &&
+        // One that was too large to be kept may have taken its place.
+        this.statements.unnamed !== undefined &&
         !this.#conversation.unsynced &&
         !this.#conversation.copyingIn
       ) {

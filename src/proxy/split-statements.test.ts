@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { prepareStatementOf, splitStatements } from './split-statements.ts';
+import { prepareStatementsIn, splitStatements } from './split-statements.ts';
 
 test('statements are told apart from what is quoted', () => {
   const text = `select ';' ; /* ; */ select $$;$$, $a$;$$;$a$;; select e'\\';' -- ;\n, "a;b"`;
@@ -15,14 +15,14 @@ test('statements are told apart from what is quoted', () => {
 test('a PREPARE is found among others, however its name is written', () => {
   const text =
     'create table t (); PREPARE Mine(int) as select 1; prepare "a ""b"(text) as select 2; prepare other as select 3';
-  expect(prepareStatementOf(text, 'mine')).toBe('PREPARE Mine(int) as select 1');
-  expect(prepareStatementOf(text, 'a "b')).toBe('prepare "a ""b"(text) as select 2');
-  expect(prepareStatementOf(text, 'Mine')).toBeUndefined();
+  expect(prepareStatementsIn(text)('mine')).toBe('PREPARE Mine(int) as select 1');
+  expect(prepareStatementsIn(text)('a "b')).toBe('prepare "a ""b"(text) as select 2');
+  expect(prepareStatementsIn(text)('Mine')).toBeUndefined();
 
   const long = 'n'.repeat(70);
   const rare = `prepare Ärger as select 1; prepare ${long} as select 2; prepare other as select 3`;
-  expect(prepareStatementOf(rare, 'Ärger')).toBe('prepare Ärger as select 1');
-  expect(prepareStatementOf(rare, 'ärger')).toBe('prepare Ärger as select 1');
-  expect(prepareStatementOf(rare, long.slice(0, 63))).toBe(`prepare ${long} as select 2`);
-  expect(prepareStatementOf('prepare U&"\\00e4" as select 1', 'ä')).toBe('prepare U&"\\00e4" as select 1');
+  expect(prepareStatementsIn(rare)('Ärger')).toBe('prepare Ärger as select 1');
+  expect(prepareStatementsIn(rare)('ärger')).toBe('prepare Ärger as select 1');
+  expect(prepareStatementsIn(rare)(long.slice(0, 63))).toBe(`prepare ${long} as select 2`);
+  expect(prepareStatementsIn('prepare U&"\\00e4" as select 1')('ä')).toBe('prepare U&"\\00e4" as select 1');
 });

@@ -21,16 +21,20 @@ const withoutComments = (statement: string): string =>
 
 const PREPARE = /^\s*prepare\s+("(?:[^"]|"")*"|[^\s("]+)/i;
 
-/** Of a query string with one statement or several, the PREPARE that made this one. */
-export function prepareStatementOf(text: string, name: string): string | undefined {
-  const statements = splitStatements(text);
-  if (statements.length === 1) return statements[0];
-  return statements.findLast((statement) => {
-    const [, written = ''] = PREPARE.exec(withoutComments(statement)) ?? [];
-    return written.startsWith('"')
-      ? isCut(written.slice(1, -1).replaceAll('""', '"'), name)
-      : isCut(asciiLower(written), name) || isCut(written.toLowerCase(), name);
-  });
+/** Tells of a query string with one statement or several the PREPARE that made a name's. */
+export function prepareStatementsIn(text: string): (name: string) => string | undefined {
+  const statements = splitStatements(text).map((statement) => ({ statement, names: namesIn(statement) }));
+  if (statements.length === 1) return () => statements[0]?.statement;
+  return (name) =>
+    statements.findLast(({ names }) => names.some((written) => isCut(written, name)))?.statement;
+}
+
+/** What a PREPARE may have named its statement. */
+function namesIn(statement: string): string[] {
+  const [, written] = PREPARE.exec(withoutComments(statement)) ?? [];
+  if (written === undefined) return [];
+  if (written.startsWith('"')) return [written.slice(1, -1).replaceAll('""', '"')];
+  return [asciiLower(written), written.toLowerCase()];
 }
 
 /** Other letters only in databases of one byte a character. */

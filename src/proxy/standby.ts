@@ -16,6 +16,7 @@ import { LOAD_PLPGSQL, ROUND_POINTS, warmingOf } from './warming.ts';
 
 const NOTHING = {
   settings: [],
+  customNames: [],
   role: 'none',
   channels: [],
   sqlPrepared: [],
@@ -101,6 +102,11 @@ export class Standby {
       else this.#parsed.delete(step.statement);
       return [`${step.what}: ${failed.error.message}`];
     });
+  }
+
+  /** What failed may yet be rebuilt: until then this has not what the session has. */
+  tryAgain(): void {
+    this.#statementsVersion = -1;
   }
 
   /**
