@@ -63,7 +63,10 @@ export class Watch implements AsyncDisposable {
   /** For those who ask once. */
   async latest(): Promise<Snapshot> {
     using _ = this.join();
-    return await this.next();
+    await this.next();
+    // A first look may take longer than the time between two.
+    await this.#look?.catch(() => undefined);
+    return this.#snapshot;
   }
 
   #begin(): void {
