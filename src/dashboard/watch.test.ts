@@ -14,6 +14,8 @@ class FakeFacts implements Facts {
   failure: Error | undefined;
   phase: Phase = 'following';
   journal: Seen['journal'] = [];
+  /** Servers take their time to answer. */
+  looking: Promise<void> = Promise.resolve();
   /** Sessions take their time to close. */
   resting: Promise<void> = Promise.resolve();
 
@@ -22,6 +24,7 @@ class FakeFacts implements Facts {
     this.running += 1;
     this.atOnce = Math.max(this.atOnce, this.running);
     await new Promise((resolve) => setImmediate(resolve));
+    await this.looking;
     this.running -= 1;
     if (this.failure !== undefined) throw this.failure;
     const journal = this.journal.filter(({ id }) => id > known.afterEventId);
@@ -114,8 +117,9 @@ test('a journal that began anew between two looks is not taken for the rest of t
 
 test('those who ask once get an answer that is fresh', async () => {
   const facts = new FakeFacts();
-  // However long it takes.
-  await using watch = new Watch(facts, { ...TIMES, lookEveryMs: 0 });
+  // However long the first look takes.
+  facts.looking = new Promise((resolve) => setTimeout(resolve, 10 * TIMES.lookEveryMs));
+  await using watch = new Watch(facts, TIMES);
   expect((await watch.latest()).status?.phase).toBe('following');
 });
 
