@@ -23,11 +23,9 @@ export async function assertNotRewritten(
   copied: readonly { readonly part: CopyPart; readonly rows: number }[],
 ): Promise<void> {
   const ranges = copied.filter(({ part }) => part.blocks !== undefined).map(({ part }) => part);
-  const whole = copied.filter(({ part }) => part.blocks === undefined).map(({ part }) => part);
+  const whole = copied.filter(({ part }) => part.blocks === undefined);
   // VACUUM FULL and CLUSTER keep what a snapshot sees: a whole heap that gave rows gave all of them.
-  const silent = copied
-    .filter(({ part, rows }) => part.blocks === undefined && rows === 0 && part.heap.blocks > 0)
-    .map(({ part }) => part);
+  const silent = whole.filter(({ part, rows }) => rows === 0 && part.heap.blocks > 0).map(({ part }) => part);
   const moved = await movedHeaps(
     source,
     copied.map(({ part }) => part.heap),
@@ -36,7 +34,7 @@ export async function assertNotRewritten(
   const found =
     ranges.find(hasMoved) ??
     (await firstAltered(source, silent.filter(hasMoved))) ??
-    (await firstExchanged(source, whole.filter(hasMoved)));
+    (await firstExchanged(source, whole.map(({ part }) => part).filter(hasMoved)));
   if (found === undefined) return;
   throw new ReplicationError(
     'table_rewritten',

@@ -42,11 +42,11 @@ export interface AdvisoryLock {
 /** In hexadecimal, so that neither client_encoding nor bytea_output matter. */
 const utf8Hex = (text: string): string => Buffer.from(text, 'utf8').toString('hex');
 
-/** One row, one column. Everything is qualified: the session's search_path is the client's business. */
+/** One row, one column. Everything is qualified: the session's search_path is the client's business. pg_settings, the dearest, is read once. */
 const STATE_QUERY = `SELECT pg_catalog.encode(pg_catalog.convert_to(pg_catalog.json_build_object(
-'settings', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, setting)) FROM pg_catalog.pg_settings WHERE source = 'session'),
-'custom', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(n, pg_catalog.current_setting(n, true),
-n IN (SELECT pg_catalog.lower(name) FROM pg_catalog.pg_settings))) FROM pg_catalog.unnest($1::pg_catalog.text[]) n),
+'settings', s.settings,
+'custom', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(n, pg_catalog.current_setting(n, true), n = ANY (s.dotted)))
+FROM pg_catalog.unnest($1::pg_catalog.text[]) n),
 'sessionUser', session_user,
 'role', pg_catalog.current_setting('role'),
 'channels', (SELECT pg_catalog.json_agg(c) FROM pg_catalog.pg_listening_channels() c),
@@ -59,7 +59,10 @@ n IN (SELECT pg_catalog.lower(name) FROM pg_catalog.pg_settings))) FROM pg_catal
 UNION ALL SELECT typname FROM pg_catalog.pg_type t WHERE typnamespace = pg_catalog.pg_my_temp_schema() AND (typtype IN ('d', 'e', 'r')
 OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))) o(n)) END,
 'cursors', (SELECT pg_catalog.json_agg(name) FROM pg_catalog.pg_cursors WHERE is_holdable)
-)::pg_catalog.text, 'UTF8'), 'hex')`;
+)::pg_catalog.text, 'UTF8'), 'hex')
+FROM (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, setting)) FILTER (WHERE source = 'session'),
+COALESCE(pg_catalog.array_agg(pg_catalog.lower(name)) FILTER (WHERE pg_catalog.strpos(name, '.') > 0), '{}')
+FROM pg_catalog.pg_settings) s(settings, dotted)`;
 
 const arrayLiteral = (items: readonly string[]): string =>
   `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;

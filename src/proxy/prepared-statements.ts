@@ -4,6 +4,7 @@
  */
 
 import { stringEnd } from '../wire/bytes.ts';
+import { LONGEST_NAME_BYTES } from './split-statements.ts';
 import { UnnamedStatement } from './unnamed-statement.ts';
 
 const SYNC_POINT = 0;
@@ -14,9 +15,8 @@ const LARGE = 3;
 /** Bind, Describe, Execute: kept to know which message it is that fails. */
 const OTHER = 4;
 const isQueryOrCall = (pending: Pending): boolean => pending === QUERY_POINT || pending === CALL_POINT;
-/** Of a name, as bytes, the server looks at no more. */
-const NAME_BYTES = 63;
-const known = (name: string): string => name.slice(0, NAME_BYTES);
+/** Of a name, as bytes. */
+const known = (name: string): string => name.slice(0, LONGEST_NAME_BYTES);
 const utf8Bytes = (name: string): string => Buffer.from(name, 'utf8').toString('latin1');
 
 interface Parsed {

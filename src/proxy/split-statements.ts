@@ -40,6 +40,7 @@ function namesIn(statement: string): string[] {
 /** Other letters only in databases of one byte a character. */
 const asciiLower = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 
-const LONGEST_NAME_BYTES = 63;
+/** Of a name the server keeps no more (NAMEDATALEN). */
+export const LONGEST_NAME_BYTES = 63;
 const isCut = (written: string, name: string): boolean =>
   written === name || (Buffer.byteLength(written) > LONGEST_NAME_BYTES && written.startsWith(name));

@@ -6,6 +6,17 @@ import type { Session } from './session.ts';
 import type { SessionMover } from './session-mover.ts';
 import { Traffic } from './traffic.ts';
 
+function trafficOnSource(mover: object): Traffic {
+  const traffic = new Traffic({
+    limits: DEFAULT_LIMITS,
+    mover: mover as SessionMover,
+    askActiveSide: async () => undefined,
+    saveDirection: () => undefined,
+  });
+  traffic.decided({ side: 'source', epoch: 0 });
+  return traffic;
+}
+
 interface Fake {
   server: { side: string };
   standby: { connection: { isClosed: boolean } };
@@ -37,13 +48,7 @@ test('a session whose standby is lost while others are released before it gets a
       session.standby = { connection: { isClosed: false } };
     },
   };
-  const traffic = new Traffic({
-    limits: DEFAULT_LIMITS,
-    mover: mover as unknown as SessionMover,
-    askActiveSide: async () => undefined,
-    saveDirection: () => undefined,
-  });
-  traffic.decided({ side: 'source', epoch: 0 });
+  const traffic = trafficOnSource(mover);
   const last = fake({ waitingSinceMs: 3 });
   const lose = () => {
     last.standby = { connection: { isClosed: true } };
@@ -82,13 +87,7 @@ test('an owner that comes back while the end of its lease waits for another oneâ
     makeReady: () => readied,
     settle: async () => undefined,
   };
-  const traffic = new Traffic({
-    limits: DEFAULT_LIMITS,
-    mover: mover as unknown as SessionMover,
-    askActiveSide: async () => undefined,
-    saveDirection: () => undefined,
-  });
-  traffic.decided({ side: 'source', epoch: 0 });
+  const traffic = trafficOnSource(mover);
   traffic.add(slow as unknown as Session);
   const other = { owner: 'other', side: 'target', epoch: 1 } as const;
   const resumed = traffic.resume(other);
@@ -139,13 +138,7 @@ test('a connection that a pause wanted and that comes after its end is not kept'
       dropped += 1;
     },
   };
-  const traffic = new Traffic({
-    limits: DEFAULT_LIMITS,
-    mover: mover as unknown as SessionMover,
-    askActiveSide: async () => undefined,
-    saveDirection: () => undefined,
-  });
-  traffic.decided({ side: 'source', epoch: 0 });
+  const traffic = trafficOnSource(mover);
   traffic.add(session as unknown as Session);
   await traffic.prepare({ owner: 'test', to: 'target', timeoutMs: 1000 });
   await traffic.pause({ owner: 'test', reason: 'test', leaseMs: 60_000, drainTimeoutMs: 1 });

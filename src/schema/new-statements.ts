@@ -10,9 +10,8 @@ const fullName = ({ schema, name }: TableName): string => `${quoted(schema)}.${q
 /** Objects that a new table may need and that name no table. */
 const NEEDED = new Set(['SCHEMA', 'TYPE', 'DOMAIN', 'SEQUENCE', 'FUNCTION', 'PROCEDURE']);
 
-const tableKey = ({ schema, name }: Pick<SchemaStatement, 'schema' | 'name'>): string =>
-  JSON.stringify([schema, name]);
-const key = ({ kind, schema, name }: SchemaStatement): string => JSON.stringify([kind, schema, name]);
+const key = ({ kind, schema, name }: Pick<SchemaStatement, 'kind' | 'schema' | 'name'>): string =>
+  JSON.stringify([kind, schema, name]);
 
 /**
  * Of a fresh dump, those that no earlier dump had. A changed definition has its old name, and stays a drift. But where a table
@@ -23,9 +22,8 @@ export function unknownStatements(
   known: readonly SchemaStatement[],
   relations: readonly TableName[],
 ): readonly SchemaStatement[] {
-  const tables = new Set(known.filter(({ kind }) => kind === 'TABLE').map(tableKey));
-  if (relations.some((relation) => tables.has(tableKey(relation)))) return dumped;
   const keys = new Set(known.map(key));
+  if (relations.some(({ schema, name }) => keys.has(key({ kind: 'TABLE', schema, name })))) return dumped;
   return dumped.filter((statement) => !keys.has(key(statement)));
 }
 
